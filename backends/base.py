@@ -1,0 +1,221 @@
+"""The seam: values that cross between the wire and an engine, two Protocols, what can fail."""
+
+from collections.abc import AsyncGenerator
+from typing import BinaryIO, Literal, Protocol, runtime_checkable
+
+from msgspec import Struct
+
+# ── chat ──────────────────────────────────────────────────────────────────────
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One turn of a conversation, as chat templates take it."""
+
+    role: str
+    content: str | tuple[str, ...]
+    """A tuple is a content of several text parts, which some templates tell apart."""
+    name: str | None = None
+
+
+class Sampling(Struct, frozen=True, kw_only=True):
+    """How tokens are drawn. None leaves a value to the engine (the model's generation config)."""
+
+    max_tokens: int | None = None
+    """At most so many generated tokens; None: as many as the context still holds."""
+    n: int = 1
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    logit_bias: dict[int, float] = {}
+    top_logprobs: int | None = None
+    """Alternatives per token; 0: the drawn token's own log probability; None: none at all."""
+
+
+class Generation(Struct, frozen=True, kw_only=True):
+    """One chat request: what to continue, and how."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+
+class Candidate(Struct, frozen=True):
+    """A token that could have been drawn, with its natural-log probability."""
+
+    token: str
+    logprob: float
+    bytes: bytes
+
+
+class TokenLogprob(Struct, frozen=True):
+    """A drawn token and its most probable rivals, most probable first."""
+
+    drawn: Candidate
+    top: tuple[Candidate, ...] = ()
+
+
+class TextDelta(Struct, frozen=True, kw_only=True):
+    """The next piece of choice *index*'s text; may be empty where only log probabilities arrive."""
+
+    index: int
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class Finish(Struct, frozen=True, kw_only=True):
+    """The end of choice *index*: comes exactly once for each of the `n` choices."""
+
+    index: int
+    reason: Literal["stop", "length"]
+    prompt_tokens: int
+    completion_tokens: int
+    """Tokens of this choice alone, an end-of-sequence token included."""
+
+
+@runtime_checkable
+class ChatBackend(Protocol):
+    """An engine that continues conversations."""
+
+    @property
+    def max_model_len(self) -> int:
+        """Prompt and completion together, in tokens."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether a request sent now would be answered."""
+        ...
+
+    def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:
+        """Continue *generation*; closing the generator aborts it in the engine.
+
+        Raises, at the first item: PromptTooLong, UnsupportedOption, InvalidOption; at any item:
+        EngineDead.
+        """
+        ...
+
+
+# ── speech ────────────────────────────────────────────────────────────────────
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One recording and what to make of it. None leaves a value to the engine's own default."""
+
+    audio: BinaryIO
+    """An encoded recording in any container, seekable; read from its start, closed by its owner."""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    language: str | None = None
+    """A code as the engine names it ("en"); None: detect."""
+    prompt: str | None = None
+    temperature: float | None = None
+    """One temperature and no fallback; None: the engine's ladder."""
+    word_timestamps: bool = False
+
+
+class TranscriptInfo(Struct, frozen=True, kw_only=True):
+    """What is known before the first segment: comes exactly once, first."""
+
+    language: str
+    language_probability: float
+    duration: float
+    """Seconds of audio after decoding."""
+
+
+class Word(Struct, frozen=True, kw_only=True):
+    """A spoken word with its place in the recording, in seconds."""
+
+    word: str
+    start: float
+    end: float
+    probability: float
+
+
+class Segment(Struct, frozen=True, kw_only=True):
+    """A stretch of speech with the engine's own numbers, as Whisper defines them."""
+
+    id: int
+    seek: int
+    """The window's first frame (1/100 s)."""
+    start: float
+    end: float
+    text: str
+    tokens: tuple[int, ...]
+    temperature: float
+    """The temperature that won the fallback."""
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+    words: tuple[Word, ...] | None = None
+
+
+@runtime_checkable
+class SpeechBackend(Protocol):
+    """An engine that writes down what is said."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The language codes that a Job may name."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether a request sent now would be answered."""
+        ...
+
+    def transcribe(self, job: Job) -> AsyncGenerator[TranscriptInfo | Segment, None]:
+        """Write down *job*'s audio; closing the generator stops before the next window.
+
+        Raises, at the first item: UndecodableAudio, AudioTooLong, UnknownLanguage,
+        UnsupportedOption; at any item: EngineDead.
+        """
+        ...
+
+
+Backend = ChatBackend | SpeechBackend
+
+
+# ── what can fail ─────────────────────────────────────────────────────────────
+
+
+class BackendError(Exception):
+    """Anything that an engine raises by meaning; the wire gives it a number."""
+
+
+class InvalidRequest(BackendError):
+    """The request can never be answered as it stands."""
+
+    def __init__(self, message: str, *, option: str | None = None) -> None:
+        super().__init__(message)
+        self.option = option
+        """The field of Sampling, Generation or Job that is at fault, where it is one."""
+
+
+class InvalidOption(InvalidRequest):
+    """A value that this engine refuses."""
+
+
+class UnsupportedOption(InvalidRequest):
+    """An option that this engine has not, and that would have changed the answer."""
+
+
+class PromptTooLong(InvalidRequest):
+    """Prompt and requested completion exceed the model's context."""
+
+
+class UnknownLanguage(InvalidRequest):
+    """The model was not trained on that language."""
+
+
+class UndecodableAudio(InvalidRequest):
+    """The bytes are no audio, or audio that breaks off."""
+
+
+class AudioTooLong(InvalidRequest):
+    """More audio than this server is set to take."""
+
+
+class EngineDead(BackendError):
+    """The engine is gone; the same request may succeed later."""

@@ -1,0 +1,90 @@
+"""Configured models: one Struct per engine, told apart by their `backend`."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=1)]
+ModelId = Annotated[str, Meta(min_length=1, max_length=256)]
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class WhisperOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments of `faster_whisper.WhisperModel`, with its defaults."""
+
+    device: Device = "auto"
+    device_index: int | list[int] = 0
+    compute_type: str = "default"
+    cpu_threads: Annotated[int, Meta(ge=0)] = 0
+    num_workers: Count = 1
+    revision: str | None = None
+    local_files_only: bool = False
+    max_audio_seconds: Annotated[float, Meta(gt=0)] = 4 * 3600.0
+    """Longer recordings are refused; bounds what a small file may unpack to."""
+
+
+class Ct2Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments of `ctranslate2.Generator`, with its defaults."""
+
+    device: Device = "cpu"
+    compute_type: str = "default"
+    inter_threads: Count = 1
+    intra_threads: Annotated[int, Meta(ge=0)] = 0
+    max_model_len: Count | None = None
+    """Tokens; None: the tokenizer's `model_max_length`."""
+    revision: str | None = None
+
+
+class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the fake engine does besides answering."""
+
+    max_model_len: Count = 1024
+    seconds_per_item: Annotated[float, Meta(ge=0)] = 0.0
+    fail_after: Annotated[int, Meta(ge=0)] | None = None
+    """Items before the engine dies in mid-answer."""
+    dead: bool = False
+    ready: bool = True
+
+
+class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="backend"):
+    id: ModelId
+    source: str
+    """A directory, or a name on the model hub."""
+    aliases: tuple[ModelId, ...] = ()
+    max_running: Count = 1
+    """Requests in the engine at once."""
+    max_waiting: Annotated[int, Meta(ge=0)] = 4096
+    """Requests that may queue for it; the next one is refused."""
+
+
+class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):
+    """Speech through faster-whisper."""
+
+    options: WhisperOptions = WhisperOptions()
+
+
+class VllmModelConfig(_Model, frozen=True, kw_only=True, tag="vllm"):
+    """Chat through vLLM's engine in this process."""
+
+    max_running: Count = 256
+    options: dict[str, Any] = {}
+    """Any argument of `vllm.AsyncEngineArgs`; vLLM itself refuses a wrong one."""
+
+
+class Ct2ModelConfig(_Model, frozen=True, kw_only=True, tag="ct2"):
+    """Chat through CTranslate2's Generator."""
+
+    max_running: Count = 8
+    options: Ct2Options = Ct2Options()
+
+
+class FakeModelConfig(_Model, frozen=True, kw_only=True, tag="fake"):
+    """A deterministic engine for tests and load; its source is `chat` or `speech`."""
+
+    source: Literal["chat", "speech"]
+    max_running: Count = 64
+    options: FakeOptions = FakeOptions()
+
+
+ModelConfig = WhisperModelConfig | VllmModelConfig | Ct2ModelConfig | FakeModelConfig
