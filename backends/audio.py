@@ -1,0 +1,102 @@
+"""Bytes in any container → 16 kHz mono float32, bounded, sample for sample as faster-whisper does."""
+
+import itertools
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from .base import AudioTooLong, UndecodableAudio
+
+RATE = 16_000
+"""Samples per second, as Whisper was trained."""
+
+_GROUP = 500_000
+"""Samples per resampling step: `faster_whisper.decode_audio`'s, which shifts no sample."""
+
+_TOLERANCE = 0.5
+"""Seconds by which a container may overstate its duration before it counts as cut off."""
+
+
+def decode(audio: BinaryIO, *, max_seconds: float) -> NDArray[np.float32]:
+    """Return *audio* as a float32 array of shape (samples,) in [-1, 1] at 16 kHz.
+
+    The container is told by its content. Blocks for the time of decoding.
+
+    Raises UndecodableAudio for bytes that are no audio, hold none, or break off before the
+    duration that their container states; AudioTooLong as soon as more than *max_seconds* came out.
+    """
+    audio.seek(0)
+    try:
+        with av.open(audio, mode="r", metadata_errors="ignore") as container:
+            if not container.streams.audio:
+                raise UndecodableAudio("The file holds no audio.")
+            stated = _stated_seconds(container)
+            samples = _collect(_resampled(container), limit=int(max_seconds * RATE))
+    # PyAV raises ValueError and EOFError, beside its own errors, on malformed headers.
+    except (av.FFmpegError, ValueError, EOFError) as error:
+        raise UndecodableAudio(f"The file could not be decoded as audio: {error}") from error
+    seconds = len(samples) / RATE
+    if not len(samples):
+        raise UndecodableAudio("The file holds no audio samples.")
+    if stated is not None and seconds < stated - _TOLERANCE:
+        raise UndecodableAudio(
+            f"The audio breaks off after {seconds:.1f} s of the {stated:.1f} s that it states."
+        )
+    return samples.astype(np.float32) / 32768.0
+
+
+def _stated_seconds(container: InputContainer) -> float | None:
+    stream = container.streams.audio[0]
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    # Matroska states one duration for all its streams: it is the audio's if that is alone.
+    if container.duration is not None and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None
+
+
+def _collect(chunks: Iterator[NDArray[np.int16]], *, limit: int) -> NDArray[np.int16]:
+    parts: list[NDArray[np.int16]] = []
+    total = 0
+    for chunk in chunks:
+        parts.append(chunk)
+        total += len(chunk)
+        if total > limit:
+            raise AudioTooLong(f"The audio is longer than the {limit / RATE:g} s that are allowed.")
+    return np.concatenate(parts) if parts else np.empty(0, np.int16)
+
+
+def _resampled(container: InputContainer) -> Iterator[NDArray[np.int16]]:
+    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+    for frame in itertools.chain(_grouped(_valid(container)), [None]):  # None flushes
+        for resampled in resampler.resample(frame):
+            yield resampled.to_ndarray().reshape(-1)
+
+
+def _valid(container: InputContainer) -> Iterator[AudioFrame]:
+    """Skip damaged frames, as faster-whisper does; what they lose shows in the duration."""
+    frames = iter(container.decode(audio=0))
+    while True:
+        try:
+            yield next(frames)
+        except StopIteration:
+            return
+        except av.error.InvalidDataError:
+            continue
+
+
+def _grouped(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
+    fifo = av.AudioFifo()
+    for frame in frames:
+        frame.pts = None  # gaps in the timestamps are not errors here
+        fifo.write(frame)
+        if fifo.samples >= _GROUP:
+            yield fifo.read()
+    if fifo.samples:
+        yield fifo.read()

@@ -1,0 +1,221 @@
+"""Chat through CTranslate2's Generator: the embedded default, on CPU, without torch."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tokenizers.decoders import DecodeStream
+
+from .base import (
+    ChatBackend,
+    Finish,
+    Generation,
+    PromptTooLong,
+    Sampling,
+    TextDelta,
+    UnsupportedOption,
+)
+from .config import Ct2ModelConfig
+from .stopping import StopStrings
+from .templates import ChatTemplate
+
+if TYPE_CHECKING:
+    from ctranslate2 import GenerationStepResult, Generator
+
+
+class Ct2Chat:
+    """A loaded Generator; every running request holds one thread."""
+
+    def __init__(
+        self,
+        generator: "Generator",
+        template: ChatTemplate,
+        threads: ThreadPoolExecutor,
+        *,
+        max_model_len: int,
+    ) -> None:
+        self._generator = generator
+        self._template = template
+        self._threads = threads
+        self.max_model_len = max_model_len
+
+    async def ready(self) -> bool:
+        """Loaded weights stay usable."""
+        return True
+
+    async def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:
+        """Pass tokens on as the engine's callback brings them; closing stops it at the next one."""
+        sampling = generation.sampling
+        _refuse_unsupported(sampling)
+        prompt = self._template.prompt(generation.messages)
+        limit = _token_limit(len(prompt), sampling.max_tokens, self.max_model_len)
+        choices = [
+            _Choice(index, self._template, sampling.stop, prompt_tokens=len(prompt))
+            for index in range(sampling.n)
+        ]
+        run = partial(
+            self._generator.generate_batch,
+            [prompt] * sampling.n,
+            max_length=limit,
+            include_prompt_in_result=False,
+            **_sampling_arguments(sampling),
+        )
+        async for step in self._steps(run, choices):
+            for item in choices[step.batch_id].take(step):
+                yield item
+
+    async def _steps(
+        self, run: "partial[Any]", choices: "list[_Choice]"
+    ) -> AsyncGenerator["GenerationStepResult", None]:
+        """Run the engine in a thread and yield its steps here, until it returns or raises."""
+        loop = asyncio.get_running_loop()
+        steps: asyncio.Queue[GenerationStepResult | None] = asyncio.Queue()
+        left = threading.Event()
+
+        def on_step(step: "GenerationStepResult") -> bool:
+            loop.call_soon_threadsafe(steps.put_nowait, step)
+            return left.is_set() or choices[step.batch_id].finished
+
+        running = loop.run_in_executor(self._threads, partial(run, callback=on_step))
+        running.add_done_callback(lambda _: steps.put_nowait(None))
+        try:
+            while (step := await steps.get()) is not None:
+                yield step
+            running.result()
+        finally:
+            left.set()
+
+
+class _Choice:
+    """One of the `n` texts on its way: tokens in, deltas and the finish out."""
+
+    def __init__(
+        self,
+        index: int,
+        template: ChatTemplate,
+        stop: tuple[str, ...],
+        *,
+        prompt_tokens: int,
+    ) -> None:
+        self.finished = False
+        self._index = index
+        self._tokenizer = template.tokenizer
+        self._end_tokens = template.end_tokens
+        self._decoder = DecodeStream(skip_special_tokens=True)
+        self._stop = StopStrings(stop)
+        self._prompt_tokens = prompt_tokens
+        self._tokens = 0
+
+    def take(self, step: "GenerationStepResult") -> list[TextDelta | Finish]:
+        """Turn one token into what is to be sent; nothing after the finish."""
+        if self.finished:  # the engine runs on until its callback is next asked
+            return []
+        self._tokens += 1
+        ended = step.token in self._end_tokens
+        text = self._stop.feed(self._decoder.step(self._tokenizer, step.token_id) or "")
+        if self._stop.hit or step.is_last:
+            self.finished = True
+            text += self._stop.flush()
+        items: list[TextDelta | Finish] = [TextDelta(index=self._index, text=text)] if text else []
+        if self.finished:
+            items.append(self._finish("stop" if ended or self._stop.hit else "length"))
+        return items
+
+    def _finish(self, reason: Literal["stop", "length"]) -> Finish:
+        return Finish(
+            index=self._index,
+            reason=reason,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._tokens,
+        )
+
+
+@asynccontextmanager
+async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, None]:
+    """Load *config*'s weights off the event loop, from a directory or the hub."""
+    options = config.options
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(config.max_running, thread_name_prefix=config.id) as threads:
+        directory = await loop.run_in_executor(
+            threads, partial(_directory, config.source, options.revision)
+        )
+        template = ChatTemplate(directory)
+        generator = await loop.run_in_executor(threads, partial(_load, directory, config))
+        yield Ct2Chat(
+            generator,
+            template,
+            threads,
+            max_model_len=options.max_model_len or template.model_max_length,
+        )
+
+
+def _load(directory: Path, config: Ct2ModelConfig) -> "Generator":
+    from ctranslate2 import Generator
+
+    options = config.options
+    return Generator(
+        str(directory),
+        device=options.device,
+        compute_type=options.compute_type,
+        inter_threads=options.inter_threads,
+        intra_threads=options.intra_threads,
+    )
+
+
+def _directory(source: str, revision: str | None) -> Path:
+    """Return *source* if it is a directory, else a snapshot of the hub's repository."""
+    if (path := Path(source)).is_dir():
+        return path
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(source, revision=revision))
+
+
+def _token_limit(prompt: int, wanted: int | None, context: int) -> int:
+    """Return how many tokens may be generated, as vLLM counts: prompt and completion together."""
+    if prompt + (wanted or 1) > context:
+        raise PromptTooLong(
+            f"This model's maximum context length is {context} tokens. However, you requested "
+            f"{prompt + (wanted or 1)} tokens ({prompt} in the messages, {wanted or 1} in the "
+            "completion). Please reduce the length of the messages or completion.",
+            option="messages" if prompt >= context else "max_tokens",
+        )
+    return wanted or context - prompt
+
+
+def _refuse_unsupported(sampling: Sampling) -> None:
+    """Refuse what CTranslate2's sampler lacks, wherever it would change the answer."""
+    random = sampling.temperature is None or sampling.temperature > 0
+    refused = {
+        "presence_penalty": sampling.presence_penalty != 0,
+        "frequency_penalty": sampling.frequency_penalty != 0,
+        "min_p": random and bool(sampling.min_p),
+        # Its random generators belong to threads and cannot be seeded per request.
+        "seed": random and sampling.seed is not None,
+        "logit_bias": bool(sampling.logit_bias),
+        "logprobs": sampling.top_logprobs is not None,
+    }
+    for option, refuse in refused.items():
+        if refuse:
+            raise UnsupportedOption(
+                f"`{option}` is not supported by this model's engine (CTranslate2).", option=option
+            )
+
+
+def _sampling_arguments(sampling: Sampling) -> dict[str, float]:
+    """Translate to the Generator's names; its own default is greedy, OpenAI's is temperature 1."""
+    penalty = {"repetition_penalty": sampling.repetition_penalty or 1.0}
+    temperature = 1.0 if sampling.temperature is None else sampling.temperature
+    if temperature == 0:
+        return {"sampling_topk": 1, **penalty}
+    return {
+        "sampling_temperature": temperature,
+        "sampling_topk": max(sampling.top_k or 0, 0),
+        "sampling_topp": 1.0 if sampling.top_p is None else sampling.top_p,
+        **penalty,
+    }

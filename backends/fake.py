@@ -1,0 +1,107 @@
+"""A deterministic engine that can be told to stall, fail and die: for tests and for load."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from .base import (
+    Backend,
+    EngineDead,
+    Finish,
+    Generation,
+    Job,
+    PromptTooLong,
+    Segment,
+    TextDelta,
+    TranscriptInfo,
+    UndecodableAudio,
+)
+from .config import FakeModelConfig, FakeOptions
+
+
+class _Script:
+    """What happens around every item: a delay, a death."""
+
+    def __init__(self, options: FakeOptions) -> None:
+        self._options = options
+
+    async def ready(self) -> bool:
+        return self._options.ready and not self._options.dead
+
+    async def before(self, item: int) -> None:
+        """Wait as long as *item* takes, or fail if this is where the engine dies."""
+        if self._options.dead or item == self._options.fail_after:
+            raise EngineDead("The fake engine was told to die here.")
+        await asyncio.sleep(self._options.seconds_per_item)
+
+
+class FakeChat(_Script):
+    """Repeats the last message, a word at a time; a word is a token."""
+
+    def __init__(self, options: FakeOptions) -> None:
+        super().__init__(options)
+        self.max_model_len = options.max_model_len
+
+    async def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:
+        """Echo the last message once for each of the `n` choices, one choice after the other."""
+        sampling = generation.sampling
+        contents = [" ".join([m.content] if isinstance(m.content, str) else m.content)
+                    for m in generation.messages]
+        prompt = sum(len(content.split()) for content in contents)
+        words = contents[-1].split()
+        if prompt >= self.max_model_len:
+            raise PromptTooLong(
+                f"This model's maximum context length is {self.max_model_len} tokens, "
+                f"your messages hold {prompt}.",
+                option="messages",
+            )
+        limit = sampling.max_tokens or self.max_model_len - prompt
+        for index in range(sampling.n):
+            for at, word in enumerate(words[:limit]):
+                await self.before(at)
+                yield TextDelta(index=index, text=word if at == 0 else f" {word}")
+            yield Finish(
+                index=index,
+                reason="length" if len(words) > limit else "stop",
+                prompt_tokens=prompt,
+                completion_tokens=min(len(words), limit),
+            )
+
+
+class FakeSpeech(_Script):
+    """Takes a text file for a recording: every line is a segment of one second."""
+
+    languages = ("en", "de")
+
+    async def transcribe(self, job: Job) -> AsyncGenerator[TranscriptInfo | Segment, None]:
+        """Read the lines out."""
+        job.audio.seek(0)
+        try:
+            lines = job.audio.read().decode().splitlines()
+        except UnicodeDecodeError as error:
+            raise UndecodableAudio("The fake engine only hears UTF-8.") from error
+        if not lines:
+            raise UndecodableAudio("The file holds no audio.")
+        yield TranscriptInfo(
+            language=job.language or "en", language_probability=1.0, duration=float(len(lines))
+        )
+        for at, line in enumerate(lines):
+            await self.before(at)
+            yield Segment(
+                id=at + 1,
+                seek=at * 100,
+                start=float(at),
+                end=float(at + 1),
+                text=f" {line}",
+                tokens=tuple(line.encode()),
+                temperature=job.temperature or 0.0,
+                avg_logprob=-0.1,
+                compression_ratio=1.0,
+                no_speech_prob=0.0,
+            )
+
+
+@asynccontextmanager
+async def open_backend(config: FakeModelConfig) -> AsyncGenerator[Backend, None]:
+    """Open the half that the source names."""
+    yield FakeChat(config.options) if config.source == "chat" else FakeSpeech(config.options)

@@ -1,0 +1,89 @@
+"""A model directory's chat template and tokenizer: conversations → token ids, and back."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from .base import InvalidOption, Message
+
+
+class ChatTemplate:
+    """What transformers' `apply_chat_template` does, without transformers and its torch."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read `tokenizer.json`, the two `config`s and, if there, `chat_template.jinja`.
+
+        Raises FileNotFoundError or ValueError if *directory* holds no tokenizer or no template.
+        """
+        self.tokenizer: Tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        config = json.loads((directory / "tokenizer_config.json").read_text())
+        self.model_max_length: int = int(config.get("model_max_length") or 0)
+        self._specials = {
+            name: token["content"] if isinstance(token, dict) else token
+            for name, token in config.items()
+            if name.endswith("_token") and token is not None
+        }
+        # CTranslate2 stops at the tokens that its own configuration names.
+        end = json.loads((directory / "config.json").read_text())["eos_token"]
+        self.end_tokens = frozenset([end] if isinstance(end, str) else end)
+        self._template = _environment().from_string(_source(directory, config))
+
+    def prompt(self, messages: tuple[Message, ...]) -> list[str]:
+        """Return the tokens of *messages*, ready for the assistant's turn.
+
+        Raises InvalidOption where the template refuses the conversation.
+        """
+        turns = [_turn(message) for message in messages]
+        try:
+            text = self._template.render(
+                messages=turns, add_generation_prompt=True, tools=None, **self._specials
+            )
+        except TemplateError as error:
+            raise InvalidOption(
+                f"The chat template refused the messages: {error}", option="messages"
+            ) from error
+        # The template writes the special tokens itself; a second BOS would cost accuracy.
+        tokens: list[str] = self.tokenizer.encode(text, add_special_tokens=False).tokens
+        return tokens
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    """Set Jinja up as transformers does, since templates are written for that."""
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now(UTC).strftime(form)
+    return environment
+
+
+def _source(directory: Path, config: dict[str, Any]) -> str:
+    file = directory / "chat_template.jinja"
+    if file.exists():
+        return file.read_text()
+    template = config.get("chat_template")
+    if not isinstance(template, str):
+        raise ValueError(f"{directory} holds no chat template")
+    return template
+
+
+def _turn(message: Message) -> dict[str, str]:
+    content = message.content if isinstance(message.content, str) else "\n".join(message.content)
+    named = {} if message.name is None else {"name": message.name}
+    return {"role": message.role, "content": content, **named}
+
+
+def _to_json(value: Any, indent: int | None = None) -> str:
+    # Jinja's own filter escapes HTML, which no model was trained on.
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(message)
