@@ -1,0 +1,1 @@
+"""Evaluations of any OpenAI-compatible server; a client: it imports neither shim nor backends."""

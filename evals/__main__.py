@@ -1,0 +1,5 @@
+"""`python -m evals`: the command `evals`."""
+
+from evals.cli import main
+
+main()

@@ -1,0 +1,150 @@
+"""The way to the server: the only room that builds openai clients, and what those do not retry."""
+
+import ipaddress
+import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import backoff
+import msgspec
+import openai
+from openai import AsyncOpenAI
+from openai._legacy_response import LegacyAPIResponse
+
+from evals.failures import NoKey, ServerNotReady, StreamCut
+
+T = TypeVar("T")
+
+OPENAI = "https://api.openai.com/v1"
+TIMEOUT = 300.0
+MAX_RETRIES = 3
+CONNECT_TIMEOUT = 10.0
+PROBE_TIMEOUT = 5.0
+# The client insists on a key; a server on this machine seldom does.
+PLACEHOLDER_KEY = "no-key"
+
+
+class Tries(msgspec.Struct):
+    """What one sample cost beyond its first request, counted while it is asked."""
+
+    sdk: int = 0
+    streams: int = 0
+
+
+def connect(
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    timeout: float = TIMEOUT,
+    max_retries: int = MAX_RETRIES,
+) -> AsyncOpenAI:
+    """Build the client; close it with `async with`.
+
+    *base_url* is up to and including `/v1`, by default `OPENAI_BASE_URL`, then OpenAI's own;
+    *api_key* by default `OPENAI_API_KEY`. *timeout* is the longest silence within one attempt, in
+    seconds; *max_retries* counts the attempts after the first. Raises NoKey.
+    """
+    base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI
+    loopback = is_loopback(base_url)
+    api_key = api_key or os.environ.get("OPENAI_API_KEY") or (PLACEHOLDER_KEY if loopback else None)
+    if api_key is None:
+        raise NoKey(f"{public(base_url)} is on another machine: set OPENAI_API_KEY or --api-key")
+    return AsyncOpenAI(
+        base_url=base_url,
+        api_key=api_key,
+        max_retries=max_retries,
+        timeout=openai.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
+        # No proxy stands between a machine and itself, whatever HTTP_PROXY says.
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=not loopback),
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether *url* names this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def public(url: str) -> str:
+    """Return *url* without what may be secret: user, password, query."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: float = 60.0) -> int:
+    """Wait until *path* is answered with anything but a 5xx; return how many probes came before.
+
+    A 401 or a 404 is an answer too: the server is up, and the samples will say the rest. *path* is
+    relative to the base URL, or a whole URL. Raises ServerNotReady after *seconds*.
+    """
+    probe = client.with_options(max_retries=0, timeout=PROBE_TIMEOUT)
+    failed: list[object] = []
+    patiently = backoff.on_exception(
+        backoff.expo,
+        (openai.APIConnectionError, openai.InternalServerError),
+        factor=0.05,
+        max_value=1,
+        jitter=None,
+        max_time=seconds,
+        on_backoff=failed.append,
+        logger=None,
+    )
+
+    async def ask() -> None:
+        try:
+            await probe.get(path, cast_to=str)
+        except openai.InternalServerError:
+            raise
+        except openai.APIStatusError:
+            return
+
+    try:
+        await patiently(ask)()
+    except (openai.APIConnectionError, openai.InternalServerError) as error:
+        where = public(str(client.base_url))
+        raise ServerNotReady(f"{where} was not ready within {seconds:g} s: {error}") from error
+    return len(failed)
+
+
+async def send(call: Awaitable[LegacyAPIResponse[T]], tries: Tries) -> LegacyAPIResponse[T]:
+    """Await a `with_raw_response` call; add the SDK's own retries to *tries*, also on failure."""
+    try:
+        response = await call
+    except openai.APIError as error:
+        # The SDK numbers its attempts in this header; the last request is kept in the exception.
+        tries.sdk += int(error.request.headers.get("x-stainless-retry-count", 0))
+        raise
+    tries.sdk += response.retries_taken
+    return response
+
+
+async def unbroken(read: Callable[[], Awaitable[T]], *, max_retries: int, tries: Tries) -> T:
+    """Call *read* until its stream arrives whole, at most *max_retries* more times.
+
+    A stream that is cut is asked again from its beginning: two halves of two answers are not an
+    answer. The waits are the SDK's (0.5 s, doubled, at most 8 s), with full jitter. Raises
+    StreamCut when the tries are spent.
+    """
+
+    def count(_: object) -> None:
+        tries.streams += 1
+
+    # backoff knows a coroutine function by its definition, and *read* may be a lambda.
+    async def once() -> T:
+        return await read()
+
+    again = backoff.on_exception(
+        backoff.expo,
+        StreamCut,
+        factor=0.5,
+        max_value=8,
+        max_tries=max_retries + 1,
+        on_backoff=count,
+        logger=None,
+    )
+    answer: T = await again(once)()
+    return answer

@@ -1,0 +1,118 @@
+"""Manifests: JSON lines, each with a target and either audio or messages, checked before use."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from evals.failures import ManifestError
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a manifest; *metadata* holds the keys that mean nothing here."""
+
+    index: int
+    id: str
+    target: str
+    metadata: dict[str, Any]
+
+
+class Clip(Sample, frozen=True, kw_only=True):
+    """Speech to be transcribed."""
+
+    audio: Path
+    language: str | None
+
+
+class Dialogue(Sample, frozen=True, kw_only=True):
+    """Messages to be answered, passed on as they stand."""
+
+    messages: list[dict[str, Any]]
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest as read, or its first *limit* samples; *sha256* is the whole file's, in hex."""
+
+    path: Path
+    sha256: str
+    limit: int | None
+    samples: list[Clip] | list[Dialogue]
+
+
+class _Message(msgspec.Struct):
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+
+
+class _Line(msgspec.Struct):
+    """What a line must look like; extra keys are kept apart."""
+
+    target: str
+    id: str | int | None = None
+    audio: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    messages: Annotated[list[_Message], msgspec.Meta(min_length=1)] | None = None
+    language: str | None = None
+
+
+def load(path: Path, *, limit: int | None = None) -> Dataset:
+    """Read the manifest at *path*, or its first *limit* samples.
+
+    Audio paths are relative to the manifest. Raises ManifestError with file, line and path of the
+    fault, also for a clip that does not exist or an id that occurs twice: before anything is sent.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}") from error
+    samples: list[Any] = []
+    seen: dict[str, int] = {}
+    for number, line in _numbered(content):
+        if len(samples) == limit:
+            break
+        try:
+            sample = _sample(line, index=len(samples), number=number, folder=path.parent)
+            _refuse_neighbours(sample, samples[:1], seen)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ManifestError(f"{path}:{number}: {error}") from error
+        seen[sample.id] = number
+        samples.append(sample)
+    if not samples:
+        raise ManifestError(f"{path}: no samples")
+    digest = hashlib.sha256(content).hexdigest()
+    return Dataset(path=path, sha256=digest, limit=limit, samples=samples)
+
+
+def _numbered(content: bytes) -> Iterator[tuple[int, bytes]]:
+    # Split as bytes: str.splitlines would also split at U+2028, which JSON allows inside a string.
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+
+
+def _sample(line: bytes, *, index: int, number: int, folder: Path) -> Clip | Dialogue:
+    checked = msgspec.json.decode(line, type=_Line)
+    raw = msgspec.json.decode(line)
+    common: dict[str, Any] = {
+        "index": index,
+        "id": str(number if checked.id is None else checked.id),
+        "target": checked.target,
+        "metadata": {k: v for k, v in raw.items() if k not in _Line.__struct_fields__},
+    }
+    if (checked.audio is None) == (checked.messages is None):
+        raise msgspec.ValidationError("Expected either `audio` or `messages` - at `$`")
+    if checked.audio is None:
+        return Dialogue(messages=raw["messages"], **common)
+    audio = folder / checked.audio
+    if not audio.is_file():
+        raise msgspec.ValidationError(f"No such file: {audio} - at `$.audio`")
+    return Clip(audio=audio, language=checked.language, **common)
+
+
+def _refuse_neighbours(sample: Sample, first: list[Sample], seen: dict[str, int]) -> None:
+    if sample.id in seen:
+        message = f"The id {sample.id!r} is line {seen[sample.id]}'s already - at `$.id`"
+        raise msgspec.ValidationError(message)
+    if first and type(first[0]) is not type(sample):
+        # One run has one model, one score and one unit of speed.
+        raise msgspec.ValidationError("Audio and messages in one manifest - at `$`")

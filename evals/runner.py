@@ -1,0 +1,116 @@
+"""Many samples, a few at a time: each becomes a result, whatever happens to it."""
+
+import asyncio
+import time
+from asyncio import to_thread
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+from openai import AsyncOpenAI
+
+from evals import chat, transcription
+from evals.audio import seconds
+from evals.client import Tries
+from evals.dataset import Clip, Dialogue, Sample
+from evals.failures import Failure, to_failure
+from evals.scorers import Tally
+from evals.task import Answer, Task
+
+OnError = Literal["record", "stop", "empty"]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the results.
+
+    *latency* is in seconds, from the first request to the end, retries included; *retries* are the
+    SDK's, *streams_reasked* ours. *tally* is None for a sample that is not scored.
+    """
+
+    index: int
+    id: str
+    status: Literal["ok", "failed"]
+    target: str
+    answer: Answer | None = None
+    error: Failure | None = None
+    tally: Tally | None = None
+    latency: float
+    audio_seconds: float | None = None
+    retries: int = 0
+    streams_reasked: int = 0
+    metadata: dict[str, Any] = {}
+
+
+class _Stopped(Exception):
+    """A sample failed and the policy is to stop."""
+
+
+async def attempt(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> Result:
+    """Ask *sample* and return its result, not yet scored; nothing but cancellation is raised."""
+    tries = Tries()
+    answer: Answer | None = None
+    failure: Failure | None = None
+    start = time.perf_counter()
+    try:
+        if isinstance(sample, Clip):
+            answer = await transcription.ask(client, task, sample, tries)
+        else:
+            answer = await chat.ask(client, task, sample, tries)
+    except Exception as error:  # noqa: BLE001 - here a sample ends; one must not end the others
+        failure = to_failure(error, secret=client.api_key)
+    latency = time.perf_counter() - start
+    length = await to_thread(seconds, sample.audio) if isinstance(sample, Clip) else None
+    return Result(
+        index=sample.index,
+        id=sample.id,
+        status="failed" if answer is None else "ok",
+        target=sample.target,
+        answer=answer,
+        error=failure,
+        latency=latency,
+        audio_seconds=length,
+        retries=tries.sdk,
+        streams_reasked=tries.streams,
+        metadata=sample.metadata,
+    )
+
+
+def score(result: Result, judge: Callable[[str, str], Tally], on_error: OnError) -> Result:
+    """Add the tally. A failed sample has none, unless the user asked to count it as empty."""
+    if result.answer is not None:
+        return msgspec.structs.replace(result, tally=judge(result.target, result.answer.text))
+    if on_error == "empty":
+        return msgspec.structs.replace(result, tally=judge(result.target, ""))
+    return result
+
+
+async def run(
+    samples: Sequence[Sample],
+    work: Callable[[Any], Awaitable[Result]],
+    *,
+    concurrency: int,
+    stop_on_failure: bool,
+    keep: Callable[[Result], None],
+) -> bool:
+    """Await *work* for every sample, at most *concurrency* at once, handing each result to *keep*.
+
+    Results arrive as they finish. Returns False if the run was stopped by a failure; requests under
+    way are then cancelled, and their samples count as never asked.
+    """
+    waiting = iter(samples)
+    complete = True
+
+    async def worker() -> None:
+        for sample in waiting:
+            result = await work(sample)
+            keep(result)
+            if stop_on_failure and result.status == "failed":
+                raise _Stopped
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(concurrency, len(samples))):
+                group.create_task(worker())
+    except* _Stopped:
+        complete = False
+    return complete

@@ -1,0 +1,151 @@
+"""A real HTTP server on 127.0.0.1 that says what a test tells it to, faults included.
+
+Run as a program it prints its address as `shim serve` does, and answers everything well.
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Request:
+    """What arrived: path, headers in lower case, body as bytes."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is sent back. *cut* breaks the connection where the body should have gone on."""
+
+    status: int = 200
+    body: bytes = b""
+    kind: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+def completion(text: str | None, *, reason: str = "stop", usage: bool = True) -> Reply:
+    """Return a whole chat completion."""
+    found: dict[str, Any] = {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "served",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": reason,
+                "message": {"role": "assistant", "content": text},
+            }
+        ],
+    }
+    if usage:
+        found["usage"] = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    return Reply(body=json.dumps(found).encode(), headers={"x-request-id": "req-1"})
+
+
+def transcription(text: str) -> Reply:
+    """Return a whole transcription."""
+    return Reply(body=json.dumps({"text": text}).encode())
+
+
+def error(status: int, message: str = "no", **headers: str) -> Reply:
+    """Return a failure in OpenAI's shape that asks to be retried at once."""
+    body = {"error": {"message": message, "type": "server_error", "param": None, "code": "broken"}}
+    return Reply(
+        status,
+        json.dumps(body).encode(),
+        headers={"retry-after-ms": "1", "x-request-id": "req-bad", **headers},
+    )
+
+
+def stream(*events: dict[str, Any], done: bool = True, cut: bool = False) -> Reply:
+    """Return server-sent events."""
+    lines = [f"data: {json.dumps(event)}\n\n" for event in events]
+    lines += ["data: [DONE]\n\n"] if done else []
+    return Reply(body="".join(lines).encode(), kind="text/event-stream", cut=cut)
+
+
+def chunk(text: str | None = None, reason: str | None = None) -> dict[str, Any]:
+    """Return one chunk of a chat stream."""
+    delta = {} if text is None else {"content": text}
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    kind = "chat.completion.chunk"
+    return {"id": "c", "object": kind, "created": 1, "model": "served", "choices": [choice]}
+
+
+def usage_chunk(completion_tokens: int) -> dict[str, Any]:
+    """Return the last chunk of a chat stream."""
+    usage = {"prompt_tokens": 3, "completion_tokens": completion_tokens, "total_tokens": 9}
+    return chunk() | {"choices": [], "usage": usage}
+
+
+class ScriptedServer:
+    """Answers with the next scripted reply, then with what *otherwise* returns."""
+
+    def __init__(self, otherwise: Callable[[Request], Reply] | None = None) -> None:
+        self.script: deque[Reply] = deque()
+        self.requests: list[Request] = []
+        self.otherwise = otherwise or (lambda _: completion("4"))
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http.daemon_threads = True
+        self.base_url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+    def next_reply(self, request: Request) -> Reply:
+        """Record *request* and choose the answer."""
+        if not request.path.startswith("/v1/") or request.path == "/v1/models":
+            return Reply(body=b"{}")
+        self.requests.append(request)
+        return self.script.popleft() if self.script else self.otherwise(request)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                self.answer(server.next_reply(Request(self.path, headers, body)))
+
+            do_GET = do_POST  # noqa: N815 - the name that http.server calls
+
+            def answer(self, reply: Reply) -> None:
+                length = len(reply.body) + (100 if reply.cut else 0)
+                self.send_response(reply.status)
+                self.send_header("content-type", reply.kind)
+                self.send_header("content-length", str(length))
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(reply.body)
+                self.close_connection = reply.cut
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        return Handler
