@@ -1,0 +1,1 @@
+"""vLLM in this process: chat through its engine, its chat templates and its sampling."""

@@ -1,0 +1,122 @@
+"""A Generation as vLLM takes it: token ids from its own chat template, sampling as its server does."""
+
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
+from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
+from vllm.renderers.online_renderer import OnlineRenderer
+from vllm.sampling_params import SamplingParams, SamplingType
+
+from ..base import Generation, InvalidOption, Message, PromptTooLong, Sampling
+
+
+class EngineRequest(NamedTuple):
+    """What `AsyncLLM.generate` takes, and how often its choice is given out."""
+
+    prompt: Any
+    params: SamplingParams
+    copies: int
+
+
+class Requests:
+    """Turns Generations into requests for one engine, as vLLM's own chat server would.
+
+    The same renderer and the same order of defaults (request, generation config, OpenAI's) as
+    `vllm.entrypoints.openai.chat_completion.serving`, so that scores are the same.
+    """
+
+    def __init__(self, model_config: Any, renderer: Any) -> None:
+        self._model_config = model_config
+        self._online = OnlineRenderer(
+            model_config=model_config,
+            renderer=renderer,
+            request_logger=None,
+            chat_template=None,
+            chat_template_content_format="auto",
+        )
+        self._online.warmup()
+        self._defaults = model_config.get_diff_sampling_param()
+        self._cap = _max_tokens_cap(model_config, self._defaults)
+
+    async def render(self, generation: Generation) -> EngineRequest:
+        """Apply the chat template and settle every sampling value.
+
+        Raises vLLM's own refusals, InvalidOption, and PromptTooLong where prompt and requested
+        completion exceed the context: vLLM's server would cut the completion short instead.
+        """
+        request = _chat_request(generation)
+        rendered = await self._online.render_chat(request)
+        if isinstance(rendered, ErrorResponse):
+            raise InvalidOption(rendered.error.message, option="messages")
+        _, (prompt,) = rendered
+        max_tokens = self._max_tokens(generation.sampling, len(prompt["prompt_token_ids"]))
+        params = request.to_sampling_params(max_tokens, self._defaults)
+        return _spread(EngineRequest(prompt, params, copies=1), generation.sampling.n)
+
+    def _max_tokens(self, sampling: Sampling, prompt_tokens: int) -> int:
+        wanted = 1 if sampling.max_tokens is None else sampling.max_tokens
+        limit = self._model_config.max_model_len
+        if prompt_tokens + wanted > limit:
+            raise PromptTooLong(
+                f"This model's maximum context length is {limit} tokens. However, you requested "
+                f"{prompt_tokens + wanted} tokens ({prompt_tokens} in the messages, {wanted} in "
+                "the completion). Please reduce the length of the messages or completion.",
+                option="messages",
+            )
+        return int(
+            get_max_tokens(limit, sampling.max_tokens, prompt_tokens, self._defaults, self._cap)
+        )
+
+
+def _max_tokens_cap(model_config: Any, defaults: dict[str, Any]) -> int | None:
+    """Return the operator's own bound on completions, as `OpenAIServingChat.__init__` finds it."""
+    if model_config.generation_config not in ("auto", "vllm"):
+        return defaults.get("max_tokens")
+    return (model_config.override_generation_config or {}).get("max_new_tokens")
+
+
+def _chat_request(generation: Generation) -> ChatCompletionRequest:
+    sampling = generation.sampling
+    return ChatCompletionRequest(
+        messages=[_message(message) for message in generation.messages],
+        stream=True,  # vLLM's word for deltas
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        min_p=sampling.min_p,
+        # The seam's 0.0 is also "not given", which is for the generation config to fill.
+        presence_penalty=sampling.presence_penalty or None,
+        frequency_penalty=sampling.frequency_penalty or None,
+        repetition_penalty=sampling.repetition_penalty,
+        seed=sampling.seed,
+        stop=list(sampling.stop),
+        logit_bias={str(token): bias for token, bias in sampling.logit_bias.items()} or None,
+        logprobs=sampling.top_logprobs is not None,
+        top_logprobs=sampling.top_logprobs or 0,
+    )
+
+
+def _message(message: Message) -> dict[str, Any]:
+    content = message.content
+    if not isinstance(content, str):
+        parts = [{"type": "text", "text": text} for text in content]
+        return _named(message, {"role": message.role, "content": parts})
+    return _named(message, {"role": message.role, "content": content})
+
+
+def _named(message: Message, turn: dict[str, Any]) -> dict[str, Any]:
+    return turn if message.name is None else {**turn, "name": message.name}
+
+
+def _spread(request: EngineRequest, n: int) -> EngineRequest:
+    """Ask for *n* choices.
+
+    Greedy choices are all the same: one is computed and given out n times. (vLLM refuses n > 1
+    at temperature 0, OpenAI answers, and harnesses send it.)
+    """
+    if request.params.sampling_type is SamplingType.GREEDY and n > 1:
+        return request._replace(copies=n)
+    # A new object, because it is checked when it is made.
+    return request if n == 1 else request._replace(params=replace(request.params, n=n))
