@@ -1,4 +1,4 @@
-"""Bytes in any container → 16 kHz mono float32, bounded, sample for sample as faster-whisper does."""
+"""Bytes in any container → 16 kHz mono float32, the samples that faster-whisper hears."""
 
 import itertools
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def _resampled(container: InputContainer) -> Iterator[NDArray[np.int16]]:
     resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
     for frame in itertools.chain(_grouped(_valid(container)), [None]):  # None flushes
         for resampled in resampler.resample(frame):
-            yield resampled.to_ndarray().reshape(-1)
+            yield resampled.to_ndarray().reshape(-1).astype(np.int16, copy=False)
 
 
 def _valid(container: InputContainer) -> Iterator[AudioFrame]:
@@ -97,6 +97,11 @@ def _grouped(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
         frame.pts = None  # gaps in the timestamps are not errors here
         fifo.write(frame)
         if fifo.samples >= _GROUP:
-            yield fifo.read()
-    if fifo.samples:
-        yield fifo.read()
+            yield from _drained(fifo)
+    yield from _drained(fifo)
+
+
+def _drained(fifo: av.AudioFifo) -> Iterator[AudioFrame]:
+    frame = fifo.read()
+    if frame is not None:
+        yield frame

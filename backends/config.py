@@ -1,5 +1,6 @@
 """Configured models: one Struct per engine, told apart by their `backend`."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -88,3 +89,24 @@ class FakeModelConfig(_Model, frozen=True, kw_only=True, tag="fake"):
 
 
 ModelConfig = WhisperModelConfig | VllmModelConfig | Ct2ModelConfig | FakeModelConfig
+
+_BUILTIN = Path(__file__).parent / "builtin"
+
+# Their names say what they are; the aliases are there so that unchanged clients get an answer.
+# One thread each: on models this small, sharing the work costs more than it saves.
+BUILTIN: tuple[ModelConfig, ...] = (
+    WhisperModelConfig(
+        id="toy-speech",
+        source=str(_BUILTIN / "speech"),
+        aliases=("whisper-1",),
+        max_running=2,
+        options=WhisperOptions(device="cpu", compute_type="int8", cpu_threads=1, num_workers=2),
+    ),
+    Ct2ModelConfig(
+        id="toy-chat",
+        source=str(_BUILTIN / "chat"),
+        aliases=("gpt-4o-mini",),
+        options=Ct2Options(compute_type="float32", intra_threads=1, inter_threads=2),
+    ),
+)
+"""What is served with nothing configured: the small models that ship with the package."""

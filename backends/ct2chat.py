@@ -45,7 +45,7 @@ class Ct2Chat:
         self.max_model_len = max_model_len
 
     async def ready(self) -> bool:
-        """Loaded weights stay usable."""
+        """Answer yes: loaded weights stay usable."""
         return True
 
     async def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:

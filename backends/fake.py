@@ -45,8 +45,10 @@ class FakeChat(_Script):
     async def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:
         """Echo the last message once for each of the `n` choices, one choice after the other."""
         sampling = generation.sampling
-        contents = [" ".join([m.content] if isinstance(m.content, str) else m.content)
-                    for m in generation.messages]
+        contents = [
+            " ".join([m.content] if isinstance(m.content, str) else m.content)
+            for m in generation.messages
+        ]
         prompt = sum(len(content.split()) for content in contents)
         words = contents[-1].split()
         if prompt >= self.max_model_len:

@@ -68,10 +68,9 @@ def _source(directory: Path, config: dict[str, Any]) -> str:
     file = directory / "chat_template.jinja"
     if file.exists():
         return file.read_text()
-    template = config.get("chat_template")
-    if not isinstance(template, str):
+    if "chat_template" not in config:
         raise ValueError(f"{directory} holds no chat template")
-    return template
+    return str(config["chat_template"])
 
 
 def _turn(message: Message) -> dict[str, str]:

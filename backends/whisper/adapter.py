@@ -41,7 +41,7 @@ class WhisperBackend:
         return tuple(self._model.supported_languages)
 
     async def ready(self) -> bool:
-        """Loaded weights stay usable."""
+        """Answer yes: loaded weights stay usable."""
         return True
 
     async def transcribe(self, job: Job) -> AsyncGenerator[TranscriptInfo | Segment, None]:

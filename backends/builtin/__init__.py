@@ -1,0 +1,1 @@
+"""The two small models that ship with the package; README.md is their card."""

@@ -1,0 +1,54 @@
+"""`create_app(settings)`: wiring only, the one file that imports everything."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+
+from backends.registry import opened
+
+from . import __version__
+from .auth import KeyGuard
+from .chat.controller import ChatController
+from .errors import HANDLERS
+from .health import health, ready
+from .models import Models, ModelsController
+from .settings import Settings
+from .telemetry import stamp
+from .transcription.controller import TranscriptionController
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Return the ASGI application for *settings*; its lifespan opens and closes the models."""
+    server = settings.server
+
+    @asynccontextmanager
+    async def serving(app: Litestar) -> AsyncGenerator[None, None]:
+        async with opened(settings.models) as backends:
+            app.state.models = Models(settings.models, backends)
+            yield
+
+    uploads = Router(
+        "/",
+        route_handlers=[TranscriptionController],
+        request_max_body_size=server.max_upload_bytes,
+    )
+    return Litestar(
+        route_handlers=[health, ready, ModelsController, ChatController, uploads],
+        guards=[KeyGuard(server.api_keys)],
+        dependencies={"models": Provide(_models, sync_to_thread=False)},
+        exception_handlers=HANDLERS,
+        lifespan=[serving],
+        before_send=[stamp],
+        request_max_body_size=server.max_body_bytes,
+        logging_config=None,  # the command line sets logging up
+        openapi_config=OpenAPIConfig(title="Shim", version=__version__, path="/schema"),
+    )
+
+
+def _models(state: State) -> Models:
+    models: Models = state.models
+    return models

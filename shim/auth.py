@@ -1,0 +1,47 @@
+"""Who may ask: bearer keys, compared as digests in constant time."""
+
+import hashlib
+import hmac
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from .errors import InvalidKey
+
+PUBLIC = "public"
+"""The `opt` by which a route says that it needs no key."""
+
+_DIGEST = "sha256:"
+
+
+class KeyGuard:
+    """A Litestar guard: runs before the body is read."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        """Take *keys* as configured, plain or hashed; only digests are kept."""
+        self._digests = [
+            bytes.fromhex(key.removeprefix(_DIGEST)) if key.startswith(_DIGEST) else _digest(key)
+            for key in keys
+        ]
+
+    def __call__(
+        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+    ) -> None:
+        """Let the request pass, or raise InvalidKey."""
+        if not self._digests or handler.opt.get(PUBLIC):
+            return
+        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise InvalidKey("You didn't provide an API key: send `Authorization: Bearer KEY`.")
+        if not self._knows(key.strip()):
+            raise InvalidKey("Incorrect API key provided.")
+
+    def _knows(self, key: str) -> bool:
+        """Compare with every digest, so that the time tells nothing of which one matched."""
+        sent = _digest(key)
+        return sum(hmac.compare_digest(sent, digest) for digest in self._digests) > 0
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

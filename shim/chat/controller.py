@@ -1,0 +1,34 @@
+"""Chat completions: look up, translate, admit, answer."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, post
+from litestar.response import Stream
+
+from shim.models import Models
+from shim.presence import collected, while_present
+from shim.sse import event_stream, frames, primed
+
+from .protocol import ChatCompletion, ChatRequest
+from .translate import Heading, chunks, completion, to_generation
+
+
+class ChatController(Controller):
+    """`POST /v1/chat/completions`, whole and streamed."""
+
+    path = "/v1/chat/completions"
+
+    @post(status_code=200)
+    async def create(
+        self, request: Request[Any, Any, Any], data: ChatRequest, models: Models
+    ) -> Response[ChatCompletion] | Stream:
+        """Continue a conversation."""
+        served = models.chat(data.model)
+        items = served.admission.admit(served.backend.generate(to_generation(data)))
+        heading = Heading.new(data.model, served.fingerprint)
+        if not data.stream:
+            return Response(completion(heading, await while_present(request, collected(items))))
+        usage = data.stream_options is not None and bool(data.stream_options.include_usage)
+        # Primed, so that a full queue is still a 429: the first byte spends the status.
+        first = primed(chunks(heading, items, include_usage=usage))
+        return event_stream(frames(await while_present(request, first)))

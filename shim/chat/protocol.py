@@ -1,0 +1,175 @@
+"""The wire of chat completions: OpenAI's shapes as msgspec Structs, nothing else."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+# ── request ───────────────────────────────────────────────────────────────────
+
+
+class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
+    """A text among the parts of a content."""
+
+    text: str
+
+
+class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
+    """An earlier refusal of the assistant."""
+
+    refusal: str
+
+
+class ChatMessage(Struct, frozen=True, kw_only=True):
+    """One turn; clients send explicit nulls for what they leave out."""
+
+    role: Literal["developer", "system", "user", "assistant", "tool", "function"]
+    content: str | list[TextPart | RefusalPart] | None = None
+    name: str | None = None
+    tool_calls: list[Any] | None = None
+    function_call: Any = None
+    audio: Any = None
+
+
+class StreamOptions(Struct, frozen=True, kw_only=True):
+    """What a stream brings besides its text."""
+
+    include_usage: bool | None = None
+
+
+class ResponseFormat(Struct, frozen=True, kw_only=True):
+    """Only its type is read: everything but `text` is refused."""
+
+    type: Literal["text", "json_object", "json_schema"]
+
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True):
+    """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
+
+    model: str
+    messages: Annotated[list[ChatMessage], Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Probability | None = None
+    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    min_p: Probability | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    logit_bias: dict[int, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    # Known, and refused where they would change the answer.
+    response_format: ResponseFormat | None = None
+    tools: list[Any] | None = None
+    tool_choice: Any = None
+    functions: list[Any] | None = None
+    function_call: Any = None
+    modalities: list[str] | None = None
+    audio: Any = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    web_search_options: Any = None
+
+
+# ── answer ────────────────────────────────────────────────────────────────────
+
+FinishReason = Literal["stop", "length"]
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens: the prompt's once, the completions' over all choices."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class TopLogprob(Struct, frozen=True, kw_only=True):
+    """A token that could have stood there; `bytes` is its UTF-8, which may be half a character."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class TokenLogprob(Struct, frozen=True, kw_only=True):
+    """The token that stands there, and its rivals."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+    top_logprobs: list[TopLogprob]
+
+
+class Logprobs(Struct, frozen=True, kw_only=True):
+    """The log probabilities of a choice or of a chunk."""
+
+    content: list[TokenLogprob]
+    refusal: None = None
+
+
+class AssistantMessage(Struct, frozen=True, kw_only=True):
+    """The answer; its content is a string, also where it is empty."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str
+    refusal: None = None
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """One of the `n` answers."""
+
+    index: int
+    message: AssistantMessage
+    logprobs: Logprobs | None
+    finish_reason: FinishReason
+
+
+class ChatCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag="chat.completion"):
+    """A whole answer."""
+
+    id: str
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage
+    system_fingerprint: str
+
+
+class Delta(Struct, frozen=True, kw_only=True):
+    """What a chunk adds to a choice's message."""
+
+    role: Literal["assistant"] | UnsetType = UNSET
+    content: str | UnsetType = UNSET
+
+
+class ChunkChoice(Struct, frozen=True, kw_only=True):
+    """A chunk's piece of one choice."""
+
+    index: int
+    delta: Delta
+    logprobs: Logprobs | None = None
+    finish_reason: FinishReason | None = None
+
+
+class ChatChunk(Struct, frozen=True, kw_only=True, tag_field="object", tag="chat.completion.chunk"):
+    """One event of a stream; `id` and `created` are the same throughout."""
+
+    id: str
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[ChunkChoice]
+    usage: Usage | UnsetType | None = UNSET
+    """Present, and null but for the last chunk, only if `include_usage` asked for it."""

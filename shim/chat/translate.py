@@ -1,0 +1,239 @@
+"""Wire ↔ engine values for chat: pure functions, no I/O."""
+
+import secrets
+import time
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from backends.base import Candidate, Finish, Generation, Message, Sampling, TextDelta
+from backends.base import TokenLogprob as EngineLogprob
+from shim.errors import InvalidParameter, UnsupportedParameter
+
+from .protocol import (
+    AssistantMessage,
+    ChatChunk,
+    ChatCompletion,
+    ChatMessage,
+    ChatRequest,
+    Choice,
+    ChunkChoice,
+    Delta,
+    Logprobs,
+    RefusalPart,
+    TokenLogprob,
+    TopLogprob,
+    Usage,
+)
+
+_LOWEST = -9999.0
+"""Stands for minus infinity, which JSON has not; vLLM's number."""
+
+
+# ── wire → engine ─────────────────────────────────────────────────────────────
+
+
+def to_generation(request: ChatRequest) -> Generation:
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
+    _refuse_unsupported(request)
+    if request.top_logprobs is not None and not request.logprobs:
+        raise InvalidParameter("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
+    if request.stream_options is not None and not request.stream:
+        raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
+    return Generation(
+        messages=tuple(_message(m, at) for at, m in enumerate(request.messages)),
+        sampling=Sampling(
+            max_tokens=request.max_completion_tokens or request.max_tokens,
+            n=request.n or 1,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k,
+            min_p=request.min_p,
+            presence_penalty=request.presence_penalty or 0.0,
+            frequency_penalty=request.frequency_penalty or 0.0,
+            repetition_penalty=request.repetition_penalty,
+            seed=request.seed,
+            stop=_stop(request.stop),
+            logit_bias=request.logit_bias or {},
+            top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
+        ),
+    )
+
+
+def _refuse_unsupported(request: ChatRequest) -> None:
+    """Refuse what no backend here honours yet, wherever it would change the answer."""
+    form = request.response_format
+    refused = {
+        "tools": bool(request.tools),
+        "tool_choice": request.tool_choice not in (None, "none", "auto"),
+        "functions": bool(request.functions),
+        "function_call": request.function_call not in (None, "none", "auto"),
+        "response_format": form is not None and form.type != "text",
+        "modalities": request.modalities not in (None, [], ["text"]),
+        "audio": request.audio is not None,
+        "reasoning_effort": request.reasoning_effort not in (None, "none"),
+        "verbosity": request.verbosity not in (None, "medium"),
+        "web_search_options": request.web_search_options is not None,
+    }
+    for name, refuse in refused.items():
+        if refuse:
+            raise UnsupportedParameter(f"`{name}` is not supported by this server.", param=name)
+
+
+def _message(message: ChatMessage, at: int) -> Message:
+    for name in ("tool_calls", "function_call", "audio"):
+        if getattr(message, name):
+            raise UnsupportedParameter(
+                f"`{name}` is not supported by this server.", param=f"messages[{at}].{name}"
+            )
+    return Message(role=message.role, content=_content(message, at), name=message.name)
+
+
+def _content(message: ChatMessage, at: int) -> str | tuple[str, ...]:
+    match message.content:
+        case str(text):
+            return text
+        case None if message.role == "assistant":
+            return ""
+        case None:
+            raise InvalidParameter("A message needs a content.", param=f"messages[{at}].content")
+        case parts:
+            return tuple(p.refusal if isinstance(p, RefusalPart) else p.text for p in parts)
+
+
+def _stop(stop: str | list[str] | None) -> tuple[str, ...]:
+    strings = [stop] if isinstance(stop, str) else stop or []
+    return tuple(string for string in strings if string)
+
+
+# ── engine → wire ─────────────────────────────────────────────────────────────
+
+
+class Heading(NamedTuple):
+    """What every chunk of an answer repeats."""
+
+    id: str
+    created: int
+    model: str
+    fingerprint: str
+
+    @classmethod
+    def new(cls, model: str, fingerprint: str) -> "Heading":
+        """Draw an id for an answer that begins now."""
+        return cls(f"chatcmpl-{secrets.token_hex(16)}", int(time.time()), model, fingerprint)
+
+
+def completion(heading: Heading, items: Iterable[TextDelta | Finish]) -> ChatCompletion:
+    """Fold the *items* of a finished generation into the whole answer."""
+    texts: dict[int, list[TextDelta]] = {}
+    finishes: list[Finish] = []
+    for item in items:
+        if isinstance(item, Finish):
+            finishes.append(item)
+        else:
+            texts.setdefault(item.index, []).append(item)
+    finishes.sort(key=lambda finish: finish.index)
+    return ChatCompletion(
+        id=heading.id,
+        created=heading.created,
+        model=heading.model,
+        choices=[_choice(finish, texts.get(finish.index, [])) for finish in finishes],
+        usage=_usage(finishes),
+        system_fingerprint=heading.fingerprint,
+    )
+
+
+def _choice(finish: Finish, deltas: Sequence[TextDelta]) -> Choice:
+    return Choice(
+        index=finish.index,
+        message=AssistantMessage(content="".join(delta.text for delta in deltas)),
+        logprobs=_logprobs([token for delta in deltas for token in delta.logprobs]),
+        finish_reason=finish.reason,
+    )
+
+
+async def chunks(
+    heading: Heading, items: AsyncGenerator[TextDelta | Finish, None], *, include_usage: bool
+) -> AsyncGenerator[ChatChunk, None]:
+    """Turn *items* into chunks: for each choice its role, its text, its finish; then the usage.
+
+    Nothing comes before the engine's first item, so that a refusal keeps its HTTP status.
+    """
+    usage = None if include_usage else UNSET
+    begun: set[int] = set()
+    finishes: list[Finish] = []
+    async with aclosing(items):
+        async for item in items:
+            if item.index not in begun:
+                begun.add(item.index)
+                yield _chunk(heading, [_role(item.index)], usage)
+            if isinstance(item, Finish):
+                finishes.append(item)
+            yield _chunk(heading, [_chunk_choice(item)], usage)
+    if include_usage:
+        yield _chunk(heading, [], _usage(finishes))
+
+
+def _chunk(
+    heading: Heading, choices: list[ChunkChoice], usage: Usage | UnsetType | None
+) -> ChatChunk:
+    return ChatChunk(
+        id=heading.id,
+        created=heading.created,
+        model=heading.model,
+        system_fingerprint=heading.fingerprint,
+        choices=choices,
+        usage=usage,
+    )
+
+
+def _role(index: int) -> ChunkChoice:
+    return ChunkChoice(index=index, delta=Delta(role="assistant", content=""))
+
+
+def _chunk_choice(item: TextDelta | Finish) -> ChunkChoice:
+    match item:
+        case Finish():
+            return ChunkChoice(index=item.index, delta=Delta(), finish_reason=item.reason)
+        case TextDelta():
+            return ChunkChoice(
+                index=item.index,
+                delta=Delta(content=item.text),
+                logprobs=_logprobs(item.logprobs),
+            )
+
+
+def _usage(finishes: Sequence[Finish]) -> Usage:
+    prompt = finishes[0].prompt_tokens
+    completion = sum(finish.completion_tokens for finish in finishes)
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion,
+    )
+
+
+def _logprobs(tokens: Sequence[EngineLogprob]) -> Logprobs | None:
+    if not tokens:
+        return None
+    return Logprobs(
+        content=[
+            TokenLogprob(
+                token=token.drawn.token,
+                logprob=max(token.drawn.logprob, _LOWEST),
+                bytes=list(token.drawn.bytes),
+                top_logprobs=[_top(candidate) for candidate in token.top],
+            )
+            for token in tokens
+        ]
+    )
+
+
+def _top(candidate: Candidate) -> TopLogprob:
+    return TopLogprob(
+        token=candidate.token,
+        logprob=max(candidate.logprob, _LOWEST),
+        bytes=list(candidate.bytes),
+    )

@@ -1,0 +1,193 @@
+"""The tree of failures, their one JSON shape and their statuses: numbers live only here."""
+
+import logging
+from typing import Any, ClassVar
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+from msgspec import Struct
+
+from backends.base import (
+    AudioTooLong,
+    BackendError,
+    EngineDead,
+    InvalidRequest,
+    PromptTooLong,
+    UndecodableAudio,
+    UnknownLanguage,
+    UnsupportedOption,
+)
+
+log = logging.getLogger(__name__)
+
+# ── what the HTTP side raises ─────────────────────────────────────────────────
+
+
+class ApiError(Exception):
+    """A failure of the HTTP side, raised by meaning."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+        """The field of the request that is at fault, where it is one."""
+
+
+class InvalidParameter(ApiError):
+    """A value that OpenAI's contract does not allow."""
+
+
+class UnsupportedParameter(ApiError):
+    """A known parameter that cannot be honoured and would have changed the answer."""
+
+
+class InvalidKey(ApiError):
+    """No key, or one that is not among the configured."""
+
+
+class UnknownModel(ApiError):
+    """A name that no model here has, or a model of another kind."""
+
+
+class QueueFull(ApiError):
+    """More requests wait than the model's queue holds."""
+
+
+class ClientGone(ApiError):
+    """The client left before its answer: nobody reads this."""
+
+
+# ── how they look from outside ────────────────────────────────────────────────
+
+
+class ErrorBody(Struct, frozen=True):
+    """OpenAI's error: all four keys always."""
+
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class ErrorAnswer(Struct, frozen=True):
+    """The body of every answer that is not a success."""
+
+    error: ErrorBody
+
+
+class Failure(Struct, frozen=True):
+    """A status with the type and code that go with it."""
+
+    status: int
+    type: str = "invalid_request_error"
+    code: str | None = None
+    headers: dict[str, str] = {}
+
+    INTERNAL: ClassVar[str] = "server_error"
+
+
+# Seconds within 1..60, the only ones that every released client honours.
+_RETRY_SOON = {"retry-after": "1"}
+_RETRY_LATER = {"retry-after": "10"}
+
+_FAILURES: dict[type[BaseException], Failure] = {
+    InvalidParameter: Failure(400),
+    UnsupportedParameter: Failure(400, code="unsupported_parameter"),
+    InvalidKey: Failure(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
+    UnknownModel: Failure(404, code="model_not_found"),
+    ClientGone: Failure(499),
+    QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded", _RETRY_SOON),
+    InvalidRequest: Failure(400),
+    UnsupportedOption: Failure(400, code="unsupported_parameter"),
+    PromptTooLong: Failure(400, code="context_length_exceeded"),
+    UnknownLanguage: Failure(400, code="unsupported_language"),
+    UndecodableAudio: Failure(400, code="unsupported_format"),
+    AudioTooLong: Failure(400, code="audio_too_long"),
+    EngineDead: Failure(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
+    Exception: Failure(500, Failure.INTERNAL),
+}
+
+UNAVAILABLE = _FAILURES[EngineDead].status
+"""The status of a server that is alive but cannot answer yet, or any more."""
+
+# What the framework raises by itself: unknown routes, methods, sizes.
+_OF_STATUS: dict[int, Failure] = {
+    404: Failure(404, code="unknown_url"),
+    405: Failure(405, code="method_not_allowed"),
+    413: Failure(413, code="content_too_large"),
+}
+
+
+def describe(error: Exception) -> tuple[Failure, ErrorBody]:
+    """Return how *error* is reported; an unforeseen one is logged and reported without detail."""
+    failure = next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
+    if failure is _FAILURES[Exception]:
+        log.error("unforeseen failure", exc_info=error)
+        message = "The server had an error while processing your request."
+        return failure, ErrorBody(message, failure.type)
+    return failure, ErrorBody(str(error), failure.type, _param(error), failure.code)
+
+
+def _param(error: Exception) -> str | None:
+    match error:
+        case ApiError():
+            return error.param
+        case InvalidRequest():
+            return error.option
+        case _:
+            return None
+
+
+# ── handlers ──────────────────────────────────────────────────────────────────
+
+
+def _answer(failure: Failure, body: ErrorBody) -> Response[ErrorAnswer]:
+    return Response(ErrorAnswer(body), status_code=failure.status, headers=failure.headers)
+
+
+def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:
+    return _answer(*describe(error))
+
+
+def _on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Response[ErrorAnswer]:
+    """Litestar found the body wrong: name the first fault by its path."""
+    faults = error.extra if isinstance(error.extra, list) else []
+    first: dict[str, str] = faults[0] if faults else {}
+    param = first.get("key")
+    message = first.get("message", error.detail).replace("`", "'")
+    if param is not None:
+        message = f"Invalid value for '{param}': {message}"
+    failure = _FAILURES[InvalidParameter]
+    return _answer(failure, ErrorBody(message, failure.type, param, failure.code))
+
+
+def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorAnswer]:
+    """Litestar refused before any handler of ours ran."""
+    failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
+    if error.status_code >= _FAILURES[Exception].status:
+        return _on_error(request, error.__cause__ or error)  # type: ignore[arg-type]
+    url = f"{request.method} {request.url.path}"
+    message = {
+        404: f"Unknown request URL: {url}.",
+        405: f"Not allowed: {url}.",
+        413: _too_large(request),
+    }.get(error.status_code, error.detail)
+    headers = {**failure.headers, **(error.headers or {})}
+    body = ErrorBody(message, failure.type, None, failure.code)
+    return Response(ErrorAnswer(body), status_code=failure.status, headers=headers)
+
+
+def _too_large(request: Request[Any, Any, Any]) -> str:
+    limit = request.route_handler.resolve_request_max_body_size()
+    read = request.headers.get("content-length", "more")
+    return f"Maximum content size limit ({limit}) exceeded ({read} bytes read)"
+
+
+HANDLERS: ExceptionHandlersMap = {
+    ValidationException: _on_invalid,
+    HTTPException: _on_http,
+    ApiError: _on_error,
+    BackendError: _on_error,
+    # Registered beside the others and not instead of them, or every 404 would become a 500.
+    Exception: _on_error,
+}

@@ -1,0 +1,38 @@
+"""Whether the process lives, and whether every model can answer."""
+
+import asyncio
+
+from litestar import Response, get
+from msgspec import Struct
+
+from .auth import PUBLIC
+from .errors import UNAVAILABLE
+from .models import Models
+
+
+class Health(Struct, frozen=True):
+    """The answer of `GET /health`."""
+
+    status: str = "ok"
+
+
+class Readiness(Struct, frozen=True):
+    """The answer of `GET /ready`."""
+
+    ready: bool
+    models: dict[str, bool]
+
+
+@get("/health", opt={PUBLIC: True})
+async def health() -> Health:
+    """Answer as long as the event loop turns."""
+    return Health()
+
+
+@get("/ready", opt={PUBLIC: True})
+async def ready(models: Models) -> Response[Readiness]:
+    """Answer 200 if every model would answer a request now."""
+    states = await asyncio.gather(*(model.backend.ready() for model in models.served))
+    by_name = dict(zip((model.id for model in models.served), states, strict=True))
+    status = 200 if all(states) else UNAVAILABLE
+    return Response(Readiness(all(states), by_name), status_code=status)

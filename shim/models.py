@@ -1,0 +1,124 @@
+"""Name → served model, and what `/v1/models` says of them."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from typing import Generic, TypeVar, cast
+
+import msgspec
+from litestar import Controller, get
+from litestar.params import FromPath
+from msgspec import UNSET, Struct, UnsetType
+
+from backends.base import Backend, ChatBackend, SpeechBackend
+from backends.config import ModelConfig
+
+from . import __version__
+from .admission import Admission
+from .errors import UnknownModel
+
+B_co = TypeVar("B_co", bound=Backend, covariant=True)
+
+
+class ServedModel(Generic[B_co]):
+    """A backend with the queue in front of it, under its configured name."""
+
+    def __init__(self, config: ModelConfig, backend: B_co) -> None:
+        self.id = config.id
+        self.names = (config.id, *config.aliases)
+        self.backend = backend
+        self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
+        self.created = int(time.time())
+        self.fingerprint = _fingerprint(config)
+        """Changes with this version and with the model's configuration."""
+
+
+class Models:
+    """All that is served here, by name and alias."""
+
+    def __init__(self, configs: Sequence[ModelConfig], backends: Sequence[Backend]) -> None:
+        self.served = [
+            ServedModel(config, backend) for config, backend in zip(configs, backends, strict=True)
+        ]
+        self._by_name = {name: model for model in self.served for name in model.names}
+
+    def find(self, name: str) -> ServedModel[Backend]:
+        """Return the model of that name or alias; raise UnknownModel, listing what there is."""
+        if (model := self._by_name.get(name)) is None:
+            raise UnknownModel(
+                f"The model `{name}` does not exist or you do not have access to it. "
+                f"Served here: {', '.join(self._by_name)}.",
+                param="model",
+            )
+        return model
+
+    def chat(self, name: str) -> ServedModel[ChatBackend]:
+        """Return the chat model of that name; raise UnknownModel if there is none."""
+        model = self.find(name)
+        if not isinstance(model.backend, ChatBackend):
+            raise _wrong_kind(name, "chat completions", self._names_of(ChatBackend))
+        return cast("ServedModel[ChatBackend]", model)
+
+    def speech(self, name: str) -> ServedModel[SpeechBackend]:
+        """Return the speech model of that name; raise UnknownModel if there is none."""
+        model = self.find(name)
+        if not isinstance(model.backend, SpeechBackend):
+            raise _wrong_kind(name, "transcriptions", self._names_of(SpeechBackend))
+        return cast("ServedModel[SpeechBackend]", model)
+
+    def _names_of(self, kind: type) -> str:
+        models = (model for model in self.served if isinstance(model.backend, kind))
+        return ", ".join(name for model in models for name in model.names) or "none"
+
+
+def _wrong_kind(name: str, what: str, able: str) -> UnknownModel:
+    return UnknownModel(
+        f"The model `{name}` does not serve {what}. Those here that do: {able}.", param="model"
+    )
+
+
+def _fingerprint(config: ModelConfig) -> str:
+    made_of = msgspec.json.encode((__version__, config), order="deterministic")
+    return f"fp_{hashlib.sha256(made_of).hexdigest()[:12]}"
+
+
+# ── the wire ──────────────────────────────────────────────────────────────────
+
+
+class ModelCard(Struct, frozen=True, kw_only=True, tag_field="object", tag="model"):
+    """A model as `GET /v1/models` lists it."""
+
+    id: str
+    created: int
+    owned_by: str = "shim"
+    max_model_len: int | UnsetType = UNSET
+    """Tokens of prompt and completion together; of chat models."""
+
+
+class ModelList(Struct, frozen=True, tag_field="object", tag="list"):
+    """The answer of `GET /v1/models`."""
+
+    data: list[ModelCard]
+
+
+class ModelsController(Controller):
+    """What is served, aliases included: a client may ask for any of these names."""
+
+    path = "/v1/models"
+
+    @get()
+    async def list(self, models: Models) -> ModelList:
+        """List every name."""
+        return ModelList([_card(m, name) for m in models.served for name in m.names])
+
+    @get("/{model_id:path}")
+    async def retrieve(self, models: Models, model_id: FromPath[str]) -> ModelCard:
+        """Describe one; its id may contain slashes."""
+        name = model_id.removeprefix("/")
+        return _card(models.find(name), name)
+
+
+def _card(model: ServedModel[Backend], name: str) -> ModelCard:
+    backend = model.backend
+    length = backend.max_model_len if isinstance(backend, ChatBackend) else UNSET
+    return ModelCard(id=name, created=model.created, max_model_len=length)

@@ -1,0 +1,127 @@
+"""What is served and how: one TOML file, then the environment, then flags, in one schema."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from backends.config import BUILTIN, ModelConfig
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+ApiKey = Annotated[str, Meta(min_length=1, pattern=r"^(sha256:[0-9a-f]{64}|(?!sha256:)\S+)$")]
+"""A key as clients send it, or `sha256:` and the hex digest of one."""
+
+Bytes = Annotated[int, Meta(ge=1024)]
+
+
+class SettingsError(ValueError):
+    """A setting that was refused; the message names its path."""
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[server]` table."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    """0 takes a free one."""
+    api_keys: tuple[ApiKey, ...] = ()
+    allow_keyless: bool = False
+    """Serve beyond loopback although no key is set."""
+    max_upload_bytes: Bytes = 1 << 30
+    """Of a multipart request as a whole; the file spools to disk."""
+    max_body_bytes: Bytes = 64 << 20
+    """Of a JSON request."""
+    shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
+    """How long running requests may take to end once the server is told to stop."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole configuration."""
+
+    server: ServerSettings = ServerSettings()
+    models: tuple[ModelConfig, ...] = BUILTIN
+
+
+def load(
+    file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return the settings of *file*, overridden by `SHIM_…` variables, overridden by *flags*.
+
+    *flags* has the file's own shape. Raises SettingsError with the path of the first fault.
+    """
+    layers = [_read(file) if file else {}, _from_environment(environment), flags or {}]
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = _merged(merged, layer)
+    try:
+        # Not strict: the environment only has strings.
+        settings = msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error).replace("`", "")) from error
+    _check_names(settings)
+    _check_exposure(settings.server)
+    return settings
+
+
+def parse_model(text: str) -> dict[str, Any]:
+    """Turn the short form `ID=BACKEND:SOURCE` into a `[[models]]` table."""
+    match = re.fullmatch(r"(?P<id>[^=]+)=(?P<backend>[^:]+):(?P<source>.+)", text)
+    if match is None:
+        raise SettingsError(f"Expected ID=BACKEND:SOURCE, got {text!r} - at --model")
+    return match.groupdict()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise SettingsError(f"{file}: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Every field of `[server]` has its variable: `SHIM_PORT`, `SHIM_API_KEYS=a,b`."""
+    found: dict[str, Any] = {
+        name: environment[variable]
+        for name in ServerSettings.__struct_fields__
+        if (variable := f"SHIM_{name.upper()}") in environment
+    }
+    if "api_keys" in found:
+        found["api_keys"] = [key.strip() for key in found["api_keys"].split(",") if key.strip()]
+    return {"server": found} if found else {}
+
+
+def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(below)
+    for name, value in above.items():
+        old = both.get(name)
+        both[name] = (
+            _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
+    return both
+
+
+def _check_names(settings: Settings) -> None:
+    seen: set[str] = set()
+    for at, model in enumerate(settings.models):
+        for name in (model.id, *model.aliases):
+            if name in seen:
+                raise SettingsError(f"The name {name!r} is taken twice - at $.models[{at}]")
+            seen.add(name)
+
+
+def _check_exposure(server: ServerSettings) -> None:
+    if not server.api_keys and server.host not in _LOOPBACK and not server.allow_keyless:
+        raise SettingsError(
+            f"Serving on {server.host} without a key lets anyone in: set api_keys, or "
+            "allow_keyless = true - at $.server.host"
+        )

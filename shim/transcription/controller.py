@@ -1,0 +1,37 @@
+"""Transcriptions: receive, look up, translate, admit, answer."""
+
+from contextlib import closing
+from typing import Any
+
+from litestar import Controller, MediaType, Request, Response, post
+
+from shim.errors import InvalidParameter
+from shim.models import Models
+from shim.presence import collected, while_present
+
+from .form import parse, receive
+from .protocol import Transcription, VerboseTranscription
+from .translate import answer, check, to_job
+
+
+class TranscriptionController(Controller):
+    """`POST /v1/audio/transcriptions`."""
+
+    path = "/v1/audio/transcriptions"
+
+    @post(status_code=200)
+    async def create(
+        self, request: Request[Any, Any, Any], models: Models
+    ) -> Response[Transcription | VerboseTranscription | str]:
+        """Write down what is said."""
+        boundary = request.content_type[1].get("boundary", "")
+        with closing(await receive(request.stream(), boundary)) as upload:
+            form = parse(upload.fields)
+            served = models.speech(form.model)
+            check(form)
+            if upload.file is None:
+                raise InvalidParameter("The form has no `file`.", param="file")
+            items = served.admission.admit(served.backend.transcribe(to_job(form, upload.file)))
+            body = answer(form, await while_present(request, collected(items)))
+        media = MediaType.TEXT if isinstance(body, str) else MediaType.JSON
+        return Response(body, media_type=media)

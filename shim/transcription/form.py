@@ -1,0 +1,121 @@
+"""A multipart body, as it arrives, into the fields and the file of a transcription."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
+
+import msgspec
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
+
+from shim.errors import InvalidParameter
+
+from .protocol import LIST_FIELDS, TranscriptionForm
+
+_IN_MEMORY = 1 << 20
+"""Bytes of a file that stay in memory; a larger one goes to disk."""
+
+_FIELD_BYTES = 1 << 20
+"""A form field larger than this is no field of ours."""
+
+_PARTS = 1000
+"""Parts that one form may have."""
+
+
+@dataclass
+class Upload:
+    """The parts of one multipart body; close it to remove the spooled file."""
+
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    file: BinaryIO | None = None
+
+    def close(self) -> None:
+        """Remove the file."""
+        if self.file is not None:
+            self.file.close()
+
+
+async def receive(body: AsyncIterator[bytes], boundary: str) -> Upload:
+    """Read *body* to its end; raise InvalidParameter if it is no multipart form."""
+    upload = Upload()
+    try:
+        with PushMultipartParser(boundary, max_segment_count=_PARTS) as parser:
+            reader = _Parts(upload)
+            async for chunk in body:
+                for event in parser.parse(chunk):
+                    reader.take(event)
+    except BaseException as error:
+        upload.close()
+        if isinstance(error, MultipartError):
+            raise InvalidParameter(f"The body is no multipart form: {error}") from error
+        raise
+    return upload
+
+
+class _Parts:
+    """Where the part that is being read goes: into a field, or into the file."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self._name = ""
+        self._text: bytearray | None = None
+
+    def take(self, event: "MultipartSegment | bytearray | None") -> None:
+        """Take the head of a part, more of its content, or (None) its end."""
+        match event:
+            case MultipartSegment():
+                self._begin(event)
+            case None:
+                self._end()
+            case _:
+                self._more(event)
+
+    def _begin(self, head: MultipartSegment) -> None:
+        self._name = head.name
+        self._text = None if head.name == "file" else bytearray()
+        if self._text is None:
+            if self._upload.file is not None:
+                raise InvalidParameter("Only one `file` can be transcribed.", param="file")
+            spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by the Upload
+            self._upload.file = cast("BinaryIO", spool)
+
+    def _more(self, content: bytearray) -> None:
+        if self._text is None:
+            cast("BinaryIO", self._upload.file).write(content)
+            return
+        self._text += content
+        if len(self._text) > _FIELD_BYTES:
+            raise InvalidParameter(f"`{self._name}` is too large.", param=self._name)
+
+    def _end(self) -> None:
+        if self._text is not None:
+            text = self._text.decode(errors="replace")
+            self._upload.fields.setdefault(self._name, []).append(text)
+
+
+def parse(fields: dict[str, list[str]]) -> TranscriptionForm:
+    """Return *fields* as a form; raise InvalidParameter, naming the field.
+
+    Lists may be called `name[]` or `name`, and hold one value or several; the empty string is
+    what OpenAI's client sends for a field that is not set.
+    """
+    plain: dict[str, Any] = {}
+    for key, values in fields.items():
+        name = key.removesuffix("[]").partition("[")[0]
+        given = [value for value in values if value]
+        if given:
+            plain[name] = plain.get(name, []) + given if name in LIST_FIELDS else given[-1]
+    try:
+        return msgspec.convert(plain, TranscriptionForm, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _invalid(error: msgspec.ValidationError) -> InvalidParameter:
+    message, _, path = str(error).partition(" - at `$.")
+    message = message.replace("`", "'")
+    if not path:  # a field is missing
+        missing = message.rpartition("required field ")[2].strip("'")
+        return InvalidParameter(f"{message}.", param=missing)
+    name = path.rstrip("`")
+    return InvalidParameter(f"Invalid value for '{name}': {message}", param=name)

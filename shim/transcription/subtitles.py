@@ -1,0 +1,42 @@
+"""SubRip and WebVTT: segments as timed lines of text."""
+
+from collections.abc import Iterable, Iterator
+
+from backends.base import Segment
+
+
+def srt(segments: Iterable[Segment]) -> str:
+    """Return the segments as SubRip cues, numbered from 1."""
+    cues = (
+        f"{number}\n{_span(segment, ',')}\n{_line(segment)}\n\n"
+        for number, segment in enumerate(segments, start=1)
+    )
+    return "".join(cues)
+
+
+def vtt(segments: Iterable[Segment]) -> str:
+    """Return the segments as a WebVTT file (W3C, section 4)."""
+    return "".join(_vtt(segments))
+
+
+def _vtt(segments: Iterable[Segment]) -> Iterator[str]:
+    yield "WEBVTT\n\n"
+    for segment in segments:
+        yield f"{_span(segment, '.')}\n{_line(segment)}\n\n"
+
+
+def _line(segment: Segment) -> str:
+    # An arrow within a cue's text would be read as its timing.
+    return segment.text.strip().replace("-->", "->")
+
+
+def _span(segment: Segment, point: str) -> str:
+    return f"{_time(segment.start, point)} --> {_time(segment.end, point)}"
+
+
+def _time(seconds: float, point: str) -> str:
+    milliseconds = round(seconds * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    whole, milliseconds = divmod(milliseconds, 1000)
+    return f"{hours:02d}:{minutes:02d}:{whole:02d}{point}{milliseconds:03d}"
