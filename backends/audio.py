@@ -35,20 +35,23 @@ def decode(audio: BinaryIO, *, max_seconds: float) -> NDArray[np.float32]:
     try:
         with av.open(audio, mode="r", metadata_errors="ignore") as container:
             if not container.streams.audio:
-                raise UndecodableAudio("The file holds no audio.")
+                raise _undecodable("The file holds no audio.")
             stated = _stated_seconds(container)
             samples = _collect(_resampled(container), limit=int(max_seconds * RATE))
-    # PyAV raises ValueError and EOFError, beside its own errors, on malformed headers.
-    except (av.FFmpegError, ValueError, EOFError) as error:
-        raise UndecodableAudio(f"The file could not be decoded as audio: {error}") from error
+    except av.FFmpegError as error:
+        raise _undecodable(f"The file could not be decoded as audio: {error.strerror}.") from error
     seconds = len(samples) / RATE
     if not len(samples):
-        raise UndecodableAudio("The file holds no audio samples.")
+        raise _undecodable("The file holds no audio samples.")
     if stated is not None and seconds < stated - _TOLERANCE:
-        raise UndecodableAudio(
+        raise _undecodable(
             f"The audio breaks off after {seconds:.1f} s of the {stated:.1f} s that it states."
         )
     return samples.astype(np.float32) / 32768.0
+
+
+def _undecodable(message: str) -> UndecodableAudio:
+    return UndecodableAudio(message, option="audio")
 
 
 def _stated_seconds(container: InputContainer) -> float | None:
@@ -68,7 +71,10 @@ def _collect(chunks: Iterator[NDArray[np.int16]], *, limit: int) -> NDArray[np.i
         parts.append(chunk)
         total += len(chunk)
         if total > limit:
-            raise AudioTooLong(f"The audio is longer than the {limit / RATE:g} s that are allowed.")
+            raise AudioTooLong(
+                f"The audio is longer than the {limit / RATE:g} s that are allowed.",
+                option="audio",
+            )
     return np.concatenate(parts) if parts else np.empty(0, np.int16)
 
 

@@ -41,6 +41,10 @@ class UnsupportedParameter(ApiError):
     """A known parameter that cannot be honoured and would have changed the answer."""
 
 
+class UnsupportedMedia(ApiError):
+    """A body in a form that this route does not read."""
+
+
 class InvalidKey(ApiError):
     """No key, or one that is not among the configured."""
 
@@ -95,6 +99,7 @@ _FAILURES: dict[type[BaseException], Failure] = {
     UnsupportedParameter: Failure(400, code="unsupported_parameter"),
     InvalidKey: Failure(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
     UnknownModel: Failure(404, code="model_not_found"),
+    UnsupportedMedia: Failure(415),
     ClientGone: Failure(499),
     QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded", _RETRY_SOON),
     InvalidRequest: Failure(400),
@@ -133,9 +138,13 @@ def _param(error: Exception) -> str | None:
         case ApiError():
             return error.param
         case InvalidRequest():
-            return error.option
+            return _FIELDS.get(error.option or "", error.option)
         case _:
             return None
+
+
+# Where the seam's word for a field is not the wire's.
+_FIELDS = {"audio": "file", "top_logprobs": "logprobs"}
 
 
 # ── handlers ──────────────────────────────────────────────────────────────────
@@ -166,15 +175,23 @@ def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
     failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
     if error.status_code >= _FAILURES[Exception].status:
         return _on_error(request, error.__cause__ or error)  # type: ignore[arg-type]
-    url = f"{request.method} {request.url.path}"
-    message = {
-        404: f"Unknown request URL: {url}.",
-        405: f"Not allowed: {url}.",
-        413: _too_large(request),
-    }.get(error.status_code, error.detail)
+    message = _message(request, error)
     headers = {**failure.headers, **(error.headers or {})}
     body = ErrorBody(message, failure.type, None, failure.code)
     return Response(ErrorAnswer(body), status_code=failure.status, headers=headers)
+
+
+def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
+    url = f"{request.method} {request.url.path}"
+    match error.status_code:
+        case 404:
+            return f"Unknown request URL: {url}."
+        case 405:
+            return f"Not allowed: {url}."
+        case 413:
+            return _too_large(request)
+        case _:
+            return error.detail
 
 
 def _too_large(request: Request[Any, Any, Any]) -> str:

@@ -41,6 +41,7 @@ def run(settings: Settings, on_listening: Callable[[str], None]) -> bool:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=int(server.shutdown_seconds),
     )
     process = Server(config, on_listening)

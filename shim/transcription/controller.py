@@ -4,8 +4,9 @@ from contextlib import closing
 from typing import Any
 
 from litestar import Controller, MediaType, Request, Response, post
+from litestar.enums import RequestEncodingType
 
-from shim.errors import InvalidParameter
+from shim.errors import InvalidParameter, UnsupportedMedia
 from shim.models import Models
 from shim.presence import collected, while_present
 
@@ -24,8 +25,10 @@ class TranscriptionController(Controller):
         self, request: Request[Any, Any, Any], models: Models
     ) -> Response[Transcription | VerboseTranscription | str]:
         """Write down what is said."""
-        boundary = request.content_type[1].get("boundary", "")
-        with closing(await receive(request.stream(), boundary)) as upload:
+        kind, parameters = request.content_type
+        if kind != RequestEncodingType.MULTI_PART or "boundary" not in parameters:
+            raise UnsupportedMedia("Send the recording as `multipart/form-data`.")
+        with closing(await receive(request.stream(), parameters["boundary"])) as upload:
             form = parse(upload.fields)
             served = models.speech(form.model)
             check(form)
