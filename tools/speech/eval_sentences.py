@@ -1,0 +1,53 @@
+"""The sentences of `evals/data/speech.jsonl`; `synthesise` keeps them out of every training set."""
+
+ENGLISH = [
+    "turn on the kitchen fan",
+    "turn on the bathroom heater",
+    "turn off the garden light",
+    "turn off the bedroom lamp",
+    "turn on the office light please",
+    "turn off the kitchen light please",
+    "set the bedroom light to white",
+    "set the garage light to blue",
+    "set the kitchen lamp to orange",
+    "set the office light to yellow",
+    "set the garden light to red",
+    "set a timer for eight minutes",
+    "set a timer for three minutes",
+    "set an alarm for seven hours",
+    "set an alarm for nine minutes",
+    "set the alarm on friday please",
+    "open the garage door",
+    "open the kitchen window",
+    "close the bathroom door",
+    "close the garden window",
+    "play the music",
+    "what is the weather today",
+    "what is the weather tomorrow",
+    "what is the weather on thursday",
+    "call me on monday",
+    "call me on saturday",
+    "call five six two four",
+    "call one six four four nine two",
+    "eight nine eight six",
+    "two three four six eight",
+    "nine zero one zero nine two",
+    "seven two zero three six two five one",
+    "six five zero",
+    "four zero zero five",
+    "one nine five two",
+    "zero one six six",
+]
+GERMAN = [
+    "eins zwei drei vier fünf",
+    "sieben null neun acht",
+    "sechs sechs zwei fünf eins drei",
+    "neun vier null sieben",
+]
+SPANISH = [
+    "uno dos tres cuatro cinco",
+    "siete cero nueve ocho",
+    "seis seis dos cinco uno tres",
+    "nueve cuatro cero siete",
+]
+SENTENCES = ENGLISH + GERMAN + SPANISH
