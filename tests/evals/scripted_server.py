@@ -1,9 +1,13 @@
 """A real HTTP server on 127.0.0.1 that says what a test tells it to, faults included.
 
-Run as a program it prints its address as `shim serve` does, and answers everything well.
+Run as a program it prints its address as `shim serve` does and answers everything, until SIGTERM;
+with a word after it, it refuses every request, dies at the first one, or dies at once.
 """
 
 import json
+import os
+import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -28,13 +32,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back. *cut* breaks the connection where the body should have gone on."""
+    """What is sent back, after *hold* if given. *cut* breaks the connection before the end."""
 
     status: int = 200
     body: bytes = b""
     kind: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+    hold: threading.Event | None = None
 
 
 def completion(text: str | None, *, reason: str = "stop", usage: bool = True) -> Reply:
@@ -99,6 +104,7 @@ class ScriptedServer:
     def __init__(self, otherwise: Callable[[Request], Reply] | None = None) -> None:
         self.script: deque[Reply] = deque()
         self.requests: list[Request] = []
+        self.unready = 0
         self.otherwise = otherwise or (lambda _: completion("4"))
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
@@ -116,8 +122,9 @@ class ScriptedServer:
 
     def next_reply(self, request: Request) -> Reply:
         """Record *request* and choose the answer."""
-        if not request.path.startswith("/v1/") or request.path == "/v1/models":
-            return Reply(body=b"{}")
+        if request.path in {"/ready", "/v1/models"}:
+            self.unready -= 1
+            return Reply(503 if self.unready >= 0 else 200, b"{}")
         self.requests.append(request)
         return self.script.popleft() if self.script else self.otherwise(request)
 
@@ -135,6 +142,8 @@ class ScriptedServer:
             do_GET = do_POST  # noqa: N815 - the name that http.server calls
 
             def answer(self, reply: Reply) -> None:
+                if reply.hold is not None:
+                    reply.hold.wait(5)
                 length = len(reply.body) + (100 if reply.cut else 0)
                 self.send_response(reply.status)
                 self.send_header("content-type", reply.kind)
@@ -149,3 +158,29 @@ class ScriptedServer:
                 """Say nothing."""
 
         return Handler
+
+
+def everything(request: Request) -> Reply:
+    """Answer either endpoint."""
+    return transcription("four") if "audio" in request.path else completion("4")
+
+
+def death(_: Request) -> Reply:
+    """End the process in the middle of an evaluation."""
+    sys.stdout.write("out of memory\n")
+    sys.stdout.flush()
+    os._exit(3)
+
+
+def main(fate: str = "answers") -> None:
+    """Serve until SIGTERM."""
+    if fate == "stillborn":
+        sys.exit("no such model")
+    answers = {"answers": everything, "refuses": lambda _: error(400), "dies": death}
+    with ScriptedServer(answers[fate]) as server:
+        sys.stdout.write(f"pid {os.getpid()} on {server.base_url}\n")
+        signal.sigwait({signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
