@@ -1,0 +1,64 @@
+"""The real command line in a process of its own, and where the tests find their models."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "tests" / "models"
+CLIPS = ROOT / "evals" / "data" / "clips"
+
+KEY = "sk-test"
+
+
+class LiveServer:
+    """A running `shim serve` and what it printed."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+        self.process = process
+        self.url = url
+        """Without `/v1`."""
+
+    @property
+    def base_url(self) -> str:
+        """What an OpenAI client takes."""
+        return f"{self.url}/v1"
+
+
+@contextmanager
+def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
+    """Run `shim serve` with *arguments* on a free port until the block ends."""
+    command = [sys.executable, "-m", "shim", "serve", "--port", "0", *arguments]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SHIM_")}
+    process = subprocess.Popen(  # noqa: S603
+        command, env={**clean, **environment}, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    try:
+        # The line comes once the models are open; a server that fails ends its output instead.
+        for line in process.stdout:
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                yield LiveServer(process, found.group())
+                break
+        else:
+            pytest.fail(f"{command} ended with {process.wait()} before it listened")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+        process.stdout.close()
+
+
+def skip_without_vllm() -> None:
+    """Skip loudly where vLLM is not installed; in CI that is a failure."""
+    if find_spec("vllm") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("vLLM is not installed: in CI its tests must run")
+        pytest.skip("vLLM IS NOT INSTALLED: ITS TESTS DID NOT RUN", allow_module_level=True)
