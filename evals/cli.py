@@ -78,15 +78,17 @@ def run(manifest: Path, out: Path, limit: int | None, **flags: Any) -> None:
     Exits 1 if the run was stopped, or if there is no score because every sample failed.
     """
     place = out / f"{manifest.stem}.json"
+    results = place.with_suffix(".jsonl")
     try:
         dataset = load(manifest, limit=limit)
-        # A summary of an earlier run must not stand beside the results of this one.
-        place.unlink(missing_ok=True)
-        summary = asyncio.run(_evaluate(dataset, place.with_suffix(".jsonl"), **flags))
+        for old in (place, results):
+            # What an earlier run left must not be taken for this one's.
+            old.unlink(missing_ok=True)
+        summary = asyncio.run(_evaluate(dataset, results, **flags))
     except EvalsError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt as error:
-        click.echo(f"interrupted; what was answered is in {place.with_suffix('.jsonl')}", err=True)
+        click.echo(f"interrupted; what was answered is in {results}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
     write(place, msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
     show([summary], place)

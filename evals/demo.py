@@ -40,6 +40,8 @@ def main(out: Path, limit: int | None, server: tuple[str, ...]) -> None:
     """
     report = out / "demo.json"
     try:
+        # A report of an earlier run must not outlive the failure of this one.
+        report.unlink(missing_ok=True)
         datasets = [load(DATA / f"{name}.jsonl", limit=limit) for name in MODELS]
         summaries = asyncio.run(_demo(server or SERVER, datasets, out))
     except EvalsError as error:

@@ -1,7 +1,8 @@
 """A real HTTP server on 127.0.0.1 that says what a test tells it to, faults included.
 
 Run as a program it prints its address as `shim serve` does and answers everything, until SIGTERM;
-with a word after it, it refuses every request, dies at the first one, or dies at once.
+with a word after it, it refuses every request, dies at the first one, has its parent stopped at the
+first one, or dies at once.
 """
 
 import json
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 
@@ -172,14 +174,31 @@ def death(_: Request) -> Reply:
     os._exit(3)
 
 
-def main(fate: str = "answers") -> None:
-    """Serve until SIGTERM."""
+def treason(_: Request) -> Reply:
+    """Have the evaluation stopped while it waits for us."""
+    os.kill(os.getppid(), signal.SIGTERM)
+    return Reply(hold=threading.Event())
+
+
+def main(fate: str = "answers", farewell: str = os.devnull) -> None:
+    """Serve until SIGTERM, then write to the file *farewell*."""
     if fate == "stillborn":
         sys.exit("no such model")
-    answers = {"answers": everything, "refuses": lambda _: error(400), "dies": death}
+    refusal = error(400)
+    answers = {
+        "answers": everything,
+        "refuses": lambda _: refusal,
+        "dies": death,
+        "betrays": treason,
+    }
+    # Blocked in every thread, so that only sigwait sees it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     with ScriptedServer(answers[fate]) as server:
         sys.stdout.write(f"pid {os.getpid()} on {server.base_url}\n")
+        sys.stdout.flush()
         signal.sigwait({signal.SIGTERM})
+        Path(farewell).write_text("stopped in order")
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+"""The demo as a process: a server that answers, refuses, dies, or must be left behind in order."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from evals import server as servers
+from evals.failures import ServerDied
+from evals.server import serving
+
+SCRIPTED = [sys.executable, str(Path(__file__).parent / "scripted_server.py")]
+
+
+def demo(out: Path, *server: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo on the first three samples of each evaluation."""
+    command = [sys.executable, "-W", "error", "-m", "evals.demo", "--limit", "3"]
+    return subprocess.run(  # noqa: S603 - our own commands
+        [*command, "--out", str(out), "--", *server], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_good_server(tmp_path: Path) -> None:
+    """Both evaluations stand in the table and in the report, and the server is stopped in order."""
+    farewell = tmp_path / "farewell"
+
+    done = demo(tmp_path / "new", *SCRIPTED, "answers", str(farewell))
+
+    summaries = msgspec.json.decode((tmp_path / "new" / "demo.json").read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert [one["task"] for one in summaries] == ["speech", "sums"]
+    assert [one["model"] for one in summaries] == ["whisper-1", "gpt-4o-mini"]
+    assert all(word in done.stdout for word in ("WER", "accuracy", "s audio/s", "tokens/s", "p95"))
+    assert "3/3" in done.stderr
+    assert farewell.read_text() == "stopped in order"
+
+
+def test_failed_samples_fail_the_demo(tmp_path: Path) -> None:
+    """The table is printed and the exit code is not 0."""
+    done = demo(tmp_path, *SCRIPTED, "refuses")
+
+    assert done.returncode == 1
+    assert "no WER" in done.stdout
+    assert "6 samples failed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("fate", "words"),
+    [
+        ("stillborn", ["ended with code 1", "no such model"]),
+        ("dies", ["ended with code 3", "out of memory"]),
+    ],
+)
+def test_a_server_that_dies(fate: str, words: list[str], tmp_path: Path) -> None:
+    """A dead server ends the demo at once with its code and its last words; no old report stays."""
+    (tmp_path / "demo.json").write_text("[]")
+
+    done = demo(tmp_path, *SCRIPTED, fate)
+
+    assert done.returncode == 1
+    assert all(word in done.stderr for word in words)
+    assert not (tmp_path / "demo.json").exists()
+
+
+def test_a_command_that_is_none(tmp_path: Path) -> None:
+    """A server that cannot be started is named."""
+    done = demo(tmp_path, "no-such-command")
+
+    assert done.returncode == 1
+    assert "the server did not start: no-such-command" in done.stderr
+
+
+def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
+    """SIGTERM to the demo does not leave the server behind."""
+    farewell = tmp_path / "farewell"
+
+    done = demo(tmp_path, *SCRIPTED, "betrays", str(farewell))
+
+    assert done.returncode == 130
+    assert "the server was stopped" in done.stderr
+    assert farewell.read_text() == "stopped in order"
+
+
+async def test_a_stubborn_server_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that ignores SIGTERM gets SIGKILL."""
+    monkeypatch.setattr(servers, "STOP_SECONDS", 0.1)
+    deaf = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('http://127.0.0.1:1/v1'); signal.pause()"
+    )
+
+    async with serving([sys.executable, "-c", deaf]) as server:
+        base_url = await server.base_url(30)
+
+    assert base_url == "http://127.0.0.1:1/v1"
+    assert server.process.returncode == -9
+
+
+async def test_a_server_without_an_address() -> None:
+    """A server that never says where it is has failed too."""
+    async with serving([sys.executable, "-c", "import signal; signal.pause()"]) as server:
+        with pytest.raises(ServerDied, match=r"printed no address in 0\.1 s"):
+            await server.base_url(0.1)

@@ -1,0 +1,140 @@
+"""Runs: how many at once, what happens to failures, what is kept."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from openai import AsyncOpenAI
+from scripted_server import ScriptedServer, error
+
+from evals.client import connect
+from evals.dataset import Clip, Dialogue
+from evals.failures import Failure
+from evals.journal import Journal
+from evals.runner import Result, attempt, run, score
+from evals.scorers import Tally, judge
+from evals.task import Answer, Task
+
+DIALOGUES = [
+    Dialogue(index=index, id=str(index), target="4", metadata={}, messages=[])
+    for index in range(10)
+]
+FAILURE = Failure(type="BadRequestError", message="no", status=400)
+
+
+def result(index: int = 0, *, text: str | None = "4") -> Result:
+    """Return a result: an answer, or a failure for None."""
+    failed = text is None
+    return Result(
+        index=index,
+        id=str(index),
+        status="failed" if failed else "ok",
+        target="4",
+        answer=None if text is None else Answer(text=text),
+        error=FAILURE if failed else None,
+        latency=0.1,
+    )
+
+
+async def test_no_more_than_asked_at_once() -> None:
+    """The concurrency bounds the requests under way, and every sample is asked once."""
+    busy, peak, kept = 0, 0, []
+
+    async def work(sample: Dialogue) -> Result:
+        nonlocal busy, peak
+        busy += 1
+        peak = max(peak, busy)
+        await asyncio.sleep(0)
+        busy -= 1
+        return result(sample.index)
+
+    complete = await run(DIALOGUES, work, concurrency=3, stop_on_failure=False, keep=kept.append)
+
+    assert (complete, peak) == (True, 3)
+    assert [one.index for one in kept] == list(range(10))
+
+
+async def test_stop_ends_the_run() -> None:
+    """The first failure ends the run: it is kept, requests under way are cancelled."""
+    kept: list[Result] = []
+
+    async def work(sample: Dialogue) -> Result:
+        if sample.index == 3:
+            return result(3, text=None)
+        if sample.index > 3:
+            await asyncio.Event().wait()
+        return result(sample.index)
+
+    complete = await run(DIALOGUES, work, concurrency=2, stop_on_failure=True, keep=kept.append)
+
+    assert not complete
+    assert [one.index for one in kept] == [0, 1, 2, 3]
+
+
+async def test_a_failed_sample_is_a_result(
+    server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
+) -> None:
+    """A failure is recorded with its type, status, code, message and request id."""
+    server.script.append(error(400))
+
+    failed = await attempt(client, Task(model="m"), dialogue)
+
+    assert (failed.status, failed.answer, failed.tally) == ("failed", None, None)
+    assert failed.error == Failure(
+        type="BadRequestError",
+        message=failed.error.message,
+        status=400,
+        code="broken",
+        request_id="req-bad",
+    )
+
+
+async def test_latency_and_retries_of_a_sample(
+    server: ScriptedServer, client: AsyncOpenAI, clip: Clip
+) -> None:
+    """A result says how often it was asked again and how long its clip lasts."""
+    server.script.extend([error(503), error(503), error(503)])
+
+    failed = await attempt(client, Task(model="m"), clip)
+
+    assert (failed.retries, failed.audio_seconds, failed.status) == (2, 2.0, "failed")
+    assert failed.latency > 0
+
+
+async def test_a_key_is_never_kept(server: ScriptedServer, dialogue: Dialogue) -> None:
+    """A server that quotes the key back does not get it into the results."""
+    server.script.append(error(401, "wrong key sk-secret"))
+
+    async with connect(base_url=server.base_url, api_key="sk-secret") as client:
+        failed = await attempt(client, Task(model="m"), dialogue)
+
+    assert b"sk-secret" not in msgspec.json.encode(failed)
+    assert b"wrong key [key]" in msgspec.json.encode(failed)
+
+
+def test_failures_are_not_scored() -> None:
+    """A failed sample has no tally unless the user asks for empty answers."""
+    judgement = judge("exact", str)
+    failed = result(text=None)
+
+    assert score(failed, judgement, "record").tally is None
+    assert score(failed, judgement, "stop").tally is None
+    assert score(failed, judgement, "empty").tally == Tally(
+        numerator=0, denominator=1, target="4", answer=""
+    )
+
+
+def test_the_journal_is_written_as_it_goes(tmp_path: Path) -> None:
+    """Every result is on disk at once, and in the manifest's order in the end."""
+    path, seen = tmp_path / "new" / "r.jsonl", []
+
+    def indices() -> list[int]:
+        lines = path.read_bytes().splitlines()
+        return [msgspec.json.decode(line, type=Result).index for line in lines]
+
+    with Journal(path, lambda _: seen.append(indices())) as journal:
+        journal.add(result(1))
+        journal.add(result(0))
+
+    assert seen == [[1], [1, 0]]
+    assert indices() == [0, 1]
