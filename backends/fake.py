@@ -15,6 +15,7 @@ from .base import (
     TextDelta,
     TranscriptInfo,
     UndecodableAudio,
+    UnknownLanguage,
 )
 from .config import FakeModelConfig, FakeOptions
 
@@ -77,6 +78,9 @@ class FakeSpeech(_Script):
 
     async def transcribe(self, job: Job) -> AsyncGenerator[TranscriptInfo | Segment, None]:
         """Read the lines out."""
+        if job.language not in (None, *self.languages):
+            known = ", ".join(self.languages)
+            raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
         job.audio.seek(0)
         try:
             lines = job.audio.read().decode().splitlines()

@@ -14,9 +14,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "tests" / "models"
+BUILTIN = ROOT / "backends" / "builtin"
 CLIPS = ROOT / "evals" / "data" / "clips"
 
 KEY = "sk-test"
+
+# Quick to start and small: no compilation, a quarter of a GiB of cache.
+VLLM_OPTIONS = {"enforce_eager": True, "max_num_seqs": 16, "kv_cache_memory_bytes": 1 << 28}
 
 
 class LiveServer:

@@ -112,12 +112,13 @@ def _arguments(job: Job) -> dict[str, Any]:
 
 
 def _segment(segment: Any) -> Segment:
+    # With word timestamps faster-whisper's times are NumPy scalars, which JSON does not know.
     words = segment.words
     return Segment(
         id=segment.id,
         seek=segment.seek,
-        start=segment.start,
-        end=segment.end,
+        start=float(segment.start),
+        end=float(segment.end),
         text=segment.text,
         tokens=tuple(segment.tokens),
         temperature=segment.temperature,
@@ -129,7 +130,6 @@ def _segment(segment: Any) -> Segment:
 
 
 def _word(word: Any) -> Word:
-    # faster-whisper's word times may be NumPy scalars, which JSON does not know.
     return Word(
         word=word.word,
         start=float(word.start),

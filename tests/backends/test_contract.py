@@ -1,0 +1,177 @@
+"""What every backend keeps, whatever its engine: the promises of `backends/base.py`."""
+
+import asyncio
+import io
+from contextlib import aclosing
+
+import pytest
+
+from backends.base import (
+    ChatBackend,
+    Finish,
+    Generation,
+    Job,
+    Message,
+    PromptTooLong,
+    Sampling,
+    Segment,
+    SpeechBackend,
+    TextDelta,
+    TranscriptInfo,
+    UndecodableAudio,
+    UnknownLanguage,
+)
+from tests.backends.opener import Opener
+from tests.backends.recordings import recording
+
+QUESTION = "Repeat the word horse."
+
+
+def generation(content: str = QUESTION, **sampling: object) -> Generation:
+    """Return a greedy request."""
+    return Generation(
+        messages=(Message(role="user", content=content),),
+        sampling=Sampling(**{"temperature": 0.0, **sampling}),
+    )
+
+
+async def answer(backend: ChatBackend, request: Generation) -> list[TextDelta | Finish]:
+    """Return all that *backend* says."""
+    return [item async for item in backend.generate(request)]
+
+
+def text(items: list[TextDelta | Finish], index: int = 0) -> str:
+    """Return what choice *index* says."""
+    return "".join(i.text for i in items if isinstance(i, TextDelta) and i.index == index)
+
+
+# ── chat ──────────────────────────────────────────────────────────────────────
+
+
+async def test_chat_is_what_the_protocol_says(chat: ChatBackend) -> None:
+    """A chat backend is told from a speech backend by its methods, and is ready once opened."""
+    assert isinstance(chat, ChatBackend)
+    assert not isinstance(chat, SpeechBackend)
+    assert await chat.ready()
+    assert chat.max_model_len > 0
+
+
+async def test_every_choice_finishes_once_and_last(chat: ChatBackend) -> None:
+    """Each of the n choices has one Finish, nothing after it, and the prompt's tokens in it."""
+    items = await answer(chat, generation(n=3))
+
+    finishes = [item for item in items if isinstance(item, Finish)]
+    assert sorted(finish.index for finish in finishes) == [0, 1, 2]
+    assert len({finish.prompt_tokens for finish in finishes}) == 1
+    for index in range(3):
+        of_choice = [item for item in items if item.index == index]
+        assert isinstance(of_choice[-1], Finish)
+        assert sum(isinstance(item, Finish) for item in of_choice) == 1
+
+
+async def test_greedy_answers_repeat(chat: ChatBackend) -> None:
+    """At temperature 0 the same request has the same answer, in every choice."""
+    first = await answer(chat, generation())
+    second = await answer(chat, generation(n=2))
+
+    assert text(first)
+    assert text(first) == text(second, 0) == text(second, 1)
+
+
+async def test_the_token_limit_is_a_length_finish(chat: ChatBackend) -> None:
+    """`max_tokens` ends a text with the reason `length`, after exactly so many tokens."""
+    items = await answer(chat, generation(max_tokens=1))
+
+    assert isinstance(items[-1], Finish)
+    assert (items[-1].reason, items[-1].completion_tokens) == ("length", 1)
+
+
+async def test_too_long_a_prompt_fails_first(chat: ChatBackend) -> None:
+    """A prompt beyond the context is refused before any text, in the words harnesses look for."""
+    endless = generation("one " * (chat.max_model_len + 1))
+
+    with pytest.raises(PromptTooLong, match="maximum context length"):
+        await anext(chat.generate(endless))
+
+
+async def test_closing_early_leaves_the_engine_free(chat: ChatBackend) -> None:
+    """Closing after the first item aborts: as many again as the engine holds still answer."""
+    for _ in range(20):
+        async with aclosing(chat.generate(generation())) as items:
+            await anext(items)
+
+    after = await asyncio.wait_for(answer(chat, generation()), 60)
+
+    assert isinstance(after[-1], Finish)
+
+
+async def test_requests_do_not_mix(chat: ChatBackend) -> None:
+    """Many at once get what each would get alone."""
+    requests = [generation(f"What is {n} plus 4?") for n in range(8)]
+    alone = [text(await answer(chat, request)) for request in requests]
+
+    together = await asyncio.gather(*(answer(chat, request) for request in requests))
+
+    assert [text(items) for items in together] == alone
+
+
+@pytest.mark.parametrize("name", ["ct2", "vllm"])
+async def test_a_stop_string_ends_the_text_before_it(name: str, opener: Opener) -> None:
+    """The stop string is not part of the text, not even its beginning, and the reason is `stop`."""
+    backend = await opener.open(name)
+    whole = text(await answer(backend, generation()))
+    stop = whole[2:4]
+
+    items = await answer(backend, generation(stop=(stop,)))
+
+    assert text(items) == whole[: whole.index(stop)]
+    assert isinstance(items[-1], Finish)
+    assert items[-1].reason == "stop"
+
+
+# ── speech ────────────────────────────────────────────────────────────────────
+
+
+async def test_speech_is_what_the_protocol_says(speech: SpeechBackend) -> None:
+    """A speech backend is told from a chat backend by its methods, and is ready once opened."""
+    assert isinstance(speech, SpeechBackend)
+    assert not isinstance(speech, ChatBackend)
+    assert await speech.ready()
+    assert "en" in speech.languages
+
+
+async def test_the_info_comes_first_and_segments_follow_in_time(speech: SpeechBackend) -> None:
+    """One TranscriptInfo, then segments that begin no earlier than the one before."""
+    info, *segments = [item async for item in speech.transcribe(Job(audio=recording(speech)))]
+
+    assert isinstance(info, TranscriptInfo)
+    assert info.duration > 0
+    assert segments
+    assert all(isinstance(segment, Segment) for segment in segments)
+    starts = [segment.start for segment in segments]
+    assert starts == sorted(starts)
+
+
+async def test_a_recording_can_be_read_again(speech: SpeechBackend) -> None:
+    """The file is read from its start, wherever it stands, and stays open."""
+    audio = recording(speech)
+    first = [item async for item in speech.transcribe(Job(audio=audio))]
+
+    second = [item async for item in speech.transcribe(Job(audio=audio))]
+
+    assert first == second
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00 no audio"])
+async def test_what_is_no_audio_fails_first(speech: SpeechBackend, content: bytes) -> None:
+    """Bytes that are no recording are refused before any item."""
+    with pytest.raises(UndecodableAudio):
+        await anext(speech.transcribe(Job(audio=io.BytesIO(content))))
+
+
+async def test_an_unknown_language_lists_the_known(speech: SpeechBackend) -> None:
+    """A language that the model was not trained on is refused, naming those it was."""
+    with pytest.raises(UnknownLanguage, match=r"en.*") as refused:
+        await anext(speech.transcribe(Job(audio=recording(speech), language="tlh")))
+
+    assert refused.value.option == "language"

@@ -1,0 +1,173 @@
+"""What an engine gives offline, the server gives online: the very text, the very numbers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import psutil
+import pytest
+from faster_whisper import WhisperModel
+from faster_whisper.transcribe import Segment
+
+from tests.live import BUILTIN, CLIPS, KEY, MODELS, VLLM_OPTIONS, LiveServer, serving
+from tests.live import skip_without_vllm
+
+QUESTIONS = [
+    *(f"What is {a} plus {b}?" for a, b in ((3, 4), (17, 25), (40, 59), (8, 90))),
+    *(f"What is {a} minus {b}?" for a, b in ((9, 4), (77, 25), (59, 40), (90, 8))),
+    *(f'Repeat the word "{word}".' for word in ("horse", "qwert", "lamp")),
+    *(f'Reverse the word "{word}".' for word in ("horse", "abcd", "lamp")),
+    "Tell me about quantum chromodynamics.",
+    "What is the capital of France?",
+]
+
+
+def client(server: LiveServer) -> openai.OpenAI:
+    """Return the stock client, strict."""
+    return openai.OpenAI(
+        base_url=server.base_url, api_key=KEY, max_retries=0, _strict_response_validation=True
+    )
+
+
+# ── speech ────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def whisper() -> WhisperModel:
+    """Load the built-in speech model as its users would offline."""
+    return WhisperModel(str(BUILTIN / "speech"), device="cpu", compute_type="int8", cpu_threads=1)
+
+
+def numbers(segment: Segment) -> dict[str, object]:
+    """Return a segment as the wire names its parts."""
+    names = "id seek start end text tokens temperature avg_logprob compression_ratio no_speech_prob"
+    return {name: getattr(segment, name) for name in names.split()}
+
+
+@pytest.mark.parametrize("clip", sorted(CLIPS.glob("*.flac")), ids=lambda clip: clip.stem)
+def test_transcriptions_are_faster_whispers(
+    server: LiveServer, whisper: WhisperModel, clip: Path
+) -> None:
+    """Text, segments, words and every number equal an offline `transcribe` of the same clip."""
+    segments, info = whisper.transcribe(str(clip), word_timestamps=True)
+    offline = list(segments)
+
+    online = client(server).audio.transcriptions.create(
+        model="whisper-1",
+        file=clip,
+        response_format="verbose_json",
+        timestamp_granularities=["segment", "word"],
+    )
+
+    assert online.text == "".join(segment.text for segment in offline).strip()
+    assert [s.model_dump() for s in online.segments or ()] == [numbers(s) for s in offline]
+    words = [word for segment in offline for word in segment.words or ()]
+    assert [(w.word, w.start, w.end) for w in online.words or ()] == [
+        (w.word.strip(), float(w.start), float(w.end)) for w in words
+    ]
+    assert online.duration == info.duration
+
+
+# ── chat ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Serve the chat model through vLLM."""
+    skip_without_vllm()
+    with serving("--config", str(vllm_config(tmp_path_factory.mktemp("vllm")))) as live:
+        yield live
+
+
+def vllm_config(folder: Path) -> Path:
+    """Write a configuration with one vLLM model."""
+    config = folder / "shim.toml"
+    options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in VLLM_OPTIONS.items())
+    config.write_text(
+        f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
+        f'source = "{MODELS / "chat-hf"}"\n[models.options]\n{options}\n'
+    )
+    return config
+
+
+def ask(server: LiveServer, question: str) -> tuple[str, str, int, int]:
+    """Return the greedy answer, how it finished, and its tokens."""
+    answer = client(server).chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}], temperature=0
+    )
+    assert answer.usage is not None
+    choice = answer.choices[0]
+    usage = answer.usage
+    return (
+        choice.message.content or "",
+        choice.finish_reason,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+    )
+
+
+def offline_answers() -> list[tuple[str, str, int, int]]:
+    """Answer the questions with transformers, on the weights that CTranslate2's were made of."""
+    transformers = pytest.importorskip("transformers")
+    model = transformers.AutoModelForCausalLM.from_pretrained(MODELS / "chat-hf")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(MODELS / "chat-hf")
+    answers = []
+    for question in QUESTIONS:
+        turns = [{"role": "user", "content": question}]
+        prompt = tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        length = prompt["input_ids"].shape[1]
+        output = model.generate(**prompt, do_sample=False, max_new_tokens=100)[0][length:]
+        text = tokenizer.decode(output, skip_special_tokens=True)
+        answers.append((text, "stop", length, len(output)))
+    return answers
+
+
+def test_three_engines_give_one_answer(server: LiveServer, vllm_server: LiveServer) -> None:
+    """Greedy answers, their ends and their token counts: ct2, vLLM and transformers agree."""
+    offline = offline_answers()
+
+    assert [ask(server, question) for question in QUESTIONS] == offline
+    assert [ask(vllm_server, question) for question in QUESTIONS] == offline
+
+
+# ── no process is left behind ─────────────────────────────────────────────────
+
+
+def stream(server: LiveServer) -> openai.Stream[object]:
+    """Begin a stream that runs until the context is full."""
+    return client(server).chat.completions.create(
+        model="gpt-4o-mini",
+        messages=[{"role": "user", "content": "Count."}],
+        logit_bias={"2": -100},  # never the end-of-sequence token
+        stream=True,
+    )
+
+
+def test_sigterm_leaves_no_process(vllm_server: LiveServer) -> None:
+    """A server that is told to stop takes vLLM's processes with it."""
+    server = psutil.Process(vllm_server.process.pid)
+    family = server.children(recursive=True)
+    assert family
+
+    server.terminate()
+
+    gone, alive = psutil.wait_procs([server, *family], timeout=60)
+    assert not alive, gone
+
+
+def test_sigkill_leaves_no_process(tmp_path: Path) -> None:
+    """A server that is killed, with vLLM in the middle of an answer, leaves nothing either."""
+    skip_without_vllm()
+    with serving("--config", str(vllm_config(tmp_path))) as live:
+        server = psutil.Process(live.process.pid)
+        family = server.children(recursive=True)
+        next(iter(stream(live)))
+
+        server.kill()
+
+        gone, alive = psutil.wait_procs(family, timeout=60)
+    assert family
+    assert not alive, gone
