@@ -7,16 +7,26 @@ from typing import Any
 
 import msgspec
 
+from evals.failures import Failure
 from evals.metrics import bootstrap, percentile, wilson
 from evals.runner import Result
 
 PACKAGES = ("evalshim", "openai", "jiwer", "whisper-normalizer", "av", "numpy")
 
 
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """Failures of one type and HTTP status; *example* is the first one's message."""
+
+    name: str
+    failed: int
+    example: str
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the samples; answered + failed + unasked = samples.
 
-    *truncated* are answers with finish_reason "length"; *errors* counts failures by kind.
+    *truncated* are answers with finish_reason "length"; *kinds* tells the failures apart, the most
+    frequent first.
     """
 
     samples: int
@@ -24,7 +34,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     unasked: int
     truncated: int
-    errors: dict[str, int]
+    kinds: list[Kind]
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +105,6 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def count(results: Sequence[Result], samples: int) -> Counts:
     """Count what became of the *samples* that were to be asked."""
     failed = [result.error for result in results if result.error is not None]
-    kinds = Counter(f"{error.type} {error.status or ''}".strip() for error in failed)
     reasons = [result.answer.finish_reason for result in results if result.answer is not None]
     return Counts(
         samples=samples,
@@ -103,8 +112,16 @@ def count(results: Sequence[Result], samples: int) -> Counts:
         failed=len(failed),
         unasked=samples - len(results),
         truncated=reasons.count("length"),
-        errors=dict(kinds.most_common()),
+        kinds=_kinds(failed),
     )
+
+
+def _kinds(failures: Sequence[Failure]) -> list[Kind]:
+    names = [f"{failure.type} {failure.status or ''}".strip() for failure in failures]
+    return [
+        Kind(name=name, failed=failed, example=failures[names.index(name)].message)
+        for name, failed in Counter(names).most_common()
+    ]
 
 
 def pool(results: Sequence[Result], *, scorer: str, normalizer: str) -> Score:

@@ -102,10 +102,10 @@ def remarks(summary: Summary) -> list[str]:
     counts, found = summary.counts, []
     name = summary.task
     if counts.failed:
-        kinds = ", ".join(f"{number} {kind}" for kind, number in counts.errors.items())
         empty = summary.score.failures_scored_as_empty
         fate = "scored as empty answers" if empty else "not scored"
-        found.append(f"{name}: {counts.failed} of {counts.samples} failed ({kinds}), {fate}")
+        found.append(f"{name}: {counts.failed} of {counts.samples} failed, {fate}")
+        found += [f"  {kind.failed} {kind.name}: {kind.example}" for kind in counts.kinds]
     if not summary.complete:
         found.append(f"{name}: stopped by a failure; {counts.unasked} samples were not asked")
     if counts.truncated:

@@ -1,7 +1,6 @@
 """What the tests of the evaluations share: a scripted server, clients for it, manifests, clips."""
 
 import json
-import sys
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,13 +9,9 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
-# However pytest imports its tests, they find the server beside them.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from scripted_server import ScriptedServer
-
 from evals.client import connect
 from evals.dataset import Clip, Dialogue
+from tests.evals.scripted_server import ScriptedServer
 
 
 @pytest.fixture(autouse=True)

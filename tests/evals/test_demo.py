@@ -1,4 +1,4 @@
-"""The demo as a process: a server that answers, refuses, dies, or must be left behind in order."""
+"""The demo as a process: a server that answers, refuses, dies, or must not be left behind."""
 
 import subprocess
 import sys
@@ -6,10 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from evals import server as servers
-from evals.failures import ServerDied
-from evals.server import serving
 
 SCRIPTED = [sys.executable, str(Path(__file__).parent / "scripted_server.py")]
 
@@ -83,23 +79,12 @@ def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
     assert farewell.read_text() == "stopped in order"
 
 
-async def test_a_stubborn_server_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that ignores SIGTERM gets SIGKILL."""
-    monkeypatch.setattr(servers, "STOP_SECONDS", 0.1)
-    deaf = (
-        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "print('http://127.0.0.1:1/v1'); signal.pause()"
-    )
+def test_the_demo_itself(tmp_path: Path) -> None:
+    """Without a command the demo starts `shim serve` on the built-in models, which do well."""
+    done = demo(tmp_path)
 
-    async with serving([sys.executable, "-c", deaf]) as server:
-        base_url = await server.base_url(30)
-
-    assert base_url == "http://127.0.0.1:1/v1"
-    assert server.process.returncode == -9
-
-
-async def test_a_server_without_an_address() -> None:
-    """A server that never says where it is has failed too."""
-    async with serving([sys.executable, "-c", "import signal; signal.pause()"]) as server:
-        with pytest.raises(ServerDied, match=r"printed no address in 0\.1 s"):
-            await server.base_url(0.1)
+    scores = [one["score"] for one in msgspec.json.decode((tmp_path / "demo.json").read_bytes())]
+    assert done.returncode == 0, done.stderr
+    assert [score["samples"] for score in scores] == [3, 3]
+    assert scores[0]["value"] < 0.2
+    assert scores[1]["value"] > 0.8

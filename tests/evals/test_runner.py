@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 from openai import AsyncOpenAI
-from scripted_server import ScriptedServer, error
 
 from evals.client import connect
 from evals.dataset import Clip, Dialogue
@@ -14,6 +13,7 @@ from evals.journal import Journal
 from evals.runner import Result, attempt, run, score
 from evals.scorers import Tally, judge
 from evals.task import Answer, Task
+from tests.evals.scripted_server import ScriptedServer, error
 
 DIALOGUES = [
     Dialogue(index=index, id=str(index), target="4", metadata={}, messages=[])

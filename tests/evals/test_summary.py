@@ -8,7 +8,7 @@ import pytest
 from evals.failures import Failure
 from evals.runner import Result
 from evals.scorers import Tally
-from evals.summary import count, measure, pool
+from evals.summary import Kind, count, measure, pool
 from evals.table import rate, score, seconds
 from evals.task import Answer
 
@@ -29,7 +29,10 @@ def result(*pair: int, **answer: Any) -> Result:
 
 
 FAILED = msgspec.structs.replace(
-    result(), status="failed", answer=None, error=Failure(type="Timeout", message="", status=408)
+    result(),
+    status="failed",
+    answer=None,
+    error=Failure(type="Timeout", message="late", status=408),
 )
 
 
@@ -54,7 +57,7 @@ def test_counts_add_up() -> None:
     found = count([result(), result(finish_reason="length"), FAILED], 5)
 
     assert (found.answered, found.failed, found.unasked, found.truncated) == (2, 1, 2, 1)
-    assert found.errors == {"Timeout 408": 1}
+    assert found.kinds == [Kind(name="Timeout 408", failed=1, example="late")]
 
 
 def test_speed() -> None:

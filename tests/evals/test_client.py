@@ -5,13 +5,13 @@ import threading
 import openai
 import pytest
 from openai import AsyncOpenAI
-from scripted_server import Reply, ScriptedServer, completion, error
 
 from evals import chat
 from evals.client import Tries, await_ready, connect, public
 from evals.dataset import Dialogue
 from evals.failures import NoKey, ServerNotReady
 from evals.task import Task
+from tests.evals.scripted_server import Reply, ScriptedServer, completion, error
 
 TASK = Task(model="m")
 

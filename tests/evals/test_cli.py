@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from scripted_server import ScriptedServer, completion, error
 
 from evals.cli import main
+from tests.evals.scripted_server import ScriptedServer, completion, error
 
 SUMS = [
     {"id": name, "messages": [{"role": "user", "content": "2+2="}], "target": "4", "level": 1}
@@ -74,7 +74,8 @@ def test_failures_stand_beside_the_score(
 
     assert done.exit_code == 0
     assert "accuracy 50.00% (1/2)" in done.output
-    assert "1 of 3 failed (1 BadRequestError 400), not scored" in done.output
+    assert "1 of 3 failed, not scored" in done.output
+    assert "1 BadRequestError 400: Error code: 400 - no" in done.output
     assert "1 answers were cut at the token limit" in done.output
     assert [row["status"] for row in rows(tmp_path)] == ["failed", "ok", "ok"]
 
@@ -102,7 +103,7 @@ def test_a_failure_as_an_empty_answer(
 
     assert done.exit_code == 0
     assert "accuracy 66.67% (2/3)" in done.output
-    assert "scored as empty answers" in done.output
+    assert "1 of 3 failed, scored as empty answers" in done.output
 
 
 def test_stop_saves_what_was_done(

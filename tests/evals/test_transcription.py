@@ -2,7 +2,6 @@
 
 import pytest
 from openai import AsyncOpenAI
-from scripted_server import Reply, ScriptedServer, stream, transcription
 
 from evals import transcription as clips
 from evals.audio import seconds
@@ -10,6 +9,7 @@ from evals.client import Tries
 from evals.dataset import Clip
 from evals.failures import NoText
 from evals.task import Task
+from tests.evals.scripted_server import Reply, ScriptedServer, stream, transcription
 
 DONE = {"type": "transcript.text.done", "text": "turn on"}
 DELTA = {"type": "transcript.text.delta", "delta": "turn"}

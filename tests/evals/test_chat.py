@@ -3,13 +3,20 @@
 import openai
 import pytest
 from openai import AsyncOpenAI
-from scripted_server import Reply, ScriptedServer, chunk, completion, stream, usage_chunk
 
 from evals import chat
 from evals.client import Tries
 from evals.dataset import Dialogue
 from evals.failures import NoText, NotStreamed, StreamCut
 from evals.task import Answer, Task
+from tests.evals.scripted_server import (
+    Reply,
+    ScriptedServer,
+    chunk,
+    completion,
+    stream,
+    usage_chunk,
+)
 
 WHOLE = stream(chunk(""), chunk("4"), chunk("2"), chunk(reason="stop"), usage_chunk(2))
 HALF = stream(chunk("4"), done=False, cut=True)
