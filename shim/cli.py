@@ -1,4 +1,4 @@
-"""`shim serve | check | models`: arguments → Settings → server."""
+"""`shim serve | check`: arguments → Settings → server."""
 
 import logging
 import sys
@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from . import __version__
 from .server import run
 from .settings import Settings, SettingsError, load, parse_model
-
-out = Console(highlight=False, soft_wrap=True)
+from .welcome import announce, out, show_models
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,10 +52,7 @@ def serve(log_level: str, **flags: Any) -> None:
     settings = _settings(**flags)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(message)s")
 
-    def announce(url: str) -> None:
-        _announce(url, settings)
-
-    if not run(settings, announce):
+    if not run(settings, lambda url: announce(url, settings)):
         sys.exit(1)
 
 
@@ -70,23 +64,4 @@ def check(**flags: Any) -> None:
     server = settings.server
     keys = f"{len(server.api_keys)} keys" if server.api_keys else "no key"
     out.print(f"http://{server.host}:{server.port}/v1, {keys}")
-    out.print(_table(settings))
-
-
-def _announce(url: str, settings: Settings) -> None:
-    """Say where the server listens and how to try it."""
-    base = f"{url}/v1"
-    key = settings.server.api_keys and "YOUR_KEY"
-    header = f" -H 'Authorization: Bearer {key}'" if key else ""
-    out.print(f"Shim listens on {base}")
-    out.print(_table(settings))
-    out.print(f"curl{header} {base}/models")
-    out.print(f"python: openai.OpenAI(base_url={base!r}, api_key={key or 'none'!r})")
-
-
-def _table(settings: Settings) -> Table:
-    table = Table("model", "aliases", "backend", "source", box=None)
-    for model in settings.models:
-        backend = type(model).__struct_config__.tag
-        table.add_row(model.id, ", ".join(model.aliases), str(backend), model.source)
-    return table
+    show_models(settings)

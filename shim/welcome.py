@@ -1,0 +1,61 @@
+"""What the command line prints of a server: where it listens, what it serves, how to try it."""
+
+import json
+import shlex
+
+from rich.console import Console
+from rich.table import Table
+
+from .settings import Settings
+
+_CHAT = ("ct2", "vllm")
+"""The backends whose models can be asked something at once."""
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+def announce(url: str, settings: Settings) -> None:
+    """Print the base URL first, on a line of its own: programs that start a server look for it."""
+    out.print(f"Shim listens on {url}/v1")
+    show_models(settings)
+    key = "YOUR_KEY" if settings.server.api_keys else None
+    chat = next((model.id for model in settings.models if _backend(model) in _CHAT), None)
+    out.print("\nTry it:")
+    out.print(_curl(f"{url}/v1", key, chat), markup=False)
+    out.print(_python(f"{url}/v1", key, chat), markup=False)
+
+
+def show_models(settings: Settings) -> None:
+    """Print a line for every model."""
+    table = Table("model", "aliases", "backend", "source", box=None)
+    for model in settings.models:
+        table.add_row(model.id, ", ".join(model.aliases), _backend(model), model.source)
+    out.print(table)
+
+
+def _backend(model: object) -> str:
+    return str(type(model).__struct_config__.tag)  # type: ignore[attr-defined]
+
+
+def _messages() -> list[dict[str, str]]:
+    return [{"role": "user", "content": "What is 3 plus 4?"}]
+
+
+def _curl(base: str, key: str | None, chat: str | None) -> str:
+    auth = f" -H 'Authorization: Bearer {key}'" if key else ""
+    if chat is None:
+        return f"  curl {base}/models{auth}"
+    body = shlex.quote(json.dumps({"model": chat, "messages": _messages()}))
+    return f"  curl {base}/chat/completions{auth} -H 'Content-Type: application/json' -d {body}"
+
+
+def _python(base: str, key: str | None, chat: str | None) -> str:
+    client = f"OpenAI(base_url={base!r}, api_key={key or 'none'!r})"
+    call = (
+        "models.list()"
+        if chat is None
+        else f"chat.completions.create(model={chat!r}, messages={_messages()})"
+        ".choices[0].message.content"
+    )
+    # Python's own quotes are single ones, so that double ones can hold the whole for the shell.
+    return f'  python -c "from openai import OpenAI; print({client}.{call})"'
