@@ -1,0 +1,79 @@
+# An image that runs `shim serve` as a user of its own, and on a read-only root if asked to.
+#
+# CPU:     make image
+# NVIDIA:  make image IMAGE_FLAGS="--build-arg FLAVOUR=cuda \
+#            --build-arg BASE=docker.io/nvidia/cuda:12.9.1-runtime-ubuntu24.04"
+#          This adds vLLM, whose wheels bring CUDA 13 along; CUDA 12's cuBLAS, for CTranslate2, comes
+#          with the base, which has to offer Python >= 3.11 through apt. Unlike the CPU flavour it is
+#          not built by `make image-test`.
+#
+# What is written at run time lies under /tmp (uploads spool there) and /cache (downloaded models).
+# Without SHIM_API_KEYS the server refuses to start; SHIM_ALLOW_KEYLESS=true overrules that.
+
+ARG BASE=docker.io/library/python:3.11-slim-bookworm
+
+FROM ${BASE} AS base
+ARG FLAVOUR=cpu
+# Triton, below vLLM, compiles its launchers at run time: a compiler and Python's headers.
+RUN case "${FLAVOUR}" in \
+        cpu) ;; \
+        cuda) apt-get update \
+            && apt-get install -y --no-install-recommends python3-venv python3-dev g++ \
+            && rm -rf /var/lib/apt/lists/* ;; \
+        *) echo "FLAVOUR is cpu or cuda, not ${FLAVOUR}" >&2; exit 1 ;; \
+    esac
+
+FROM base AS builder
+# The pip that installs stays behind, so that the image has none.
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/shim
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+# Dependencies first: a change of the sources leaves their layer as it was. The secrets are the
+# host's pip configuration and certificates, see container/build.sh; both may be missing.
+COPY requirements/base.txt requirements/
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
+    /opt/pip/bin/pip --python /opt/shim/bin/python3 install -r requirements/base.txt
+COPY pyproject.toml README.md LICENSE* ./
+COPY shim shim
+COPY backends backends
+COPY evals evals
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
+    case "${FLAVOUR}" in cuda) what=".[vllm]" ;; *) what="." ;; esac \
+    && /opt/pip/bin/pip --python /opt/shim/bin/python3 install -c requirements/base.txt "${what}"
+
+FROM base
+RUN groupadd --gid 10001 shim \
+    && useradd --uid 10001 --gid shim --home-dir /cache --no-create-home shim \
+    && install -d -o shim -g shim /cache
+COPY --from=builder /opt/shim /opt/shim
+# HOME, because engines keep compiled kernels under ~/.cache.
+# SHIM_HOST and not a flag, so that `docker run IMAGE serve --model …` is reachable too.
+ENV PATH=/opt/shim/bin:${PATH} \
+    PYTHONUNBUFFERED=1 \
+    HOME=/cache \
+    HF_HOME=/cache/huggingface \
+    SHIM_HOST=0.0.0.0 \
+    SHIM_PORT=8000
+# By number: an orchestrator can see that it is not root.
+USER 10001:10001
+WORKDIR /cache
+VOLUME /cache
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+# Nothing listens until every model is open: a large one may take minutes.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10m CMD ["python3", "-c", "\
+import http.client, os, sys; \
+c = http.client.HTTPConnection('127.0.0.1', int(os.environ['SHIM_PORT']), timeout=4); \
+c.request('GET', '/health'); \
+sys.exit(c.getresponse().status != 200)"]
+ENTRYPOINT ["shim"]
+CMD ["serve"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Shim" \
+      org.opencontainers.image.description="OpenAI's API in front of models on your own machines" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
