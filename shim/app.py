@@ -12,6 +12,7 @@ from backends.registry import opened
 
 from . import __version__
 from .auth import KeyGuard
+from .body import BodyRequest
 from .chat.controller import ChatController
 from .errors import HANDLERS
 from .health import health, ready
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> Litestar:
         exception_handlers=HANDLERS,
         lifespan=[serving],
         before_send=[stamp],
+        request_class=BodyRequest,
         request_max_body_size=server.max_body_bytes,
         logging_config=None,  # the command line sets logging up
         openapi_config=OpenAPIConfig(title="Shim", version=__version__, path="/schema"),

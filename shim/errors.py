@@ -1,6 +1,7 @@
 """The tree of failures, their one JSON shape and their statuses: numbers live only here."""
 
 import logging
+import re
 from typing import Any, ClassVar
 
 from litestar import Request, Response
@@ -162,12 +163,27 @@ def _on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Respon
     """Litestar found the body wrong: name the first fault by its path."""
     faults = error.extra if isinstance(error.extra, list) else []
     first: dict[str, str] = faults[0] if faults else {}
-    param = first.get("key")
-    message = first.get("message", error.detail).replace("`", "'")
-    if param is not None:
-        message = f"Invalid value for '{param}': {message}"
+    message, param = fault(first.get("message", error.detail), first.get("key", _BODY))
     failure = _FAILURES[InvalidParameter]
     return _answer(failure, ErrorBody(message, failure.type, param, failure.code))
+
+
+_BODY = "data"
+"""What Litestar calls the body as a whole."""
+
+
+def fault(message: str, path: str) -> tuple[str, str | None]:
+    """Return msgspec's *message* about the value at *path* as OpenAI words it, and the `param`."""
+    message = message.replace("`", "'")
+    within = "" if path == _BODY else path
+    if message == f"'{_BODY}'":
+        return "The request has no body.", None
+    if missing := re.search("missing required field '(.+)'", message):
+        param = f"{within}.{missing[1]}".removeprefix(".")
+        return f"Missing required parameter: '{param}'.", param
+    if not within:
+        return f"Invalid body: {message}.", None
+    return f"Invalid value for '{within}': {message}.", within
 
 
 def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorAnswer]:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
-from shim.errors import InvalidParameter
+from shim.errors import InvalidParameter, fault
 
 from .protocol import LIST_FIELDS, TranscriptionForm
 
@@ -113,9 +113,5 @@ def parse(fields: dict[str, list[str]]) -> TranscriptionForm:
 
 def _invalid(error: msgspec.ValidationError) -> InvalidParameter:
     message, _, path = str(error).partition(" - at `$.")
-    message = message.replace("`", "'")
-    if not path:  # a field is missing
-        missing = message.rpartition("required field ")[2].strip("'")
-        return InvalidParameter(f"{message}.", param=missing)
-    name = path.rstrip("`")
-    return InvalidParameter(f"Invalid value for '{name}': {message}", param=name)
+    message, param = fault(message, path.rstrip("`"))
+    return InvalidParameter(message, param=param)
