@@ -63,7 +63,7 @@ class Ct2Chat:
             [prompt] * sampling.n,
             max_length=limit,
             include_prompt_in_result=False,
-            **_sampling_arguments(sampling),
+            **_sampling_arguments(sampling, self._template.tokenizer.get_vocab_size()),
         )
         async for step in self._steps(run, choices):
             for item in choices[step.batch_id].take(step):
@@ -207,15 +207,20 @@ def _refuse_unsupported(sampling: Sampling) -> None:
             )
 
 
-def _sampling_arguments(sampling: Sampling) -> dict[str, float]:
-    """Translate to the Generator's names; its own default is greedy, OpenAI's is temperature 1."""
+def _sampling_arguments(sampling: Sampling, vocabulary: int) -> dict[str, float]:
+    """Translate to the Generator's names; its own default is greedy, OpenAI's is temperature 1.
+
+    What OpenAI allows and the Generator refuses has its like: a nucleus of probability 0 is the
+    most probable token, the *vocabulary* or more of the most probable are all.
+    """
     penalty = {"repetition_penalty": sampling.repetition_penalty or 1.0}
     temperature = 1.0 if sampling.temperature is None else sampling.temperature
-    if temperature == 0:
+    if temperature == 0 or sampling.top_p == 0:
         return {"sampling_topk": 1, **penalty}
+    top_k = max(sampling.top_k or 0, 0)
     return {
         "sampling_temperature": temperature,
-        "sampling_topk": max(sampling.top_k or 0, 0),
+        "sampling_topk": top_k if top_k < vocabulary else 0,
         "sampling_topp": 1.0 if sampling.top_p is None else sampling.top_p,
         **penalty,
     }
