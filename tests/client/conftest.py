@@ -1,0 +1,106 @@
+"""Live servers and the clients that ask them."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.client.stock import KINDS, answered, connect
+from tests.live import KEY, LiveServer, serving
+
+FAKES = f"""
+[server]
+api_keys = ["{KEY}"]
+max_body_bytes = 65536
+
+[[models]]
+id = "org/echo"
+backend = "fake"
+source = "chat"
+aliases = ["echo", "team/a/echo"]
+
+[[models]]
+id = "one"
+backend = "fake"
+source = "chat"
+max_running = 1
+max_waiting = 0
+options = {{ seconds_per_item = 0.1, max_model_len = 2000 }}
+
+[[models]]
+id = "dead"
+backend = "fake"
+source = "chat"
+options = {{ dead = true }}
+
+[[models]]
+id = "dies"
+backend = "fake"
+source = "chat"
+options = {{ fail_after = 2 }}
+
+[[models]]
+id = "lines"
+backend = "fake"
+source = "speech"
+
+[[models]]
+id = "one-line"
+backend = "fake"
+source = "speech"
+max_running = 1
+max_waiting = 0
+options = {{ seconds_per_item = 0.1 }}
+
+[[models]]
+id = "dead-speech"
+backend = "fake"
+source = "speech"
+options = {{ dead = true }}
+"""
+"""Echoes, one of them with a single slot, and engines that fail."""
+
+
+@pytest.fixture(scope="session")
+def fakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Serve deterministic models and their failures, with a key."""
+    file = tmp_path_factory.mktemp("fakes") / "shim.toml"
+    file.write_text(FAKES)
+    with serving("--config", str(file)) as live:
+        yield live
+
+
+@pytest.fixture(scope="session", params=KINDS)
+async def client(request: pytest.FixtureRequest, fakes: LiveServer) -> AsyncIterator[Any]:
+    """Connect the stock client, each kind in turn, to the fakes."""
+    client = connect(request.param, fakes)
+    yield client
+    await answered(client.close())
+
+
+@pytest.fixture(scope="session", params=KINDS)
+async def builtin(request: pytest.FixtureRequest, server: LiveServer) -> AsyncIterator[Any]:
+    """Connect the stock client, each kind in turn, to the built-in models."""
+    client = connect(request.param, server)
+    yield client
+    await answered(client.close())
+
+
+@pytest.fixture(scope="session")
+async def http(fakes: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
+    """Send bytes of our own to the fakes."""
+    async with _http(fakes) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def builtin_http(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
+    """Send bytes of our own to the built-in models."""
+    async with _http(server) as client:
+        yield client
+
+
+def _http(server: LiveServer) -> httpx.AsyncClient:
+    headers = {"authorization": f"Bearer {KEY}"}
+    return httpx.AsyncClient(base_url=server.base_url, headers=headers, timeout=60)

@@ -1,0 +1,41 @@
+"""OpenAI's own client, synchronous and asynchronous, used by one test body for both."""
+
+from collections.abc import AsyncIterable, Awaitable, Iterable
+from inspect import isawaitable
+from typing import Any, TypeVar
+
+from openai import AsyncOpenAI, OpenAI
+
+from tests.live import KEY, LiveServer
+
+T = TypeVar("T")
+
+KINDS = {"sync": OpenAI, "async": AsyncOpenAI}
+
+
+def connect(kind: str, server: LiveServer, **options: Any) -> Any:
+    """Build a client that raises where an answer is not what OpenAI's types say."""
+    given = {"api_key": KEY, "max_retries": 0, "timeout": 60, **options}
+    return KINDS[kind](base_url=server.base_url, _strict_response_validation=True, **given)
+
+
+async def answered(result: T | Awaitable[T]) -> T:
+    """Return what either client's method brings."""
+    return await result if isawaitable(result) else result
+
+
+async def collected(stream: Iterable[T] | AsyncIterable[T]) -> list[T]:
+    """Read either client's stream to its end."""
+    if isinstance(stream, AsyncIterable):
+        return [item async for item in stream]
+    return list(stream)
+
+
+async def first(stream: Any) -> Any:
+    """Read one item of either client's stream."""
+    return await anext(stream) if isinstance(stream, AsyncIterable) else next(stream)
+
+
+def says(text: str) -> list[dict[str, str]]:
+    """Return a conversation of one message."""
+    return [{"role": "user", "content": text}]
