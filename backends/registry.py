@@ -16,6 +16,10 @@ from .vllm import adapter as vllm
 from .whisper import adapter as whisper
 
 
+class ModelNotOpened(Exception):
+    """A configured model could not be loaded; the message says which, and why."""
+
+
 def adapter(model: ModelConfig) -> AbstractAsyncContextManager[Backend]:
     """Return *model*'s backend, not yet opened.
 
@@ -35,6 +39,18 @@ def adapter(model: ModelConfig) -> AbstractAsyncContextManager[Backend]:
 
 @asynccontextmanager
 async def opened(models: tuple[ModelConfig, ...]) -> AsyncGenerator[list[Backend], None]:
-    """Open every model in order, and close all of them in reverse, whatever ends the block."""
+    """Open every model in order, and close all of them in reverse, whatever ends the block.
+
+    Raises ModelNotOpened for the first that cannot be; those before it are closed again.
+    """
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(adapter(model)) for model in models]
+        yield [await _open(model, stack) for model in models]
+
+
+async def _open(model: ModelConfig, stack: AsyncExitStack) -> Backend:
+    try:
+        return await stack.enter_async_context(adapter(model))
+    # A model's start ends here: engines raise whatever they like, and it is for people to read.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise ModelNotOpened(f"The model {model.id!r} could not be opened: {reason}") from error

@@ -1,16 +1,20 @@
 """`shim serve | check`: arguments → Settings → server."""
 
 import logging
-import sys
+import socket
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backends.registry import ModelNotOpened
+
 from . import __version__
-from .server import run
+from .server import bound, run, url
 from .settings import Settings, SettingsError, load, parse_model
 from .welcome import announce, out, show_models
+
+log = logging.getLogger(__name__)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,6 +48,14 @@ def _settings(config: Path | None, models: tuple[str, ...], **server: Any) -> Se
         raise click.ClickException(str(error)) from error
 
 
+def _bound(settings: Settings) -> socket.socket:
+    host, port = settings.server.host, settings.server.port
+    try:
+        return bound(host, port)
+    except OSError as error:
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}") from error
+
+
 @main.command()
 @_options
 @click.option("--log-level", default="warning", type=click.Choice(["info", "warning", "debug"]))
@@ -52,8 +64,12 @@ def serve(log_level: str, **flags: Any) -> None:
     settings = _settings(**flags)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(message)s")
 
-    if not run(settings, lambda url: announce(url, settings)):
-        sys.exit(1)
+    address = _bound(settings)
+    try:
+        run(settings, address, lambda: announce(url(address), settings))
+    except* ModelNotOpened as group:
+        log.debug("start failed", exc_info=group)
+        raise click.ClickException("\n".join(map(str, group.exceptions))) from group
 
 
 @main.command()

@@ -1,53 +1,98 @@
-"""The process: uvicorn on a socket, told where it listens, ended by a signal."""
+"""The process: an event loop, the models, uvicorn on a socket; ended by a signal."""
 
+import asyncio
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
+import uvloop
+from litestar import Litestar
 
 from .app import create_app
-from .settings import Settings
+from .settings import ServerSettings, Settings
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Server(uvicorn.Server):
     """uvicorn, which says so as soon as it accepts connections."""
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_listening = on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the models, bind, then report the address that was bound."""
+        """Listen, then say so."""
         await super().startup(sockets)
         if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._on_listening(f"http://{_bracketed(host)}:{port}")
+            self._on_listening()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal, once.
+
+        uvicorn raises it again when it has stopped, which would end the process before its models
+        are closed.
+        """
+        loop = asyncio.get_running_loop()
+        for sign in _STOPPING:
+            loop.add_signal_handler(sign, self.handle_exit, sign, None)
+        try:
+            yield
+        finally:
+            for sign in _STOPPING:
+                loop.remove_signal_handler(sign)
 
 
-def run(settings: Settings, on_listening: Callable[[str], None]) -> bool:
-    """Serve *settings* until a signal ends it; return whether it ever listened.
+def bound(host: str, port: int) -> socket.socket:
+    """Take the address, before any model is loaded for it; raise OSError if it cannot be had.
 
-    *on_listening* is given the base URL, without `/v1`, once every model is open.
+    Nobody can connect yet: the socket listens once the models are open.
     """
-    server = settings.server
-    config = uvicorn.Config(
-        create_app(settings),
-        host=server.host,
-        port=server.port,
-        loop="uvloop",
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def url(address: socket.socket) -> str:
+    """Return the base URL of a bound socket, without `/v1`."""
+    host, port = address.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(settings: Settings, address: socket.socket, on_listening: Callable[[], None]) -> None:
+    """Open the models, serve on *address* until a signal ends it, close the models.
+
+    Raises ModelNotOpened, in an ExceptionGroup, if one of them cannot be opened.
+    """
+    app = create_app(settings)
+    server = Server(_config(app, settings.server), on_listening)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(app, server, address))
+
+
+async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
+    # Not by uvicorn, which would only log that a model could not be opened.
+    async with app.lifespan():
+        await server.serve([address])
+
+
+def _config(app: Litestar, server: ServerSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         http="httptools",
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=int(server.shutdown_seconds),
     )
-    process = Server(config, on_listening)
-    process.run()
-    return process.started
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
