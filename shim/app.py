@@ -7,6 +7,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 
 from backends.registry import opened
 
@@ -47,7 +48,13 @@ def create_app(settings: Settings) -> Litestar:
         request_class=BodyRequest,
         request_max_body_size=server.max_body_bytes,
         logging_config=None,  # the command line sets logging up
-        openapi_config=OpenAPIConfig(title="Shim", version=__version__, path="/schema"),
+        openapi_config=OpenAPIConfig(
+            title="Shim",
+            version=__version__,
+            path="/schema",
+            # The document alone: pages that show it load their scripts from elsewhere.
+            render_plugins=[JsonRenderPlugin()],
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -88,8 +88,6 @@ class Failure(Struct, frozen=True):
     code: str | None = None
     headers: dict[str, str] = {}
 
-    INTERNAL: ClassVar[str] = "server_error"
-
 
 # Seconds within 1..60, the only ones that every released client honours.
 _RETRY_SOON = {"retry-after": "1"}
@@ -110,7 +108,7 @@ _FAILURES: dict[type[BaseException], Failure] = {
     UndecodableAudio: Failure(400, code="unsupported_format"),
     AudioTooLong: Failure(400, code="audio_too_long"),
     EngineDead: Failure(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
-    Exception: Failure(500, Failure.INTERNAL),
+    Exception: Failure(500, "server_error"),
 }
 
 UNAVAILABLE = _FAILURES[EngineDead].status
@@ -188,9 +186,9 @@ def fault(message: str, path: str) -> tuple[str, str | None]:
 
 def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorAnswer]:
     """Litestar refused before any handler of ours ran."""
-    failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
     if error.status_code >= _FAILURES[Exception].status:
-        return _on_error(request, error.__cause__ or error)  # type: ignore[arg-type]
+        return _answer(*describe(error))
+    failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
     message = _message(request, error)
     headers = {**failure.headers, **(error.headers or {})}
     body = ErrorBody(message, failure.type, None, failure.code)
