@@ -20,7 +20,13 @@ CLIPS = ROOT / "evals" / "data" / "clips"
 KEY = "sk-test"
 
 # Quick to start and small: no compilation, a quarter of a GiB of cache.
-VLLM_OPTIONS = {"enforce_eager": True, "max_num_seqs": 16, "kv_cache_memory_bytes": 1 << 28}
+VLLM_OPTIONS = {
+    # As the weights are; vLLM's own "auto" would round them to bfloat16.
+    "dtype": "float32",
+    "enforce_eager": True,
+    "max_num_seqs": 16,
+    "kv_cache_memory_bytes": 1 << 28,
+}
 
 
 class LiveServer:

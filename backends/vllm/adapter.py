@@ -1,63 +1,76 @@
-"""Opening and closing vLLM. vLLM itself is imported here only when a model asks for it."""
+"""Opening and closing vLLM. vLLM itself is imported here, and only when a model asks for it."""
 
 import logging
 import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ..base import ChatBackend
-from ..config import VllmModelConfig
+from backends.base import ChatBackend
+from backends.config import VllmModelConfig
+
 from . import children
+
+if TYPE_CHECKING:
+    from .engine import VllmChat
 
 log = logging.getLogger(__name__)
 
-_SHUTDOWN = 10.0
-"""Seconds that the engine's processes have to end after being asked."""
+_PATIENCE = 5.0
+"""Seconds that the engine's processes have to end after being asked, as in vLLM's own server."""
 
 
-class WrongEngineArgument(ValueError):
-    """vLLM refuses an argument of a configured model; the message names both."""
+class ModelRefused(ValueError):
+    """vLLM does not open a configured model; the message names it, its options, and the reason."""
 
 
 @asynccontextmanager
 async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, None]:
     """Load *config*'s model, serve it, and leave no process behind.
 
-    Raises WrongEngineArgument where vLLM refuses one of the options, ImportError where vLLM is
-    not installed, and vLLM's own exceptions where the model does not load.
+    The event loop stands still while it loads: vLLM has to be started on the loop's own thread.
+    Raises ModelRefused in vLLM's own words, ImportError where vLLM is not installed.
     """
-    _environment()
+    _prepare_environment()
     mark = uuid4().hex
-    with children.reaped(mark, patience=_SHUTDOWN):
+    with children.reaped(mark, patience=_PATIENCE):
         log.info("loading %s", config.id)
         begin = time.monotonic()
         with children.marked(mark):
-            engine = _started(config)
+            backend = _opened(config)
+        log.info("%s is ready after %.1f s", config.id, time.monotonic() - begin)
         try:
-            from .engine import VllmChat
-
-            backend = VllmChat(engine)
-            log.info("%s is ready after %.1f s", config.id, time.monotonic() - begin)
             yield backend
         finally:
-            engine.shutdown(timeout=_SHUTDOWN)
+            backend.close(patience=_PATIENCE)
 
 
-def _environment() -> None:
+def _opened(config: VllmModelConfig) -> "VllmChat":
+    from .engine import VllmChat, start
+
+    try:
+        return VllmChat(start(config.source, config.options))
+    # What vLLM, pydantic and transformers raise for a wrong argument, a missing model, too little
+    # memory: whatever it is, the server cannot start, and its user wants the words.
+    except (TypeError, ValueError, OSError, RuntimeError) as error:
+        options = ", ".join(f"{name}={value!r}" for name, value in config.options.items())
+        raise ModelRefused(
+            f"vLLM does not open model `{config.id}` ({config.source}; options: "
+            f"{options or 'none'}): {error}"
+        ) from error
+
+
+def _prepare_environment() -> None:
     """Set what vLLM reads while it is imported, where its user has not."""
-    # An on-premises tool does not phone home; both names, for vLLM and for its libraries.
+    # An on-premises tool does not phone home; one name for vLLM, one for its libraries.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    # vLLM logs some hundred lines to stdout, which belongs to the command line's own output.
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    # vLLM writes its log to stdout, which belongs to the command line's own output.
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
-    # As vLLM's own server: a fork would copy our threads, and would not show the mark.
+    level = os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    # What it logs before it has set up its own handler would come out at our level.
+    logging.getLogger("vllm").setLevel(level.upper())
+    # As vLLM's own server does. A fork would copy our threads, and would not show the mark.
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
-
-
-def _started(config: VllmModelConfig):
-    from .engine import start
-
-    return start(config.source, config.options)

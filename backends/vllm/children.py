@@ -1,22 +1,22 @@
-"""No process is left behind, however the server ends. Standard library only: the reaper runs it.
+"""No process is left behind, however the server ends. Standard library only: it is run as a script.
 
-vLLM starts processes (an engine core, workers, whatever those start), and they outlive a server that
-is killed: with SIGKILL nothing of ours runs any more, and they hold the memory of a GPU for good.
-So each engine draws a *mark*, an environment variable that all its processes inherit, from the first
-instant and through every generation. There are three endings:
+vLLM starts processes (an engine core, workers, whatever those start), and they outlive a server
+that is killed: with SIGKILL nothing of ours runs any more, and they keep a GPU's memory for good.
+So each engine draws a *mark*, an environment variable that all its processes inherit, from their
+first instant on and through every generation. There are three endings:
 
 - The engine is closed in order: vLLM joins its processes; what still bears the mark is killed.
-- The server dies (SIGKILL, a crash, the out-of-memory killer), also while the engine is loading: the
-  *reaper*, a small process that waits for its parent's death, kills whatever bears the mark.
+- The server dies (SIGKILL, a crash, the out-of-memory killer), also while the engine is loading:
+  the *reaper*, a small process that waits for its parent's death, kills whatever bears the mark.
 - The whole container or session is ended: the kernel takes them all.
 
 Python's resource tracker bears the mark too, yet is spared: it belongs to the server, may serve
 another engine, and ends by itself when the last process is gone, after removing shared memory.
 
 Other ways that were weighed: PR_SET_PDEATHSIG has to be set inside each child, whose first seconds
-are spent importing; a list of process ids misses those that start after it was made; a process group
-is shared with whatever started the server. The price of the mark is /proc: elsewhere than on Linux
-only the first ending is covered, by vLLM alone.
+are spent importing; a list of process ids misses those that start after it was made; a process
+group is shared with whatever started the server. The price of the mark is /proc: elsewhere than on
+Linux only the first ending is covered, by vLLM alone.
 """
 
 import os
@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_VARIABLE = "SHIM_VLLM_ENGINE"
+_VARIABLE = "EVALSHIM_ENGINE"
 _GLANCE = 0.2
 """Seconds between two looks of the reaper at its parent."""
 _POLL = 0.05

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from ..base import Candidate, EngineDead, Finish, TextDelta, TokenLogprob
+from backends.base import Candidate, EngineDead, Finish, TextDelta, TokenLogprob
 
 
 class Choices:

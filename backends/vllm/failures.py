@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 from vllm.exceptions import VLLMClientError, VLLMError
 
-from ..base import EngineDead, InvalidOption, InvalidRequest, PromptTooLong, Sampling
+from backends.base import (
+    EngineDead,
+    InvalidOption,
+    InvalidRequest,
+    PromptTooLong,
+    Sampling,
+    UnsupportedOption,
+)
 
 _OPTIONS = {"messages", *Sampling.__struct_fields__}
 _RENAMED = {"logprobs": "top_logprobs"}
@@ -36,7 +43,9 @@ def refused(error: VLLMClientError | ValidationError) -> InvalidRequest:
     name = getattr(error, "parameter", None) or message.partition(" ")[0]
     if name in _PROMPT:
         return PromptTooLong(message, option="messages")
-    return InvalidOption(message, option=_option(name))
+    # "not yet supported with speculative decoding": the value is fine, the engine cannot.
+    kind = UnsupportedOption if "supported" in message else InvalidOption
+    return kind(message, option=_option(name))
 
 
 def _option(name: str | None) -> str | None:

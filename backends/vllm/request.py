@@ -1,15 +1,16 @@
-"""A Generation as vLLM takes it: token ids from its own chat template, sampling as its server does."""
+"""A Generation as vLLM takes it: its own chat template, its own server's sampling."""
 
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
+from vllm import envs
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
 from vllm.renderers.online_renderer import OnlineRenderer
 from vllm.sampling_params import SamplingParams, SamplingType
 
-from ..base import Generation, InvalidOption, Message, PromptTooLong, Sampling
+from backends.base import Generation, InvalidOption, Message, PromptTooLong, Sampling
 
 
 class EngineRequest(NamedTuple):
@@ -36,6 +37,8 @@ class Requests:
             chat_template=None,
             chat_template_content_format="auto",
         )
+        if self._online.parser is not None:
+            raise ValueError("its answers need a parser (gpt-oss's channels), which is not here")
         self._online.warmup()
         self._defaults = model_config.get_diff_sampling_param()
         self._cap = _max_tokens_cap(model_config, self._defaults)
@@ -99,15 +102,13 @@ def _chat_request(generation: Generation) -> ChatCompletionRequest:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    content = message.content
-    if not isinstance(content, str):
-        parts = [{"type": "text", "text": text} for text in content]
-        return _named(message, {"role": message.role, "content": parts})
-    return _named(message, {"role": message.role, "content": content})
-
-
-def _named(message: Message, turn: dict[str, Any]) -> dict[str, Any]:
-    return turn if message.name is None else {**turn, "name": message.name}
+    content: str | list[dict[str, str]]
+    if isinstance(message.content, str):
+        content = message.content
+    else:
+        content = [{"type": "text", "text": text} for text in message.content]
+    name = {} if message.name is None else {"name": message.name}
+    return {"role": message.role, "content": content, **name}
 
 
 def _spread(request: EngineRequest, n: int) -> EngineRequest:
@@ -116,7 +117,8 @@ def _spread(request: EngineRequest, n: int) -> EngineRequest:
     Greedy choices are all the same: one is computed and given out n times. (vLLM refuses n > 1
     at temperature 0, OpenAI answers, and harnesses send it.)
     """
-    if request.params.sampling_type is SamplingType.GREEDY and n > 1:
+    if not 1 <= n <= envs.VLLM_MAX_N_SEQUENCES:
+        raise InvalidOption(f"n must be from 1 to {envs.VLLM_MAX_N_SEQUENCES}, got {n}", option="n")
+    if request.params.sampling_type is SamplingType.GREEDY:
         return request._replace(copies=n)
-    # A new object, because it is checked when it is made.
-    return request if n == 1 else request._replace(params=replace(request.params, n=n))
+    return request._replace(params=replace(request.params, n=n))
