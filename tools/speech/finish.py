@@ -19,7 +19,7 @@ SILENCE = 0.008
 def finish(
     audio: npt.NDArray[np.float32], rate: int, ratio: float, starts: Starts | None
 ) -> tuple[npt.NDArray[np.int16], list[float] | None]:
-    """Resample to 16 kHz as if the rate were `rate * ratio`, cut silent ends, set the peak to .7."""
+    """Resample to 16 kHz as if the rate were `rate * ratio`, cut silent ends, set the peak."""
     factor = Fraction(RATE / (rate * ratio)).limit_denominator(100)
     audio = resample_poly(audio, factor.numerator, factor.denominator).astype(np.float32)
     loud = np.flatnonzero(np.abs(audio) > SILENCE)

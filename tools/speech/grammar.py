@@ -79,7 +79,7 @@ def command(rng: random.Random) -> str:
 
 
 def sentence(rng: random.Random, language: str = "en") -> str:
-    """A sentence of the domain: 22 % digits, 16 % unordered words, else a command; de, es: digits."""
+    """A sentence of the domain: digits, in English also unordered words and commands."""
     if language != "en":
         return digits(rng, language, 7)
     kind = rng.random()
