@@ -44,7 +44,7 @@ async def test_transcriptions(http: httpx.AsyncClient, response_format: str, med
 )
 async def test_chat(http: httpx.AsyncClient, name: str, options: dict[str, Any]) -> None:
     """Whole answers, streams and errors."""
-    body = {"model": "org/echo", "messages": says('Say "hé" – twice'), **options}
+    body = {"model": "org/echo", "messages": says('Say "hé" — twice'), **options}
 
     answer = await http.post("chat/completions", json=body)
 

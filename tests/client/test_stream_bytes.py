@@ -38,7 +38,7 @@ async def test_one_answer_has_one_heading(http: httpx.AsyncClient) -> None:
 
 
 async def test_the_role_comes_first(http: httpx.AsyncClient) -> None:
-    """The first chunk is the role with an empty content, the last the finish with an empty delta."""
+    """The first delta is the role and no text, the last is empty and has the finish."""
     found = await chunks(http)
 
     assert found[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}

@@ -1,0 +1,146 @@
+"""Forms as OpenAI's clients, old and new, and others write them."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+FILE = {"file": ("upload", b"good morning", "application/octet-stream")}
+
+SEGMENTS, WORDS = {"segments"}, {"words"}
+
+
+async def posted(http: httpx.AsyncClient, form: dict[str, Any], **options: Any) -> httpx.Response:
+    """Send *form* with a file to the fake model for speech."""
+    fields = {"model": "lines", **form}
+    return await http.post("audio/transcriptions", **{"data": fields, "files": FILE, **options})
+
+
+@pytest.mark.parametrize(
+    ("form", "present"),
+    [
+        ({}, SEGMENTS),
+        ({"timestamp_granularities[]": "word"}, WORDS),
+        ({"timestamp_granularities[]": ["word"]}, WORDS),
+        ({"timestamp_granularities[]": ["word", "segment"]}, SEGMENTS | WORDS),
+        ({"timestamp_granularities": "word"}, WORDS),
+        ({"timestamp_granularities": ["word", "segment"]}, SEGMENTS | WORDS),
+        ({"timestamp_granularities[0]": "word", "timestamp_granularities[1]": "segment"}, None),
+        ({"timestamp_granularities[]": ""}, SEGMENTS),
+    ],
+)
+async def test_lists(
+    http: httpx.AsyncClient, form: dict[str, Any], present: set[str] | None
+) -> None:
+    """Lists are called with brackets or without, and hold one value or several."""
+    answer = await posted(http, {"response_format": "verbose_json", **form})
+
+    assert answer.status_code == 200
+    assert answer.json().keys() & (SEGMENTS | WORDS) == (present or SEGMENTS | WORDS)
+
+
+async def test_empty_strings_are_absent(http: httpx.AsyncClient) -> None:
+    """The empty string is what the stock client sends for a field that is not set."""
+    names = ("prompt", "language", "temperature", "response_format", "include[]", "stream")
+
+    answer = await posted(http, dict.fromkeys(names, ""))
+
+    assert answer.status_code == 200
+    assert answer.json()["text"] == "good morning"
+
+
+async def test_unknown_fields_are_ignored(http: httpx.AsyncClient) -> None:
+    """A field that OpenAI has not is no reason to refuse."""
+    form = {"vad_filter": "true", "user": "x", "extra[deep][er]": "1", "x[]": ["1", "2"]}
+
+    assert (await posted(http, form)).status_code == 200
+
+
+@pytest.mark.parametrize("language", ["de", "DE", "german", "German"])
+async def test_languages(http: httpx.AsyncClient, language: str) -> None:
+    """A language goes by its code or its name, and comes back with its full name."""
+    answer = await posted(http, {"language": language, "response_format": "verbose_json"})
+
+    assert answer.json()["language"] == "german"
+
+
+@pytest.mark.parametrize(
+    ("form", "param"),
+    [
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": "2"}, "temperature"),
+        ({"response_format": "yaml"}, "response_format"),
+        ({"timestamp_granularities[]": "letter"}, "timestamp_granularities[0]"),
+        ({"chunking_strategy[type]": "server_vad"}, "chunking_strategy"),
+        ({"include[]": "logprobs"}, "include"),
+        ({"keywords[]": ["a", "b"]}, "keywords"),
+        ({"stream": "maybe"}, "stream"),
+        ({"stream": "true"}, "stream"),
+    ],
+)
+async def test_refusals(http: httpx.AsyncClient, form: dict[str, Any], param: str) -> None:
+    """What is wrong, or cannot be honoured, is refused by name."""
+    answer = await posted(http, form)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
+
+
+async def test_no_model(http: httpx.AsyncClient) -> None:
+    """A form without a model says so."""
+    for fields in ({}, {"model": ""}):
+        answer = await http.post("audio/transcriptions", data=fields, files=FILE)
+
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"] == "Missing required parameter: 'model'."
+        assert answer.json()["error"]["param"] == "model"
+
+
+async def test_no_file(http: httpx.AsyncClient) -> None:
+    """A form without a file says so."""
+    answer = await posted(http, {}, files={"other": b"a"})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "file"
+
+
+async def test_two_files(http: httpx.AsyncClient) -> None:
+    """Which of two files is meant is not guessed."""
+    answer = await posted(http, {}, files=[("file", b"a"), ("file", b"b")])
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "file"
+
+
+async def test_the_file_may_come_first(http: httpx.AsyncClient) -> None:
+    """The order of the parts does not matter."""
+    parts = [("file", ("a", b"good morning")), ("model", (None, b"lines"))]
+
+    answer = await posted(http, {}, data=None, files=parts)
+
+    assert answer.json()["text"] == "good morning"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "status"),
+    [
+        ("application/json", b"{}", 415),
+        ("text/plain", b"hello", 415),
+        ("application/x-www-form-urlencoded", b"model=lines", 415),
+        ("multipart/form-data", b"--a--", 415),
+        ("multipart/form-data; boundary=a", b"", 400),
+        ("multipart/form-data; boundary=a", b"nonsense", 400),
+        ("multipart/form-data; boundary=a", b"--a\r\nbroken\r\n", 400),
+        ("multipart/form-data; boundary=" + "a" * 3000, b"--a--", 400),
+    ],
+)
+async def test_bodies_that_are_no_form(
+    http: httpx.AsyncClient, content_type: str, content: bytes, status: int
+) -> None:
+    """What is no multipart form is refused as such."""
+    headers = {"content-type": content_type}
+
+    answer = await http.post("audio/transcriptions", content=content, headers=headers)
+
+    assert answer.status_code == status
+    assert answer.json()["error"].keys() == {"message", "type", "param", "code"}
