@@ -85,9 +85,9 @@ class FakeSpeech(_Script):
         try:
             lines = job.audio.read().decode().splitlines()
         except UnicodeDecodeError as error:
-            raise UndecodableAudio("The fake engine only hears UTF-8.") from error
+            raise UndecodableAudio("The fake engine only hears UTF-8.", option="audio") from error
         if not lines:
-            raise UndecodableAudio("The file holds no audio.")
+            raise UndecodableAudio("The file holds no audio.", option="audio")
         yield TranscriptInfo(
             language=job.language or "en", language_probability=1.0, duration=float(len(lines))
         )
