@@ -1,11 +1,6 @@
-"""Clients that leave: their slot is free again, and the next request gets its answer.
-
-A request that is too long for its model tells whether the slot is taken without taking it: it is
-refused with 429 if so, else, once admitted, with 400 and before anything is awaited.
-"""
+"""Clients that leave: their slot is free again, and the next request gets its answer."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.client.slots import chat_status, reaches, speech_status
 from tests.client.stock import answered, first, says
 from tests.live import KEY, LiveServer
 
@@ -21,33 +17,6 @@ LONG = "word " * 1500
 
 LINES = b"line\n" * 1500
 """The same of `one-line`."""
-
-SECONDS = 20
-"""Until a slot must be taken or free: generous, as the machine may be busy."""
-
-
-async def chat_status(http: httpx.AsyncClient) -> int:
-    """Return 429 if the slot of `one` is taken, else 400."""
-    body = {"model": "one", "messages": says("word " * 3000)}
-    return (await http.post("chat/completions", json=body)).status_code
-
-
-async def speech_status(http: httpx.AsyncClient) -> int:
-    """Return 429 if the slot of `one-line` is taken, else 400."""
-    upload = {"data": {"model": "one-line"}, "files": {"file": b"\xff"}}
-    return (await http.post("audio/transcriptions", **upload)).status_code
-
-
-STATUS = {"one": chat_status, "one-line": speech_status}
-
-
-async def reaches(http: httpx.AsyncClient, model: str, status: int) -> bool:
-    """Ask until the slot of *model* is taken (429) or free (400)."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if await STATUS[model](http) == status:
-            return True
-    return False
 
 
 @asynccontextmanager
@@ -83,6 +52,7 @@ def raw(request: httpx.Request) -> bytes:
 
 async def test_closing_a_stream(client: Any, http: httpx.AsyncClient) -> None:
     """Closing the stock client's stream frees the slot."""
+    assert await reaches(http, "one", 400)
     stream = await answered(
         client.chat.completions.create(model="one", messages=says(LONG), stream=True)
     )

@@ -6,6 +6,7 @@ import httpx
 import openai
 import pytest
 
+from tests.client.slots import reaches
 from tests.client.stock import answered, connect, first, says
 from tests.live import LiveServer
 
@@ -13,8 +14,9 @@ LONG = "word " * 300
 
 
 @pytest.fixture
-async def running(client: Any) -> Any:
+async def running(client: Any, http: httpx.AsyncClient) -> Any:
     """Hold the only slot of the model `one` with a stream that has begun."""
+    assert await reaches(http, "one", 400)
     stream = await answered(
         client.chat.completions.create(model="one", messages=says(LONG), stream=True)
     )
@@ -52,10 +54,12 @@ async def test_other_models_go_on(client: Any, running: Any) -> None:
 
 async def test_the_stock_client_comes_again(fakes: LiveServer, http: httpx.AsyncClient) -> None:
     """With its own retries alone, a refused client gets its answer once a slot is free."""
+    assert await reaches(http, "one", 400)
     statuses: list[int] = []
     body = {"model": "one", "messages": says(LONG), "stream": True}
     async with http.stream("POST", "chat/completions", json=body) as holding:
-        await anext(holding.aiter_bytes())
+        pieces = holding.aiter_bytes()
+        await anext(pieces)
 
         async def let_go(response: Any) -> None:
             statuses.append(response.status_code)

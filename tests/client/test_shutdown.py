@@ -60,10 +60,10 @@ async def test_an_endless_stream_is_cut(tmp_path: Path) -> None:
     assert code == 0
 
 
-def test_an_idle_server_ends_at_once() -> None:
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_server_ends_at_once(sign: signal.Signals) -> None:
     """Either signal ends a server that has nothing to do."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with serving("--model", "echo=fake:chat") as server:
-            server.process.send_signal(number)
+    with serving("--model", "echo=fake:chat") as server:
+        server.process.send_signal(sign)
 
-            assert server.process.wait(timeout=30) == 0
+        assert server.process.wait(timeout=30) == 0
