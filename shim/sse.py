@@ -17,18 +17,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def primed(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Await the first of *items*, then return them all.
+    """Await the first of *items*, then return them all; to close what is returned closes them.
 
     The first byte spends the HTTP status: what fails before it is still a 4xx or 5xx.
     """
-    try:
-        first = await anext(items)
-    except StopAsyncIteration:
-        return _nothing()
-    except BaseException:
-        await items.aclose()
-        raise
-    return _rejoined(first, items)
+    begun = _begun(items)
+    await anext(begun, None)
+    return begun
 
 
 async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator[bytes, None]:
@@ -44,26 +39,30 @@ async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator
     yield _DONE
 
 
-def event_stream(events: AsyncGenerator[bytes, None]) -> Stream:
-    """Answer with *events*, which are closed even if the client leaves while one is being sent.
+def event_stream(chunks: AsyncGenerator[msgspec.Struct, None]) -> Stream:
+    """Answer with *chunks*, which are closed even if the client leaves while one is being sent.
 
     Litestar never closes the iterator that it streams; here its background task does.
     """
+    events = frames(chunks)
+
+    async def close() -> None:
+        await events.aclose()
+        await chunks.aclose()  # too: frames that were never begun have nothing to close them with
+
     return Stream(
         events,
         media_type="text/event-stream",
         headers={"cache-control": "no-cache"},
-        background=BackgroundTask(events.aclose),
+        background=BackgroundTask(close),
     )
 
 
-async def _rejoined(first: T, rest: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    async with aclosing(rest):
-        yield first
-        async for item in rest:
+async def _begun(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    async with aclosing(items):
+        async for first in items:
+            yield first  # to `primed`
+            yield first  # to whom it is for
+            break
+        async for item in items:
             yield item
-
-
-async def _nothing() -> AsyncGenerator[T, None]:
-    return
-    yield

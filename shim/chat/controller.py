@@ -7,7 +7,7 @@ from litestar.response import Stream
 
 from shim.models import Models
 from shim.presence import collected, while_present
-from shim.sse import event_stream, frames, primed
+from shim.sse import event_stream, primed
 
 from .protocol import ChatCompletion, ChatRequest
 from .translate import Heading, chunks, completion, to_generation
@@ -31,4 +31,4 @@ class ChatController(Controller):
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
         first = primed(chunks(heading, items, include_usage=usage))
-        return event_stream(frames(await while_present(request, first)))
+        return event_stream(await while_present(request, first))
