@@ -1,0 +1,221 @@
+"""Failures: their status, their body, what they tell and what they do not."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from litestar import Litestar, get, post
+from litestar.exceptions import (
+    HTTPException,
+    ImproperlyConfiguredException,
+    PermissionDeniedException,
+)
+from litestar.params import FromPath
+from litestar.testing import TestClient
+
+from backends import base
+from shim import errors
+from shim.errors import HANDLERS, describe, fault
+
+INVALID = "invalid_request_error"
+UNSUPPORTED = "unsupported_parameter"
+
+TABLE = [
+    (errors.InvalidParameter("m", param="n"), 400, INVALID, None, "n"),
+    (errors.UnsupportedParameter("m", param="n"), 400, INVALID, UNSUPPORTED, "n"),
+    (errors.InvalidKey("m"), 401, INVALID, "invalid_api_key", None),
+    (errors.UnknownModel("m", param="model"), 404, INVALID, "model_not_found", "model"),
+    (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
+    (errors.ClientGone("m"), 499, INVALID, None, None),
+    (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
+    (base.InvalidRequest("m"), 400, INVALID, None, None),
+    (base.InvalidOption("m", option="top_p"), 400, INVALID, None, "top_p"),
+    (base.UnsupportedOption("m", option="seed"), 400, INVALID, UNSUPPORTED, "seed"),
+    (
+        base.PromptTooLong("m", option="messages"),
+        400,
+        INVALID,
+        "context_length_exceeded",
+        "messages",
+    ),
+    (
+        base.UnknownLanguage("m", option="language"),
+        400,
+        INVALID,
+        "unsupported_language",
+        "language",
+    ),
+    (base.UndecodableAudio("m", option="audio"), 400, INVALID, "unsupported_format", "file"),
+    (base.AudioTooLong("m", option="audio"), 400, INVALID, "audio_too_long", "file"),
+    (base.EngineDead("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "code", "param"), TABLE, ids=lambda value: type(value).__name__
+)
+def test_the_table(
+    error: Exception, status: int, kind: str, code: str | None, param: str | None
+) -> None:
+    """Every failure has its status, type, code and field, and keeps its message."""
+    failure, body = describe(error)
+
+    assert failure.status == status
+    assert body == errors.ErrorBody("m", kind, param, code)
+
+
+def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
+    """Yield *kind* and everything derived from it."""
+    yield kind
+    for derived in kind.__subclasses__():
+        yield from leaves(derived)
+
+
+def test_the_table_is_whole() -> None:
+    """No failure of ours is missing above: it would go out as a 500."""
+    ours = {*leaves(errors.ApiError), *leaves(base.BackendError)}
+
+    untested = ours - {type(error) for error, *_ in TABLE}
+
+    assert untested == {errors.ApiError, base.BackendError}
+
+
+def test_when_to_come_again() -> None:
+    """Only what may pass says when to come again, within the bounds of every released client."""
+    for error, status, *_ in TABLE:
+        headers = describe(error)[0].headers
+
+        assert ("retry-after" in headers) == (status in {429, 503})
+        assert 1 <= int(headers.get("retry-after", 1)) <= 60
+
+
+def test_the_unforeseen(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody foresaw is a 500 that tells the log everything and the client nothing."""
+    with caplog.at_level(logging.ERROR):
+        failure, body = describe(ZeroDivisionError("secret"))
+
+    assert (failure.status, body.type) == (500, "server_error")
+    assert "secret" not in body.message
+    assert "secret" in caplog.text
+
+
+def test_the_foreseen_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal is an answer like any other: the log does not mention it."""
+    with caplog.at_level(logging.INFO):
+        describe(errors.QueueFull("m"))
+
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "path", "expected"),
+    [
+        (
+            "Expected `int`, got `str`",
+            "n",
+            ("Invalid value for 'n': Expected 'int', got 'str'.", "n"),
+        ),
+        (
+            "Object missing required field `role`",
+            "messages[0]",
+            ("Missing required parameter: 'messages[0].role'.", "messages[0].role"),
+        ),
+        (
+            "Object missing required field `model`",
+            "data",
+            ("Missing required parameter: 'model'.", "model"),
+        ),
+        (
+            "Expected `object`, got `array`",
+            "data",
+            ("Invalid body: Expected 'object', got 'array'.", None),
+        ),
+        ("'data'", "data", ("The request has no body.", None)),
+    ],
+)
+def test_faults(message: str, path: str, expected: tuple[str, str | None]) -> None:
+    """A fault is worded as OpenAI does, by the path of the field and without backticks."""
+    assert fault(message, path) == expected
+
+
+# ── through Litestar ──────────────────────────────────────────────────────────
+
+RAISED: dict[str, Exception] = {
+    "ours": errors.UnsupportedMedia("m"),
+    "engine": base.EngineDead("m"),
+    "forbidden": PermissionDeniedException("m"),
+    "gone": HTTPException("m", status_code=410, headers={"x-why": "old"}),
+    "framework": ImproperlyConfiguredException("secret"),
+    "unforeseen": KeyError("secret"),
+}
+
+
+@get("/raise/{name:str}", sync_to_thread=False)
+def fails(name: FromPath[str]) -> None:
+    """Raise what was asked for."""
+    raise RAISED[name]
+
+
+@post("/echo", request_max_body_size=10, sync_to_thread=False)
+def echo(data: dict[str, int]) -> dict[str, int]:
+    """Return the numbers."""
+    return data
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient[Litestar]]:
+    """Serve routes that fail."""
+    with TestClient(Litestar([fails, echo], exception_handlers=HANDLERS)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("ours", 415),
+        ("engine", 503),
+        ("forbidden", 403),
+        ("gone", 410),
+        ("framework", 500),
+        ("unforeseen", 500),
+    ],
+)
+def test_every_answer_has_the_form(client: TestClient[Litestar], name: str, status: int) -> None:
+    """Whoever raises it, an error has all four keys, and its status and headers."""
+    answer = client.get(f"/raise/{name}")
+
+    body: dict[str, Any] = answer.json()
+    assert answer.status_code == status
+    assert body.keys() == {"error"}
+    assert body["error"].keys() == {"message", "type", "param", "code"}
+    assert "secret" not in answer.text
+    assert answer.headers.get("x-why") == ("old" if name == "gone" else None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code", "message"),
+    [
+        ("GET /no", 404, "unknown_url", "Unknown request URL: GET /no."),
+        ("PUT /echo", 405, "method_not_allowed", "Not allowed: PUT /echo."),
+        (
+            "POST /echo",
+            413,
+            "content_too_large",
+            "Maximum content size limit (10) exceeded (23 bytes read)",
+        ),
+    ],
+)
+def test_what_the_framework_refuses(
+    client: TestClient[Litestar], request_: str, status: int, code: str, message: str
+) -> None:
+    """Unknown routes, methods and sizes are refused in OpenAI's form."""
+    answer = client.request(*request_.split(), content=b'{"a": 1111111111111111}')
+
+    assert answer.status_code == status
+    assert answer.json()["error"] == {
+        "message": message,
+        "type": INVALID,
+        "param": None,
+        "code": code,
+    }

@@ -1,0 +1,195 @@
+"""Settings: which layer wins, and how a wrong one is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.config import BUILTIN, Ct2ModelConfig, FakeModelConfig, FakeOptions
+from shim.settings import Settings, SettingsError, load, parse_model
+
+ECHO = """
+[[models]]
+id = "echo"
+backend = "fake"
+source = "chat"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return where a test may write its configuration."""
+    return tmp_path / "shim.toml"
+
+
+def read(file: Path, text: str, environment: dict[str, str] | None = None) -> Settings:
+    """Load *text* as a file."""
+    file.write_text(text)
+    return load(file, environment or {})
+
+
+def test_nothing_configured() -> None:
+    """With nothing said, the built-in models are served on loopback, without a key."""
+    settings = load(environment={})
+
+    assert settings.models == BUILTIN
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
+    assert settings.server.api_keys == ()
+
+
+def test_a_file(file: Path) -> None:
+    """A file names models, each with the options of its engine."""
+    settings = read(
+        file,
+        """
+        [server]
+        port = 1234
+        api_keys = ["a", "b"]
+        [[models]]
+        id = "org/echo"
+        backend = "fake"
+        source = "chat"
+        aliases = ["gpt-4o"]
+        max_running = 2
+        options = { seconds_per_item = 0.5 }
+        """,
+    )
+
+    assert settings.server.port == 1234
+    assert settings.server.api_keys == ("a", "b")
+    assert settings.models == (
+        FakeModelConfig(
+            id="org/echo",
+            source="chat",
+            aliases=("gpt-4o",),
+            max_running=2,
+            options=FakeOptions(seconds_per_item=0.5),
+        ),
+    )
+
+
+def test_the_order_of_layers(file: Path) -> None:
+    """The environment overrides the file, flags override both, field by field."""
+    file.write_text('[server]\nport = 1\nhost = "localhost"\nshutdown_seconds = 5\n')
+    environment = {"SHIM_PORT": "2", "SHIM_HOST": "::1"}
+
+    settings = load(file, environment, {"server": {"port": 3}})
+
+    server = settings.server
+    assert (server.port, server.host, server.shutdown_seconds) == (3, "::1", 5)
+
+
+def test_the_environment() -> None:
+    """Every field of `[server]` has its variable; keys are separated by commas."""
+    settings = load(
+        environment={
+            "SHIM_API_KEYS": "a, b,",
+            "SHIM_MAX_BODY_BYTES": "2048",
+            "SHIM_ALLOW_KEYLESS": "true",
+            "SHIM_SHUTDOWN_SECONDS": "0.5",
+            "SHIM_NOT_OURS": "1",
+        }
+    )
+
+    server = settings.server
+    assert server.api_keys == ("a", "b")
+    assert server.max_body_bytes == 2048
+    assert server.allow_keyless is True
+    assert server.shutdown_seconds == 0.5
+
+
+def test_flags_replace_models(file: Path) -> None:
+    """Models from the command line stand instead of the file's."""
+    file.write_text(ECHO)
+
+    settings = load(file, {}, {"models": [parse_model("a=ct2:/models/b:c")]})
+
+    assert settings.models == (Ct2ModelConfig(id="a", source="/models/b:c"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[server]\nport = 70000", "Expected int <= 65535 - at $.server.port"),
+        ("[server]\nport = 'high'", "Expected int, got str - at $.server.port"),
+        ("[server]\nprot = 1", "Object contains unknown field prot - at $.server"),
+        ("[sever]", "Object contains unknown field sever"),
+        ("[server]\nmax_body_bytes = 1", "Expected int >= 1024 - at $.server.max_body_bytes"),
+        ("models = 1", "Expected array, got int - at $.models"),
+        (f"{ECHO}max_running = 0", "Expected int >= 1 - at $.models[0].max_running"),
+        (f"{ECHO}max_wating = 1", "Object contains unknown field max_wating - at $.models[0]"),
+        (
+            f"{ECHO}options = {{ fast = true }}",
+            "Object contains unknown field fast - at $.models[0].options",
+        ),
+        ("[[models]]\nid = 'a'\nsource = 'b'", "missing required field backend - at $.models[0]"),
+        (
+            "[[models]]\nid = 'a'\nbackend = 'fake'",
+            "missing required field source - at $.models[0]",
+        ),
+        (
+            "[[models]]\nid = 'a'\nbackend = 'gpu'\nsource = 'b'",
+            "Invalid value 'gpu' - at $.models[0].backend",
+        ),
+        (ECHO.replace("echo", ""), "length >= 1 - at $.models[0].id"),
+        (ECHO + ECHO, "The name 'echo' is taken twice - at $.models[1]"),
+        (f"{ECHO}aliases = ['echo']", "The name 'echo' is taken twice - at $.models[0]"),
+        ("port = ", "shim.toml: Invalid value"),
+    ],
+)
+def test_faults_have_a_path(file: Path, text: str, fault: str) -> None:
+    """A wrong value, an unknown field and a name that is taken are refused by their path."""
+    with pytest.raises(SettingsError) as refusal:
+        read(file, text)
+
+    assert fault in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"), [(None, "No such file"), (b"\xff", "'utf-8'")], ids=["gone", "bytes"]
+)
+def test_a_file_that_cannot_be_read(file: Path, content: bytes | None, fault: str) -> None:
+    """The message names the file."""
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(SettingsError, match=rf"shim\.toml: .*{fault}"):
+        load(file, {})
+
+
+def test_a_fault_of_the_environment() -> None:
+    """A wrong variable is refused by the path of its field."""
+    with pytest.raises(SettingsError, match=r"Expected int, got str - at \$\.server\.port"):
+        load(environment={"SHIM_PORT": "http"})
+
+
+@pytest.mark.parametrize("key", ["", "two words", "sha256:12", f"sha256:{'G' * 64}"])
+def test_keys_that_nobody_could_send(key: str) -> None:
+    """A key is a word, or a whole digest: half a digest would be taken for a key."""
+    with pytest.raises(SettingsError, match=r"at \$\.server\.api_keys\[0\]"):
+        load(environment={}, flags={"server": {"api_keys": [key]}})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org"])  # noqa: S104
+def test_no_key_beyond_loopback(host: str) -> None:
+    """Beyond loopback a key is needed, or the word that none is wanted."""
+    with pytest.raises(SettingsError, match=r"without a key .* at \$\.server\.host"):
+        load(environment={"SHIM_HOST": host})
+
+    for permission in ({"SHIM_API_KEYS": "a"}, {"SHIM_ALLOW_KEYLESS": "1"}):
+        assert load(environment={"SHIM_HOST": host, **permission}).server.host == host
+
+
+@pytest.mark.parametrize("text", ["", "a", "a=b", "=fake:chat", "a=:chat", "a=fake:"])
+def test_models_in_short(text: str) -> None:
+    """The short form of a model has all three parts."""
+    with pytest.raises(SettingsError, match="Expected ID=BACKEND:SOURCE"):
+        parse_model(text)
+
+
+def test_settings_are_values() -> None:
+    """Settings cannot be changed under a running server."""
+    settings: Any = load(environment={})
+
+    with pytest.raises(AttributeError):
+        settings.server.port = 1
