@@ -3,6 +3,7 @@
 import asyncio
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 from msgspec import Struct
 
 from .auth import PUBLIC
@@ -30,7 +31,7 @@ async def health() -> Health:
 
 
 @get("/ready", opt={PUBLIC: True})
-async def ready(models: Models) -> Response[Readiness]:
+async def ready(models: NamedDependency[Models]) -> Response[Readiness]:
     """Answer 200 if every model would answer a request now."""
     states = await asyncio.gather(*(model.backend.ready() for model in models.served))
     by_name = dict(zip((model.id for model in models.served), states, strict=True))

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 from litestar import Controller, get
+from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET, Struct, UnsetType
 
@@ -107,12 +108,12 @@ class ModelsController(Controller):
     path = "/v1/models"
 
     @get()
-    async def list(self, models: Models) -> ModelList:
+    async def list(self, models: NamedDependency[Models]) -> ModelList:
         """List every name."""
         return ModelList([_card(m, name) for m in models.served for name in m.names])
 
     @get("/{model_id:path}")
-    async def retrieve(self, models: Models, model_id: FromPath[str]) -> ModelCard:
+    async def retrieve(self, models: NamedDependency[Models], model_id: FromPath[str]) -> ModelCard:
         """Describe one; its id may contain slashes."""
         name = model_id.removeprefix("/")
         return _card(models.find(name), name)

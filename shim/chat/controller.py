@@ -3,6 +3,8 @@
 from typing import Any
 
 from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 from litestar.response import Stream
 
 from shim.models import Models
@@ -20,7 +22,10 @@ class ChatController(Controller):
 
     @post(status_code=200)
     async def create(
-        self, request: Request[Any, Any, Any], data: ChatRequest, models: Models
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[ChatRequest],
+        models: NamedDependency[Models],
     ) -> Response[ChatCompletion] | Stream:
         """Continue a conversation."""
         served = models.chat(data.model)

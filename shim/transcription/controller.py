@@ -4,6 +4,7 @@ from contextlib import closing
 from typing import Any
 
 from litestar import Controller, MediaType, Request, Response, post
+from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 
 from shim.errors import InvalidParameter, UnsupportedMedia
@@ -22,7 +23,7 @@ class TranscriptionController(Controller):
 
     @post(status_code=200)
     async def create(
-        self, request: Request[Any, Any, Any], models: Models
+        self, request: Request[Any, Any, Any], models: NamedDependency[Models]
     ) -> Response[Transcription | VerboseTranscription | str]:
         """Write down what is said."""
         kind, parameters = request.content_type
