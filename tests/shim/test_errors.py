@@ -11,7 +11,7 @@ from litestar.exceptions import (
     ImproperlyConfiguredException,
     PermissionDeniedException,
 )
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from litestar.testing import TestClient
 
 from backends import base
@@ -158,7 +158,7 @@ def fails(name: FromPath[str]) -> None:
 
 
 @post("/echo", request_max_body_size=10, sync_to_thread=False)
-def echo(data: dict[str, int]) -> dict[str, int]:
+def echo(data: JSONBody[dict[str, int]]) -> dict[str, int]:
     """Return the numbers."""
     return data
 
