@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 5.0
-"""Seconds that the engine's processes have to end after being asked, as in vLLM's own server."""
+_PATIENCE = 10.0
+"""Seconds that the engine's processes have to end after being asked. Two of them take five seconds
+of a CPU only to take down their interpreters; nothing is lost where they are killed instead."""
 
 
 class ModelRefused(ValueError):

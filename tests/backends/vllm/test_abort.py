@@ -2,12 +2,15 @@
 
 import asyncio
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
-from backends.vllm.engine import VllmChat
 from tests.backends.vllm.dialogue import endless
 
+if TYPE_CHECKING:
+    from backends.vllm.engine import VllmChat
 
-async def all_blocks_are_free(backend: VllmChat) -> None:
+
+async def all_blocks_are_free(backend: "VllmChat") -> None:
     """Wait until no request holds a block of the cache: only then can the engine reset it."""
     assert backend._engine is not None
     async with asyncio.timeout(5):
@@ -16,7 +19,7 @@ async def all_blocks_are_free(backend: VllmChat) -> None:
             await asyncio.sleep(0)
 
 
-async def test_closing_aborts_in_the_engine(backend: VllmChat) -> None:
+async def test_closing_aborts_in_the_engine(backend: "VllmChat") -> None:
     """After a client has gone, nothing of its request is left, neither here nor in the engine."""
     async with aclosing(backend.generate(endless(n=2, temperature=1.0))) as items:
         await anext(items)
@@ -27,7 +30,7 @@ async def test_closing_aborts_in_the_engine(backend: VllmChat) -> None:
     assert backend._engine.get_num_unfinished_requests() == 0
 
 
-async def test_cancelling_aborts_in_the_engine(backend: VllmChat) -> None:
+async def test_cancelling_aborts_in_the_engine(backend: "VllmChat") -> None:
     """A task that is cancelled while it waits for the next piece frees the engine too."""
     started = asyncio.Event()
 

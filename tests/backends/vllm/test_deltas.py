@@ -1,0 +1,68 @@
+"""Outputs become pieces, and failures keep their meaning, without an engine."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from backends.base import EngineDead, Finish, TextDelta, UnsupportedOption
+from backends.vllm.deltas import Choices
+
+
+def output(text: str = "", *, tokens: int = 1, reason: str | None = None, **more: Any) -> Any:
+    """Return what vLLM hands over at one step of choice 0."""
+    choice = {"index": 0, "text": text, "token_ids": [7] * tokens, "logprobs": None}
+    choice = SimpleNamespace(**{**choice, "finish_reason": reason, **more})
+    return SimpleNamespace(outputs=[choice], prompt_token_ids=[1, 2, 3])
+
+
+def test_the_last_piece_comes_before_the_end() -> None:
+    """A step that both adds text and ends is a TextDelta and a Finish that counts all tokens."""
+    choices = Choices(copies=1, top_logprobs=None)
+    list(choices.items(output("a", tokens=2)))
+
+    assert list(choices.items(output("b", reason="length"))) == [
+        TextDelta(index=0, text="b"),
+        Finish(index=0, reason="length", prompt_tokens=3, completion_tokens=3),
+    ]
+
+
+def test_what_is_held_back_is_not_told() -> None:
+    """Half a character is a token without text: no item."""
+    assert list(Choices(copies=1, top_logprobs=None).items(output())) == []
+
+
+def test_a_rival_more_probable_than_the_drawn_token_comes_first() -> None:
+    """The top is ordered by probability; a drawn token outside of it is not in it."""
+    words = {"rare": -5.0, "best": -0.1, "next": -3.0}
+    found = {
+        7 + i: SimpleNamespace(decoded_token=word, logprob=logprob)
+        for i, (word, logprob) in enumerate(words.items())
+    }
+    choices = Choices(copies=1, top_logprobs=2)
+
+    (delta,) = choices.items(output("rare", logprobs=[found]))
+
+    assert isinstance(delta, TextDelta)
+    assert delta.logprobs[0].drawn.logprob == words["rare"]
+    assert [rival.token for rival in delta.logprobs[0].top] == ["best", "next"]
+
+
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_an_end_that_is_the_engines_doing(reason: str) -> None:
+    """Nobody but us aborts: such an end is a failure and not an answer cut short."""
+    with pytest.raises(EngineDead, match=reason):
+        list(Choices(copies=1, top_logprobs=None).items(output("half", reason=reason)))
+
+
+@pytest.mark.usefixtures("requires_vllm")
+def test_what_vllm_has_not_is_unsupported() -> None:
+    """A value that is fine but that this engine cannot honour is told from a wrong one."""
+    from vllm.exceptions import VLLMValidationError  # noqa: PLC0415 - may not be installed
+
+    from backends.vllm.failures import refused  # noqa: PLC0415 - imports vLLM
+
+    refusal = refused(VLLMValidationError("min_p is not yet supported with speculative decoding"))
+
+    assert isinstance(refusal, UnsupportedOption)
+    assert refusal.option == "min_p"
