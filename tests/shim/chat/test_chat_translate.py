@@ -1,0 +1,316 @@
+"""Chat's wire ↔ engine values: what reaches the engine, what is refused, what goes back."""
+
+from collections.abc import AsyncGenerator
+from math import inf
+from typing import Any
+
+import msgspec
+import pytest
+
+from backends.base import (
+    Candidate,
+    Finish,
+    Generation,
+    Message,
+    Sampling,
+    TextDelta,
+    TokenLogprob,
+)
+from shim.chat.protocol import ChatRequest
+from shim.chat.translate import Heading, chunks, completion, to_generation
+from shim.errors import InvalidParameter, UnsupportedParameter
+
+HEADING = Heading("chatcmpl-1", 7, "m", "fp_1")
+
+
+def request(**fields: Any) -> ChatRequest:
+    """Return a request as it is decoded from the wire."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
+    return msgspec.convert(body, ChatRequest)
+
+
+def sampling(**fields: Any) -> Sampling:
+    """Return what the engine is told for these fields of a request."""
+    return to_generation(request(**fields)).sampling
+
+
+# ── wire → engine ─────────────────────────────────────────────────────────────
+
+
+def test_nothing_is_invented() -> None:
+    """A request that says nothing of sampling leaves all of it to the engine."""
+    generation = to_generation(request())
+
+    message = Message(role="user", content="hi")
+    assert generation == Generation(messages=(message,), sampling=Sampling())
+
+
+def test_nothing_is_dropped() -> None:
+    """Every value of a full request reaches the engine."""
+    values: dict[str, Any] = {
+        "n": 2,
+        "temperature": 0.0,
+        "top_p": 0.0,
+        "top_k": 5,
+        "min_p": 0.1,
+        "presence_penalty": 1.0,
+        "frequency_penalty": -1.0,
+        "repetition_penalty": 1.2,
+        "seed": 0,
+        "logit_bias": {5: -100.0},
+    }
+
+    found = sampling(**values, max_tokens=3, stop=["a", "b"], logprobs=True, top_logprobs=4)
+
+    assert found == Sampling(max_tokens=3, stop=("a", "b"), top_logprobs=4, **values)
+
+
+@pytest.mark.parametrize(
+    ("fields", "limit"),
+    [
+        ({}, None),
+        ({"max_tokens": 3}, 3),
+        ({"max_completion_tokens": 4}, 4),
+        ({"max_tokens": 3, "max_completion_tokens": 4}, 4),
+        ({"max_tokens": None, "max_completion_tokens": None}, None),
+    ],
+)
+def test_limits(fields: dict[str, Any], limit: int | None) -> None:
+    """Both names of the limit are known; the newer one wins."""
+    assert sampling(**fields).max_tokens == limit
+
+
+@pytest.mark.parametrize(
+    ("stop", "strings"),
+    [
+        (None, ()),
+        ("", ()),
+        ([], ()),
+        ("a", ("a",)),
+        (["a", "", "b"], ("a", "b")),
+        (list("abcdef"), tuple("abcdef")),
+    ],
+)
+def test_stop_strings(stop: Any, strings: tuple[str, ...]) -> None:
+    """A stop is a string or any number of them; the empty one would stop everything."""
+    assert sampling(stop=stop).stop == strings
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({}, None),
+        ({"logprobs": False}, None),
+        ({"logprobs": True}, 0),
+        ({"logprobs": True, "top_logprobs": 0}, 0),
+        ({"logprobs": True, "top_logprobs": 20}, 20),
+    ],
+)
+def test_logprobs(fields: dict[str, Any], wanted: int | None) -> None:
+    """None at all, the drawn token's alone, or those of its rivals too."""
+    assert sampling(**fields).top_logprobs == wanted
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"role": "user", "content": "a"}, Message(role="user", content="a")),
+        ({"role": "assistant", "content": None}, Message(role="assistant", content="")),
+        ({"role": "assistant"}, Message(role="assistant", content="")),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "a"}] * 2},
+            Message(role="user", content=("a", "a")),
+        ),
+        (
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]},
+            Message(role="assistant", content=("no",)),
+        ),
+        (
+            {"role": "tool", "content": "4", "name": "sum", "tool_call_id": "x"},
+            Message(role="tool", content="4", name="sum"),
+        ),
+        (
+            {"role": "user", "content": "a", "name": None, "tool_calls": None},
+            Message(role="user", content="a"),
+        ),
+    ],
+)
+def test_messages(message: dict[str, Any], expected: Message) -> None:
+    """Each form of message, explicit nulls included."""
+    assert to_generation(request(messages=[message])).messages == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"top_logprobs": 1}, "top_logprobs"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+    ],
+)
+def test_invalid(fields: dict[str, Any], param: str) -> None:
+    """What makes no sense is refused by name."""
+    with pytest.raises(InvalidParameter) as refusal:
+        to_generation(request(**fields))
+
+    assert refusal.value.param == param
+
+
+ASKS_FOR_MORE: list[tuple[str, Any, Any]] = [
+    ("tools", [{"type": "function"}], []),
+    ("tool_choice", "required", "auto"),
+    ("functions", [{"name": "f"}], []),
+    ("function_call", {"name": "f"}, "none"),
+    ("response_format", {"type": "json_object"}, {"type": "text"}),
+    ("modalities", ["text", "audio"], ["text"]),
+    ("audio", {"voice": "a"}, None),
+    ("reasoning_effort", "high", "none"),
+    ("verbosity", "low", "medium"),
+    ("web_search_options", {}, None),
+]
+
+
+@pytest.mark.parametrize(("name", "refused", "harmless"), ASKS_FOR_MORE)
+def test_unsupported(name: str, refused: Any, harmless: Any) -> None:
+    """What would change the answer is refused by name; what would not, passes."""
+    with pytest.raises(UnsupportedParameter, match=f"`{name}` is not supported") as refusal:
+        to_generation(request(**{name: refused}))
+
+    assert refusal.value.param == name
+    for value in (harmless, None):
+        assert to_generation(request(**{name: value})) == to_generation(request())
+
+
+@pytest.mark.parametrize("name", ["tool_calls", "function_call", "audio"])
+def test_unsupported_in_messages(name: str) -> None:
+    """So is what a message brings along and nobody would read."""
+    message = {"role": "assistant", "content": "a", name: ["something"]}
+
+    with pytest.raises(UnsupportedParameter) as refusal:
+        to_generation(request(messages=[{"role": "user", "content": "a"}, message]))
+
+    assert refusal.value.param == f"messages[1].{name}"
+
+
+# ── engine → wire ─────────────────────────────────────────────────────────────
+
+
+def finish(index: int = 0, *, completion_tokens: int = 2) -> Finish:
+    """Return the end of a choice."""
+    return Finish(index=index, reason="stop", prompt_tokens=5, completion_tokens=completion_tokens)
+
+
+def encoded(value: Any) -> Any:
+    """Return *value* as clients see it."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def test_a_completion() -> None:
+    """Deltas of all choices, in whatever order they came, become whole texts in order."""
+    items = [
+        TextDelta(index=1, text="b"),
+        TextDelta(index=0, text="a"),
+        finish(1, completion_tokens=1),
+        TextDelta(index=0, text="a"),
+        finish(0),
+    ]
+
+    found = encoded(completion(HEADING, items))
+
+    message = {"role": "assistant", "refusal": None}
+    assert found == {
+        "object": "chat.completion",
+        "id": "chatcmpl-1",
+        "created": 7,
+        "model": "m",
+        "choices": [
+            {
+                "index": index,
+                "message": {**message, "content": text},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+            for index, text in enumerate(["aa", "b"])
+        ],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
+        "system_fingerprint": "fp_1",
+    }
+
+
+def test_an_empty_completion() -> None:
+    """Without a word, the content is an empty string, not null."""
+    found = encoded(completion(HEADING, [finish()]))
+
+    assert found["choices"][0]["message"]["content"] == ""
+
+
+def test_minus_infinity() -> None:
+    """JSON has no infinity: the token that cannot be has one number in both places."""
+    never = Candidate("x", -inf, b"\xf0\x9f")
+    token = TokenLogprob(never, (Candidate("y", -0.5, b"y"), never))
+
+    found = encoded(completion(HEADING, [TextDelta(index=0, text="", logprobs=(token,)), finish()]))
+
+    x = {"token": "x", "logprob": -9999.0, "bytes": [0xF0, 0x9F]}
+    y = {"token": "y", "logprob": -0.5, "bytes": [121]}
+    assert found["choices"][0]["logprobs"] == {
+        "content": [{**x, "top_logprobs": [y, x]}],
+        "refusal": None,
+    }
+
+
+async def items(log: list[str]) -> AsyncGenerator[TextDelta | Finish, None]:
+    """Speak for two choices at once."""
+    try:
+        yield TextDelta(index=0, text="a")
+        yield TextDelta(index=1, text="b")
+        yield finish(1)
+        yield finish(0)
+    finally:
+        log.append("closed")
+
+
+@pytest.mark.parametrize("include_usage", [False, True])
+async def test_chunks(*, include_usage: bool) -> None:
+    """Every choice has its role, its text and its finish; usage comes last, if at all."""
+    log: list[str] = []
+
+    found = [
+        encoded(chunk) async for chunk in chunks(HEADING, items(log), include_usage=include_usage)
+    ]
+
+    said = [
+        (choice["index"], choice["delta"], choice["finish_reason"])
+        for chunk in found
+        for choice in chunk["choices"]
+    ]
+    role = {"role": "assistant", "content": ""}
+    assert said == [
+        (0, role, None),
+        (0, {"content": "a"}, None),
+        (1, role, None),
+        (1, {"content": "b"}, None),
+        (1, {}, "stop"),
+        (0, {}, "stop"),
+    ]
+    usage = {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9}
+    assert [chunk.get("usage", "absent") for chunk in found] == (
+        [*[None] * 6, usage] if include_usage else ["absent"] * 6
+    )
+    assert log == ["closed"]
+
+
+async def test_leaving_chunks_closes_the_engine() -> None:
+    """Chunks that are closed early close the engine's items."""
+    log: list[str] = []
+    stream = chunks(HEADING, items(log), include_usage=False)
+    await anext(stream)
+
+    await stream.aclose()
+
+    assert log == ["closed"]
+
+
+def test_headings() -> None:
+    """Every answer has an id of its own."""
+    assert Heading.new("m", "fp").id != Heading.new("m", "fp").id
