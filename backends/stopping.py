@@ -11,12 +11,18 @@ class StopStrings:
         """Whether a stop string has come: what follows it is of no interest."""
 
     def feed(self, text: str) -> str:
-        """Take more *text* and return what is safe to send; the stop string itself never is."""
+        """Take more *text* and return what is safe to send; the stop string itself never is.
+
+        Of several the one counts that is complete first, so that the pieces do not matter in which
+        the text comes.
+        """
         self._held += text
-        found = [at for string in self._strings if (at := self._held.find(string)) >= 0]
+        places = [(self._held.find(string), string) for string in self._strings]
+        found = [(at + len(string), at) for at, string in places if at >= 0]
         if found:
             self.hit = True
-            safe, self._held = self._held[: min(found)], ""
+            _, start = min(found)
+            safe, self._held = self._held[:start], ""
             return safe
         return self._release(keep=self._unfinished())
 
