@@ -64,9 +64,9 @@ def serve(log_level: str, **flags: Any) -> None:
     settings = _settings(**flags)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(message)s")
 
-    address = _bound(settings)
     try:
-        run(settings, address, lambda: announce(url(address), settings))
+        with _bound(settings) as address:
+            run(settings, address, lambda: announce(url(address), settings))
     except* ModelNotOpened as group:
         log.debug("start failed", exc_info=group)
         raise click.ClickException("\n".join(map(str, group.exceptions))) from group
