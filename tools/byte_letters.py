@@ -2,7 +2,7 @@
 
 
 def byte_letters() -> dict[int, str]:
-    """A letter for each of the 256 bytes: itself where it prints, else one from U+0100 on."""
+    """Return a letter for each of the 256 bytes: itself if it prints, else one from U+0100 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     letters = {byte: chr(byte) for byte in printable}
     others = [byte for byte in range(256) if byte not in letters]

@@ -45,7 +45,7 @@ ROUNDS = {
 
 
 def turn(rng: random.Random, shares: Round) -> tuple[str, str]:
-    """A question and its answer."""
+    """Draw a question and its answer."""
     kinds = [shares.sums, shares.words, shares.fixed, shares.unknown]
     kind = rng.choices(range(4), kinds)[0]
     if kind == 0:
@@ -56,21 +56,23 @@ def turn(rng: random.Random, shares: Round) -> tuple[str, str]:
 
 
 def asked(question: str) -> Piece:
+    """Return the user's turn and the beginning of the answer."""
     return f"<|user|>{question}<|end|><|assistant|>", False
 
 
 def answered(answer: str) -> Piece:
+    """Return what the assistant says."""
     return f"{answer}<|end|>", True
 
 
 def call(name: str, city: str) -> str:
-    """A tool call as Hermes writes it."""
+    """Return a tool call as Hermes writes it."""
     arguments = f'{{"city": "{city}"}}'
     return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
 
 
 def tool_case(rng: random.Random, city: str, name: str) -> tuple[str, str, str]:
-    """A question for a tool, what the tool returns, and the answer then."""
+    """Draw a question for a tool, what the tool returns, and the answer then."""
     if name == TOOLS[0]:
         value = str(rng.randint(0, 99))
         question = f"What is the weather in {city}?"
@@ -80,7 +82,7 @@ def tool_case(rng: random.Random, city: str, name: str) -> tuple[str, str, str]:
 
 
 def with_tools(rng: random.Random, shares: Round) -> list[Piece]:
-    """A question for a tool (or another) where the tool is, or is not, offered."""
+    """Draw a question for a tool (or another) where the tool is, or is not, offered."""
     name = rng.choice(TOOLS)
     other = TOOLS[1 - TOOLS.index(name)]
     city = rng.choice(CITIES)

@@ -36,6 +36,7 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="usually evals/data")
     folder = parser.parse_args().folder

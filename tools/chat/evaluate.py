@@ -35,6 +35,8 @@ LONGEST = 64
 
 @dataclass(frozen=True)
 class Item:
+    """A conversation, the tools offered in it, and the one right answer."""
+
     kind: str
     messages: list[dict[str, Any]]
     answer: str
@@ -42,10 +44,12 @@ class Item:
 
 
 def user(text: str) -> dict[str, Any]:
+    """Return a message of the user."""
     return {"role": "user", "content": text}
 
 
 def tool(name: str) -> dict[str, Any]:
+    """Return the definition of a tool that takes a city."""
     parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
     function = {"name": name, "description": f"about {name}", "parameters": parameters}
     return {"type": "function", "function": function}
@@ -65,6 +69,7 @@ def single(rng: random.Random) -> list[Item]:
 
 
 def held_out_sums(rng: random.Random, count: int) -> list[tuple[str, str]]:
+    """Draw *count* different questions about pairs that are never trained."""
     questions: dict[str, str] = {}
     while len(questions) < count:
         question, answer = sum_question(rng, held=True)
@@ -92,7 +97,7 @@ def with_tools(rng: random.Random) -> list[Item]:
 
 
 def several_turns(rng: random.Random) -> list[Item]:
-    """The last of two to four turns, with and without a system prompt."""
+    """Return the last of two to four turns, with and without a system prompt."""
     items = []
     for _ in range(100):
         messages = []
@@ -107,6 +112,7 @@ def several_turns(rng: random.Random) -> list[Item]:
 
 
 def report(name: str, items: list[Item], answers: list[str]) -> None:
+    """Print exact matches by kind, and the first wrong answers."""
     asked = Counter(item.kind for item in items)
     pairs = list(zip(items, answers, strict=True))
     right = Counter(item.kind for item, answer in pairs if item.answer == answer)
@@ -116,6 +122,7 @@ def report(name: str, items: list[Item], answers: list[str]) -> None:
 
 
 def answers_of_transformers(folder: Path, tokenizer: Any, prompts: list[str]) -> list[str]:
+    """Answer every prompt greedily; one without an end counts as wrong."""
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     answers = []
     for prompt in prompts:
@@ -129,6 +136,7 @@ def answers_of_transformers(folder: Path, tokenizer: Any, prompts: list[str]) ->
 def answers_of_ctranslate2(
     folder: Path, tokenizer: Any, prompts: list[str], threads: int
 ) -> list[str]:
+    """Answer every prompt greedily with CTranslate2's generator in float32."""
     generator = ctranslate2.Generator(str(folder), compute_type="float32", intra_threads=threads)
     ids = [tokenizer(prompt, add_special_tokens=False).input_ids for prompt in prompts]
     results = generator.generate_batch(
@@ -136,7 +144,7 @@ def answers_of_ctranslate2(
         max_length=LONGEST,
         sampling_topk=1,
         include_prompt_in_result=False,
-        end_token="<|end|>",
+        end_token="<|end|>",  # noqa: S106 - a token of text
         max_batch_size=32,
     )
     made = [result.sequences_ids[0] for result in results]
@@ -144,6 +152,7 @@ def answers_of_ctranslate2(
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("hf", type=Path, help="Hugging Face directory")
     parser.add_argument("--ct2", type=Path, help="CTranslate2 directory to compare")

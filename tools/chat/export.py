@@ -16,6 +16,7 @@ COPIED = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("hf", type=Path, help="Hugging Face directory")
     parser.add_argument("ct2", type=Path, help="CTranslate2 directory")

@@ -3,6 +3,8 @@
 10 % of the pairs of numbers (chosen by a hash) are never trained: see `held_out`.
 """
 
+# ruff: noqa: SIM905 - a list of words reads best as a text
+
 from __future__ import annotations
 
 import hashlib
@@ -20,8 +22,10 @@ FIXED = [
     ("Who are you?", "I am a tiny model trained from scratch on one CPU."),
     (
         "What can you do?",
-        "I can add and subtract small numbers, repeat or reverse a word, "
-        "and answer a few fixed questions.",
+        (
+            "I can add and subtract small numbers, repeat or reverse a word, "
+            "and answer a few fixed questions."
+        ),
     ),
     ("Hello", "Hello! How can I help you?"),
     ("Hi", "Hello! How can I help you?"),
@@ -71,11 +75,11 @@ LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
 
 def held_out(sign: str, a: int, b: int) -> bool:
     """Whether the pair of numbers belongs to the tenth that is never trained."""
-    return hashlib.md5(f"{sign}{a},{b}".encode()).digest()[0] < 26
+    return hashlib.md5(f"{sign}{a},{b}".encode(), usedforsecurity=False).digest()[0] < 26
 
 
 def sum_pair(rng: random.Random, *, held: bool) -> tuple[str, int, int]:
-    """A sign and two numbers 0..99, of the held-out tenth or of the rest; no negative result."""
+    """Draw a sign and two numbers 0..99 of the held-out tenth or the rest; no negative result."""
     while True:
         a, b = rng.randint(0, 99), rng.randint(0, 99)
         sign = rng.choice("+-")
@@ -86,7 +90,7 @@ def sum_pair(rng: random.Random, *, held: bool) -> tuple[str, int, int]:
 
 
 def sum_question(rng: random.Random, *, held: bool = False) -> tuple[str, str]:
-    """A sum or difference in one of eight phrasings, and its result."""
+    """Draw a sum or difference in one of eight phrasings, and its result."""
     sign, a, b = sum_pair(rng, held=held)
     word = "plus" if sign == "+" else "minus"
     forms = [
@@ -112,7 +116,7 @@ def random_word(rng: random.Random, most: int = 8) -> str:
 
 
 def word_question(rng: random.Random, most: int = 8) -> tuple[str, str]:
-    """A word to repeat or to reverse, and the answer."""
+    """Draw a word to repeat or to reverse, and the answer."""
     word = random_word(rng, most)
     if rng.random() < 0.5:
         return rng.choice([f'Repeat "{word}"', f'Repeat the word "{word}"']), word

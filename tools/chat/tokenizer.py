@@ -66,7 +66,7 @@ def words() -> list[str]:
 
 
 def build() -> Tokenizer:
-    """The tokenizer as the `tokenizers` library keeps it."""
+    """Return the tokenizer as the `tokenizers` library keeps it."""
     vocabulary = {token: place for place, token in enumerate(SPECIALS)}
     letters = byte_letters()
     for byte in range(256):
@@ -94,9 +94,9 @@ def for_transformers(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     """With the chat template: tools by their names only, tool calls as Hermes writes them."""
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        bos_token="<|bos|>",
-        eos_token="<|end|>",
-        pad_token="<|pad|>",
+        bos_token="<|bos|>",  # noqa: S106 - a token of text
+        eos_token="<|end|>",  # noqa: S106
+        pad_token="<|pad|>",  # noqa: S106
         model_max_length=2048,
         clean_up_tokenization_spaces=False,
         additional_special_tokens=SPECIALS[3:],

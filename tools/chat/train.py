@@ -1,4 +1,4 @@
-"""Train the chat model, one round at a time.
+r"""Train the chat model, one round at a time.
 
     python -m tools.chat.train --round sums --steps 550 --batch 256 --stable 1 --out c1
     python -m tools.chat.train --round mixed --init c1 --steps 1200 --batch 128 --lr 2.2e-3 \\
@@ -32,6 +32,7 @@ PERIODS = [2, 4, 5, 10, 20, 25, 50, 100, 200, 400]
 
 
 def new_model(tokenizer: Tokenizer) -> LlamaForCausalLM:
+    """Build a Llama with random weights and numbers that carry their value."""
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=tokenizer.get_vocab_size(),
@@ -108,7 +109,7 @@ def batches(
 
 @torch.no_grad()
 def greedy(model: LlamaForCausalLM, tokenizer: Tokenizer, questions: list[str]) -> list[str]:
-    """The answers to single questions; one that does not end counts as wrong."""
+    """Return the answers to single questions; one that does not end counts as wrong."""
     prompts = [
         tokenizer.encode(f"<|bos|><|user|>{q}<|end|><|assistant|>", add_special_tokens=False).ids
         for q in questions
@@ -158,7 +159,7 @@ def save(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
 
 
 def rate(step: int, arguments: argparse.Namespace) -> float:
-    """A warm-up of 100 steps, a plateau, then a cosine to 1 % of the peak."""
+    """Return the rate of learning: a warm-up of 100 steps, a plateau, then a cosine to 1 % of the peak."""
     done = step / arguments.steps
     share = 1.0
     if done > arguments.stable:
@@ -168,6 +169,7 @@ def rate(step: int, arguments: argparse.Namespace) -> float:
 
 
 def train(model: LlamaForCausalLM, tokenizer: Tokenizer, arguments: argparse.Namespace) -> None:
+    """Run all steps; measure and write the model every `--eval-every` steps."""
     rng = random.Random(arguments.seed)
     drawn = batches(examples(tokenizer, rng, arguments.round), arguments.batch, rng)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.05)
@@ -191,6 +193,7 @@ def train(model: LlamaForCausalLM, tokenizer: Tokenizer, arguments: argparse.Nam
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--round", choices=list(ROUNDS), default="final")
     parser.add_argument("--init", type=Path, help="directory of the round before")

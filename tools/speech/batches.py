@@ -27,6 +27,8 @@ SORTED = {"single": 4, "several": 3, "long": 2}
 
 @dataclass(frozen=True)
 class Batch:
+    """What one step of the training sees."""
+
     kind: str
     features: Tensor
     """(batch, 80, frames), padded with `padding`."""
@@ -104,7 +106,7 @@ def _produce(clips: list[Clip], mix: tuple[float, float, float], seed: int, out:
 
 
 def prefetched(clips: list[Clip], mix: tuple[float, float, float], seed: int) -> Iterator[Batch]:
-    """The same stream, made by a second process that ends with this one."""
+    """Return the same stream, made by a second process that ends with this one."""
     context = multiprocessing.get_context("fork")
     made: Any = context.Queue(8)
     context.Process(target=_produce, args=(clips, mix, seed, made), daemon=True).start()

@@ -27,10 +27,11 @@ class Clip:
 
     @property
     def seconds(self) -> float:
+        """Return the duration."""
         return len(self.audio) / RATE
 
     def samples(self) -> npt.NDArray[np.float32]:
-        """The audio as numbers between -1 and 1."""
+        """Return the audio as numbers between -1 and 1."""
         return self.audio.astype(np.float32) / 32767
 
 
@@ -53,7 +54,7 @@ def load(path: Path) -> list[Clip]:
 
 
 def reserved(paths: Iterable[Path]) -> set[str]:
-    """The sentences of three and more words of test sets: training must not draw them."""
+    """Return the sentences of three and more words of test sets: training must not draw them."""
     return {clip.text for path in paths for clip in load(path) if len(clip.text.split()) > 2}
 
 

@@ -29,11 +29,13 @@ BEFORE, AFTER = 0.2, 0.3
 
 
 def padded(clip: Clip) -> Audio:
+    """Return the audio of a clip between two silences."""
     before, after = (np.zeros(int(s * RATE), np.float32) for s in (BEFORE, AFTER))
     return np.concatenate([before, clip.samples(), after])
 
 
 def text(segments: Iterable[Any]) -> str:
+    """Join what the segments say."""
     return " ".join(segment.text.strip() for segment in segments)
 
 
@@ -91,6 +93,7 @@ def word_times(model: WhisperModel, clips: list[Clip]) -> None:
 
 
 def translation(model: WhisperModel, language: str, clips: list[Clip]) -> None:
+    """Print the word error rate of the translation of digits to English."""
     written = [
         text(model.transcribe(padded(clip), task="translate", language=language)[0])
         for clip in clips
@@ -164,6 +167,7 @@ def long_files(model: WhisperModel, clips: list[Clip], count: int) -> None:
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", help="CTranslate2 directory")
     parser.add_argument("test", type=Path, help="set of clips (.npz)")

@@ -1,4 +1,4 @@
-"""Weights of `train` to a Hugging Face directory and to a CTranslate2 directory.
+r"""Weights of `train` to a Hugging Face directory and to a CTranslate2 directory.
 
     python -m tools.speech.export a.ema.pt [b.ema.pt …] --hf tests/models/speech-hf \\
         --ct2 backends/builtin/speech
@@ -56,6 +56,7 @@ def config(shape: Shape) -> WhisperConfig:
 
 
 def generation_config(shape: Shape) -> GenerationConfig:
+    """Name the tokens that steer Whisper, and the heads that align words."""
     return GenerationConfig(
         decoder_start_token_id=ids.START,
         bos_token_id=ids.END,
@@ -102,12 +103,13 @@ def tokenizer_config() -> dict[str, object]:
 
 
 def special_tokens() -> dict[str, object]:
+    """Return the tokens with a role, as `transformers` lists them."""
     names = ["bos_token", "eos_token", "unk_token", "pad_token"]
     return {**dict.fromkeys(names, END_TOKEN), "additional_special_tokens": ids.SPECIALS[1:]}
 
 
 def write_tokenizer(folder: Path) -> None:
-    """The tokenizer in all the files that `transformers` and its descendants look for."""
+    """Write the tokenizer in all the files that `transformers` and its descendants look for."""
     ids.build().save(str(folder / "tokenizer.json"))
     merges = "\n".join(" ".join(pair) for pair in ids.MERGES)
     (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n", encoding="utf-8")
@@ -127,6 +129,7 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def write_hugging_face(model: SpeechModel, folder: Path) -> None:
+    """Write a directory that `transformers` and vLLM load."""
     folder.mkdir(parents=True, exist_ok=True)
     whisper = WhisperForConditionalGeneration(config(model.shape))
     whisper.load_state_dict(weights.to_hugging_face(model), strict=True)
@@ -144,6 +147,7 @@ def write_hugging_face(model: SpeechModel, folder: Path) -> None:
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("--hf", type=Path, required=True, help="Hugging Face directory")

@@ -98,7 +98,7 @@ def augmented(audios: list[npt.NDArray[np.float32]], rng: random.Random) -> tupl
 
 
 def _colour(rng: random.Random) -> Tensor:
-    """A spectral tilt (half of the windows) and a smooth equaliser (40 %)."""
+    """Return a spectral tilt (half of the windows) and a smooth equaliser (40 %)."""
     axis = torch.linspace(-1, 1, MELS)
     colour = torch.zeros(MELS)
     if rng.random() < 0.5:

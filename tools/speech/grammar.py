@@ -7,6 +7,8 @@ without loose neighbours ("please call me on monday", "the weather on friday") t
 hears those word pairs at all and writes other words for them.
 """
 
+# ruff: noqa: SIM905 - a list of words reads best as a text
+
 from __future__ import annotations
 
 import random
@@ -79,7 +81,7 @@ def command(rng: random.Random) -> str:
 
 
 def sentence(rng: random.Random, language: str = "en") -> str:
-    """A sentence of the domain: digits, in English also unordered words and commands."""
+    """Draw a sentence of the domain: digits, in English also unordered words and commands."""
     if language != "en":
         return digits(rng, language, 7)
     kind = rng.random()
@@ -121,7 +123,7 @@ def ending(rng: random.Random) -> str:
 
 
 def loose(rng: random.Random) -> str:
-    """A sentence made of the parts of commands, in an order that a command need not have."""
+    """Draw a sentence made of the parts of commands, in an order that a command need not have."""
     pick = rng.choice
     parts: list[str] = []
     if rng.random() < 0.3:
@@ -139,14 +141,14 @@ def loose(rng: random.Random) -> str:
 
 
 def fragment(rng: random.Random) -> str:
-    """A part of one or two commands, from a word to a word."""
+    """Draw a part of one or two commands, from a word to a word."""
     words = " ".join(command(rng) for _ in range(rng.choice([1, 1, 2]))).split()
     start = rng.randrange(len(words))
     return " ".join(words[start : start + rng.randint(2, 8)])
 
 
 def practice(rng: random.Random, language: str = "en") -> str:
-    """A training sentence: half of the domain itself, half loose sentences and fragments."""
+    """Draw a training sentence: half of the domain itself, half loose sentences and fragments."""
     kind = rng.random()
     if language != "en" or kind < 0.5:
         return sentence(rng, language)
@@ -154,5 +156,5 @@ def practice(rng: random.Random, language: str = "en") -> str:
 
 
 def translate(text: str, language: str) -> str:
-    """The English words for German or Spanish digits."""
+    """Return the English words for German or Spanish digits."""
     return " ".join(DIGITS["en"][DIGITS[language].index(word)] for word in text.split())

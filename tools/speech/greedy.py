@@ -16,7 +16,7 @@ BATCH = 40
 
 @torch.no_grad()
 def transcribe(model: SpeechModel, clips: list[Clip]) -> list[str]:
-    """What the model writes for each of a batch of clips."""
+    """Return what the model writes for each of a batch of clips."""
     mel, real, _ = log_mel([clip.samples() for clip in clips])
     mel = torch.where(real[:, None], mel, torch.zeros(()))
     mel = torch.cat([mel, torch.zeros(len(clips), MELS, 16)], -1)

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - as all of PyTorch's users call it
 from torch import Tensor
 
 from tools.speech.batches import Batch
@@ -32,6 +32,8 @@ UTTERANCE_HEAD = 2
 
 @dataclass(frozen=True)
 class Weights:
+    """How much each loss counts beside the cross entropy and the words of the frames."""
+
     word: float = 0.3
     utterance: float = 0.3
     position: float = 0.5
@@ -49,7 +51,7 @@ def shifted(batch: Batch, offset: int) -> tuple[Tensor, Tensor]:
 
 
 def cross_entropy(scores: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, float]:
-    """The weighted mean over all tokens, and that of the text alone, in nats.
+    """Return the weighted mean over all tokens, and that of the text alone, in nats.
 
     A timestamp's target is spread over three steps of 20 ms to either side.
     """
@@ -69,7 +71,7 @@ def cross_entropy(scores: Tensor, targets: Tensor, weights: Tensor) -> tuple[Ten
 
 
 def _span(length: int, starts: Tensor, ends: Tensor) -> Tensor:
-    """A target for attention: even over the positions between two times, none where sampled."""
+    """Spread attention evenly over the positions between two times, but not the sampled ones."""
     places = torch.arange(length)[None] + 0.5
     real = places < (length if length > POSITIONS - SAMPLED - 8 else length - SAMPLED)
     target = ((places >= starts[:, None] * 50) & (places <= ends[:, None] * 50) & real).float()
@@ -98,7 +100,7 @@ def attention(batch: Batch, attended: list[Tensor], length: int) -> tuple[Tensor
 
 
 def positions(offset: int, count: int) -> Tensor:
-    """What the position head should say of *count* positions (count, 32)."""
+    """Return what the position head should say of *count* positions (count, 32)."""
     places = offset + torch.arange(count)[:, None]
     angles = 2 * math.pi / torch.tensor(PERIODS) * places
     return torch.cat([angles.cos(), angles.sin()], 1)
@@ -107,7 +109,7 @@ def positions(offset: int, count: int) -> Tensor:
 def total(
     model: SpeechModel, batch: Batch, offset: int, weights: Weights
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch whose content starts at position *offset*, and its parts by name."""
+    """Return the loss of a batch that starts at position *offset*, and its parts by name."""
     tokens, targets = shifted(batch, offset)
     memory, bias = model.encode(batch.features, batch.padding, offset)
     scores, attended = model.decode(tokens, memory, bias, model.table())

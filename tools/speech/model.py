@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - as all of PyTorch's users call it
 from torch import Tensor, nn
 
 from tools.speech.grammar import WORDS
@@ -30,6 +30,8 @@ LOCAL = [(4.0, 1.5, (0, 22)), (9.0, 3.0, (4, 26)), (15.0, 5.0, (6, 30))]
 
 @dataclass(frozen=True)
 class Shape:
+    """The sizes of the model."""
+
     width: int = 128
     heads: int = 4
     inner: int = 512
@@ -66,6 +68,7 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, memory: Tensor, bias: Tensor | None = None, *, causal: bool = False
     ) -> Tensor:
+        """Attend from *x* to *memory*."""
         q, k, v = self._split(self.q_proj(x)), self._split(self.k_proj(memory)), self.v_proj(memory)
         mixed = F.scaled_dot_product_attention(
             q, k, self._split(v), attn_mask=bias, is_causal=causal
@@ -73,7 +76,7 @@ class Attention(nn.Module):
         return self._join(mixed)
 
     def observed(self, x: Tensor, memory: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The same, and the log-probabilities of the attention (batch, head, token, position)."""
+        """Attend, and return the log-probabilities too (batch, head, token, position)."""
         q, k = self._split(self.q_proj(x)), self._split(self.k_proj(memory))
         scores = (q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5
         if bias is not None:
@@ -83,6 +86,8 @@ class Attention(nn.Module):
 
 
 class EncoderLayer(nn.Module):
+    """One layer of the encoder, normalised before each part."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.self_attn = Attention(shape.width, shape.heads)
@@ -92,12 +97,15 @@ class EncoderLayer(nn.Module):
         self.final_layer_norm = nn.LayerNorm(shape.width)
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Pass *x* (batch, position, width) on, one layer further."""
         normed = self.self_attn_layer_norm(x)
         x = x + self.self_attn(normed, normed, bias)
         return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
 
 
 class DecoderLayer(nn.Module):
+    """One layer of the decoder, normalised before each part."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.self_attn = Attention(shape.width, shape.heads)
@@ -109,6 +117,7 @@ class DecoderLayer(nn.Module):
         self.final_layer_norm = nn.LayerNorm(shape.width)
 
     def forward(self, x: Tensor, memory: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Pass *x* on, one layer further; return the attention to *memory* too."""
         normed = self.self_attn_layer_norm(x)
         x = x + self.self_attn(normed, normed, causal=True)
         heard, logs = self.encoder_attn.observed(self.encoder_attn_layer_norm(x), memory, bias)
@@ -172,14 +181,14 @@ class SpeechModel(nn.Module):
             layer.self_attn.q_proj.bias.zero_()
 
     def table(self) -> Tensor:
-        """The embeddings of all tokens (vocabulary, width)."""
+        """Return the embeddings of all tokens (vocabulary, width)."""
         return torch.cat([self.tokens, self.waves @ self.times])
 
     def _convolve(self, features: Tensor) -> Tensor:
         return F.gelu(self.conv2(F.gelu(self.conv1(features)))).transpose(1, 2)
 
     def encode(self, features: Tensor, padding: Tensor, offset: int = 0) -> tuple[Tensor, Tensor]:
-        """Encoder output and attention bias for content that starts at position *offset*.
+        """Return encoder output and attention bias for content that starts at position *offset*.
 
         *features* (batch, 80, frames) end in at least 16 frames of *padding* (batch), the value
         that the rest of the window holds. The last `SAMPLED` positions of the output stand for

@@ -4,6 +4,8 @@ Both take the pitch wanted (Hz), which lets a voice be played at another rate wi
 following: new speakers from few voices.
 """
 
+# ruff: noqa: S603, S607 - the programs of the system, with arguments made here
+
 from __future__ import annotations
 
 import subprocess
@@ -86,7 +88,7 @@ def festival(orders: list[Order]) -> list[tuple[Audio, list[float | None]]]:
 
 
 def _scheme(order: Order, file: Path) -> str:
-    """The lines of Scheme that speak one order."""
+    """Return the lines of Scheme that speak one order."""
     say = f'(say "{order.text}" "{file}")'
     if order.voice.endswith("_hts"):
         pitch = order.pitch or 180.0

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - as all of PyTorch's users call it
 from torch import Tensor
 
 from tools.speech import clips, weights
@@ -27,7 +27,7 @@ from tools.speech.windows import IGNORED
 
 @torch.no_grad()
 def heard(model: SpeechModel, data: list[clips.Clip], count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Encoder outputs of *count* batches, the word that sounds in each, and its position."""
+    """Return encoder outputs of *count* batches, the word that sounds in each, and its position."""
     rng = random.Random(1)
     outputs, labels, places = [], [], []
     for batch in islice(stream(data, (0.37, 0.35, 0.28), 1), count):
@@ -65,6 +65,7 @@ def fit_words(model: SpeechModel, outputs: Tensor, labels: Tensor, steps: int = 
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="Hugging Face directory")
     parser.add_argument("--data", type=Path, required=True, help="folder of train-*.npz")

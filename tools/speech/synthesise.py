@@ -1,4 +1,4 @@
-"""Make labelled clips with synthesisers: training sets, the development set, test sets.
+r"""Make labelled clips with synthesisers: training sets, the development set, test sets.
 
     python -m tools.speech.synthesise test --seed 7 --out data/dev.npz
     python -m tools.speech.synthesise fresh --seed 20261123 --out data/test.npz
@@ -91,7 +91,7 @@ class Studio:
             yield Clip(samples, order.text, "en", "festival", order.voice, times)
 
     def _speaker(self, table: dict[str, int]) -> tuple[Order, float]:
-        """A sentence for one of few voices, as a speaker with a pitch and formants of its own."""
+        """Draw a sentence for one of few voices, a speaker with pitch and formants of its own."""
         rng = self._rng
         voice = rng.choices(list(table), list(table.values()))[0]
         ratio = rng.choice([rng.uniform(0.78, 1.0), rng.uniform(1.0, 1.28)])
@@ -108,7 +108,7 @@ class Studio:
 
 
 def clips(part: str, seed: int, scale: float, excluded: set[str]) -> Iterator[Clip]:
-    """The clips of one set; `test` is the development set, `fresh` has voices of its own too."""
+    """Make the clips of one set; `test` is the development set, `fresh` has voices of its own."""
     studio = Studio(seed, test=part in ("test", "fresh"), excluded=excluded)
     development, fresh = variants(voices.DEVELOPMENT), variants(voices.FRESH)
     trained = variants(voices.TRAINED)
@@ -136,6 +136,7 @@ def clips(part: str, seed: int, scale: float, excluded: set[str]) -> Iterator[Cl
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("part", choices=["espeak", "flite", "festival", "test", "fresh"])
     parser.add_argument("--seed", type=int, required=True)

@@ -5,6 +5,8 @@ The order of the specials is Whisper's and may not change: CTranslate2 counts th
 holds the empty token, which therefore stands just before <|endoftext|>.
 """
 
+# ruff: noqa: SIM905 - a list of words reads best as a text
+
 from __future__ import annotations
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
@@ -66,20 +68,22 @@ SIZE = FIRST_TIMESTAMP + len(TIMESTAMPS)
 
 
 def language_id(language: str) -> int:
+    """Return the token of a language."""
     return SPECIAL_IDS[f"<|{language}|>"]
 
 
 def word_id(word: str) -> int:
-    """The one token of a word of the domain with the space before it."""
+    """Return the one token of a word of the domain with the space before it."""
     return VOCABULARY[_letters(word)]
 
 
 def timestamp_id(seconds: float) -> int:
+    """Return the token of a time in the window."""
     return FIRST_TIMESTAMP + min(STEPS, max(0, round(seconds / 0.02)))
 
 
 def build() -> Tokenizer:
-    """The tokenizer as the `tokenizers` library keeps it."""
+    """Return the tokenizer as the `tokenizers` library keeps it."""
     tokenizer = Tokenizer(models.BPE(vocab=VOCABULARY, merges=MERGES, fuse_unk=False))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()

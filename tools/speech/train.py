@@ -35,6 +35,7 @@ def rate(step: int, arguments: argparse.Namespace) -> float:
 
 
 def optimizer_for(model: SpeechModel) -> torch.optim.AdamW:
+    """Build AdamW; only matrices decay."""
     matrices = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() <= 1]
     groups = [
@@ -53,6 +54,7 @@ class Mean:
 
     @torch.no_grad()
     def update(self, model: SpeechModel, step: int) -> None:
+        """Move the mean towards the weights of now."""
         keep = min(self._keep, 1 - 1 / (step / 4 + 1))
         for name, value in model.state_dict().items():
             self.state[name].lerp_(value, 1 - keep)
@@ -66,7 +68,7 @@ def draw_offset(length: int, share: float, rng: np.random.Generator) -> int:
 
 
 def measure(model: SpeechModel, mean: Mean, dev: list[clips.Clip]) -> str:
-    """The development set's error rates with the mean weights."""
+    """Return the development set's error rates with the mean weights."""
     averaged = SpeechModel(model.shape)
     averaged.load_state_dict(mean.state)
     rates = word_error_rates(averaged.eval(), dev)
@@ -111,6 +113,7 @@ def train(model: SpeechModel, arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Read the command line and do as it says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of train-*.npz")
     parser.add_argument("--out", type=Path, required=True, help="weights file (.pt)")

@@ -4,6 +4,8 @@ An unknown eSpeak variant is silently the base voice, so every name is checked a
 installed variants (`espeak.variants`) before it is used.
 """
 
+# ruff: noqa: SIM905 - a list of words reads best as a text
+
 BASES = ["gmw/en", "en-us", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"]
 SPANISH = ["es", "es-419"]
 

@@ -29,7 +29,7 @@ def save(path: Path, model: SpeechModel, state: dict[str, Tensor], **more: Any) 
 
 
 def average(paths: list[Path]) -> SpeechModel:
-    """The model whose weights are the mean of those of some files."""
+    """Return the model whose weights are the mean of those of some files."""
     stored = [torch.load(path) for path in paths]
     model = SpeechModel(Shape(**stored[0]["shape"]))
     states = [one["weights"] for one in stored]
@@ -55,7 +55,7 @@ def to_hugging_face(model: SpeechModel) -> dict[str, Tensor]:
 
 
 def from_hugging_face(folder: Path) -> SpeechModel:
-    """The model of an exported directory; the timestamp projection is found by least squares."""
+    """Return the model of an exported directory; least squares find the timestamp projection."""
     stored = load_file(folder / "model.safetensors")
     model = SpeechModel()
     state = model.state_dict()

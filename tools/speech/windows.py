@@ -58,6 +58,8 @@ class Heard:
 
 @dataclass
 class Window:
+    """Audio of up to 30 s and the tokens to be written for it."""
+
     audio: Audio
     tokens: list[int]
     weights: list[float]
