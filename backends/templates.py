@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
+from jinja2.ext import Extension, loopcontrols
+from jinja2.nodes import Node
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
@@ -56,12 +58,23 @@ class ChatTemplate:
 def _environment() -> ImmutableSandboxedEnvironment:
     """Set Jinja up as transformers does, since templates are written for that."""
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _GenerationBlock]
     )
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = lambda form: datetime.now(UTC).strftime(form)
     return environment
+
+
+class _GenerationBlock(Extension):
+    """`{% generation %}` marks the words to train on; they are rendered as they stand."""
+
+    tags = {"generation"}  # noqa: RUF012  Jinja reads it from the class
+
+    def parse(self, parser: Parser) -> list[Node]:
+        """Return what is between the tags."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
 def _source(directory: Path, config: dict[str, Any]) -> str:
@@ -70,7 +83,10 @@ def _source(directory: Path, config: dict[str, Any]) -> str:
         return file.read_text()
     if "chat_template" not in config:
         raise ValueError(f"{directory} holds no chat template")
-    return str(config["chat_template"])
+    template = config["chat_template"]
+    if isinstance(template, list):  # several, by name
+        template = {named["name"]: named["template"] for named in template}["default"]
+    return str(template)
 
 
 def _turn(message: Message) -> dict[str, str]:
@@ -79,9 +95,9 @@ def _turn(message: Message) -> dict[str, str]:
     return {"role": message.role, "content": content, **named}
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
+def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:  # noqa: FBT001, FBT002
     # Jinja's own filter escapes HTML, which no model was trained on.
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    return json.dumps(value, ensure_ascii=ensure_ascii, **options)
 
 
 def _refuse(message: str) -> None:
