@@ -11,9 +11,10 @@
 # Without SHIM_API_KEYS the server refuses to start; SHIM_ALLOW_KEYLESS=true overrules that.
 
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
+ARG FLAVOUR=cpu
 
 FROM ${BASE} AS base
-ARG FLAVOUR=cpu
+ARG FLAVOUR
 # Triton, below vLLM, compiles its launchers at run time: a compiler and Python's headers.
 RUN case "${FLAVOUR}" in \
         cpu) ;; \
@@ -24,9 +25,10 @@ RUN case "${FLAVOUR}" in \
     esac
 
 FROM base AS dependencies
+ARG FLAVOUR
 # The pip that installs stays behind, so that the image has none.
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/shim
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_PROGRESS_BAR=off
 WORKDIR /src
 COPY requirements/base.txt pyproject.toml ./
 # Without its sources the project is an empty package with the same dependencies and extras.
@@ -34,7 +36,7 @@ COPY requirements/base.txt pyproject.toml ./
 # be missing.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
-    case "${FLAVOUR}" in cuda) project=".[vllm]" ;; *) project="." ;; esac \
+    case "${FLAVOUR}" in cpu) project="." ;; cuda) project=".[vllm]" ;; esac \
     && touch README.md \
     && /opt/pip/bin/pip --python /opt/shim/bin/python3 install -c base.txt "${project}"
 

@@ -32,7 +32,7 @@ standin() { # NAME OF THE IMAGE
     unshare --mount debootstrap --variant=minbase --include=python3-venv,ca-certificates \
         bookworm "$root" "$mirror" >build/debootstrap.log 2>&1 ||
         { tail build/debootstrap.log >&2; exit 1; }
-    tar -C "$root" -c . | "$ENGINE" import - "$1" >/dev/null
+    tar -C "$root" -c . | "$ENGINE" import - "$1" >>build/debootstrap.log 2>&1
 }
 
 if ! ENGINE=$(container/engine.sh docker podman 2>/dev/null); then
