@@ -4,6 +4,8 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # uv does not read pip's list of local wheels.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# Once here instead of in every process that starts an engine.
+export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help
 help:

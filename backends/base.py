@@ -21,14 +21,14 @@ class Sampling(Struct, frozen=True, kw_only=True):
     """How tokens are drawn. None leaves a value to the engine (the model's generation config)."""
 
     max_tokens: int | None = None
-    """At most so many generated tokens; None: as many as the context still holds."""
+    """At most so many generated tokens; None: the model's own bound, or what the context holds."""
     n: int = 1
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     min_p: float | None = None
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
     repetition_penalty: float | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
@@ -203,6 +203,16 @@ class UnsupportedOption(InvalidRequest):
 
 class PromptTooLong(InvalidRequest):
     """Prompt and requested completion exceed the model's context."""
+
+    @classmethod
+    def by(cls, *, prompt: int, completion: int, context: int) -> "PromptTooLong":
+        """Word it as OpenAI does: harnesses look for "maximum context length". All in tokens."""
+        return cls(
+            f"This model's maximum context length is {context} tokens. However, you requested "
+            f"{prompt + completion} tokens ({prompt} in the messages, {completion} in the "
+            "completion). Please reduce the length of the messages or completion.",
+            option="messages" if prompt >= context else "max_tokens",
+        )
 
 
 class UnknownLanguage(InvalidRequest):

@@ -178,13 +178,9 @@ def _directory(source: str, revision: str | None) -> Path:
 
 def _token_limit(prompt: int, wanted: int | None, context: int) -> int:
     """Return how many tokens may be generated, as vLLM counts: prompt and completion together."""
-    if prompt + (wanted or 1) > context:
-        raise PromptTooLong(
-            f"This model's maximum context length is {context} tokens. However, you requested "
-            f"{prompt + (wanted or 1)} tokens ({prompt} in the messages, {wanted or 1} in the "
-            "completion). Please reduce the length of the messages or completion.",
-            option="messages" if prompt >= context else "max_tokens",
-        )
+    completion = wanted or 1
+    if prompt + completion > context:
+        raise PromptTooLong.by(prompt=prompt, completion=completion, context=context)
     return wanted or context - prompt
 
 
@@ -192,8 +188,8 @@ def _refuse_unsupported(sampling: Sampling) -> None:
     """Refuse what CTranslate2's sampler lacks, wherever it would change the answer."""
     random = sampling.temperature is None or sampling.temperature > 0
     refused = {
-        "presence_penalty": sampling.presence_penalty != 0,
-        "frequency_penalty": sampling.frequency_penalty != 0,
+        "presence_penalty": bool(sampling.presence_penalty),
+        "frequency_penalty": bool(sampling.frequency_penalty),
         "min_p": random and bool(sampling.min_p),
         # Its random generators belong to threads and cannot be seeded per request.
         "seed": random and sampling.seed is not None,

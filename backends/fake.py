@@ -53,11 +53,7 @@ class FakeChat(_Script):
         prompt = sum(len(content.split()) for content in contents)
         words = contents[-1].split()
         if prompt >= self.max_model_len:
-            raise PromptTooLong(
-                f"This model's maximum context length is {self.max_model_len} tokens, "
-                f"your messages hold {prompt}.",
-                option="messages",
-            )
+            raise PromptTooLong.by(prompt=prompt, completion=1, context=self.max_model_len)
         limit = sampling.max_tokens or self.max_model_len - prompt
         for index in range(sampling.n):
             for at, word in enumerate(words[:limit]):

@@ -62,12 +62,7 @@ class Requests:
         wanted = 1 if sampling.max_tokens is None else sampling.max_tokens
         limit = self._model_config.max_model_len
         if prompt_tokens + wanted > limit:
-            raise PromptTooLong(
-                f"This model's maximum context length is {limit} tokens. However, you requested "
-                f"{prompt_tokens + wanted} tokens ({prompt_tokens} in the messages, {wanted} in "
-                "the completion). Please reduce the length of the messages or completion.",
-                option="messages",
-            )
+            raise PromptTooLong.by(prompt=prompt_tokens, completion=wanted, context=limit)
         return int(
             get_max_tokens(limit, sampling.max_tokens, prompt_tokens, self._defaults, self._cap)
         )
@@ -89,9 +84,8 @@ def _chat_request(generation: Generation) -> ChatCompletionRequest:
         top_p=sampling.top_p,
         top_k=sampling.top_k,
         min_p=sampling.min_p,
-        # The seam's 0.0 is also "not given", which is for the generation config to fill.
-        presence_penalty=sampling.presence_penalty or None,
-        frequency_penalty=sampling.frequency_penalty or None,
+        presence_penalty=sampling.presence_penalty,
+        frequency_penalty=sampling.frequency_penalty,
         repetition_penalty=sampling.repetition_penalty,
         seed=sampling.seed,
         stop=list(sampling.stop),
