@@ -37,19 +37,26 @@ values = st.recursive(
 )
 
 
-def filled(fields: tuple[str, ...], sensible: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return objects of *fields*: any of them sensible, senseless or missing."""
-    senseless = st.dictionaries(st.sampled_from(fields), values, max_size=4)
-    return senseless.map(lambda some: {**sensible, **some})
+# Sensible objects with a senseless field or two: any more, and all would be refused at the first.
+OPTIONS = [name for name in ChatRequest.__struct_fields__ if name not in {"model", "messages"}]
+numbers = st.integers(-2, 5) | st.floats(-1, 3) | st.none() | st.booleans()
 
-
-messages = st.lists(
-    filled(ChatMessage.__struct_fields__, {"role": "user", "content": "a b"}), max_size=3
+messages = st.builds(
+    lambda turn, some: {**turn, **some},
+    st.sampled_from(
+        [
+            {"role": "user", "content": "a b"},
+            {"role": "assistant", "content": None},
+            {"role": "developer", "content": [{"type": "text", "text": "c"}]},
+        ]
+    ),
+    st.just({})
+    | st.dictionaries(st.sampled_from(ChatMessage.__struct_fields__), values, max_size=1),
 )
 requests = st.builds(
-    lambda request, turns: {"messages": turns, **request},
-    filled(ChatRequest.__struct_fields__, {"model": "chat"}),
-    messages,
+    lambda turns, some: {"model": "chat", "messages": turns, **some},
+    st.lists(messages, max_size=3),
+    st.dictionaries(st.sampled_from(OPTIONS), numbers | values, max_size=2),
 )
 
 any_input = settings(
