@@ -1,5 +1,6 @@
 """The real command line in a process of its own, and where the tests find their models."""
 
+import json
 import os
 import re
 import signal
@@ -64,6 +65,17 @@ def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
         process.stdout.close()
+
+
+def vllm_config(folder: Path) -> Path:
+    """Write a configuration with one vLLM model, under the name that harnesses use."""
+    config = folder / "shim.toml"
+    options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in VLLM_OPTIONS.items())
+    config.write_text(
+        f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
+        f'source = "{MODELS / "chat-hf"}"\n[models.options]\n{options}\n'
+    )
+    return config
 
 
 def skip_without_vllm() -> None:

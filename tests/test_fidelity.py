@@ -1,17 +1,23 @@
 """What an engine gives offline, the server gives online: the very text, the very numbers."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import openai
-import psutil
 import pytest
 from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Segment
 
-from tests.live import BUILTIN, CLIPS, KEY, MODELS, VLLM_OPTIONS, LiveServer, serving
-from tests.live import skip_without_vllm
+from tests.live import (
+    BUILTIN,
+    CLIPS,
+    KEY,
+    MODELS,
+    LiveServer,
+    serving,
+    skip_without_vllm,
+    vllm_config,
+)
 
 QUESTIONS = [
     *(f"What is {a} plus {b}?" for a, b in ((3, 4), (17, 25), (40, 59), (8, 90))),
@@ -80,17 +86,6 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
         yield live
 
 
-def vllm_config(folder: Path) -> Path:
-    """Write a configuration with one vLLM model."""
-    config = folder / "shim.toml"
-    options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in VLLM_OPTIONS.items())
-    config.write_text(
-        f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
-        f'source = "{MODELS / "chat-hf"}"\n[models.options]\n{options}\n'
-    )
-    return config
-
-
 def ask(server: LiveServer, question: str) -> tuple[str, str, int, int]:
     """Return the greedy answer, how it finished, and its tokens."""
     answer = client(server).chat.completions.create(
@@ -131,43 +126,3 @@ def test_three_engines_give_one_answer(server: LiveServer, vllm_server: LiveServ
 
     assert [ask(server, question) for question in QUESTIONS] == offline
     assert [ask(vllm_server, question) for question in QUESTIONS] == offline
-
-
-# ── no process is left behind ─────────────────────────────────────────────────
-
-
-def stream(server: LiveServer) -> openai.Stream[object]:
-    """Begin a stream that runs until the context is full."""
-    return client(server).chat.completions.create(
-        model="gpt-4o-mini",
-        messages=[{"role": "user", "content": "Count."}],
-        logit_bias={"2": -100},  # never the end-of-sequence token
-        stream=True,
-    )
-
-
-def test_sigterm_leaves_no_process(vllm_server: LiveServer) -> None:
-    """A server that is told to stop takes vLLM's processes with it."""
-    server = psutil.Process(vllm_server.process.pid)
-    family = server.children(recursive=True)
-    assert family
-
-    server.terminate()
-
-    gone, alive = psutil.wait_procs([server, *family], timeout=60)
-    assert not alive, gone
-
-
-def test_sigkill_leaves_no_process(tmp_path: Path) -> None:
-    """A server that is killed, with vLLM in the middle of an answer, leaves nothing either."""
-    skip_without_vllm()
-    with serving("--config", str(vllm_config(tmp_path))) as live:
-        server = psutil.Process(live.process.pid)
-        family = server.children(recursive=True)
-        next(iter(stream(live)))
-
-        server.kill()
-
-        gone, alive = psutil.wait_procs(family, timeout=60)
-    assert family
-    assert not alive, gone
