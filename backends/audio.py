@@ -1,6 +1,8 @@
 """Bytes in any container → 16 kHz mono float32, the samples that faster-whisper hears."""
 
+import io
 import itertools
+import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -18,6 +20,11 @@ RATE = 16_000
 
 _GROUP = 500_000
 """Samples per resampling step: `faster_whisper.decode_audio`'s, which shifts no sample."""
+
+_RIFF_HEAD = 8
+"""Bytes before what a RIFF file's size counts."""
+
+_UNKNOWN_SIZE = 0x7FFF0000
 
 _TOLERANCE = 0.5
 """Seconds by which a container may overstate its duration before it counts as cut off."""
@@ -43,6 +50,8 @@ def decode(audio: BinaryIO, *, max_seconds: float) -> NDArray[np.float32]:
     seconds = len(samples) / RATE
     if not len(samples):
         raise _undecodable("The file holds no audio samples.")
+    # FFmpeg goes by the length of a WAV file, whatever its header says.
+    stated = stated if (share := _riff_share(audio)) is None else seconds / share
     if stated is not None and seconds < stated - _TOLERANCE:
         raise _undecodable(
             f"The audio breaks off after {seconds:.1f} s of the {stated:.1f} s that it states."
@@ -62,6 +71,21 @@ def _stated_seconds(container: InputContainer) -> float | None:
     if container.duration is not None and len(container.streams) == 1:
         return container.duration / av.time_base
     return None
+
+
+def _riff_share(audio: BinaryIO) -> float | None:
+    """Return the share that is there of the bytes that a WAV header states.
+
+    None for other containers, and where the writer did not know the length when it began: it then
+    leaves 0, or a size near the largest that its 31 or 32 bits hold.
+    """
+    length: int = audio.seek(0, io.SEEK_END)
+    audio.seek(0)
+    magic, size = struct.unpack("<4sI", audio.read(_RIFF_HEAD).ljust(_RIFF_HEAD))
+    if magic != b"RIFF" or not 0 < size < _UNKNOWN_SIZE:
+        return None
+    stated: int = size + _RIFF_HEAD
+    return min(1.0, length / stated)
 
 
 def _collect(chunks: Iterator[NDArray[np.int16]], *, limit: int) -> NDArray[np.int16]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from . import ct2chat, fake
 from .base import Backend
@@ -24,8 +25,11 @@ def adapter(model: ModelConfig) -> AbstractAsyncContextManager[Backend]:
     """Return *model*'s backend, not yet opened.
 
     Every adapter imports its engine inside `open_backend`: an engine that is not configured need
-    not be installed.
+    not be installed. Raises FileNotFoundError for a source that names a directory and is none:
+    engines would take it for an odd name on the hub.
     """
+    if model.source.startswith(("/", "./", "../")) and not Path(model.source).is_dir():
+        raise FileNotFoundError(f"there is no directory {model.source}")
     match model:
         case WhisperModelConfig():
             return whisper.open_backend(model)
