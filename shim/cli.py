@@ -12,7 +12,7 @@ from backends.registry import ModelNotOpened
 from . import __version__
 from .server import bound, run, url
 from .settings import Settings, SettingsError, load, parse_model
-from .welcome import announce, out, show_models
+from .welcome import announce, show_models
 
 log = logging.getLogger(__name__)
 
@@ -79,5 +79,5 @@ def check(**flags: Any) -> None:
     settings = _settings(**flags)
     server = settings.server
     keys = f"{len(server.api_keys)} keys" if server.api_keys else "no key"
-    out.print(f"http://{server.host}:{server.port}/v1, {keys}")
+    click.echo(f"http://{server.host}:{server.port}/v1, {keys}")
     show_models(settings)

@@ -13,6 +13,7 @@ from litestar import Litestar
 from .app import create_app
 from .settings import ServerSettings, Settings
 
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as bound, to where it is reached
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -62,8 +63,9 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def url(address: socket.socket) -> str:
-    """Return the base URL of a bound socket, without `/v1`."""
+    """Return a base URL, without `/v1`, under which this machine reaches a bound socket."""
     host, port = address.getsockname()[:2]
+    host = _ANY.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

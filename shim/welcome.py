@@ -3,34 +3,31 @@
 import json
 import shlex
 
-from rich.console import Console
-from rich.table import Table
+import click
 
 from .settings import Settings
 
 _CHAT = ("ct2", "vllm")
 """The backends whose models can be asked something at once."""
 
-out = Console(highlight=False, soft_wrap=True)
-
 
 def announce(url: str, settings: Settings) -> None:
     """Print the base URL first, on a line of its own: programs that start a server look for it."""
-    out.print(f"Shim listens on {url}/v1")
+    click.echo(f"Shim listens on {url}/v1")
     show_models(settings)
     key = "YOUR_KEY" if settings.server.api_keys else None
     chat = next((model.id for model in settings.models if _backend(model) in _CHAT), None)
-    out.print("\nTry it:")
-    out.print(_curl(f"{url}/v1", key, chat), markup=False)
-    out.print(_python(f"{url}/v1", key, chat), markup=False)
+    click.echo("\nTry it:")
+    click.echo(_curl(f"{url}/v1", key, chat))
+    click.echo(_python(f"{url}/v1", key, chat))
 
 
 def show_models(settings: Settings) -> None:
-    """Print a line for every model."""
-    table = Table("model", "aliases", "backend", "source", box=None)
-    for model in settings.models:
-        table.add_row(model.id, ", ".join(model.aliases), _backend(model), model.source)
-    out.print(table)
+    """Print a line for every model: its names, and where it comes from."""
+    names = [", ".join((model.id, *model.aliases)) for model in settings.models]
+    width = max(map(len, names), default=0)
+    for name, model in zip(names, settings.models, strict=True):
+        click.echo(f"  {name:<{width}}  {_backend(model)}:{model.source}")
 
 
 def _backend(model: object) -> str:
