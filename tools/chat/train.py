@@ -159,7 +159,7 @@ def save(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) -> None:
 
 
 def rate(step: int, arguments: argparse.Namespace) -> float:
-    """Return the rate of learning: a warm-up of 100 steps, a plateau, then a cosine to 1 % of the peak."""
+    """Return the learning rate: 100 steps of warm-up, a plateau, a cosine to 1 % of the peak."""
     done = step / arguments.steps
     share = 1.0
     if done > arguments.stable:

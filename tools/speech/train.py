@@ -4,7 +4,8 @@
 
 One thread does about one step a second; two threads for one training, or two trainings of two
 threads each on two cores, are slower. Set OMP_WAIT_POLICY=PASSIVE. Schedules go by steps, never by
-the clock. The running mean of the weights (.ema.pt) is what is measured and exported.
+the clock. The running mean of the weights (.ema.pt) is measured on the way; export whichever is
+better in the end.
 """
 
 from __future__ import annotations
