@@ -5,16 +5,12 @@ import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from backends.base import ChatBackend
 from backends.config import VllmModelConfig
 
 from . import children
-
-if TYPE_CHECKING:
-    from .engine import VllmChat
 
 log = logging.getLogger(__name__)
 
@@ -23,16 +19,13 @@ _PATIENCE = 10.0
 of a CPU only to take down their interpreters; nothing is lost where they are killed instead."""
 
 
-class ModelRefused(ValueError):
-    """vLLM does not open a configured model; the message names it, its options, and the reason."""
-
-
 @asynccontextmanager
 async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, None]:
     """Load *config*'s model, serve it, and leave no process behind.
 
     The event loop stands still while it loads: vLLM has to be started on the loop's own thread.
-    Raises ModelRefused in vLLM's own words, ImportError where vLLM is not installed.
+    Raises whatever vLLM raises for a wrong argument, a missing model or too little memory, and
+    ImportError where vLLM is not installed.
     """
     _prepare_environment()
     mark = uuid4().hex
@@ -40,27 +33,14 @@ async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, N
         log.info("loading %s", config.id)
         begin = time.monotonic()
         with children.marked(mark):
-            backend = _opened(config)
+            from .engine import VllmChat, start
+
+            backend = VllmChat(start(config.source, config.options))
         log.info("%s is ready after %.1f s", config.id, time.monotonic() - begin)
         try:
             yield backend
         finally:
             backend.close(patience=_PATIENCE)
-
-
-def _opened(config: VllmModelConfig) -> "VllmChat":
-    from .engine import VllmChat, start
-
-    try:
-        return VllmChat(start(config.source, config.options))
-    # What vLLM, pydantic and transformers raise for a wrong argument, a missing model, too little
-    # memory: whatever it is, the server cannot start, and its user wants the words.
-    except (TypeError, ValueError, OSError, RuntimeError) as error:
-        options = ", ".join(f"{name}={value!r}" for name, value in config.options.items())
-        raise ModelRefused(
-            f"vLLM does not open model `{config.id}` ({config.source}; options: "
-            f"{options or 'none'}): {error}"
-        ) from error
 
 
 def _prepare_environment() -> None:

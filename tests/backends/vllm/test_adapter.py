@@ -10,7 +10,8 @@ import pytest
 
 from backends.base import EngineDead
 from backends.config import VllmModelConfig
-from backends.vllm.adapter import ModelRefused, open_backend
+from backends.registry import ModelNotOpened, opened
+from backends.vllm.adapter import open_backend
 from tests.backends.vllm.dialogue import ask, endless
 from tests.live import MODELS, ROOT
 
@@ -40,10 +41,10 @@ async def test_a_wrong_argument_is_refused(
     """The message names the model and the argument, in vLLM's own words."""
     config = VllmModelConfig(id="mine", source=source, options=options)
 
-    with pytest.raises(ModelRefused, match=words) as refusal:
-        await open_backend(config).__aenter__()
+    with pytest.raises(ModelNotOpened, match=words) as refusal:
+        await opened((config,)).__aenter__()
 
-    assert "`mine`" in str(refusal.value)
+    assert "'mine'" in str(refusal.value)
 
 
 def test_importing_the_adapter_does_not_import_vllm() -> None:
