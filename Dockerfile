@@ -41,7 +41,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     && /opt/pip/bin/pip --python /opt/shim/bin/python3 install -c base.txt "${project}"
 
 FROM dependencies AS package
-COPY README.md LICENSE* ./
+COPY README.md ./
 COPY shim shim
 COPY backends backends
 COPY evals evals
@@ -83,6 +83,5 @@ ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Shim" \
       org.opencontainers.image.description="OpenAI's API in front of models on your own machines" \
-      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

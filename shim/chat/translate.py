@@ -27,6 +27,7 @@ from .protocol import (
     TopLogprob,
     Usage,
 )
+from .unsupported import refuse_unsupported
 
 _LOWEST = -9999.0
 """Stands for minus infinity, which JSON has not; vLLM's number."""
@@ -37,7 +38,7 @@ _LOWEST = -9999.0
 
 def to_generation(request: ChatRequest) -> Generation:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
-    _refuse_unsupported(request)
+    refuse_unsupported(request)
     if request.top_logprobs is not None and not request.logprobs:
         raise InvalidParameter("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
     if request.stream_options is not None and not request.stream:
@@ -60,26 +61,6 @@ def to_generation(request: ChatRequest) -> Generation:
             top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         ),
     )
-
-
-def _refuse_unsupported(request: ChatRequest) -> None:
-    """Refuse what no backend here honours yet, wherever it would change the answer."""
-    form = request.response_format
-    refused = {
-        "tools": bool(request.tools),
-        "tool_choice": request.tool_choice not in (None, "none", "auto"),
-        "functions": bool(request.functions),
-        "function_call": request.function_call not in (None, "none", "auto"),
-        "response_format": form is not None and form.type != "text",
-        "modalities": request.modalities not in (None, [], ["text"]),
-        "audio": request.audio is not None,
-        "reasoning_effort": request.reasoning_effort not in (None, "none"),
-        "verbosity": request.verbosity not in (None, "medium"),
-        "web_search_options": request.web_search_options is not None,
-    }
-    for name, refuse in refused.items():
-        if refuse:
-            raise UnsupportedParameter(f"`{name}` is not supported by this server.", param=name)
 
 
 def _message(message: ChatMessage, at: int) -> Message:

@@ -89,8 +89,13 @@ class _Parts:
 
     def _end(self) -> None:
         if self._text is not None:
-            text = self._text.decode(errors="replace")
-            self._upload.fields.setdefault(self._name, []).append(text)
+            self._upload.fields.setdefault(self._name, []).append(self._decoded(self._text))
+
+    def _decoded(self, text: bytearray) -> str:
+        try:
+            return text.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidParameter(f"`{self._name}` is not UTF-8.", param=self._name) from error
 
 
 def parse(fields: dict[str, list[str]]) -> TranscriptionForm:

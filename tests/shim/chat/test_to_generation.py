@@ -143,6 +143,15 @@ def test_invalid(fields: dict[str, Any], param: str) -> None:
 
 ASKS_FOR_MORE: list[tuple[str, Any, Any]] = [
     ("tools", [{"type": "function"}], []),
+    ("min_tokens", 5, 0),
+    ("ignore_eos", True, False),
+    ("stop_token_ids", [2], []),
+    ("bad_words", ["no"], []),
+    ("use_beam_search", True, False),
+    ("prompt_logprobs", 0, None),
+    ("continue_final_message", True, False),
+    ("chat_template_kwargs", {"enable_thinking": False}, {}),
+    ("structured_outputs", {"choice": ["a", "b"]}, None),
     ("tool_choice", "required", "auto"),
     ("functions", [{"name": "f"}], []),
     ("function_call", {"name": "f"}, "none"),

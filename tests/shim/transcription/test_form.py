@@ -166,3 +166,13 @@ def test_invalid(fields: dict[str, list[str]], param: str, message: str) -> None
     assert refusal.value.param == param
     assert message in str(refusal.value)
     assert "`" not in str(refusal.value)
+
+
+async def test_a_field_that_is_not_utf8() -> None:
+    """A field whose bytes are no text is refused by name, not transcribed with other letters."""
+    whole = body([("prompt", "@")], None).replace(b"@", b"caf\xe9")
+
+    with pytest.raises(InvalidParameter, match="not UTF-8") as refusal:
+        await receive(pieces(whole, []), BOUNDARY)
+
+    assert refusal.value.param == "prompt"
