@@ -1,7 +1,7 @@
 """One evaluation from a manifest to a summary: wiring only."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from evals.journal import Journal
 from evals.normalizers import Normalizer, default_normalizer, normalizer
 from evals.runner import OnError, Result, attempt, run, score
 from evals.scorers import Scorer, judge
-from evals.summary import Retries, Summary, count, measure, pool, versions
+from evals.summary import Summary, count, measure, pool, retries, versions
 from evals.task import Task
 
 
@@ -60,29 +60,33 @@ async def evaluate(
             keep=journal.add,
         )
         wall = time.perf_counter() - start
-    kept = journal.results
     return Summary(
-        task=dataset.path.stem,
-        kind="audio" if isinstance(dataset.samples[0], Clip) else "chat",
-        complete=complete,
         started_at=started_at,
-        base_url=public(str(client.base_url)),
-        model=plan.task.model,
-        models_answering=sorted({r.answer.model for r in kept if r.answer and r.answer.model}),
-        manifest=str(dataset.path),
-        manifest_sha256=dataset.sha256,
-        options=options(client, dataset, plan),
-        counts=count(kept, len(dataset.samples)),
-        score=pool(kept, scorer=scorer, normalizer=normalizing),
-        speed=measure(kept, wall),
-        retries=Retries(
-            sdk=sum(result.retries for result in kept),
-            streams=sum(result.streams_reasked for result in kept),
-            readiness=readiness,
-        ),
+        complete=complete,
+        counts=count(journal.results, len(dataset.samples)),
+        score=pool(journal.results, scorer=scorer, normalizer=normalizing),
+        speed=measure(journal.results, wall),
+        retries=retries(journal.results, readiness),
         results=str(results),
-        versions=versions(),
+        **_setting(client, dataset, plan, journal.results),
     )
+
+
+def _setting(
+    client: AsyncOpenAI, dataset: Dataset, plan: Plan, kept: Sequence[Result]
+) -> dict[str, Any]:
+    """Return what a summary tells of who was asked what, and with which programs."""
+    return {
+        "task": dataset.path.stem,
+        "kind": "audio" if isinstance(dataset.samples[0], Clip) else "chat",
+        "base_url": public(str(client.base_url)),
+        "model": plan.task.model,
+        "models_answering": sorted({r.answer.model for r in kept if r.answer and r.answer.model}),
+        "manifest": str(dataset.path),
+        "manifest_sha256": dataset.sha256,
+        "options": options(client, dataset, plan),
+        "versions": versions(),
+    }
 
 
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:

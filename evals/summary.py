@@ -146,6 +146,15 @@ def pool(results: Sequence[Result], *, scorer: str, normalizer: str) -> Score:
     )
 
 
+def retries(results: Sequence[Result], readiness: int) -> Retries:
+    """Add up what was asked again; *readiness* is the number of probes before the first sample."""
+    return Retries(
+        sdk=sum(result.retries for result in results),
+        streams=sum(result.streams_reasked for result in results),
+        readiness=readiness,
+    )
+
+
 def measure(results: Sequence[Result], wall: float) -> Speed:
     """Measure the answered samples against *wall* seconds."""
     answers = [(result, result.answer) for result in results if result.answer is not None]
