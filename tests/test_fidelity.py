@@ -59,12 +59,13 @@ def test_transcriptions_are_faster_whispers(
     segments, info = whisper.transcribe(str(clip), word_timestamps=True)
     offline = list(segments)
 
-    online = client(server).audio.transcriptions.create(
-        model="whisper-1",
-        file=clip,
-        response_format="verbose_json",
-        timestamp_granularities=["segment", "word"],
-    )
+    with client(server) as stock:
+        online = stock.audio.transcriptions.create(
+            model="whisper-1",
+            file=clip,
+            response_format="verbose_json",
+            timestamp_granularities=["segment", "word"],
+        )
 
     assert online.text == "".join(segment.text for segment in offline).strip()
     assert [s.model_dump() for s in online.segments or ()] == [numbers(s) for s in offline]
@@ -88,9 +89,10 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
 
 def ask(server: LiveServer, question: str) -> tuple[str, str, int, int]:
     """Return the greedy answer, how it finished, and its tokens."""
-    answer = client(server).chat.completions.create(
-        model="gpt-4o-mini", messages=[{"role": "user", "content": question}], temperature=0
-    )
+    with client(server) as stock:
+        answer = stock.chat.completions.create(
+            model="gpt-4o-mini", messages=[{"role": "user", "content": question}], temperature=0
+        )
     assert answer.usage is not None
     choice = answer.choices[0]
     usage = answer.usage
