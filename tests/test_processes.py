@@ -17,17 +17,19 @@ PATIENCE = 60
 def answering(tmp_path: Path) -> Iterator[LiveServer]:
     """Serve a model through vLLM, in the middle of an answer."""
     skip_without_vllm()
-    with serving("--config", str(vllm_config(tmp_path))) as live:
-        with openai.OpenAI(base_url=live.base_url, api_key=KEY, max_retries=0) as client:
-            stream = client.chat.completions.create(
-                model="gpt-4o-mini",
-                messages=[{"role": "user", "content": "Count."}],
-                logit_bias={"2": -100},  # never the end-of-sequence token
-                stream=True,
-            )
-            next(iter(stream))
-            yield live
-            stream.close()
+    with (
+        serving("--config", str(vllm_config(tmp_path))) as live,
+        openai.OpenAI(base_url=live.base_url, api_key=KEY, max_retries=0) as client,
+    ):
+        stream = client.chat.completions.create(
+            model="gpt-4o-mini",
+            messages=[{"role": "user", "content": "Count."}],
+            logit_bias={"2": -100},  # never the end-of-sequence token
+            stream=True,
+        )
+        next(iter(stream))
+        yield live
+        stream.close()
 
 
 @pytest.mark.parametrize("sign", ["terminate", "kill"])
