@@ -11,6 +11,7 @@ import uvloop
 from litestar import Litestar
 
 from .app import create_app
+from .lingering import Lingering
 from .settings import ServerSettings, Settings
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as bound, to where it is reached
@@ -88,7 +89,7 @@ async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
 
 def _config(app: Litestar, server: ServerSettings) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        Lingering(app),
         http="httptools",
         ws="none",
         lifespan="off",
