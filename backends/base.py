@@ -1,9 +1,11 @@
 """The seam: values that cross between the wire and an engine, two Protocols, what can fail."""
 
 from collections.abc import AsyncGenerator
-from typing import BinaryIO, Literal, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
+
+from .decoding import Decoding
 
 # ── chat ──────────────────────────────────────────────────────────────────────
 
@@ -103,17 +105,19 @@ class ChatBackend(Protocol):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One recording and what to make of it. None leaves a value to the engine's own default."""
+    """What to make of a recording. None leaves a value to the engine's own default."""
 
-    audio: BinaryIO
-    """An encoded recording in any container, seekable; read from its start, closed by its owner."""
     task: Literal["transcribe", "translate"] = "transcribe"
     language: str | None = None
     """A code as the engine names it ("en"); None: detect."""
+    languages: tuple[str, ...] = ()
+    """Codes among which to detect; empty: all that the model knows."""
     prompt: str | None = None
-    temperature: float | None = None
-    """One temperature and no fallback; None: the engine's ladder."""
+    """What was said before, or words as they are to be spelt."""
     word_timestamps: bool = False
+    token_logprobs: bool = False
+    """Whether segments carry the log probability of each of their tokens."""
+    decoding: Decoding = Decoding()
 
 
 class TranscriptInfo(Struct, frozen=True, kw_only=True):
@@ -123,6 +127,8 @@ class TranscriptInfo(Struct, frozen=True, kw_only=True):
     language_probability: float
     duration: float
     """Seconds of audio after decoding."""
+    prompt_tokens: int = 0
+    """Tokens of the prompt and the hotwords that the request brought."""
 
 
 class Word(Struct, frozen=True, kw_only=True):
@@ -150,6 +156,12 @@ class Segment(Struct, frozen=True, kw_only=True):
     compression_ratio: float
     no_speech_prob: float
     words: tuple[Word, ...] | None = None
+    logprobs: tuple[Candidate, ...] | None = None
+    """The text's tokens, timestamps left out; if the job asked for them."""
+
+
+Manifest = dict[str, Any]
+"""How an answer is made, in values that JSON knows: weights, engine, versions, options."""
 
 
 @runtime_checkable
@@ -165,16 +177,45 @@ class SpeechBackend(Protocol):
         """Whether a request sent now would be answered."""
         ...
 
-    def transcribe(self, job: Job) -> AsyncGenerator[TranscriptInfo | Segment, None]:
-        """Write down *job*'s audio; closing the generator stops before the next window.
+    def check(self, job: Job) -> None:
+        """Judge *job* before there is a recording.
 
-        Raises, at the first item: UndecodableAudio, AudioTooLong, UnknownLanguage,
-        UnsupportedOption; at any item: EngineDead.
+        Raises UnknownLanguage, UnsupportedOption, InvalidOption.
+        """
+        ...
+
+    def manifest(self, job: Job) -> Manifest:
+        """Return all that decides, beside the recording, what *job* is answered."""
+        ...
+
+    def transcribe(
+        self, audio: BinaryIO, job: Job
+    ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
+        """Write down *audio*; closing the generator stops before the next call to the engine.
+
+        It is an encoded recording in any container, seekable; read from its start, closed by its
+        owner.
+
+        Raises what `check` does; at the first item UndecodableAudio, AudioTooLong; at any item
+        EngineDead.
         """
         ...
 
 
 Backend = ChatBackend | SpeechBackend
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What an engine did at once for several requests."""
+
+    call: str
+    """Which of the engine's calls."""
+    size: int
+    """Requests in it."""
+    waited: tuple[float, ...]
+    """Seconds that each had waited for the engine."""
+    took: float
+    """Seconds in the engine."""
 
 
 # ── what can fail ─────────────────────────────────────────────────────────────
@@ -220,11 +261,31 @@ class UnknownLanguage(InvalidRequest):
 
 
 class UndecodableAudio(InvalidRequest):
-    """The bytes are no audio, or audio that breaks off."""
+    """The bytes are no audio, or none that can be decoded whole."""
+
+
+class NoAudio(UndecodableAudio):
+    """A file that holds other things, but no audio stream."""
+
+
+class EmptyAudio(UndecodableAudio):
+    """No bytes, or an audio stream without a sample."""
+
+
+class TruncatedAudio(UndecodableAudio):
+    """Less audio than its container states."""
 
 
 class AudioTooLong(InvalidRequest):
-    """More audio than this server is set to take."""
+    """More audio than this server is set to take, in seconds."""
+
+
+class AudioTooLarge(AudioTooLong):
+    """More of it in bytes, once unpacked."""
+
+
+class AudioTooCostly(AudioTooLong):
+    """More of it in the time that decoding takes."""
 
 
 class EngineDead(BackendError):

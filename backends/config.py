@@ -5,24 +5,39 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from .decoding import Decoding
+
 Count = Annotated[int, Meta(ge=1)]
 ModelId = Annotated[str, Meta(min_length=1, max_length=256)]
 
 Device = Literal["auto", "cpu", "cuda"]
 
 
-class WhisperOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Arguments of `faster_whisper.WhisperModel`, with its defaults."""
+class AudioLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one recording may unpack to, however small its file: beyond it is refused."""
+
+    max_audio_seconds: Annotated[float, Meta(gt=0)] = 4 * 3600.0
+    max_decoded_bytes: Count = 8 << 30
+    """Samples as the codec gives them: before they are mixed to mono and resampled."""
+    max_decode_seconds: Annotated[float, Meta(gt=0)] = 300.0
+    """Wall time in the decoder."""
+
+
+class WhisperOptions(AudioLimits, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments of `faster_whisper.WhisperModel`, with its defaults; and what is ours."""
 
     device: Device = "auto"
     device_index: int | list[int] = 0
     compute_type: str = "default"
     cpu_threads: Annotated[int, Meta(ge=0)] = 0
     num_workers: Count = 1
+    """Batches that the engine works on at once, on each device."""
     revision: str | None = None
     local_files_only: bool = False
-    max_audio_seconds: Annotated[float, Meta(gt=0)] = 4 * 3600.0
-    """Longer recordings are refused; bounds what a small file may unpack to."""
+    max_batch: Count = 8
+    """Windows of different requests in one batch."""
+    decoding: Decoding = Decoding()
+    """What applies where a request says nothing."""
 
 
 class Ct2Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +77,9 @@ class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
 class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):
     """Speech through faster-whisper."""
 
+    max_running: Count = 16
+    """Recordings in work at once, each in a thread of its own: twice a batch, so that the next
+    ones are decoded while the engine works."""
     options: WhisperOptions = WhisperOptions()
 
 
@@ -99,7 +117,6 @@ BUILTIN: tuple[ModelConfig, ...] = (
         id="toy-speech",
         source=str(_BUILTIN / "speech"),
         aliases=("whisper-1",),
-        max_running=2,
         options=WhisperOptions(device="cpu", compute_type="int8", cpu_threads=1, num_workers=2),
     ),
     Ct2ModelConfig(

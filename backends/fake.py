@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import BinaryIO
 
 from .base import (
     Backend,
+    Candidate,
     EngineDead,
     Finish,
     Generation,
     Job,
+    Manifest,
     PromptTooLong,
     Segment,
     TextDelta,
@@ -72,20 +75,33 @@ class FakeSpeech(_Script):
 
     languages = ("en", "de")
 
-    async def transcribe(self, job: Job) -> AsyncGenerator[TranscriptInfo | Segment, None]:
-        """Read the lines out."""
-        if job.language not in (None, *self.languages):
+    def check(self, job: Job) -> None:
+        """Know two languages."""
+        if not {job.language or "en", *job.languages} <= {*self.languages}:
             known = ", ".join(self.languages)
             raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
-        job.audio.seek(0)
+
+    def manifest(self, job: Job) -> Manifest:
+        """Return what the answer depends on: it echoes."""
+        return {"engine": "fake", "task": job.task, "language": job.language}
+
+    async def transcribe(
+        self, audio: BinaryIO, job: Job
+    ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
+        """Read the lines out."""
+        self.check(job)
+        audio.seek(0)
         try:
-            lines = job.audio.read().decode().splitlines()
+            lines = audio.read().decode().splitlines()
         except UnicodeDecodeError as error:
             raise UndecodableAudio("The fake engine only hears UTF-8.", option="audio") from error
         if not lines:
             raise UndecodableAudio("The file holds no audio.", option="audio")
         yield TranscriptInfo(
-            language=job.language or "en", language_probability=1.0, duration=float(len(lines))
+            language=job.language or "en",
+            language_probability=1.0,
+            duration=float(len(lines)),
+            prompt_tokens=len((job.prompt or "").split()),
         )
         for at, line in enumerate(lines):
             await self.before(at)
@@ -96,11 +112,16 @@ class FakeSpeech(_Script):
                 end=float(at + 1),
                 text=f" {line}",
                 tokens=tuple(line.encode()),
-                temperature=job.temperature or 0.0,
+                temperature=(job.decoding.temperatures or (0.0,))[0],
                 avg_logprob=-0.1,
                 compression_ratio=1.0,
                 no_speech_prob=0.0,
+                logprobs=_letters(f" {line}") if job.token_logprobs else None,
             )
+
+
+def _letters(text: str) -> tuple[Candidate, ...]:
+    return tuple(Candidate(letter, -0.1, letter.encode()) for letter in text)
 
 
 @asynccontextmanager

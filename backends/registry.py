@@ -1,11 +1,12 @@
 """Which adapter opens which configured model; all opened together, closed in reverse."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from . import ct2chat, fake
-from .base import Backend
+from .base import Backend, Batch
 from .config import (
     Ct2ModelConfig,
     FakeModelConfig,
@@ -21,7 +22,17 @@ class ModelNotOpened(Exception):
     """A configured model could not be loaded; the message says which, and why."""
 
 
-def adapter(model: ModelConfig) -> AbstractAsyncContextManager[Backend]:
+OnBatch = Callable[[str, Batch], None]
+"""Is told, in an engine's thread, of every batch: the model's id, and what was done."""
+
+
+def _untold(_model: str, _batch: Batch) -> None:
+    return
+
+
+def adapter(
+    model: ModelConfig, on_batch: OnBatch = _untold
+) -> AbstractAsyncContextManager[Backend]:
     """Return *model*'s backend, not yet opened.
 
     Every adapter imports its engine inside `open_backend`: an engine that is not configured need
@@ -32,7 +43,7 @@ def adapter(model: ModelConfig) -> AbstractAsyncContextManager[Backend]:
         raise FileNotFoundError(f"there is no directory {model.source}")
     match model:
         case WhisperModelConfig():
-            return whisper.open_backend(model)
+            return whisper.open_backend(model, partial(on_batch, model.id))
         case VllmModelConfig():
             return vllm.open_backend(model)
         case Ct2ModelConfig():
@@ -42,18 +53,20 @@ def adapter(model: ModelConfig) -> AbstractAsyncContextManager[Backend]:
 
 
 @asynccontextmanager
-async def opened(models: tuple[ModelConfig, ...]) -> AsyncGenerator[list[Backend], None]:
+async def opened(
+    models: tuple[ModelConfig, ...], on_batch: OnBatch = _untold
+) -> AsyncGenerator[list[Backend], None]:
     """Open every model in order, and close all of them in reverse, whatever ends the block.
 
     Raises ModelNotOpened for the first that cannot be; those before it are closed again.
     """
     async with AsyncExitStack() as stack:
-        yield [await _open(model, stack) for model in models]
+        yield [await _open(model, on_batch, stack) for model in models]
 
 
-async def _open(model: ModelConfig, stack: AsyncExitStack) -> Backend:
+async def _open(model: ModelConfig, on_batch: OnBatch, stack: AsyncExitStack) -> Backend:
     try:
-        return await stack.enter_async_context(adapter(model))
+        return await stack.enter_async_context(adapter(model, on_batch))
     # A model's start ends here: engines raise whatever they like, and it is for people to read.
     except Exception as error:
         reason = str(error) or type(error).__name__

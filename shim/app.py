@@ -16,20 +16,21 @@ from .auth import KeyGuard
 from .body import BodyRequest
 from .chat.controller import ChatController
 from .errors import HANDLERS
-from .health import health, ready
+from .health import health, metrics, ready
 from .models import Models, ModelsController
 from .settings import Settings
-from .telemetry import stamp
+from .telemetry import Telemetry, stamp
 from .transcription.controller import TranscriptionController
 
 
 def create_app(settings: Settings) -> Litestar:
     """Return the ASGI application for *settings*; its lifespan opens and closes the models."""
     server = settings.server
+    telemetry = Telemetry()
 
     @asynccontextmanager
     async def serving(app: Litestar) -> AsyncGenerator[None, None]:
-        async with opened(settings.models) as backends:
+        async with opened(settings.models, telemetry.on_batch) as backends:
             app.state.models = Models(settings.models, backends)
             yield
 
@@ -39,11 +40,15 @@ def create_app(settings: Settings) -> Litestar:
         request_max_body_size=server.max_upload_bytes,
     )
     return Litestar(
-        route_handlers=[health, ready, ModelsController, ChatController, uploads],
+        route_handlers=[health, ready, metrics, ModelsController, ChatController, uploads],
         guards=[KeyGuard(server.api_keys)],
-        dependencies={"models": Provide(_models, sync_to_thread=False)},
+        dependencies={
+            "models": Provide(_models, sync_to_thread=False),
+            "telemetry": Provide(lambda: telemetry, sync_to_thread=False),
+        },
         exception_handlers=HANDLERS,
         lifespan=[serving],
+        state=State({"server": server}),
         before_send=[stamp],
         request_class=BodyRequest,
         request_max_body_size=server.max_body_bytes,

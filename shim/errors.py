@@ -10,11 +10,16 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 
 from backends.base import (
+    AudioTooCostly,
+    AudioTooLarge,
     AudioTooLong,
     BackendError,
+    EmptyAudio,
     EngineDead,
     InvalidRequest,
+    NoAudio,
     PromptTooLong,
+    TruncatedAudio,
     UndecodableAudio,
     UnknownLanguage,
     UnsupportedOption,
@@ -46,12 +51,23 @@ class UnsupportedMedia(ApiError):
     """A body in a form that this route does not read."""
 
 
+class TooLarge(ApiError):
+    """A body of more bytes than its route takes."""
+
+    def __init__(self, limit: int, read: int) -> None:
+        super().__init__(f"Maximum content size limit ({limit}) exceeded ({read} bytes read)")
+
+
 class InvalidKey(ApiError):
     """No key, or one that is not among the configured."""
 
 
 class UnknownModel(ApiError):
     """A name that no model here has, or a model of another kind."""
+
+
+class UnknownManifest(ApiError):
+    """A hash that no remembered answer has."""
 
 
 class QueueFull(ApiError):
@@ -98,6 +114,8 @@ _FAILURES: dict[type[BaseException], Failure] = {
     UnsupportedParameter: Failure(400, code="unsupported_parameter"),
     InvalidKey: Failure(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
     UnknownModel: Failure(404, code="model_not_found"),
+    UnknownManifest: Failure(404, code="manifest_not_found"),
+    TooLarge: Failure(413, code="content_too_large"),
     UnsupportedMedia: Failure(415),
     ClientGone: Failure(499),
     QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded", _RETRY_SOON),
@@ -106,7 +124,12 @@ _FAILURES: dict[type[BaseException], Failure] = {
     PromptTooLong: Failure(400, code="context_length_exceeded"),
     UnknownLanguage: Failure(400, code="unsupported_language"),
     UndecodableAudio: Failure(400, code="unsupported_format"),
+    NoAudio: Failure(400, code="no_audio"),
+    EmptyAudio: Failure(400, code="empty_audio"),
+    TruncatedAudio: Failure(400, code="truncated_audio"),
     AudioTooLong: Failure(400, code="audio_too_long"),
+    AudioTooLarge: Failure(400, code="audio_too_large"),
+    AudioTooCostly: Failure(400, code="audio_too_costly"),
     EngineDead: Failure(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
     Exception: Failure(500, "server_error"),
 }

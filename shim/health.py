@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether every model can answer."""
+"""Whether the process lives, whether every model can answer, and how all of it goes."""
 
 import asyncio
 
@@ -9,6 +9,7 @@ from msgspec import Struct
 from .auth import PUBLIC
 from .errors import UNAVAILABLE
 from .models import Models
+from .telemetry import Telemetry
 
 
 class Health(Struct, frozen=True):
@@ -37,3 +38,9 @@ async def ready(models: NamedDependency[Models]) -> Response[Readiness]:
     by_name = dict(zip((model.id for model in models.served), states, strict=True))
     status = 200 if all(states) else UNAVAILABLE
     return Response(Readiness(all(states), by_name), status_code=status)
+
+
+@get("/metrics", media_type="text/plain; version=0.0.4; charset=utf-8")
+async def metrics(telemetry: NamedDependency[Telemetry]) -> bytes:
+    """Answer in Prometheus's text format; behind a key where there are keys."""
+    return telemetry.text()

@@ -1,6 +1,7 @@
 """Name → served model, and what `/v1/models` says of them."""
 
 import hashlib
+import re
 import time
 from collections.abc import Sequence
 from typing import Generic, TypeVar, cast
@@ -11,12 +12,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET, Struct, UnsetType
 
-from backends.base import Backend, ChatBackend, SpeechBackend
+from backends.base import Backend, ChatBackend, Job, Manifest, SpeechBackend
 from backends.config import ModelConfig
 
 from . import __version__
 from .admission import Admission
 from .errors import UnknownModel
+from .manifests import Manifests
 
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
 
@@ -29,6 +31,7 @@ class ServedModel(Generic[B_co]):
         self.names = (config.id, *config.aliases)
         self.backend = backend
         self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
+        self.manifests = Manifests()
         self.created = int(time.time())
         self.fingerprint = _fingerprint(config)
         """Changes with this version and with the model's configuration."""
@@ -53,6 +56,9 @@ class Models:
             )
         return model
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
     def chat(self, name: str) -> ServedModel[ChatBackend]:
         """Return the chat model of that name; raise UnknownModel if there is none."""
         model = self.find(name)
@@ -66,6 +72,10 @@ class Models:
         if not isinstance(model.backend, SpeechBackend):
             raise _wrong_kind(name, "transcriptions", self._names_of(SpeechBackend))
         return cast("ServedModel[SpeechBackend]", model)
+
+    def first_speech(self) -> str | None:
+        """Return the id of the first speech model, which is asked where none is named."""
+        return next((m.id for m in self.served if isinstance(m.backend, SpeechBackend)), None)
 
     def _names_of(self, kind: type) -> str:
         models = (model for model in self.served if isinstance(model.backend, kind))
@@ -113,10 +123,22 @@ class ModelsController(Controller):
         return ModelList([_card(m, name) for m in models.served for name in m.names])
 
     @get("/{model_id:path}")
-    async def retrieve(self, models: NamedDependency[Models], model_id: FromPath[str]) -> ModelCard:
-        """Describe one; its id may contain slashes."""
+    async def retrieve(
+        self, models: NamedDependency[Models], model_id: FromPath[str]
+    ) -> ModelCard | Manifest:
+        """Describe one, or how it answers; its id may contain slashes."""
         name = model_id.removeprefix("/")
+        if name not in models and (asked := _MANIFEST.fullmatch(name)):
+            return _manifest(models.speech(asked["name"]), asked["hash"])
         return _card(models.find(name), name)
+
+
+_MANIFEST = re.compile("(?P<name>.+)/manifest(/(?P<hash>[^/]+))?")
+
+
+def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
+    """Return how the answers of that hash were made; without one, those to a bare request."""
+    return model.manifests.find(short or model.manifests.keep(model.backend.manifest(Job())))
 
 
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:

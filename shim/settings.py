@@ -37,6 +37,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of a multipart request as a whole; the file spools to disk."""
     max_body_bytes: Bytes = 64 << 20
     """Of a JSON request."""
+    strict: bool = False
+    """Refuse parameters that nobody documents, instead of ignoring them."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """How long running requests may take to end once the server is told to stop."""
 

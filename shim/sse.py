@@ -1,7 +1,8 @@
 """Server-sent events as OpenAI's clients read them: `data:` lines, `[DONE]`, nothing else."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -39,21 +40,29 @@ async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator
     yield _DONE
 
 
-def event_stream(chunks: AsyncGenerator[msgspec.Struct, None]) -> Stream:
+def event_stream(
+    chunks: AsyncGenerator[msgspec.Struct, None],
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    then: Callable[[], None] | None = None,
+) -> Stream:
     """Answer with *chunks*, which are closed even if the client leaves while one is being sent.
 
-    Litestar never closes the iterator that it streams; here its background task does.
+    *then* is called when that is done. Litestar never closes the iterator that it streams; here its
+    background task does.
     """
     events = frames(chunks)
 
     async def close() -> None:
         await events.aclose()
         await chunks.aclose()  # too: frames that were never begun have nothing to close them with
+        if then is not None:
+            then()
 
     return Stream(
         events,
         media_type="text/event-stream",
-        headers={"cache-control": "no-cache"},
+        headers={"cache-control": "no-cache", **headers},
         background=BackgroundTask(close),
     )
 

@@ -1,9 +1,18 @@
-"""What is told about requests: an id on every answer, a line in the log."""
+"""What is told about requests: an id on every answer, a line in the log, metrics."""
 
 import logging
 import secrets
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TypeVar
 
 from litestar.types import Message, Scope
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from backends.base import Batch, TranscriptInfo
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -18,3 +27,79 @@ async def stamp(message: Message, scope: Scope) -> None:
     message["headers"] = [*message["headers"], (_HEADER, request_id.encode())]
     method = scope.get("method")  # typed for WebSockets too, which have none
     log.info("%s %s %s %s", method, scope["path"], message["status"], request_id)
+
+
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
+_FACTORS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+
+
+class Telemetry:
+    """The metrics of one server, in Prometheus's words."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        by_call = ("model", "call")
+        self._sizes = Histogram(
+            "shim_batch_size",
+            "Requests that shared a call to the engine.",
+            by_call,
+            buckets=_SIZES,
+            registry=registry,
+        )
+        self._waited = Histogram(
+            "shim_engine_wait_seconds",
+            "How long a call waited for the engine.",
+            by_call,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._took = Histogram(
+            "shim_engine_seconds",
+            "How long the engine took for a batch.",
+            by_call,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._audio = Counter(
+            "shim_audio_seconds", "Audio transcribed to its end.", ("model",), registry=registry
+        )
+        self._queued = Histogram(
+            "shim_queue_seconds",
+            "From the end of an upload to the first the engine told of it: queue and decoding.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._factor = Histogram(
+            "shim_real_time_factor",
+            "Seconds from the first the engine told to the last, for a second of audio.",
+            ("model",),
+            buckets=_FACTORS,
+            registry=registry,
+        )
+
+    def on_batch(self, model: str, batch: Batch) -> None:
+        """Count a batch; called in an engine's thread."""
+        self._sizes.labels(model, batch.call).observe(batch.size)
+        self._took.labels(model, batch.call).observe(batch.took)
+        for waited in batch.waited:
+            self._waited.labels(model, batch.call).observe(waited)
+
+    async def observe(self, model: str, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """Pass a transcription on; time it if it reaches its end."""
+        asked = time.perf_counter()
+        begun, seconds = asked, 0.0
+        async with aclosing(items):
+            async for item in items:
+                if isinstance(item, TranscriptInfo):
+                    begun, seconds = time.perf_counter(), item.duration
+                    self._queued.labels(model).observe(begun - asked)
+                yield item
+        self._audio.labels(model).inc(seconds)
+        if seconds:
+            self._factor.labels(model).observe((time.perf_counter() - begun) / seconds)
+
+    def text(self) -> bytes:
+        """Return all of it in Prometheus's text format."""
+        return generate_latest(self._registry)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("shim", "backends", "evals")
 FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
-SEAM = {"backends.base", "backends.config", "backends.registry"}
+SEAM = {"backends.base", "backends.config", "backends.decoding", "backends.registry"}
 ENGINES = {"vllm", "faster_whisper", "ctranslate2", "torch", "transformers"}
 
 

@@ -1,23 +1,32 @@
 """faster-whisper behind the seam: its own `transcribe`, one thread per running request."""
 
 import asyncio
+import copy
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from backends.audio import decode
 from backends.base import (
+    Batch,
+    EngineDead,
+    InvalidOption,
     Job,
+    Manifest,
     Segment,
     SpeechBackend,
     TranscriptInfo,
-    UnknownLanguage,
-    UnsupportedOption,
-    Word,
 )
 from backends.config import WhisperModelConfig
+
+from . import options
+from .engine import Engine
+from .features import Extractor
+from .manifest import made_of
+from .seat import Seat, Special
+from .segments import segment
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -26,14 +35,24 @@ T = TypeVar("T")
 
 
 class WhisperBackend:
-    """A loaded `WhisperModel` and the threads that step it."""
+    """A loaded `WhisperModel`, the batching engine under it, and a thread for each request."""
 
     def __init__(
-        self, model: "WhisperModel", threads: ThreadPoolExecutor, *, max_seconds: float
+        self,
+        model: "WhisperModel",
+        engine: Engine,
+        threads: ThreadPoolExecutor,
+        config: WhisperModelConfig,
+        made_of: Manifest,
     ) -> None:
         self._model = model
+        self._engine = engine
         self._threads = threads
-        self._max_seconds = max_seconds
+        self._options = config.options
+        self._made_of = made_of
+        self._vocabulary = model.hf_tokenizer.get_vocab_size()
+        self._special = _special(model.hf_tokenizer)
+        self._defaults = options.defaults(model.transcribe)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -44,95 +63,113 @@ class WhisperBackend:
         """Answer yes: loaded weights stay usable."""
         return True
 
-    async def transcribe(self, job: Job) -> AsyncGenerator[TranscriptInfo | Segment, None]:
+    def check(self, job: Job) -> None:
+        """Judge *job* without its audio."""
+        self._arguments(job)
+
+    def manifest(self, job: Job) -> Manifest:
+        """Return the model and all arguments of `transcribe` for *job*, its defaults included."""
+        effective = {**self._defaults, **self._arguments(job), "languages": list(job.languages)}
+        return {**self._made_of, "transcribe": effective}
+
+    async def transcribe(
+        self, audio: BinaryIO, job: Job
+    ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
         """Decode and transcribe off the event loop, one window at a time.
 
-        Nothing is computed ahead: a generator that is closed costs at most the current window.
+        Nothing is computed ahead: a generator that is closed costs at most the call to the engine
+        that is running.
         """
-        self._check(job)
-        audio = await self._run(partial(decode, job.audio, max_seconds=self._max_seconds))
-        start = partial(self._model.transcribe, audio, **_arguments(job))
-        segments, found = await self._run(start)
-        yield TranscriptInfo(
+        given = self._arguments(job)
+        seat = Seat(
+            self._engine,
+            self._special,
+            languages=job.languages,
+            token_logprobs=job.token_logprobs,
+        )
+        try:
+            segments, found = await self._run(partial(self._start, seat, audio, job, given))
+            yield found
+            while (item := await self._run(partial(next, segments, None))) is not None:
+                yield segment(item, self._model.hf_tokenizer, logprobs=job.token_logprobs)
+        finally:
+            seat.leave()
+
+    def _arguments(self, job: Job) -> dict[str, Any]:
+        given = options.arguments(job, self._options.decoding)
+        options.check(job, given, languages=self.languages, vocabulary=self._vocabulary)
+        return given
+
+    def _start(
+        self, seat: Seat, audio: BinaryIO, job: Job, given: dict[str, Any]
+    ) -> tuple[Any, TranscriptInfo]:
+        samples = decode(audio, self._options)
+        segments, found = _seated(self._model, seat).transcribe(samples, **given)
+        return segments, TranscriptInfo(
             language=found.language,
             language_probability=found.language_probability,
             duration=found.duration,
+            prompt_tokens=self._count(job.prompt) + self._count(given.get("hotwords")),
         )
-        while (segment := await self._run(partial(next, segments, None))) is not None:
-            yield _segment(segment)
 
-    def _check(self, job: Job) -> None:
-        if job.language is not None and job.language not in self.languages:
-            known = ", ".join(self.languages)
-            raise UnknownLanguage(
-                f"The language '{job.language}' is unknown to this model; it knows: {known}.",
-                option="language",
-            )
-        if job.task == "translate" and not self._model.model.is_multilingual:
-            raise UnsupportedOption("This model only knows English.", option="task")
+    def _count(self, text: str | None) -> int:
+        if not text:
+            return 0
+        return len(self._model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False))
 
     async def _run(self, step: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+        except ValueError as error:
+            # So faster-whisper and CTranslate2 refuse arguments that only fail with this audio.
+            raise InvalidOption(str(error)) from error
+        except RuntimeError as error:
+            # So CTranslate2 reports what a device could not do: no memory, a lost GPU.
+            raise EngineDead(f"The engine failed: {error}") from error
 
 
 @asynccontextmanager
-async def open_backend(config: WhisperModelConfig) -> AsyncGenerator[SpeechBackend, None]:
+async def open_backend(
+    config: WhisperModelConfig, on_batch: Callable[[Batch], None]
+) -> AsyncGenerator[SpeechBackend, None]:
     """Load *config*'s weights off the event loop, from a directory or the hub."""
     from faster_whisper import WhisperModel
 
-    options = config.options
+    given = config.options
     load = partial(
         WhisperModel,
         config.source,
-        device=options.device,
-        device_index=options.device_index,
-        compute_type=options.compute_type,
-        cpu_threads=options.cpu_threads,
-        num_workers=options.num_workers,
-        revision=options.revision,
-        local_files_only=options.local_files_only,
+        device=given.device,
+        device_index=given.device_index,
+        compute_type=given.compute_type,
+        cpu_threads=given.cpu_threads,
+        num_workers=given.num_workers,
+        revision=given.revision,
+        local_files_only=given.local_files_only,
     )
+    loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(config.max_running, thread_name_prefix=config.id) as threads:
-        model = await asyncio.get_running_loop().run_in_executor(threads, load)
-        yield WhisperBackend(model, threads, max_seconds=options.max_audio_seconds)
+        model = await loop.run_in_executor(threads, load)
+        weights = await loop.run_in_executor(threads, partial(made_of, config, model))
+        engine = Engine(model.model, max_batch=given.max_batch, on_batch=on_batch)
+        with engine.running():
+            yield WhisperBackend(model, engine, threads, config, weights)
 
 
-def _arguments(job: Job) -> dict[str, Any]:
-    """Name only what the request set: the rest stays faster-whisper's own defaults."""
-    chosen = {
-        "language": job.language,
-        "initial_prompt": job.prompt,
-        "temperature": job.temperature,
-    }
-    return {
-        "task": job.task,
-        "word_timestamps": job.word_timestamps,
-        **{name: value for name, value in chosen.items() if value is not None},
-    }
+def _seated(model: "WhisperModel", seat: Seat) -> "WhisperModel":
+    """Return *model* as one request has it: its engine is the seat, its extractor its own.
+
+    faster-whisper keeps the length of a window in the extractor.
+    """
+    own = copy.copy(model)
+    own.model = seat
+    own.feature_extractor = Extractor(model.feature_extractor)
+    return own
 
 
-def _segment(segment: Any) -> Segment:
-    # With word timestamps faster-whisper's times are NumPy scalars, which JSON does not know.
-    words = segment.words
-    return Segment(
-        id=segment.id,
-        seek=segment.seek,
-        start=float(segment.start),
-        end=float(segment.end),
-        text=segment.text,
-        tokens=tuple(segment.tokens),
-        temperature=segment.temperature,
-        avg_logprob=segment.avg_logprob,
-        compression_ratio=segment.compression_ratio,
-        no_speech_prob=segment.no_speech_prob,
-        words=None if words is None else tuple(map(_word, words)),
-    )
-
-
-def _word(word: Any) -> Word:
-    return Word(
-        word=word.word,
-        start=float(word.start),
-        end=float(word.end),
-        probability=float(word.probability),
+def _special(tokenizer: Any) -> Special:
+    return Special(
+        start=tokenizer.token_to_id("<|startoftranscript|>"),
+        end=tokenizer.token_to_id("<|endoftext|>"),
+        no_timestamps=tokenizer.token_to_id("<|notimestamps|>"),
     )

@@ -1,41 +1,63 @@
-"""Transcriptions: receive, look up, translate, admit, answer."""
+"""Transcriptions and translations: receive, judge, admit, answer."""
 
-from contextlib import closing
-from typing import Any
+from contextlib import ExitStack
 
-from litestar import Controller, MediaType, Request, Response, post
+from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
+from litestar.response import Stream
 
-from shim.errors import InvalidParameter, UnsupportedMedia
+from shim.body import BodyRequest
 from shim.models import Models
 from shim.presence import collected, while_present
+from shim.sse import event_stream, primed
+from shim.telemetry import Telemetry
 
-from .form import parse, receive
 from .protocol import Transcription, VerboseTranscription
-from .translate import answer, check, to_job
+from .receiving import received
+from .translate import Task, answer, events
 
 
 class TranscriptionController(Controller):
-    """`POST /v1/audio/transcriptions`."""
+    """`POST /v1/audio/transcriptions` and `/v1/audio/translations`, with and without `/v1`."""
 
-    path = "/v1/audio/transcriptions"
-
-    @post(status_code=200)
-    async def create(
-        self, request: Request[Any, Any, Any], models: NamedDependency[Models]
-    ) -> Response[Transcription | VerboseTranscription | str]:
+    @post(["/v1/audio/transcriptions", "/audio/transcriptions"], status_code=200)
+    async def transcribe(
+        self,
+        request: BodyRequest,
+        models: NamedDependency[Models],
+        telemetry: NamedDependency[Telemetry],
+    ) -> Response[Transcription | VerboseTranscription | str] | Stream:
         """Write down what is said."""
-        kind, parameters = request.content_type
-        if kind != RequestEncodingType.MULTI_PART or "boundary" not in parameters:
-            raise UnsupportedMedia("Send the recording as `multipart/form-data`.")
-        with closing(await receive(request.stream(), parameters["boundary"])) as upload:
-            form = parse(upload.fields)
-            served = models.speech(form.model)
-            check(form)
-            if upload.file is None:
-                raise InvalidParameter("The form has no `file`.", param="file")
-            items = served.admission.admit(served.backend.transcribe(to_job(form, upload.file)))
-            body = answer(form, await while_present(request, collected(items)))
-        media = MediaType.TEXT if isinstance(body, str) else MediaType.JSON
-        return Response(body, media_type=media)
+        return await _answer(request, models, telemetry, "transcribe")
+
+    @post(["/v1/audio/translations", "/audio/translations"], status_code=200)
+    async def translate(
+        self,
+        request: BodyRequest,
+        models: NamedDependency[Models],
+        telemetry: NamedDependency[Telemetry],
+    ) -> Response[Transcription | VerboseTranscription | str] | Stream:
+        """Write down in English what is said."""
+        return await _answer(request, models, telemetry, "translate")
+
+
+async def _answer(
+    request: BodyRequest, models: Models, telemetry: Telemetry, task: Task
+) -> Response[Transcription | VerboseTranscription | str] | Stream:
+    with ExitStack() as stack:
+        recording = await received(request, models, task)
+        stack.callback(recording.audio.close)
+        form, served = recording.form, recording.served
+        transcript = served.backend.transcribe(recording.audio, recording.job)
+        items = telemetry.observe(served.id, served.admission.admit(transcript))
+        manifest = served.manifests.keep(served.backend.manifest(recording.job))
+        headers = {"x-shim-manifest": manifest}
+        if form.stream:
+            first = await while_present(request, primed(events(form, items)))
+            # From here on the stream holds the recording, and closes it at its end.
+            release = stack.pop_all()
+            return event_stream(first, headers=headers, then=release.close)
+        done = await while_present(request, collected(items))
+        body = answer(form, task, done, silence=recording.silence)
+    media = MediaType.TEXT if isinstance(body, str) else MediaType.JSON
+    return Response(body, media_type=media, headers=headers)

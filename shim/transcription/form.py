@@ -1,19 +1,16 @@
-"""A multipart body, as it arrives, into the fields and the file of a transcription."""
+"""A multipart body, as it arrives, into fields and a file."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
-import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
-from shim.errors import InvalidParameter, fault
+from shim.errors import InvalidParameter
 
-from .protocol import LIST_FIELDS, TranscriptionForm
-
-_IN_MEMORY = 1 << 20
-"""Bytes of a file that stay in memory; a larger one goes to disk."""
+_IN_MEMORY = 1 << 18
+"""Bytes of a file that stay in memory, some eight seconds of speech; a larger one goes to disk."""
 
 _FIELD_BYTES = 1 << 20
 """A form field larger than this is no field of ours."""
@@ -24,9 +21,9 @@ _PARTS = 1000
 
 @dataclass
 class Upload:
-    """The parts of one multipart body; close it to remove the spooled file."""
+    """The parts of one body; close it to remove the spooled file."""
 
-    fields: dict[str, list[str]] = field(default_factory=dict)
+    fields: list[tuple[str, str]] = field(default_factory=list)
     file: BinaryIO | None = None
 
     def close(self) -> None:
@@ -35,12 +32,18 @@ class Upload:
             self.file.close()
 
 
-async def receive(body: AsyncIterator[bytes], boundary: str) -> Upload:
-    """Read *body* to its end; raise InvalidParameter if it is no multipart form."""
+async def receive(
+    body: AsyncIterator[bytes], boundary: str, judge: Callable[[list[tuple[str, str]]], object]
+) -> Upload:
+    """Read *body* to its end; raise InvalidParameter if it is no multipart form.
+
+    *judge* is given the fields that came before the file, before the file is read: what it raises
+    ends the reading.
+    """
     upload = Upload()
     try:
         with PushMultipartParser(boundary, max_segment_count=_PARTS) as parser:
-            reader = _Parts(upload)
+            reader = _Parts(upload, judge)
             async for chunk in body:
                 for event in parser.parse(chunk):
                     reader.take(event)
@@ -55,8 +58,9 @@ async def receive(body: AsyncIterator[bytes], boundary: str) -> Upload:
 class _Parts:
     """Where the part that is being read goes: into a field, or into the file."""
 
-    def __init__(self, upload: Upload) -> None:
+    def __init__(self, upload: Upload, judge: Callable[[list[tuple[str, str]]], object]) -> None:
         self._upload = upload
+        self._judge = judge
         self._name = ""
         self._text: bytearray | None = None
 
@@ -76,6 +80,7 @@ class _Parts:
         if self._text is None:
             if self._upload.file is not None:
                 raise InvalidParameter("Only one `file` can be transcribed.", param="file")
+            self._judge(self._upload.fields)
             spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by the Upload
             self._upload.file = cast("BinaryIO", spool)
 
@@ -89,34 +94,10 @@ class _Parts:
 
     def _end(self) -> None:
         if self._text is not None:
-            self._upload.fields.setdefault(self._name, []).append(self._decoded(self._text))
+            self._upload.fields.append((self._name, self._decoded(self._text)))
 
     def _decoded(self, text: bytearray) -> str:
         try:
             return text.decode()
         except UnicodeDecodeError as error:
             raise InvalidParameter(f"`{self._name}` is not UTF-8.", param=self._name) from error
-
-
-def parse(fields: dict[str, list[str]]) -> TranscriptionForm:
-    """Return *fields* as a form; raise InvalidParameter, naming the field.
-
-    Lists may be called `name[]` or `name`, and hold one value or several; the empty string is
-    what OpenAI's client sends for a field that is not set.
-    """
-    plain: dict[str, Any] = {}
-    for key, values in fields.items():
-        name = key.removesuffix("[]").partition("[")[0]
-        given = [value for value in values if value]
-        if given:
-            plain[name] = plain.get(name, []) + given if name in LIST_FIELDS else given[-1]
-    try:
-        return msgspec.convert(plain, TranscriptionForm, strict=False)
-    except msgspec.ValidationError as error:
-        raise _invalid(error) from error
-
-
-def _invalid(error: msgspec.ValidationError) -> InvalidParameter:
-    message, _, path = str(error).partition(" - at `$.")
-    message, param = fault(message, path.rstrip("`"))
-    return InvalidParameter(message, param=param)

@@ -4,37 +4,43 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
+ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 Granularity = Literal["segment", "word"]
+Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 
 # ── request ───────────────────────────────────────────────────────────────────
 
 
-class TranscriptionForm(Struct, frozen=True, kw_only=True):
-    """The fields beside the file; unknown ones are ignored, as OpenAI's clients expect."""
+class ServerVad(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="server_vad"
+):
+    """`chunking_strategy` with its numbers and OpenAI's defaults."""
 
-    model: str
+    prefix_padding_ms: Milliseconds = 300
+    silence_duration_ms: Milliseconds = 200
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
+
+
+class TranscriptionForm(Struct, frozen=True, kw_only=True):
+    """The fields beside the file, of transcriptions and of translations, which have fewer."""
+
+    model: str | None = None
     language: str | None = None
+    languages: list[str] = []
     prompt: str | None = None
+    keywords: list[str] = []
     response_format: ResponseFormat = "json"
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
     timestamp_granularities: list[Granularity] = []
-    # Known, and refused where they would change the answer.
+    include: list[Literal["logprobs"]] = []
+    chunking_strategy: Literal["auto"] | ServerVad | None = None
     stream: bool = False
-    include: list[str] = []
-    languages: list[str] = []
-    keywords: list[str] = []
-    chunking_strategy: str | None = None
+    # Known, and refused.
     known_speaker_names: list[str] = []
     known_speaker_references: list[str] = []
+    perform_diarization: bool = False
+    """Of another server's JSON form."""
 
-
-LIST_FIELDS = frozenset(
-    name
-    for name, kind in TranscriptionForm.__annotations__.items()
-    if getattr(kind, "__origin__", None) is list
-)
-"""Fields that arrive as `name[]`, repeated or single."""
 
 # ── answer ────────────────────────────────────────────────────────────────────
 
@@ -45,10 +51,35 @@ class DurationUsage(Struct, frozen=True, tag_field="type", tag="duration"):
     seconds: int
 
 
+class InputTokens(Struct, frozen=True):
+    """Where the input's tokens come from."""
+
+    audio_tokens: int
+    text_tokens: int
+
+
+class TokenUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="tokens"):
+    """What the model read and wrote."""
+
+    input_tokens: int
+    input_token_details: InputTokens
+    output_tokens: int
+    total_tokens: int
+
+
+class Logprob(Struct, frozen=True):
+    """A token of the text with the natural logarithm of its probability."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
 class Transcription(Struct, frozen=True, kw_only=True):
     """`json`."""
 
     text: str
+    logprobs: list[Logprob] | UnsetType = UNSET
     usage: DurationUsage
 
 
@@ -80,8 +111,28 @@ class VerboseTranscription(Struct, frozen=True, kw_only=True):
 
     task: str
     language: str
+    language_probability: float
+    """Not OpenAI's: 1 where the request named the language."""
     duration: float
     text: str
     segments: list[SegmentBody] | UnsetType = UNSET
     words: list[WordBody] | UnsetType = UNSET
     usage: DurationUsage
+
+
+# ── stream ────────────────────────────────────────────────────────────────────
+
+
+class TextDelta(Struct, frozen=True, kw_only=True, tag_field="type", tag="transcript.text.delta"):
+    """The next piece of the text."""
+
+    delta: str
+    logprobs: list[Logprob] | UnsetType = UNSET
+
+
+class TextDone(Struct, frozen=True, kw_only=True, tag_field="type", tag="transcript.text.done"):
+    """The whole text, once all of it is there."""
+
+    text: str
+    logprobs: list[Logprob] | UnsetType = UNSET
+    usage: TokenUsage

@@ -1,19 +1,29 @@
 """Wire ↔ engine values for transcriptions: pure functions, no I/O."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import BinaryIO
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Literal
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
-from backends.base import Job, Segment, TranscriptInfo, Word
+from backends.base import Candidate, Job, Segment, TranscriptInfo, Word
+from backends.decoding import Decoding, VadParameters
 from shim.errors import InvalidParameter, UnsupportedParameter
 
 from . import languages
+from .fields import Asked
 from .protocol import (
     DurationUsage,
+    InputTokens,
+    Logprob,
     SegmentBody,
+    ServerVad,
+    TextDelta,
+    TextDone,
+    TokenUsage,
     Transcription,
     TranscriptionForm,
     VerboseTranscription,
@@ -21,72 +31,127 @@ from .protocol import (
 )
 from .subtitles import srt, vtt
 
+Task = Literal["transcribe", "translate"]
+Items = Iterable[TranscriptInfo | Segment]
+Body = Transcription | VerboseTranscription | str
+
 # ── wire → engine ─────────────────────────────────────────────────────────────
 
+_SPEAKERS = ("known_speaker_names", "known_speaker_references", "perform_diarization")
 
-def check(form: TranscriptionForm) -> None:
-    """Raise UnsupportedParameter or InvalidParameter for what cannot be answered as asked."""
-    refused = ("include", "languages", "keywords", "chunking_strategy", "stream")
-    speakers = ("known_speaker_names", "known_speaker_references")
-    for name in (*refused, *speakers):
+
+def to_job(asked: Asked, task: Task) -> Job:
+    """Translate what was asked; raise UnsupportedParameter or InvalidParameter, naming the field.
+
+    OpenAI documents temperature 0 as "raise it as the log probability demands": that is the
+    engine's own ladder, which is what an unset temperature gets too. Any other is used alone.
+    """
+    form = asked.form
+    _check(form)
+    return Job(
+        task=task,
+        language=languages.code(form.language) if form.language else None,
+        languages=tuple(map(languages.code, form.languages)),
+        prompt=form.prompt,
+        word_timestamps="word" in form.timestamp_granularities,
+        token_logprobs=bool(form.include),
+        decoding=_decoding(form, asked.decoding),
+    )
+
+
+def _check(form: TranscriptionForm) -> None:
+    if form.response_format == "diarized_json":
+        raise UnsupportedParameter("No model here tells speakers apart.", param="response_format")
+    for name in _SPEAKERS:
         if getattr(form, name):
-            raise UnsupportedParameter(f"`{name}` is not supported by this server.", param=name)
+            raise UnsupportedParameter("No model here tells speakers apart.", param=name)
     if "word" in form.timestamp_granularities and form.response_format != "verbose_json":
         raise InvalidParameter(
             "`timestamp_granularities` needs `response_format: verbose_json`.",
             param="timestamp_granularities",
         )
+    if form.include and form.response_format != "json":
+        raise InvalidParameter(
+            "`include: logprobs` needs `response_format: json`.", param="include"
+        )
+    if form.stream and form.response_format not in ("json", "text"):
+        raise InvalidParameter(
+            f"`{form.response_format}` cannot be streamed.", param="response_format"
+        )
 
 
-def to_job(form: TranscriptionForm, audio: BinaryIO) -> Job:
-    """Translate *form* for the recording *audio*.
+def _decoding(form: TranscriptionForm, given: Decoding) -> Decoding:
+    """Add to the engine options what OpenAI has other words for; refuse to be told it twice."""
+    ours: dict[str, object] = {}
+    if form.temperature:
+        ours["temperatures"] = (form.temperature,)
+    if form.keywords:
+        ours["hotwords"] = ", ".join(form.keywords)
+    if form.chunking_strategy is not None:
+        ours["vad_filter"] = True
+    if isinstance(form.chunking_strategy, ServerVad):
+        ours["vad_parameters"] = _vad(form.chunking_strategy)
+    for name, value in ours.items():
+        if getattr(given, name) not in (None, value):
+            raise InvalidParameter(f"`{name}` says other than OpenAI's own field.", param=name)
+    return replace(given, **ours)
 
-    OpenAI documents temperature 0 as "raise it as the log probability demands": that is the
-    engine's own ladder, which is what an unset temperature gets too.
-    """
-    return Job(
-        audio=audio,
-        language=languages.code(form.language) if form.language else None,
-        prompt=form.prompt,
-        temperature=form.temperature or None,
-        word_timestamps="word" in form.timestamp_granularities,
+
+def _vad(strategy: ServerVad) -> VadParameters:
+    """Map OpenAI's three numbers to Silero's; its padding is before and after what is said."""
+    return VadParameters(
+        threshold=strategy.threshold,
+        min_silence_duration_ms=strategy.silence_duration_ms,
+        speech_pad_ms=strategy.prefix_padding_ms,
     )
 
 
 # ── engine → wire ─────────────────────────────────────────────────────────────
 
 
-def answer(
-    form: TranscriptionForm, items: Iterable[TranscriptInfo | Segment]
-) -> Transcription | VerboseTranscription | str:
-    """Fold the *items* of a finished transcription into the form that was asked for."""
+def answer(form: TranscriptionForm, task: Task, items: Items, *, silence: str = "") -> Body:
+    """Fold the *items* of a finished transcription into the form that was asked for.
+
+    *silence* is the text where nothing was said.
+    """
     found, *rest = items
     segments = [item for item in rest if isinstance(item, Segment)]
     if not isinstance(found, TranscriptInfo):
         raise TypeError("a transcription begins with its TranscriptInfo")
+    text = _text(segments)
     match form.response_format:
-        case "json":
-            return Transcription(text=_text(segments), usage=_usage(found))
         case "text":
-            return _text(segments) + "\n"
+            return text + "\n"
         case "srt":
             return srt(segments)
         case "vtt":
             return vtt(segments)
         case "verbose_json":
-            return _verbose(form, found, segments)
+            return _verbose(form, task, found, segments, text or silence)
+        case _:
+            return Transcription(
+                text=text or silence,
+                logprobs=_logprobs(segments) if form.include else UNSET,
+                usage=_usage(found),
+            )
 
 
 def _verbose(
-    form: TranscriptionForm, found: TranscriptInfo, segments: Sequence[Segment]
+    form: TranscriptionForm,
+    task: Task,
+    found: TranscriptInfo,
+    segments: Sequence[Segment],
+    text: str,
 ) -> VerboseTranscription:
     granularities = form.timestamp_granularities or ["segment"]
     words = [word for segment in segments for word in segment.words or ()]
     return VerboseTranscription(
-        task="transcribe",
-        language=languages.name(found.language),
+        task=task,
+        # Of the text, as OpenAI has it: a translation is always English.
+        language="english" if task == "translate" else languages.name(found.language),
+        language_probability=found.language_probability,
         duration=found.duration,
-        text=_text(segments),
+        text=text,
         segments=list(map(_segment, segments)) if "segment" in granularities else UNSET,
         words=list(map(_word, words)) if "word" in granularities else UNSET,
         usage=_usage(found),
@@ -107,3 +172,56 @@ def _segment(segment: Segment) -> SegmentBody:
 
 def _word(word: Word) -> WordBody:
     return WordBody(word=word.word.strip(), start=word.start, end=word.end)
+
+
+def _logprobs(segments: Iterable[Segment]) -> list[Logprob]:
+    return [_logprob(token) for segment in segments for token in segment.logprobs or ()]
+
+
+def _logprob(token: Candidate) -> Logprob:
+    return Logprob(token.token, max(token.logprob, _IMPOSSIBLE), list(token.bytes))
+
+
+_IMPOSSIBLE = -9999.0
+"""OpenAI's word for a probability of 0, whose logarithm JSON cannot hold."""
+
+
+# ── engine → stream ───────────────────────────────────────────────────────────
+
+_POSITIONS = 50
+"""Positions of Whisper's encoder for a second of audio: what it reads of it, as tokens."""
+
+
+async def events(
+    form: TranscriptionForm, items: AsyncGenerator[TranscriptInfo | Segment, None]
+) -> AsyncGenerator[TextDelta | TextDone, None]:
+    """Yield a delta per segment, then the whole: its text is that of the deltas together."""
+    async with aclosing(items):
+        found = await anext(items)
+        if not isinstance(found, TranscriptInfo):
+            raise TypeError("a transcription begins with its TranscriptInfo")
+        segments: list[Segment] = []
+        held = ""
+        async for segment in items:
+            if not isinstance(segment, Segment):
+                raise TypeError("a transcription has one TranscriptInfo")
+            # White space at the ends of the text is no part of it; within, it is.
+            text = (held if segments else "") + segment.text
+            text = text if _text(segments) else text.lstrip()
+            delta, held = text.rstrip(), text[len(text.rstrip()) :]
+            segments.append(segment)
+            yield TextDelta(delta=delta, logprobs=_logprobs([segment]) if form.include else UNSET)
+    yield _done(form, found, segments)
+
+
+def _done(form: TranscriptionForm, found: TranscriptInfo, segments: Sequence[Segment]) -> TextDone:
+    logprobs: list[Logprob] | UnsetType = _logprobs(segments) if form.include else UNSET
+    audio = math.ceil(found.duration * _POSITIONS)
+    written = sum(len(segment.tokens) for segment in segments)
+    usage = TokenUsage(
+        input_tokens=audio + found.prompt_tokens,
+        input_token_details=InputTokens(audio, found.prompt_tokens),
+        output_tokens=written,
+        total_tokens=audio + found.prompt_tokens + written,
+    )
+    return TextDone(text=_text(segments), logprobs=logprobs, usage=usage)

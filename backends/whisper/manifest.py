@@ -1,0 +1,46 @@
+"""What a Whisper model is made of, told so that the same inputs have the same words."""
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backends.base import Manifest
+from backends.config import WhisperModelConfig
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+_PACKAGES = ("faster-whisper", "ctranslate2", "av", "numpy", "tokenizers", "onnxruntime")
+"""Whose versions decide an answer: loop, weights, resampling, spectrogram, text, activity."""
+
+
+def made_of(config: WhisperModelConfig, model: "WhisperModel") -> Manifest:
+    """Return what answers of *model* depend on beside a request. Reads every file of it."""
+    from faster_whisper.utils import download_model, get_assets_path
+
+    source = Path(config.source)
+    folder = source if source.is_dir() else Path(_cached(download_model, config))
+    (vad,) = Path(get_assets_path()).glob("silero_vad*.onnx")
+    return {
+        "engine": "faster-whisper",
+        "versions": {name: version(name) for name in _PACKAGES},
+        "source": config.source if not source.is_dir() else source.name,
+        "revision": config.options.revision,
+        "files": {file.name: _sha256(file) for file in sorted(folder.iterdir()) if file.is_file()},
+        "device": model.model.device,
+        "compute_type": model.model.compute_type,
+        "resampler": "libswresample to s16, mono, 16 kHz",
+        "vad": {vad.stem: _sha256(vad)},
+    }
+
+
+def _cached(download: Any, config: WhisperModelConfig) -> str:
+    """Return the folder that the model was loaded from; it is there, so nothing is fetched."""
+    folder: str = download(config.source, revision=config.options.revision, local_files_only=True)
+    return folder
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

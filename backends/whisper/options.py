@@ -1,0 +1,104 @@
+"""From a job to the arguments of faster-whisper's `transcribe`, or to the reason why not.
+
+faster-whisper ignores some arguments silently beside others; here they are refused.
+"""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+import msgspec
+
+from backends.base import InvalidOption, Job, UnknownLanguage, UnsupportedOption
+from backends.decoding import Decoding
+
+_NEEDED: dict[str, tuple[str, str]] = {
+    "vad_parameters": ("vad_filter", "voice activity detection"),
+    "hallucination_silence_threshold": ("word_timestamps", "timestamps of words"),
+}
+"""Options that have no effect without another, and what that one is."""
+
+_EXCLUSIVE: tuple[tuple[str, str], ...] = (
+    ("hotwords", "prefix"),
+    ("vad_filter", "clip_timestamps"),
+)
+"""Pairs of which faster-whisper ignores the first."""
+
+
+def arguments(job: Job, defaults: Decoding) -> dict[str, Any]:
+    """Return the keyword arguments of `transcribe` that the job or the model's defaults set.
+
+    What neither sets is not named, so that faster-whisper's own default applies. The values are
+    fresh: faster-whisper changes lists that it is given.
+    """
+    chosen = {**_set(defaults), **_set(job.decoding)}
+    if "temperatures" in chosen:
+        chosen["temperature"] = chosen.pop("temperatures")
+    if "vad_parameters" in chosen:
+        chosen["vad_parameters"] = _set(chosen["vad_parameters"])
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items()}
+    asked = {"language": job.language, "initial_prompt": job.prompt}
+    return {
+        "task": job.task,
+        "word_timestamps": job.word_timestamps,
+        **{name: value for name, value in asked.items() if value is not None},
+        **plain,
+    }
+
+
+def defaults(transcribe: Callable[..., Any]) -> dict[str, Any]:
+    """Return what faster-whisper's *transcribe* does where it is told nothing."""
+    named = signature(transcribe).parameters.values()
+    return {p.name: p.default for p in named if p.default is not p.empty and p.name not in _MUTE}
+
+
+_MUTE = ("log_progress",)
+"""Arguments that change no answer."""
+
+
+def check(job: Job, given: dict[str, Any], *, languages: tuple[str, ...], vocabulary: int) -> None:
+    """Raise UnknownLanguage, UnsupportedOption or InvalidOption for what cannot be done.
+
+    *given* are the job's arguments, *languages* the codes that the model knows, *vocabulary* its
+    number of token ids.
+    """
+    for code in (*([job.language] if job.language else ()), *job.languages):
+        if code not in languages:
+            raise UnknownLanguage(
+                f"The language '{code}' is unknown to this model; it knows: "
+                f"{', '.join(languages)}.",
+                option="language" if code == job.language else "languages",
+            )
+    if job.language and job.languages:
+        raise InvalidOption(
+            "With `language` set there is nothing to detect among `languages`.", option="languages"
+        )
+    _check_english_only(job, given, languages)
+    for option, (needed, what) in _NEEDED.items():
+        if option in given and not given.get(needed):
+            raise InvalidOption(f"`{option}` has no effect without {what}.", option=option)
+    for first, second in _EXCLUSIVE:
+        if given.get(first) and given.get(second):
+            raise InvalidOption(f"`{first}` has no effect beside `{second}`.", option=first)
+    # CTranslate2 writes where they point, without looking.
+    if any(not -1 <= token < vocabulary for token in given.get("suppress_tokens", ())):
+        raise InvalidOption(
+            f"`suppress_tokens` takes ids below {vocabulary}, and -1.", option="suppress_tokens"
+        )
+
+
+def _check_english_only(job: Job, given: dict[str, Any], languages: tuple[str, ...]) -> None:
+    if len(languages) > 1:
+        return
+    if job.task == "translate":
+        raise UnsupportedOption("This model only knows English.", option="task")
+    if given.get("multilingual"):
+        raise UnsupportedOption("This model only knows English.", option="multilingual")
+
+
+def _set(struct: msgspec.Struct) -> dict[str, Any]:
+    return {
+        name: value
+        for name in struct.__struct_fields__
+        if (value := getattr(struct, name)) is not None
+    }

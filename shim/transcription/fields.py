@@ -1,0 +1,103 @@
+"""The fields of a request, from a form or from JSON, into what they ask for."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from backends.decoding import Decoding
+from shim.errors import InvalidParameter, fault
+
+from .protocol import TranscriptionForm
+
+S = TypeVar("S", bound=Struct)
+
+_ENGINE = "engine"
+"""The namespace of engine options: `engine[beam_size]`; their plain names are taken as well."""
+
+_DEPTH = 4
+"""Brackets that a name may have; nothing of ours is deeper."""
+
+_BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+
+_NUMBERS = ("temperatures", "suppress_tokens", "clip_timestamps")
+"""Lists that may come in one string, separated by commas."""
+
+
+class Asked(Struct, frozen=True):
+    """What the fields of a request say."""
+
+    form: TranscriptionForm
+    decoding: Decoding
+    unknown: tuple[str, ...]
+    """Names that nobody documents."""
+
+
+def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return a form's fields as JSON would hold them.
+
+    `a[]` and `a[0]` are items of a list, `a[b]` a field of an object; a plain name that comes twice
+    is a list too. The empty string is what OpenAI's client sends for a field that is not set.
+    Raises InvalidParameter for a name that is both a value and an object.
+    """
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if not value:
+            continue
+        matched = _BRACKETED.fullmatch(name)
+        if matched is None or matched[2].count("[") > _DEPTH:
+            found[name] = value
+            continue
+        head, *path = [matched[1], *re.findall(r"\[([^\[\]]*)\]", matched[2])]
+        _put(found, head, path, value, name)
+    return found
+
+
+def _put(into: dict[str, Any], head: str, path: list[str], value: str, name: str) -> None:
+    if not path and head not in into:
+        into[head] = value
+        return
+    if not path or (len(path) == 1 and (not path[0] or path[0].isdecimal())):
+        already = into.get(head, [])
+        into[head] = [*(already if isinstance(already, list) else [already]), value]
+        return
+    below = into.setdefault(head, {})
+    if not isinstance(below, dict):
+        raise InvalidParameter(f"`{name}` stands beside `{head}`.", param=head)
+    _put(below, path[0], path[1:], value, name)
+
+
+def asked(fields: Mapping[str, Any]) -> Asked:
+    """Return what *fields*, as JSON holds them, ask for; raise InvalidParameter, naming the field.
+
+    A null is a field that is not set. Numbers and booleans may come as strings.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    form = {name: given.pop(name) for name in TranscriptionForm.__struct_fields__ if name in given}
+    engine = given.pop(_ENGINE, {})
+    if not isinstance(engine, dict):
+        raise InvalidParameter("`engine` holds engine options by name.", param=_ENGINE)
+    if strange := sorted(engine.keys() - set(Decoding.__struct_fields__)):
+        raise InvalidParameter(
+            f"The engine has no option '{strange[0]}'.", param=f"{_ENGINE}[{strange[0]}]"
+        )
+    known = [name for name in Decoding.__struct_fields__ if name in given]
+    decoding = {name: given.pop(name) for name in known} | engine
+    for name in _NUMBERS:
+        if isinstance(decoding.get(name), str):
+            decoding[name] = decoding[name].split(",")
+    for name, kind in TranscriptionForm.__annotations__.items():
+        if getattr(kind, "__origin__", None) is list and isinstance(form.get(name), str):
+            form[name] = [form[name]]
+    return Asked(_converted(form, TranscriptionForm), _converted(decoding, Decoding), tuple(given))
+
+
+def _converted(fields: dict[str, Any], kind: type[S]) -> S:
+    try:
+        return msgspec.convert(fields, kind, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        message, param = fault(message, path.rstrip("`") or "data")
+        raise InvalidParameter(message, param=param) from error

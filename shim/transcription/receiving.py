@@ -1,0 +1,87 @@
+"""A request, in either of its forms, into a judged job and a recording.
+
+Key, model and parameters are judged before the recording is read, where they come before it.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from litestar.enums import RequestEncodingType
+
+from backends.base import Job, SpeechBackend
+from shim.body import BodyRequest
+from shim.errors import InvalidParameter, UnsupportedMedia
+from shim.models import Models, ServedModel
+from shim.strict import is_strict, refuse
+
+from .fields import asked, nested
+from .form import receive
+from .json_body import SILENCE, split
+from .protocol import TranscriptionForm
+from .translate import Task, to_job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What is to be transcribed, by which model, and how it is answered."""
+
+    audio: BinaryIO
+    form: TranscriptionForm
+    job: Job
+    served: ServedModel[SpeechBackend]
+    silence: str
+
+
+async def received(request: BodyRequest, models: Models, task: Task) -> Recording:
+    """Read *request*; raise what is wrong with it, as early as it is known."""
+    kind, parameters = request.content_type
+    strictly = is_strict(request)
+    if kind == RequestEncodingType.JSON:
+        fields, audio = split(await request.small_json())
+        named = {"model": models.first_speech(), **fields}
+        return _recording(_judged(named, models, task, strictly=strictly), audio, SILENCE)
+    if kind != RequestEncodingType.MULTI_PART or "boundary" not in parameters:
+        raise UnsupportedMedia(
+            "Send the recording as `multipart/form-data`, or in base64 as `application/json`."
+        )
+
+    def judge(fields: list[tuple[str, str]]) -> _Verdict:
+        return _judged(nested(fields), models, task, strictly=strictly)
+
+    upload = await receive(request.stream(), parameters["boundary"], judge)
+    with ExitStack() as stack:
+        stack.callback(upload.close)
+        recording = _recording(judge(upload.fields), upload.file)
+        stack.pop_all()  # the file is the recording's from here on
+        return recording
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    form: TranscriptionForm
+    job: Job
+    served: ServedModel[SpeechBackend] | None
+    """None where the model is not named, or not yet."""
+
+
+def _judged(fields: dict[str, Any], models: Models, task: Task, *, strictly: bool) -> _Verdict:
+    found = asked(fields)
+    if strictly:
+        refuse(found.unknown)
+    job = to_job(found, task)
+    if found.form.model is None:
+        return _Verdict(found.form, job, None)
+    served = models.speech(found.form.model)
+    served.backend.check(job)
+    return _Verdict(found.form, job, served)
+
+
+def _recording(verdict: _Verdict, audio: BinaryIO | None, silence: str = "") -> Recording:
+    if audio is None:
+        raise InvalidParameter("Missing required parameter: 'file'.", param="file")
+    if verdict.served is None:
+        raise InvalidParameter("Missing required parameter: 'model'.", param="model")
+    return Recording(
+        audio=audio, form=verdict.form, job=verdict.job, served=verdict.served, silence=silence
+    )
