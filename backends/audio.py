@@ -1,25 +1,20 @@
 """Bytes in any container → 16 kHz mono float32, the samples that faster-whisper hears."""
 
 import io
-import itertools
 import struct
-from collections.abc import Iterator
 from typing import BinaryIO
 
-import av
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
-from av.container import InputContainer
 from numpy.typing import NDArray
 
-from .base import AudioTooLong, UndecodableAudio
+from . import wav
+from .base import EmptyAudio, TruncatedAudio
+from .budget import Budget
+from .config import AudioLimits
+from .ffmpeg import Unpacked, unpack
+from .wav import FULL_SCALE, RATE
 
-RATE = 16_000
-"""Samples per second, as Whisper was trained."""
-
-_GROUP = 500_000
-"""Samples per resampling step: `faster_whisper.decode_audio`'s, which shifts no sample."""
+__all__ = ["RATE", "decode"]
 
 _RIFF_HEAD = 8
 """Bytes before what a RIFF file's size counts."""
@@ -29,48 +24,70 @@ _UNKNOWN_SIZE = 0x7FFF0000
 _TOLERANCE = 0.5
 """Seconds by which a container may overstate its duration before it counts as cut off."""
 
+_BARE = {"aac", "ac3", "dts", "eac3", "loas"}
+"""Streams without a container: FFmpeg estimates their duration from the first frames' bit rate."""
 
-def decode(audio: BinaryIO, *, max_seconds: float) -> NDArray[np.float32]:
-    """Return *audio* as a float32 array of shape (samples,) in [-1, 1] at 16 kHz.
+_MP3_LENGTHS = (b"Xing", b"Info", b"VBRI")
+"""Marks in an MP3's first frame, after which its length is stated; without, it is estimated."""
 
-    The container is told by its content. Blocks for the time of decoding.
 
-    Raises UndecodableAudio for bytes that are no audio, hold none, or break off before the
-    duration that their container states; AudioTooLong as soon as more than *max_seconds* came out.
+def decode(audio: BinaryIO, limits: AudioLimits) -> NDArray[np.float32]:
+    """Return *audio* as a float32 array of shape (samples,) in [-1, 1) at 16 kHz.
+
+    The container is told by its content, never by the file's name. The samples are, bit for bit,
+    those of `faster_whisper.decode_audio`. Blocks for the time of decoding.
+
+    Raises UndecodableAudio for bytes that are no audio, NoAudio for a file without an audio stream,
+    EmptyAudio for one without samples, TruncatedAudio for what breaks off before the duration that
+    its container states; and AudioTooLong, AudioTooLarge or AudioTooCostly as soon as *limits* are
+    exceeded.
     """
-    audio.seek(0)
-    try:
-        with av.open(audio, mode="r", metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                raise _undecodable("The file holds no audio.")
-            stated = _stated_seconds(container)
-            samples = _collect(_resampled(container), limit=int(max_seconds * RATE))
-    except av.FFmpegError as error:
-        raise _undecodable(f"The file could not be decoded as audio: {error.strerror}.") from error
-    seconds = len(samples) / RATE
-    if not len(samples):
-        raise _undecodable("The file holds no audio samples.")
-    # FFmpeg goes by the length of a WAV file, whatever its header says.
-    stated = stated if (share := _riff_share(audio)) is None else seconds / share
-    if stated is not None and seconds < stated - _TOLERANCE:
-        raise _undecodable(
-            f"The audio breaks off after {seconds:.1f} s of the {stated:.1f} s that it states."
+    if not audio.seek(0, io.SEEK_END):
+        raise EmptyAudio("The file is empty.", option="audio")
+    budget = Budget(limits)
+    plain = wav.read(audio, budget)
+    return _decoded(audio, budget) if plain is None else plain
+
+
+def _decoded(audio: BinaryIO, budget: Budget) -> NDArray[np.float32]:
+    unpacked = unpack(audio, budget)
+    seconds = sum(map(len, unpacked.parts)) / RATE
+    whole = _whole_seconds(audio, unpacked, seconds)
+    if whole is not None and seconds < whole - _TOLERANCE:
+        raise TruncatedAudio(
+            f"The audio breaks off after {seconds:.1f} s of {whole:.1f} s.",
+            option="audio",
         )
-    return samples.astype(np.float32) / 32768.0
+    if not seconds:
+        raise EmptyAudio("The file holds no audio samples.", option="audio")
+    return _joined(unpacked.parts)
 
 
-def _undecodable(message: str) -> UndecodableAudio:
-    return UndecodableAudio(message, option="audio")
+def _joined(parts: list[NDArray[np.int16]]) -> NDArray[np.float32]:
+    """Empty *parts* into one array, so that a long recording is never there twice."""
+    samples = np.empty(sum(map(len, parts)), np.float32)
+    at = 0
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        samples[at : at + len(part)] = part
+        at += len(part)
+    samples *= np.float32(1 / FULL_SCALE)
+    return samples
 
 
-def _stated_seconds(container: InputContainer) -> float | None:
-    stream = container.streams.audio[0]
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    # Matroska states one duration for all its streams: it is the audio's if that is alone.
-    if container.duration is not None and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
+def _whole_seconds(audio: BinaryIO, unpacked: Unpacked, seconds: float) -> float | None:
+    """Return how long the recording should be, of which *seconds* came out; None if unknown."""
+    # FFmpeg goes by the length of a WAV file, whatever its header says.
+    if share := _riff_share(audio):
+        return seconds / share
+    stated = unpacked.stated
+    estimated = unpacked.container in _BARE or (
+        unpacked.container == "mp3" and not _mp3_states_length(audio)
+    )
+    if stated is None or estimated:
+        return seconds + unpacked.lost
+    return stated
 
 
 def _riff_share(audio: BinaryIO) -> float | None:
@@ -88,50 +105,11 @@ def _riff_share(audio: BinaryIO) -> float | None:
     return min(1.0, length / stated)
 
 
-def _collect(chunks: Iterator[NDArray[np.int16]], *, limit: int) -> NDArray[np.int16]:
-    parts: list[NDArray[np.int16]] = []
-    total = 0
-    for chunk in chunks:
-        parts.append(chunk)
-        total += len(chunk)
-        if total > limit:
-            raise AudioTooLong(
-                f"The audio is longer than the {limit / RATE:g} s that are allowed.",
-                option="audio",
-            )
-    return np.concatenate(parts) if parts else np.empty(0, np.int16)
-
-
-def _resampled(container: InputContainer) -> Iterator[NDArray[np.int16]]:
-    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
-    for frame in itertools.chain(_grouped(_valid(container)), [None]):  # None flushes
-        for resampled in resampler.resample(frame):
-            yield resampled.to_ndarray().reshape(-1).astype(np.int16, copy=False)
-
-
-def _valid(container: InputContainer) -> Iterator[AudioFrame]:
-    """Skip damaged frames, as faster-whisper does; what they lose shows in the duration."""
-    frames = iter(container.decode(audio=0))
-    while True:
-        try:
-            yield next(frames)
-        except StopIteration:
-            return
-        except av.error.InvalidDataError:
-            continue
-
-
-def _grouped(frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
-    fifo = av.AudioFifo()
-    for frame in frames:
-        frame.pts = None  # gaps in the timestamps are not errors here
-        fifo.write(frame)
-        if fifo.samples >= _GROUP:
-            yield from _drained(fifo)
-    yield from _drained(fifo)
-
-
-def _drained(fifo: av.AudioFifo) -> Iterator[AudioFrame]:
-    frame = fifo.read()
-    if frame is not None:
-        yield frame
+def _mp3_states_length(audio: BinaryIO) -> bool:
+    """Tell whether the first frame, after an ID3 tag if there is one, states the length."""
+    audio.seek(0)
+    head = audio.read(10).ljust(10)
+    tag = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+    audio.seek(10 + tag if head.startswith(b"ID3") else 0)
+    frame = audio.read(4096)
+    return any(mark in frame for mark in _MP3_LENGTHS)

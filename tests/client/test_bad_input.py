@@ -137,25 +137,25 @@ async def heard(http: httpx.AsyncClient, audio: bytes, name: str = "a.wav") -> h
 MP3 = encoded(tone(5), "mp3")
 
 BROKEN = {
-    "empty": b"",
-    "text": b"The quick brown fox jumps over the lazy dog.\n" * 100,
-    "json": json.dumps({"audio": "no"}).encode(),
-    "zeros": bytes(100_000),
-    "picture": b"\x89PNG\r\n\x1a\n" + bytes(1000),
-    "half an MP3": MP3[: len(MP3) // 2],
-    "half a FLAC": encoded(tone(5), "flac")[:20_000],
-    "half an M4A": encoded(tone(5), "m4a")[:5_000],
-    "a head alone": encoded(tone(5), "wav")[:44],
+    "empty": (b"", "empty_audio"),
+    "text": (b"The quick brown fox jumps over the lazy dog.\n" * 100, "unsupported_format"),
+    "json": (json.dumps({"audio": "no"}).encode(), "unsupported_format"),
+    "zeros": (bytes(100_000), "unsupported_format"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(1000), "no_audio"),
+    "half an MP3": (MP3[: len(MP3) // 2], "truncated_audio"),
+    "half a FLAC": (encoded(tone(5), "flac")[:20_000], "truncated_audio"),
+    "half an M4A": (encoded(tone(5), "m4a")[:5_000], "unsupported_format"),
+    "a head alone": (encoded(tone(5), "wav")[:44], "unsupported_format"),
 }
 
 
-@pytest.mark.parametrize("audio", BROKEN.values(), ids=BROKEN)
-async def test_broken_audio(builtin_http: httpx.AsyncClient, audio: bytes) -> None:
+@pytest.mark.parametrize(("audio", "code"), BROKEN.values(), ids=BROKEN)
+async def test_broken_audio(builtin_http: httpx.AsyncClient, audio: bytes, code: str) -> None:
     """What is no audio, or breaks off, is refused and not transcribed as far as it goes."""
     answer = await heard(builtin_http, audio)
 
     error = refused(answer)
-    assert (error["code"], error["param"]) == ("unsupported_format", "file")
+    assert (error["code"], error["param"]) == (code, "file")
 
 
 async def test_a_missing_model(builtin_http: httpx.AsyncClient) -> None:

@@ -47,7 +47,12 @@ TABLE = [
         "language",
     ),
     (base.UndecodableAudio("m", option="audio"), 400, INVALID, "unsupported_format", "file"),
+    (base.NoAudio("m", option="audio"), 400, INVALID, "no_audio", "file"),
+    (base.EmptyAudio("m", option="audio"), 400, INVALID, "empty_audio", "file"),
+    (base.TruncatedAudio("m", option="audio"), 400, INVALID, "truncated_audio", "file"),
     (base.AudioTooLong("m", option="audio"), 400, INVALID, "audio_too_long", "file"),
+    (base.AudioTooLarge("m", option="audio"), 400, INVALID, "audio_too_large", "file"),
+    (base.AudioTooCostly("m", option="audio"), 400, INVALID, "audio_too_costly", "file"),
     (base.EngineDead("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
 ]
 

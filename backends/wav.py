@@ -1,0 +1,130 @@
+"""The short way for WAV files that need no decoder: plain samples, mono, at 16 kHz."""
+
+import io
+import struct
+from typing import BinaryIO
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from .budget import Budget
+
+RATE = 16_000
+"""Samples per second, as Whisper was trained."""
+
+FULL_SCALE = 32_768
+"""What a 16-bit sample is divided by to lie in [-1, 1)."""
+
+_BLOCK = 1 << 18
+"""Samples converted at a time: they stay in the processor's cache, and no second copy is held."""
+
+_MOST_CHUNKS = 64
+
+_LOUDEST = 65_536.0
+"""Floats from here on, infinities and NaN quantise to values that depend on the processor."""
+
+_SPDIF = (b"\x72\xf8\x1f\x4e", 1 << 16)
+"""A mark in the first bytes of 16-bit samples by which FFmpeg finds a compressed stream in them."""
+
+
+def read(audio: BinaryIO, budget: Budget) -> NDArray[np.float32] | None:
+    """Return the samples that FFmpeg would decode from *audio*, or None if it has to be asked.
+
+    The array has shape (samples,) and lies in [-1, 1); floats are quantised to 16 bits, as
+    faster-whisper does. FFmpeg is left whatever is not a whole file of 16-bit integers or 32-bit
+    floats whose sizes all fit. It alone would also guess at MP3 or DTS hidden in integers.
+
+    Raises what `Budget.charge` does.
+    """
+    plain = _find(audio)
+    if plain is None:
+        return None
+    count = plain.size // plain.kind.itemsize
+    budget.charge(samples=count, rate=RATE, size=plain.size)
+    audio.seek(plain.start)
+    samples = np.empty(count, np.float32)
+    for at in range(0, count, _BLOCK):
+        block = samples[at : at + _BLOCK]
+        content = audio.read(len(block) * plain.kind.itemsize)
+        if at == 0 and _SPDIF[0] in content[: _SPDIF[1]]:
+            return None
+        raw = np.frombuffer(content, plain.kind)
+        if raw.dtype.kind == "i":
+            np.multiply(raw, np.float32(1 / FULL_SCALE), out=block)
+        elif not _quantise(raw, block):
+            return None
+    return samples
+
+
+def _quantise(raw: NDArray[np.int16 | np.float32], block: NDArray[np.float32]) -> bool:
+    """Round *raw* into *block* as libswresample does; False if it does so in no settled way."""
+    if not np.abs(raw).max() < _LOUDEST:
+        return False
+    np.multiply(raw, np.float32(FULL_SCALE), out=block)
+    np.rint(block, out=block)
+    np.clip(block, -FULL_SCALE, FULL_SCALE - 1, out=block)
+    block += np.float32(0)  # integers know no negative zero
+    block *= np.float32(1 / FULL_SCALE)
+    return True
+
+
+class _Plain(Struct, frozen=True, kw_only=True):
+    """Where the samples lie in a file, in bytes, and what they are."""
+
+    start: int
+    size: int
+    kind: np.dtype[np.int16 | np.float32]
+
+
+def _find(audio: BinaryIO) -> _Plain | None:
+    chunks = _chunks(audio)
+    if b"fmt " not in chunks or b"data" not in chunks:
+        return None
+    head, size = chunks[b"fmt "]
+    audio.seek(head)
+    kind = _KINDS.get(audio.read(size)) if size <= _LONGEST_FORMAT else None
+    start, size = chunks[b"data"]
+    if kind is None or start < head or not size or size % kind.itemsize:
+        return None
+    return _Plain(start=start, size=size, kind=kind)
+
+
+def _chunks(audio: BinaryIO) -> dict[bytes, tuple[int, int]]:
+    """Return the start and size of each chunk by its name; nothing if not all is in order."""
+    length = audio.seek(0, io.SEEK_END)
+    audio.seek(0)
+    magic, size, form = struct.unpack("<4sI4s", audio.read(12).ljust(12))
+    if magic != b"RIFF" or form != b"WAVE" or size + 8 != length:
+        return {}
+    chunks: dict[bytes, tuple[int, int]] = {}
+    at = 12
+    for _ in range(_MOST_CHUNKS):
+        audio.seek(at)
+        name, size = struct.unpack("<4sI", audio.read(8).ljust(8))
+        if name in {b"SMV0", b"XMA2"} or (name in chunks and name in {b"fmt ", b"data"}):
+            break  # FFmpeg makes something of these
+        chunks[name] = at + 8, size
+        at += 8 + size + size % 2
+        if at == length:
+            return chunks
+        if at > length:
+            break
+    return {}
+
+
+def _formats(tag: int, width: int) -> list[bytes]:
+    """Return the `fmt ` chunks by which writers announce samples of *width* bytes."""
+    rest = struct.pack("<HIIHH", 1, RATE, RATE * width, width, width * 8)
+    short = struct.pack("<H", tag) + rest
+    # The extensible form: valid bits, the channel (none or front centre), the tag as a GUID.
+    guid = struct.pack("<H", tag) + bytes.fromhex("000000001000800000aa00389b71")
+    wide = struct.pack("<H", 0xFFFE) + rest + struct.pack("<HH", 22, width * 8)
+    return [short, short + bytes(2), *(wide + struct.pack("<I", c) + guid for c in (0, 4))]
+
+
+_KINDS: dict[bytes, np.dtype[np.int16 | np.float32]] = {
+    **dict.fromkeys(_formats(1, 2), np.dtype("<i2")),
+    **dict.fromkeys(_formats(3, 4), np.dtype("<f4")),
+}
+_LONGEST_FORMAT = max(map(len, _KINDS))
