@@ -83,11 +83,16 @@ def asked(fields: Mapping[str, Any]) -> Asked:
         raise InvalidParameter(
             f"The engine has no option '{strange[0]}'.", param=f"{_ENGINE}[{strange[0]}]"
         )
+    engine = {name: value for name, value in engine.items() if value is not None}
+    if twice := sorted(engine.keys() & given.keys()):
+        raise InvalidParameter(
+            f"`{twice[0]}` stands beside `{_ENGINE}[{twice[0]}]`.", param=twice[0]
+        )
     known = [name for name in Decoding.__struct_fields__ if name in given]
     decoding = {name: given.pop(name) for name in known} | engine
     for name in _NUMBERS:
         if isinstance(decoding.get(name), str):
-            decoding[name] = decoding[name].split(",")
+            decoding[name] = [number.strip() for number in decoding[name].split(",")]
     for name, kind in TranscriptionForm.__annotations__.items():
         if getattr(kind, "__origin__", None) is list and isinstance(form.get(name), str):
             form[name] = [form[name]]
@@ -98,6 +103,7 @@ def _converted(fields: dict[str, Any], kind: type[S]) -> S:
     try:
         return msgspec.convert(fields, kind, strict=False)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$.")
-        message, param = fault(message, path.rstrip("`") or "data")
+        # The last one: the message may repeat what was sent, which may look the same.
+        message, _, path = str(error).rpartition(" - at `$.")
+        message, param = fault(message, path.rstrip("`"))
         raise InvalidParameter(message, param=param) from error

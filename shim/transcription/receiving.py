@@ -39,8 +39,9 @@ async def received(request: BodyRequest, models: Models, task: Task) -> Recordin
     strictly = is_strict(request)
     if kind == RequestEncodingType.JSON:
         fields, audio = split(await request.small_json())
-        named = {"model": models.first_speech(), **fields}
-        return _recording(_judged(named, models, task, strictly=strictly), audio, SILENCE)
+        if fields.get("model") is None:
+            fields["model"] = models.first_speech()
+        return _recording(_judged(fields, models, task, strictly=strictly), audio, SILENCE)
     if kind != RequestEncodingType.MULTI_PART or "boundary" not in parameters:
         raise UnsupportedMedia(
             "Send the recording as `multipart/form-data`, or in base64 as `application/json`."

@@ -52,7 +52,7 @@ def to_job(asked: Asked, task: Task) -> Job:
         task=task,
         language=languages.code(form.language) if form.language else None,
         languages=tuple(map(languages.code, form.languages)),
-        prompt=form.prompt,
+        prompt=form.prompt or None,
         word_timestamps="word" in form.timestamp_granularities,
         token_logprobs=bool(form.include),
         decoding=_decoding(form, asked.decoding),
