@@ -9,6 +9,7 @@ Beams = Annotated[int, Meta(ge=1, le=32)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Place = Annotated[float, Meta(ge=0, le=3_600_000)]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 Punctuation = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=20_000)]
@@ -54,7 +55,7 @@ class Decoding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_new_tokens: Annotated[int, Meta(ge=1, le=448)] | None = None
     chunk_length: Annotated[int, Meta(ge=1, le=30)] | None = None
     """Seconds of a window; Whisper hears no more than 30."""
-    clip_timestamps: Annotated[tuple[NotNegative, ...], Meta(max_length=4096)] | None = None
+    clip_timestamps: Annotated[tuple[Place, ...], Meta(min_length=1, max_length=4096)] | None = None
     """Seconds: start, end, start, end, …"""
     hallucination_silence_threshold: NotNegative | None = None
     hotwords: Text | None = None

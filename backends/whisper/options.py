@@ -62,8 +62,8 @@ def check(job: Job, given: dict[str, Any], *, languages: tuple[str, ...], vocabu
     *given* are the job's arguments, *languages* the codes that the model knows, *vocabulary* its
     number of token ids.
     """
-    for code in (*([job.language] if job.language else ()), *job.languages):
-        if code not in languages:
+    for code in (job.language, *job.languages):
+        if code is not None and code not in languages:
             raise UnknownLanguage(
                 f"The language '{code}' is unknown to this model; it knows: "
                 f"{', '.join(languages)}.",
@@ -80,6 +80,9 @@ def check(job: Job, given: dict[str, Any], *, languages: tuple[str, ...], vocabu
     for first, second in _EXCLUSIVE:
         if given.get(first) and given.get(second):
             raise InvalidOption(f"`{first}` has no effect beside `{second}`.", option=first)
+    clips = given.get("clip_timestamps", ())
+    if any(end < start for start, end in zip(clips[::2], clips[1::2], strict=False)):
+        raise InvalidOption("A clip ends before it starts.", option="clip_timestamps")
     # CTranslate2 writes where they point, without looking.
     if any(not -1 <= token < vocabulary for token in given.get("suppress_tokens", ())):
         raise InvalidOption(
