@@ -1,16 +1,11 @@
-"""What an engine gives offline, the server gives online: the very text, the very numbers."""
+"""Greedy answers: what transformers gives offline, both chat engines give online."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import openai
 import pytest
-from faster_whisper import WhisperModel
-from faster_whisper.transcribe import Segment
 
 from tests.live import (
-    BUILTIN,
-    CLIPS,
     KEY,
     MODELS,
     LiveServer,
@@ -34,49 +29,6 @@ def client(server: LiveServer) -> openai.OpenAI:
     return openai.OpenAI(
         base_url=server.base_url, api_key=KEY, max_retries=0, _strict_response_validation=True
     )
-
-
-# ── speech ────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(scope="module")
-def whisper() -> WhisperModel:
-    """Load the built-in speech model as its users would offline."""
-    return WhisperModel(str(BUILTIN / "speech"), device="cpu", compute_type="int8", cpu_threads=1)
-
-
-def numbers(segment: Segment) -> dict[str, object]:
-    """Return a segment as the wire names its parts."""
-    names = "id seek start end text tokens temperature avg_logprob compression_ratio no_speech_prob"
-    return {name: getattr(segment, name) for name in names.split()}
-
-
-@pytest.mark.parametrize("clip", sorted(CLIPS.glob("*.flac")), ids=lambda clip: clip.stem)
-def test_transcriptions_are_faster_whispers(
-    server: LiveServer, whisper: WhisperModel, clip: Path
-) -> None:
-    """Text, segments, words and every number equal an offline `transcribe` of the same clip."""
-    segments, info = whisper.transcribe(str(clip), word_timestamps=True)
-    offline = list(segments)
-
-    with client(server) as stock:
-        online = stock.audio.transcriptions.create(
-            model="whisper-1",
-            file=clip,
-            response_format="verbose_json",
-            timestamp_granularities=["segment", "word"],
-        )
-
-    assert online.text == "".join(segment.text for segment in offline).strip()
-    assert [s.model_dump() for s in online.segments or ()] == [numbers(s) for s in offline]
-    words = [word for segment in offline for word in segment.words or ()]
-    assert [(w.word, w.start, w.end) for w in online.words or ()] == [
-        (w.word.strip(), float(w.start), float(w.end)) for w in words
-    ]
-    assert online.duration == info.duration
-
-
-# ── chat ──────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture(scope="module")
