@@ -1,4 +1,4 @@
-"""Forms: bytes in any pieces into fields and a file, fields into a form."""
+"""Forms: bytes in any pieces into fields and a file, judged on the way."""
 
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shim.errors import InvalidParameter
-from shim.transcription.form import parse, receive
-from shim.transcription.protocol import TranscriptionForm
+from shim.transcription.form import Upload, receive
 
 BOUNDARY = "b0undary"
 
@@ -32,6 +31,11 @@ def body(fields: list[tuple[str, str]], file: bytes | None) -> bytes:
     return b"".join(b"%b\r\n%b\r\n" % (delimiter, part) for part in parts) + delimiter + b"--\r\n"
 
 
+async def received(chunks: AsyncIterator[bytes]) -> Upload:
+    """Receive a form that nobody judges."""
+    return await receive(chunks, BOUNDARY, lambda _: None)
+
+
 async def pieces(whole: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
     """Yield *whole*, cut at *cuts*."""
     places = [0, *sorted(cut % (len(whole) + 1) for cut in cuts), len(whole)]
@@ -48,9 +52,8 @@ async def pieces(whole: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
 )
 async def test_any_pieces(fields: list[tuple[str, str]], file: bytes, cuts: list[int]) -> None:
     """However the network cuts a body, the same fields and the same file come out."""
-    with closing(await receive(pieces(body(fields, file), cuts), BOUNDARY)) as upload:
-        found = [(name, value) for name, many in upload.fields.items() for value in many]
-        assert sorted(found) == sorted(fields)
+    with closing(await received(pieces(body(fields, file), cuts))) as upload:
+        assert upload.fields == fields
         upload.file.seek(0)
         assert upload.file.read() == file
 
@@ -59,15 +62,15 @@ async def test_every_cut() -> None:
     """A body that is cut once, wherever that is, is the same body."""
     whole = body([("model", "m"), ("prompt", "é")], b"\r\n--b0undar\r\r\n")
     for cut in range(len(whole)):
-        with closing(await receive(pieces(whole, [cut]), BOUNDARY)) as upload:
-            assert upload.fields == {"model": ["m"], "prompt": ["é"]}
+        with closing(await received(pieces(whole, [cut]))) as upload:
+            assert upload.fields == [("model", "m"), ("prompt", "é")]
 
 
 async def test_a_large_file_is_spooled() -> None:
     """A file of more than a mebibyte is on disk, not in memory."""
     large = bytes(2 << 20)
 
-    with closing(await receive(pieces(body([], large), [1000]), BOUNDARY)) as upload:
+    with closing(await received(pieces(body([], large), [1000]))) as upload:
         upload.file.seek(0)
         assert upload.file.read() == large
         assert upload.file._rolled
@@ -79,7 +82,7 @@ async def test_a_body_that_ends_early(cut: int) -> None:
     whole = body([("model", "m")], b"audio" * 20)
 
     with pytest.raises(InvalidParameter, match="no multipart form"):
-        await receive(pieces(whole[:cut], []), BOUNDARY)
+        await received(pieces(whole[:cut], []))
 
 
 async def test_a_field_that_is_too_large() -> None:
@@ -87,7 +90,7 @@ async def test_a_field_that_is_too_large() -> None:
     whole = body([("prompt", "a" * (2 << 20))], b"")
 
     with pytest.raises(InvalidParameter, match="`prompt` is too large"):
-        await receive(pieces(whole, [1 << 20]), BOUNDARY)
+        await received(pieces(whole, [1 << 20]))
 
 
 async def test_too_many_parts() -> None:
@@ -95,7 +98,7 @@ async def test_too_many_parts() -> None:
     whole = body([("a", "")] * 2000, b"")
 
     with pytest.raises(InvalidParameter, match="no multipart form"):
-        await receive(pieces(whole, []), BOUNDARY)
+        await received(pieces(whole, []))
 
 
 async def test_two_files() -> None:
@@ -103,69 +106,7 @@ async def test_two_files() -> None:
     whole = body([("file", "a")], b"b")
 
     with pytest.raises(InvalidParameter, match="Only one `file`"):
-        await receive(pieces(whole, []), BOUNDARY)
-
-
-# ── fields → form ─────────────────────────────────────────────────────────────
-
-
-def form(**fields: list[str]) -> TranscriptionForm:
-    """Parse *fields* and a model."""
-    return parse({"model": ["m"], **fields})
-
-
-def test_defaults() -> None:
-    """A form of empty strings is a form of nothing."""
-    names = set(TranscriptionForm.__struct_fields__) - {"model"}
-
-    assert parse({"model": ["m"], **{name: [""] for name in names}}) == TranscriptionForm(model="m")
-
-
-def test_values() -> None:
-    """Numbers and booleans arrive as text."""
-    found = form(temperature=["0.5"], stream=["true"], language=["en"], prompt=["a", "b"])
-
-    assert found == TranscriptionForm(
-        model="m", temperature=0.5, stream=True, language="en", prompt="b"
-    )
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"timestamp_granularities[]": ["word", "segment"]},
-        {"timestamp_granularities": ["word", "segment"]},
-        {"timestamp_granularities[0]": ["word"], "timestamp_granularities[1]": ["segment"]},
-        {"timestamp_granularities[]": ["word"], "timestamp_granularities": ["segment"]},
-    ],
-)
-def test_lists(fields: dict[str, list[str]]) -> None:
-    """A list is a list whatever its brackets."""
-    assert form(**fields).timestamp_granularities == ["word", "segment"]
-
-
-@pytest.mark.parametrize(
-    ("fields", "param", "message"),
-    [
-        ({"model": []}, "model", "Missing required parameter: 'model'."),
-        ({"temperature": ["x"]}, "temperature", "Expected 'float | null', got 'str'."),
-        ({"temperature": ["nan"]}, "temperature", "Invalid value for 'temperature'"),
-        ({"response_format": ["xml"]}, "response_format", "Invalid enum value 'xml'."),
-        (
-            {"timestamp_granularities[]": ["word", "x"]},
-            "timestamp_granularities[1]",
-            "Invalid enum value 'x'.",
-        ),
-    ],
-)
-def test_invalid(fields: dict[str, list[str]], param: str, message: str) -> None:
-    """A wrong value is refused by its field, without backticks."""
-    with pytest.raises(InvalidParameter) as refusal:
-        form(**fields)
-
-    assert refusal.value.param == param
-    assert message in str(refusal.value)
-    assert "`" not in str(refusal.value)
+        await received(pieces(whole, []))
 
 
 async def test_a_field_that_is_not_utf8() -> None:
@@ -173,6 +114,56 @@ async def test_a_field_that_is_not_utf8() -> None:
     whole = body([("prompt", "@")], None).replace(b"@", b"caf\xe9")
 
     with pytest.raises(InvalidParameter, match="not UTF-8") as refusal:
-        await receive(pieces(whole, []), BOUNDARY)
+        await received(pieces(whole, []))
 
     assert refusal.value.param == "prompt"
+
+
+# ── judged on the way ─────────────────────────────────────────────────────────
+
+HEAD = b'Content-Disposition: form-data; name="%b"\r\n\r\n'
+
+
+async def never_further(*pieces: bytes) -> AsyncIterator[bytes]:
+    """Yield *pieces*; fail the test if any more is wanted."""
+    for piece in pieces:
+        yield piece
+    pytest.fail("the body was read on")
+
+
+async def test_a_refusal_ends_the_reading() -> None:
+    """What the fields before the file are refused for is raised before the file is read."""
+    whole = body([("model", "nope")], b"audio")
+    until_the_file = whole[: whole.index(b"audio")]
+
+    def judge(fields: list[tuple[str, str]]) -> None:
+        raise InvalidParameter(f"refused: {fields}")
+
+    with pytest.raises(InvalidParameter, match=r"refused: \[\('model', 'nope'\)\]"):
+        await receive(never_further(until_the_file), BOUNDARY, judge)
+
+
+async def test_the_judge_sees_what_came_before_the_file() -> None:
+    """Fields after the file come too late for the early judgement, and are kept for the next."""
+    file, later = HEAD % b"file" + b"audio", HEAD % b"prompt" + b"late"
+    first = body([("model", "m")], None).removesuffix(f"--{BOUNDARY}--\r\n".encode())
+    rest = b"".join(f"--{BOUNDARY}\r\n".encode() + part + b"\r\n" for part in (file, later))
+    whole = first + rest + f"--{BOUNDARY}--\r\n".encode()
+    seen: list[list[tuple[str, str]]] = []
+
+    def judge(fields: list[tuple[str, str]]) -> None:
+        seen.append(list(fields))
+
+    with closing(await receive(pieces(whole, []), BOUNDARY, judge)) as upload:
+        assert seen == [[("model", "m")]]
+        assert upload.fields == [("model", "m"), ("prompt", "late")]
+
+
+async def test_no_file_is_not_judged_here() -> None:
+    """A form without a file has nothing to be judged before: its fields come back."""
+    whole = body([("model", "m")], None)
+    seen: list[object] = []
+
+    upload = await receive(pieces(whole, []), BOUNDARY, seen.append)
+
+    assert (upload.fields, upload.file, seen) == ([("model", "m")], None, [])
