@@ -77,9 +77,11 @@ class FakeSpeech(_Script):
 
     def check(self, job: Job) -> None:
         """Know two languages."""
-        if not {job.language or "en", *job.languages} <= {*self.languages}:
-            known = ", ".join(self.languages)
+        known = ", ".join(self.languages)
+        if job.language not in (None, *self.languages):
             raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
+        if not {*job.languages} <= {*self.languages}:
+            raise UnknownLanguage(f"The fake engine speaks {known}.", option="languages")
 
     def manifest(self, job: Job) -> Manifest:
         """Return what the answer depends on: it echoes."""
