@@ -24,6 +24,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "whisper": WhisperModelConfig(
         id="whisper",
         source=str(BUILTIN / "speech"),
+        max_running=2,
         options=WhisperOptions(compute_type="int8", cpu_threads=1),
     ),
     "fake-speech": FakeModelConfig(id="fake-speech", source="speech"),

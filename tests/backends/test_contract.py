@@ -4,7 +4,9 @@ import asyncio
 import io
 from contextlib import aclosing
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from backends.base import (
     ChatBackend,
@@ -21,6 +23,7 @@ from backends.base import (
     UndecodableAudio,
     UnknownLanguage,
 )
+from backends.decoding import Decoding
 from tests.backends.opener import Opener
 from tests.backends.recordings import recording
 
@@ -142,7 +145,7 @@ async def test_speech_is_what_the_protocol_says(speech: SpeechBackend) -> None:
 
 async def test_the_info_comes_first_and_segments_follow_in_time(speech: SpeechBackend) -> None:
     """One TranscriptInfo, then segments that begin no earlier than the one before."""
-    info, *segments = [item async for item in speech.transcribe(Job(audio=recording(speech)))]
+    info, *segments = [item async for item in speech.transcribe(recording(speech), Job())]
 
     assert isinstance(info, TranscriptInfo)
     assert info.duration > 0
@@ -155,9 +158,9 @@ async def test_the_info_comes_first_and_segments_follow_in_time(speech: SpeechBa
 async def test_a_recording_can_be_read_again(speech: SpeechBackend) -> None:
     """The file is read from its start, wherever it stands, and stays open."""
     audio = recording(speech)
-    first = [item async for item in speech.transcribe(Job(audio=audio))]
+    first = [item async for item in speech.transcribe(audio, Job())]
 
-    second = [item async for item in speech.transcribe(Job(audio=audio))]
+    second = [item async for item in speech.transcribe(audio, Job())]
 
     assert first == second
 
@@ -166,12 +169,92 @@ async def test_a_recording_can_be_read_again(speech: SpeechBackend) -> None:
 async def test_what_is_no_audio_fails_first(speech: SpeechBackend, content: bytes) -> None:
     """Bytes that are no recording are refused before any item."""
     with pytest.raises(UndecodableAudio):
-        await anext(speech.transcribe(Job(audio=io.BytesIO(content))))
+        await anext(speech.transcribe(io.BytesIO(content), Job()))
 
 
-async def test_an_unknown_language_lists_the_known(speech: SpeechBackend) -> None:
-    """A language that the model was not trained on is refused, naming those it was."""
+@pytest.mark.parametrize(
+    ("job", "option"),
+    [(Job(language="tlh"), "language"), (Job(languages=("en", "tlh")), "languages")],
+)
+async def test_an_unknown_language_lists_the_known(
+    speech: SpeechBackend, job: Job, option: str
+) -> None:
+    """A language that the model was not trained on is refused with the known, audio or not."""
+    with pytest.raises(UnknownLanguage, match=r"en.*") as judged:
+        speech.check(job)
     with pytest.raises(UnknownLanguage, match=r"en.*") as refused:
-        await anext(speech.transcribe(Job(audio=recording(speech), language="tlh")))
+        await anext(speech.transcribe(recording(speech), job))
 
-    assert refused.value.option == "language"
+    assert judged.value.option == refused.value.option == option
+
+
+async def test_a_job_that_can_be_done_passes(speech: SpeechBackend) -> None:
+    """What is not refused beforehand is answered."""
+    job = Job(language="de", prompt="Guten Tag", decoding=Decoding(beam_size=2))
+
+    speech.check(job)
+    info, *_ = [item async for item in speech.transcribe(recording(speech), job)]
+
+    assert isinstance(info, TranscriptInfo)
+    assert (info.language, info.language_probability) == ("de", 1.0)
+    assert info.prompt_tokens > 0
+
+
+async def test_a_prompt_counts(speech: SpeechBackend) -> None:
+    """Tokens of the prompt are told, and none where there is none."""
+    jobs = [Job(), Job(prompt="one"), Job(prompt="one two three")]
+
+    infos = [await _info(speech, job) for job in jobs]
+
+    none, one, three = (info.prompt_tokens for info in infos)
+    assert 0 == none < one < three
+
+
+async def _info(speech: SpeechBackend, job: Job) -> TranscriptInfo:
+    async with aclosing(speech.transcribe(recording(speech), job)) as items:
+        info = await anext(items)
+    assert isinstance(info, TranscriptInfo)
+    return info
+
+
+async def test_log_probabilities_spell_the_text(speech: SpeechBackend) -> None:
+    """Asked for, each segment's tokens make up its text, with a number of 0 or less for each."""
+    job = Job(token_logprobs=True)
+    _, *segments = [item async for item in speech.transcribe(recording(speech), job)]
+
+    assert segments
+    for segment in segments:
+        assert isinstance(segment, Segment)
+        assert segment.logprobs
+        assert b"".join(token.bytes for token in segment.logprobs).decode() == segment.text
+        assert all(token.logprob <= 0 for token in segment.logprobs)
+
+
+async def test_log_probabilities_change_nothing_else(speech: SpeechBackend) -> None:
+    """Not asked for, there are none, and the answer is the same."""
+    plain = [i async for i in speech.transcribe(recording(speech), Job())]
+    job = Job(token_logprobs=True)
+    weighed = [i async for i in speech.transcribe(recording(speech), job)]
+
+    info, *segments = weighed
+    assert [info, *(replace(segment, logprobs=None) for segment in segments)] == plain
+
+
+async def test_manifests_tell_jobs_apart(speech: SpeechBackend) -> None:
+    """The same job has the same manifest, in values that JSON knows; another job has another."""
+    jobs = [Job(), Job(task="translate"), Job(language="de")]
+
+    manifests = [msgspec.json.encode(speech.manifest(job), order="sorted") for job in jobs]
+
+    assert len(set(manifests)) == len(jobs)
+    assert msgspec.json.encode(speech.manifest(Job()), order="sorted") == manifests[0]
+
+
+async def test_leaving_early_leaves_the_engine_free_for_speech(speech: SpeechBackend) -> None:
+    """Closing after the first item stops: twice as many as the engine has room for, and on."""
+    for _ in range(4):
+        await _info(speech, Job())
+
+    after = [item async for item in speech.transcribe(recording(speech), Job())]
+
+    assert isinstance(after[-1], Segment)

@@ -1,0 +1,161 @@
+"""Segments: faster-whisper's values as the seam's, and tokens as the bytes that they are."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from backends.base import Candidate, Segment, Word
+from backends.whisper.seat import Token
+from backends.whisper.segments import segment
+from tests.live import BUILTIN
+
+
+@dataclass
+class Spoken:
+    """A word as faster-whisper gives it."""
+
+    word: str
+    start: Any
+    end: Any
+    probability: Any
+
+
+@dataclass
+class Found:
+    """A segment as faster-whisper gives it."""
+
+    tokens: list[int]
+    words: list[Spoken] | None = None
+    text: str = " Guten Tag"
+    id: int = 3
+    seek: int = 100
+    start: Any = 1.0
+    end: Any = 2.0
+    temperature: float = 0.2
+    avg_logprob: float = -0.3
+    compression_ratio: float = 1.1
+    no_speech_prob: float = 0.01
+
+
+@dataclass
+class Pieces:
+    """A tokenizer whose tokens are numbered."""
+
+    pieces: list[str] = field(default_factory=list)
+
+    def id_to_token(self, token: int) -> str:
+        """Return the letters of a token."""
+        return self.pieces[token]
+
+
+def weighed(number: int, logprob: float = -0.5) -> Token:
+    """Return a token with its log probability."""
+    token = Token(number)
+    token.logprob = logprob
+    return token
+
+
+def test_a_segment() -> None:
+    """Every number goes over as it is."""
+    found = segment(Found([5, 6]), Pieces(), logprobs=False)
+
+    assert found == Segment(
+        id=3,
+        seek=100,
+        start=1.0,
+        end=2.0,
+        text=" Guten Tag",
+        tokens=(5, 6),
+        temperature=0.2,
+        avg_logprob=-0.3,
+        compression_ratio=1.1,
+        no_speech_prob=0.01,
+    )
+
+
+def test_words() -> None:
+    """NumPy's numbers, which JSON does not know, become Python's."""
+    half = np.float64(0.5)
+    spoken = Spoken(" Tag", half, np.float32(1.5), np.float16(0.25))
+
+    found = segment(Found([], [spoken], start=half, end=half), Pieces(), logprobs=False)
+
+    assert found.words == (Word(word=" Tag", start=0.5, end=1.5, probability=0.25),)
+    assert b'"start":0.5' in msgspec.json.encode(found)
+
+
+def test_tokens_are_plain_numbers() -> None:
+    """Where log probabilities were carried within tokens, what comes out are numbers."""
+    found = segment(Found([weighed(0)]), Pieces(["a"]), logprobs=True)
+
+    assert found.tokens == (0,)
+    assert type(found.tokens[0]) is int
+    assert msgspec.json.decode(msgspec.json.encode(found))["tokens"] == [0]
+
+
+def test_timestamps_have_no_log_probability() -> None:
+    """Only tokens of the text are told; timestamps between them are left out."""
+    found = segment(Found([1000, weighed(0, -0.25), 1001]), Pieces(["a"]), logprobs=True)
+
+    assert found.logprobs == (Candidate("a", -0.25, b"a"),)
+    assert found.tokens == (1000, 0, 1001)
+
+
+def test_none_unless_asked() -> None:
+    """Log probabilities are told to who asks, even if there is none to tell."""
+    assert segment(Found([weighed(0)]), Pieces(["a"]), logprobs=False).logprobs is None
+    assert segment(Found([1000]), Pieces(), logprobs=True).logprobs == ()
+
+
+@pytest.mark.parametrize(
+    ("piece", "text", "raw"),
+    [
+        ("a", "a", b"a"),
+        ("Ġa", " a", b" a"),
+        ("Ċ", "\n", b"\n"),
+        ("Ã¼", "ü", "ü".encode()),
+        ("Ã", "\ufffd", b"\xc3"),
+        ("¼", "\ufffd", b"\xbc"),
+        ("\u00e4\u00b8\u0122", "一", "一".encode()),
+        ("ðŁĺĢ", "😀", "😀".encode()),
+        ("Ń", "\ufffd", b"\xad"),
+        ("Ā", "\0", b"\0"),
+    ],
+)
+def test_pieces(piece: str, text: str, raw: bytes) -> None:
+    """A byte-level piece is the bytes that its letters stand for, whole characters or not."""
+    found = segment(Found([weighed(0, -0.5)]), Pieces([piece]), logprobs=True)
+
+    assert found.logprobs == (Candidate(text, -0.5, raw),)
+
+
+TEXT = " für Ägypten: 一二三, 😀!"
+
+
+def test_a_real_vocabulary() -> None:
+    """The bytes of the tokens that a text is made of are the text, whatever its script."""
+    tokenizer = Tokenizer.from_file(str(BUILTIN / "speech" / "tokenizer.json"))
+    tokens = list(map(weighed, tokenizer.encode(TEXT, add_special_tokens=False).ids))
+
+    found = segment(Found(tokens), tokenizer, logprobs=True)
+
+    assert found.logprobs is not None
+    assert b"".join(token.bytes for token in found.logprobs).decode() == TEXT
+    assert len(found.logprobs) == len(tokens)
+
+
+def test_every_byte() -> None:
+    """Each byte has its own letter, as the tokenizer writes it."""
+    from tokenizers.pre_tokenizers import ByteLevel  # noqa: PLC0415  its name says nothing above
+
+    letters = ByteLevel.alphabet()
+
+    found = [
+        segment(Found([weighed(0)]), Pieces([letter]), logprobs=True).logprobs for letter in letters
+    ]
+
+    assert {token.bytes for (token,) in found} == {bytes([byte]) for byte in range(256)}
