@@ -1,0 +1,171 @@
+"""Requests that something is wrong with: damaged audio in every container, fields of any kind."""
+
+import base64
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from backends.decoding import Decoding, VadParameters
+from shim.transcription.protocol import TranscriptionForm
+from tests.backends.encoders import as_format, movie
+
+ROUTES = ("/v1/audio/transcriptions", "/audio/transcriptions", "/v1/audio/translations")
+
+SOUND = {
+    "wav": as_format("wav", "pcm_s16le", rate=16_000, layout="mono", seconds=0.4),
+    "wav-float": as_format("wav", "pcm_f32le", rate=16_000, layout="mono", seconds=0.4),
+    "wav-24": as_format("wav", "pcm_s24le", rate=44_100, layout="stereo", seconds=0.4),
+    "wav-alaw": as_format("wav", "pcm_alaw", rate=8_000, layout="mono", seconds=0.4),
+    "flac": as_format("flac", "flac", rate=16_000, layout="mono", seconds=0.4),
+    "mp3": as_format("mp3", "libmp3lame", rate=22_050, layout="mono", seconds=0.4),
+    "ogg": as_format("ogg", "libopus", rate=48_000, layout="mono", seconds=0.4),
+    "webm": as_format("webm", "libopus", rate=48_000, layout="stereo", seconds=0.4),
+    "m4a": as_format("mp4", "aac", rate=44_100, layout="mono", seconds=0.4),
+    "aac": as_format("adts", "aac", rate=44_100, layout="mono", seconds=0.4),
+    "movie": movie("mp4", "mpeg4", "aac"),
+    "silent movie": movie("mp4", "mpeg4", None),
+}
+"""A short recording in every container."""
+
+_FIELDS = (
+    *TranscriptionForm.__struct_fields__,
+    *Decoding.__struct_fields__,
+    *(f"vad_parameters[{name}]" for name in VadParameters.__struct_fields__),
+    *(f"engine[{name}]" for name in Decoding.__struct_fields__),
+    "chunking_strategy[type]",
+    "chunking_strategy[threshold]",
+    "engine",
+    "engine[]",
+    "x",
+    "[",
+    "a[b][c][d][e][f][g]",
+    "model[]",
+    "é",
+)
+_VALUES = (
+    *("", "0", "1", "-1", "2", "0.5", "1e9", "nan", "inf", "-inf", "true", "false", "null", "[]"),
+    *("json", "text", "srt", "vtt", "verbose_json", "diarized_json", "word", "segment"),
+    *("en", "de", "German", "auto", "server_vad", "logprobs", "whisper-1", "no-such-model"),
+    *("turn on the light", "\x00", "é" * 300, "word " * 2000, "0,1,2", "5,1", "9" * 40, "{}"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request."""
+
+    route: str
+    headers: dict[str, str]
+    content: bytes
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.headers} {self.content[:2000]!r}"
+
+
+def cases(seed: int, count: int) -> Iterator[Case]:
+    """Yield *count* requests, the same for the same *seed*."""
+    for number in range(count):
+        yield _case(random.Random(f"{seed}/{number}"))  # noqa: S311
+
+
+def _case(draw: random.Random) -> Case:
+    audio = _damaged(draw, SOUND[draw.choice(list(SOUND))])
+    strict = {"x-shim-strict": "true"} if draw.random() < 0.1 else {}
+    route = draw.choice(ROUTES)
+    if draw.random() < 0.25:
+        return Case(route, strict | {"content-type": "application/json"}, _json(draw, audio))
+    boundary = "fuzz"
+    kind = f"multipart/form-data; boundary={boundary}"
+    body = _multipart(draw, audio, boundary.encode())
+    if draw.random() < 0.1:
+        body = _damaged(draw, body)
+    return Case(route, strict | {"content-type": kind}, body)
+
+
+# ── bytes ─────────────────────────────────────────────────────────────────────
+
+
+def _damaged(draw: random.Random, whole: bytes) -> bytes:
+    content = bytearray(whole)
+    for _ in range(draw.choice((0, 1, 1, 2, 5, 20))):
+        if content:
+            draw.choice(_DAMAGES)(draw, content)
+    return bytes(content)
+
+
+def _flip(draw: random.Random, content: bytearray) -> None:
+    content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+
+
+def _flip_in_head(draw: random.Random, content: bytearray) -> None:
+    content[draw.randrange(min(len(content), 128))] = draw.randrange(256)
+
+
+def _cut(draw: random.Random, content: bytearray) -> None:
+    del content[draw.randrange(len(content)) :]
+
+
+def _drop(draw: random.Random, content: bytearray) -> None:
+    at = draw.randrange(len(content))
+    del content[at : at + draw.randrange(1, 200)]
+
+
+def _repeat(draw: random.Random, content: bytearray) -> None:
+    at = draw.randrange(len(content))
+    content[at:at] = content[at : at + draw.randrange(1, 200)]
+
+
+def _insert(draw: random.Random, content: bytearray) -> None:
+    at = draw.randrange(len(content))
+    content[at:at] = draw.randbytes(draw.randrange(1, 64))
+
+
+def _overwrite(draw: random.Random, content: bytearray) -> None:
+    at = draw.randrange(len(content))
+    with_ = draw.choice((b"\x00", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff"))
+    content[at : at + len(with_)] = with_
+
+
+_DAMAGES: tuple[Callable[[random.Random, bytearray], None], ...] = (
+    _flip,
+    _flip_in_head,
+    _cut,
+    _drop,
+    _repeat,
+    _insert,
+    _overwrite,
+)
+
+
+# ── bodies ────────────────────────────────────────────────────────────────────
+
+
+def _fields(draw: random.Random) -> list[tuple[str, str]]:
+    some = [(draw.choice(_FIELDS), draw.choice(_VALUES)) for _ in range(draw.choice((0, 0, 1, 3)))]
+    model = [("model", "whisper-1")] if draw.random() < 0.95 else []
+    return model + some
+
+
+def _multipart(draw: random.Random, audio: bytes, boundary: bytes) -> bytes:
+    parts = [
+        b'Content-Disposition: form-data; name="%b"\r\n\r\n%b' % (name.encode(), value.encode())
+        for name, value in _fields(draw)
+    ]
+    if draw.random() < 0.97:
+        name = draw.choice((b"a.wav", b"upload", b"../../x", b""))
+        file = b'Content-Disposition: form-data; name="file"; filename="%b"\r\n\r\n' % name + audio
+        parts.insert(draw.choice((len(parts), len(parts), 0)), file)
+    lines = [b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts]
+    return b"".join(lines) + b"--" + boundary + b"--\r\n"
+
+
+def _json(draw: random.Random, audio: bytes) -> bytes:
+    encoded = base64.b64encode(audio).decode()
+    odd = ("", 0, None, [], encoded[:-3], "data:audio/wav;base64," + encoded, "data:,x")
+    body: dict[str, Any] = {"file": encoded if draw.random() < 0.8 else draw.choice(odd)}
+    for name, value in _fields(draw):
+        body[name] = draw.choice((value, value, None, 1, -1.5, True, [value], {"a": value}, []))
+    content = json.dumps(body).encode()
+    return _damaged(draw, content) if draw.random() < 0.1 else content

@@ -1,0 +1,25 @@
+"""A short run of the fuzzer; `tests/fuzz/transcription.py` says how to make it long."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live import LiveServer, serving
+
+from .transcription import fuzz
+
+
+@pytest.fixture
+def keyless() -> Iterator[LiveServer]:
+    """Serve the built-in models to anybody."""
+    with serving() as live:
+        yield live
+
+
+async def test_damaged_requests(keyless: LiveServer) -> None:
+    """No damaged request makes the server fail, hang or die, and some are answered."""
+    seen, wrong = await fuzz(keyless, seed=20261124, count=250)
+
+    assert wrong == []
+    assert seen[200] > 20
+    assert seen[400] > 20
