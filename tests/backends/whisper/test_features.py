@@ -1,0 +1,41 @@
+"""A spectrogram in blocks is the one in one piece."""
+
+import numpy as np
+import pytest
+from faster_whisper.feature_extractor import FeatureExtractor
+
+from backends.whisper.features import Extractor
+
+SECOND = 16_000
+BLOCK = 2048 * 160
+
+
+@pytest.mark.parametrize("mels", [80, 128])
+@pytest.mark.parametrize(
+    "samples",
+    [
+        *(0, 1, 160, 201, 400, SECOND, 30 * SECOND + 1),
+        *(BLOCK - 1, BLOCK, BLOCK + 161, 2 * BLOCK - 160, 125 * SECOND + 13),
+    ],
+)
+def test_every_bit_is_the_same(mels: int, samples: int) -> None:
+    """Whatever the length, also where blocks meet and at the mirrored ends."""
+    whole = FeatureExtractor(feature_size=mels)
+    audio = np.random.default_rng(samples).normal(0, 0.1, samples).astype(np.float32)
+
+    found = Extractor(whole)(audio)
+
+    expected = whole(audio)
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected)
+
+
+def test_a_window_of_its_own() -> None:
+    """A shorter window is this request's alone: faster-whisper's own keeps it for the next."""
+    shared = FeatureExtractor()
+    own = Extractor(shared)
+
+    own(np.zeros(SECOND, np.float32), chunk_length=5)
+
+    assert (own.nb_max_frames, own.n_samples) == (500, 5 * SECOND)
+    assert (shared.nb_max_frames, shared.n_samples) == (3000, 30 * SECOND)
