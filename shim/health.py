@@ -40,7 +40,7 @@ async def ready(models: NamedDependency[Models]) -> Response[Readiness]:
     return Response(Readiness(all(states), by_name), status_code=status)
 
 
-@get("/metrics", media_type="text/plain; version=0.0.4; charset=utf-8")
+@get("/metrics", media_type="text/plain; version=0.0.4")
 async def metrics(telemetry: NamedDependency[Telemetry]) -> bytes:
     """Answer in Prometheus's text format; behind a key where there are keys."""
     return telemetry.text()
