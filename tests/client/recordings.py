@@ -1,6 +1,7 @@
 """Recordings made in memory: clips in other containers, tones, noise."""
 
 import io
+import struct
 from pathlib import Path
 
 import av
@@ -32,6 +33,20 @@ def tone(seconds: float) -> NDArray[np.int16]:
     """Return a quiet hum of 440 Hz."""
     time = np.arange(int(seconds * RATE)) / RATE
     return (3000 * np.sin(2 * np.pi * 440 * time)).astype(np.int16)
+
+
+def float_wav(samples: NDArray[np.int16]) -> bytes:
+    """Return *samples* as a WAV of 32-bit floats, with the chunks that libsndfile writes."""
+    data = (samples / np.float32(32768)).astype("<f4").tobytes()
+    peak = float(np.abs(samples).max(initial=0)) / 32768
+    chunks = {
+        b"fmt ": struct.pack("<HHIIHH", 3, 1, RATE, 4 * RATE, 4, 32),
+        b"fact": struct.pack("<I", len(samples)),
+        b"PEAK": struct.pack("<IIfI", 1, 0, peak, int(np.abs(samples).argmax())),
+        b"data": data,
+    }
+    body = b"".join(name + struct.pack("<I", len(c)) + c for name, c in chunks.items())
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
 
 
 def encoded(samples: NDArray[np.int16], container: str) -> bytes:

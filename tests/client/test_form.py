@@ -51,9 +51,22 @@ async def test_empty_strings_are_absent(http: httpx.AsyncClient) -> None:
 
 async def test_unknown_fields_are_ignored(http: httpx.AsyncClient) -> None:
     """A field that OpenAI has not is no reason to refuse."""
-    form = {"vad_filter": "true", "user": "x", "extra[deep][er]": "1", "x[]": ["1", "2"]}
+    form = {"user": "x", "extra[deep][er]": "1", "x[]": ["1", "2"], "a]": "b"}
 
     assert (await posted(http, form)).status_code == 200
+
+
+async def test_both_paths_of_both_endpoints(http: httpx.AsyncClient) -> None:
+    """A base URL without `/v1` serves as well."""
+    fields = {"data": {"model": "lines"}, "files": FILE}
+
+    answers = [
+        await http.post(http.base_url.join(f"{root}/audio/{name}"), **fields)
+        for root in ("/v1", "")
+        for name in ("transcriptions", "translations")
+    ]
+
+    assert [answer.json()["text"] for answer in answers] == ["good morning"] * 4
 
 
 @pytest.mark.parametrize("language", ["de", "DE", "german", "German"])
@@ -71,11 +84,18 @@ async def test_languages(http: httpx.AsyncClient, language: str) -> None:
         ({"temperature": "2"}, "temperature"),
         ({"response_format": "yaml"}, "response_format"),
         ({"timestamp_granularities[]": "letter"}, "timestamp_granularities[0]"),
-        ({"chunking_strategy[type]": "server_vad"}, "chunking_strategy"),
-        ({"include[]": "logprobs"}, "include"),
-        ({"keywords[]": ["a", "b"]}, "keywords"),
+        ({"chunking_strategy[type]": "client_vad"}, "chunking_strategy.type"),
+        ({"include[]": "tokens"}, "include[0]"),
+        ({"include[]": "logprobs", "response_format": "text"}, "include"),
+        ({"languages[]": ["de", "klingon"]}, "languages"),
+        ({"known_speaker_names[]": ["a", "b"]}, "known_speaker_names"),
         ({"stream": "maybe"}, "stream"),
-        ({"stream": "true"}, "stream"),
+        ({"stream": "true", "response_format": "srt"}, "response_format"),
+        ({"prompt": ["a", "b"]}, "prompt"),
+        ({"model": ["lines", "lines"]}, "model"),
+        ({"beam_size": "0"}, "beam_size"),
+        ({"engine[beams]": "1"}, "engine[beams]"),
+        ({"engine": "fast", "engine[beam_size]": "1"}, "engine"),
     ],
 )
 async def test_refusals(http: httpx.AsyncClient, form: dict[str, Any], param: str) -> None:
@@ -124,7 +144,13 @@ async def test_the_file_may_come_first(http: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("content_type", "content", "status"),
     [
-        ("application/json", b"{}", 415),
+        ("application/json", b"", 400),
+        ("application/json", b"{}", 400),
+        ("application/json", b"[]", 400),
+        ("application/json; charset=utf-8", b"{", 400),
+        ("application/json", b'{"file": "\\ud800"}', 400),
+        ("application/json", b'{"file": "", "prompt": ' + b"[" * 60_000, 400),
+        ("application/json", b" " * 70_000, 413),
         ("text/plain", b"hello", 415),
         ("application/x-www-form-urlencoded", b"model=lines", 415),
         ("multipart/form-data", b"--a--", 415),
@@ -137,7 +163,7 @@ async def test_the_file_may_come_first(http: httpx.AsyncClient) -> None:
 async def test_bodies_that_are_no_form(
     http: httpx.AsyncClient, content_type: str, content: bytes, status: int
 ) -> None:
-    """What is no multipart form is refused as such."""
+    """What is neither a multipart form nor such JSON is refused as that."""
     headers = {"content-type": content_type}
 
     answer = await http.post("audio/transcriptions", content=content, headers=headers)

@@ -25,7 +25,7 @@ ANSWERS: list[tuple[str, int, dict[str, Any]]] = [
     ("POST /v1/chat/completions", 401, {"headers": {"authorization": "Bearer no"}}),
     ("POST /v1/chat/completions", 413, {"content": bytes(70_000)}),
     ("POST /v1/chat/completions", 503, {"json": {**CHAT, "model": "dead"}}),
-    ("POST /v1/audio/transcriptions", 415, {"json": {}}),
+    ("POST /v1/audio/transcriptions", 415, {"data": {"model": "lines"}}),
     (
         "POST /v1/audio/transcriptions",
         200,

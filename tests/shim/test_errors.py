@@ -26,6 +26,8 @@ TABLE = [
     (errors.UnsupportedParameter("m", param="n"), 400, INVALID, UNSUPPORTED, "n"),
     (errors.InvalidKey("m"), 401, INVALID, "invalid_api_key", None),
     (errors.UnknownModel("m", param="model"), 404, INVALID, "model_not_found", "model"),
+    (errors.UnknownManifest("m"), 404, INVALID, "manifest_not_found", None),
+    (errors.TooLarge(10, 20), 413, INVALID, "content_too_large", None),
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
     (errors.ClientGone("m"), 499, INVALID, None, None),
     (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
@@ -67,7 +69,7 @@ def test_the_table(
     failure, body = describe(error)
 
     assert failure.status == status
-    assert body == errors.ErrorBody("m", kind, param, code)
+    assert body == errors.ErrorBody(str(error), kind, param, code)
 
 
 def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
