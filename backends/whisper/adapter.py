@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import logging
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -31,6 +32,8 @@ from .segments import segment
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 
@@ -51,17 +54,18 @@ class WhisperBackend:
         self._options = config.options
         self._made_of = made_of
         self._vocabulary = model.hf_tokenizer.get_vocab_size()
+        self._languages = _languages(model)
         self._special = _special(model.hf_tokenizer)
         self._defaults = options.defaults(model.transcribe)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The codes that this model was trained on."""
-        return tuple(self._model.supported_languages)
+        return self._languages
 
     async def ready(self) -> bool:
-        """Answer yes: loaded weights stay usable."""
-        return True
+        """Whether the engine's last call succeeded: a GPU that was lost does not come back."""
+        return not self._engine.batcher.failing
 
     def check(self, job: Job) -> None:
         """Judge *job* without its audio."""
@@ -122,9 +126,11 @@ class WhisperBackend:
             return await asyncio.get_running_loop().run_in_executor(self._threads, step)
         except ValueError as error:
             # So faster-whisper and CTranslate2 refuse arguments that only fail with this audio.
+            log.warning("refused by the engine", exc_info=error)
             raise InvalidOption(str(error)) from error
         except RuntimeError as error:
             # So CTranslate2 reports what a device could not do: no memory, a lost GPU.
+            log.exception("the engine failed")
             raise EngineDead(f"The engine failed: {error}") from error
 
 
@@ -165,6 +171,14 @@ def _seated(model: "WhisperModel", seat: Seat) -> "WhisperModel":
     own.model = seat
     own.feature_extractor = Extractor(model.feature_extractor)
     return own
+
+
+def _languages(model: "WhisperModel") -> tuple[str, ...]:
+    """Return the languages that have a token: faster-whisper lists all that any Whisper knows."""
+    codes = model.supported_languages
+    if not model.model.is_multilingual:
+        return tuple(codes)
+    return tuple(c for c in codes if model.hf_tokenizer.token_to_id(f"<|{c}|>") is not None)
 
 
 def _special(tokenizer: Any) -> Special:

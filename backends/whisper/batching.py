@@ -47,6 +47,8 @@ class Batcher:
         self._kinds = kinds
         self._max_batch = max_batch
         self._on_batch = on_batch
+        self.failing = False
+        """Whether the last call failed, and not through a fault of its own."""
         self._waiting: list[_Call] = []
         self._idle = 0
         self._closed = False
@@ -120,6 +122,7 @@ class Batcher:
             self._fail(batch, error)
             return
         took = time.perf_counter() - started
+        self.failing = False
         for call, result in zip(batch, results, strict=True):
             call.answer.set_result(result)
         waited = tuple(started - call.since for call in batch)
@@ -127,6 +130,8 @@ class Batcher:
 
     def _fail(self, batch: list[_Call], error: Exception) -> None:
         if len(batch) == 1:
+            # A call that can never be made is the caller's fault; anything else is the engine's.
+            self.failing = not isinstance(error, (ValueError, TypeError))
             batch[0].answer.set_exception(error)
             return
         # One bad call must not fail its neighbours.

@@ -6,13 +6,18 @@ from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response import Stream
+from msgspec.structs import fields
 
 from shim.models import Models
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
+from shim.strict import is_strict, refuse
 
 from .protocol import ChatCompletion, ChatRequest
 from .translate import Heading, chunks, completion, to_generation
+
+
+_KNOWN = {field.encode_name for field in fields(ChatRequest)}
 
 
 class ChatController(Controller):
@@ -28,6 +33,8 @@ class ChatController(Controller):
         models: NamedDependency[Models],
     ) -> Response[ChatCompletion] | Stream:
         """Continue a conversation."""
+        if is_strict(request):
+            refuse(set(await request.json()) - _KNOWN)
         served = models.chat(data.model)
         items = served.admission.admit(served.backend.generate(to_generation(data)))
         heading = Heading.new(data.model, served.fingerprint)
