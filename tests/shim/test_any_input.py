@@ -1,5 +1,6 @@
 """Whatever is sent, the server is never at fault: no request makes it answer 500."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +11,11 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from backends.config import FakeModelConfig
+from backends.decoding import Decoding, VadParameters
 from shim.app import create_app
 from shim.chat.protocol import ChatMessage, ChatRequest
 from shim.settings import Settings
-from shim.transcription.protocol import TranscriptionForm
+from shim.transcription.protocol import ServerVad, TranscriptionForm
 
 MODELS = (
     FakeModelConfig(id="chat", source="chat"),
@@ -93,22 +95,108 @@ def test_bytes(client: TestClient[Litestar], content: bytes) -> None:
     assert is_openais(client.post("/v1/chat/completions", content=content))
 
 
+# ── recordings ────────────────────────────────────────────────────────────────
+
+LISTS = ["languages", "keywords", "timestamp_granularities", "include", "temperatures"]
+SPEECH = [*TranscriptionForm.__struct_fields__, *Decoding.__struct_fields__, "engine"]
+BRACKETED = [
+    *(f"{name}[]" for name in LISTS),
+    *(f"{name}[0]" for name in LISTS),
+    *(f"engine[{name}]" for name in Decoding.__struct_fields__),
+    *(f"vad_parameters[{name}]" for name in VadParameters.__struct_fields__),
+    *(f"chunking_strategy[{name}]" for name in ("type", *ServerVad.__struct_fields__)),
+    "engine[vad_parameters][threshold]",
+    "engine[]",
+    "model[]",
+    "odd]",
+    "deep[a][b][c][d][e]",
+]
+
+heard = st.sampled_from(["1", "0.5", "0,0.5", "true", "verbose_json", "logprobs", "server_vad"])
+recordings = st.sampled_from([b"one\ntwo", b" ", b"three"]) | st.binary(max_size=50)
+answers = st.sampled_from(["false", "False", "", "true", "maybe"])
+sensible = st.fixed_dictionaries(
+    {},
+    optional={
+        "response_format": st.sampled_from(["json", "text", "srt", "vtt", "verbose_json"]),
+        "temperature": st.sampled_from(["0", "0.5"]),
+        "language": st.sampled_from(["en", "German"]),
+        "stream": st.sampled_from(["true", "false"]),
+        "engine[beam_size]": st.just("2"),
+        "temperatures": st.sampled_from(["0", "0,0.5"]),
+        "keywords": st.just("a"),
+    },
+)
+endpoints = st.sampled_from(
+    [f"{root}/audio/{task}" for root in ("", "/v1") for task in ("transcriptions", "translations")]
+)
+
+
 @any_input
 @given(
-    fields=st.dictionaries(
-        st.sampled_from(
-            [*TranscriptionForm.__struct_fields__, "timestamp_granularities[]", "include[]"]
-        ),
-        st.lists(scalars.map(str), max_size=3),
-        max_size=5,
+    path=endpoints,
+    good=sensible,
+    odd=st.dictionaries(
+        st.sampled_from(SPEECH) | st.sampled_from(BRACKETED),
+        st.lists(heard | scalars.map(str), max_size=2),
+        max_size=1,
     ),
-    file=st.none() | st.binary(max_size=50),
+    name=st.sampled_from(["file", "file", "file", "files"]),
+    file=recordings,
+    strict=answers,
 )
 def test_transcriptions(
-    client: TestClient[Litestar], fields: dict[str, list[str]], file: bytes | None
+    client: TestClient[Litestar],
+    *,
+    path: str,
+    good: dict[str, str],
+    odd: dict[str, list[str]],
+    name: str,
+    file: bytes,
+    strict: str,
 ) -> None:
     """So is any form."""
-    form = {"model": ["speech"], **fields}
-    files = {} if file is None else {"file": file}
+    form = {"model": "speech", **good, **odd}
+    headers = {"x-shim-strict": strict}
 
-    assert is_openais(client.post("/v1/audio/transcriptions", data=form, files=files))
+    assert is_openais(client.post(path, data=form, files={name: file}, headers=headers))
+
+
+within = st.builds(
+    lambda file, good, odd: {"file": file, **good, **odd},
+    recordings.map(base64.b64encode).map(bytes.decode),
+    sensible,
+    st.dictionaries(
+        st.sampled_from([*SPEECH, "file"]) | st.text(max_size=8),
+        numbers | heard | st.lists(heard | numbers, max_size=2) | values,
+        max_size=1,
+    ),
+)
+
+
+@any_input
+@given(path=endpoints, body=within | values, strict=answers)
+def test_recordings_within_json(
+    client: TestClient[Litestar], path: str, body: Any, strict: str
+) -> None:
+    """So is any JSON that may hold a recording."""
+    assert is_openais(client.post(path, json=body, headers={"x-shim-strict": strict}))
+
+
+@any_input
+@given(content=st.binary(max_size=200))
+def test_bytes_for_a_recording(client: TestClient[Litestar], content: bytes) -> None:
+    """So are any bytes that are called JSON there."""
+    headers = {"content-type": "application/json"}
+
+    assert is_openais(client.post("/audio/transcriptions", content=content, headers=headers))
+
+
+@any_input
+@given(
+    path=st.text("ab/\u00e9 %?#.", max_size=10).map("/v1/models/{}/manifest".format)
+    | st.text("0a/\u00e9 %.", max_size=14).map("/v1/models/speech/manifest/{}".format)
+)
+def test_manifests(client: TestClient[Litestar], path: str) -> None:
+    """So is any name of a manifest."""
+    assert is_openais(client.get(path))
