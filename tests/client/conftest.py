@@ -58,6 +58,12 @@ id = "dead-speech"
 backend = "fake"
 source = "speech"
 options = {{ dead = true }}
+
+[[models]]
+id = "dying-speech"
+backend = "fake"
+source = "speech"
+options = {{ fail_after = 2 }}
 """
 """Echoes, one of them with a single slot, and engines that fail."""
 

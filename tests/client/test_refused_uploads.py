@@ -111,6 +111,42 @@ def test_who_asks_before_sending(fakes: LiveServer) -> None:
     assert b"100 Continue" not in answer
 
 
+FORM = "content-type: multipart/form-data; boundary=b"
+
+
+def beginning(**fields: str) -> bytes:
+    """Return a form of *fields* up to where the recording would begin."""
+    parts = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    file = '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    return (parts + file).encode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "param"),
+    [
+        ({"model": "nope"}, 404, "model"),
+        ({"model": "org/echo"}, 404, "model"),
+        ({"model": "lines", "temperature": "hot"}, 400, "temperature"),
+        ({"model": "lines", "language": "klingon"}, 400, "language"),
+        ({"model": "lines", "known_speaker_names[]": "Ann"}, 400, "known_speaker_names"),
+    ],
+)
+@pytest.mark.parametrize("path", [UPLOAD, "/audio/translations"])
+def test_who_asks_for_what_there_is_not(
+    fakes: LiveServer, path: str, fields: dict[str, str], status: int, param: str
+) -> None:
+    """What is wrong with the fields before the recording is told before any of that is sent."""
+    with begun(fakes, f"POST {path}", RIGHT, FORM, DECLARED) as connection:
+        connection.sendall(beginning(**fields))
+        head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert f'"param":"{param}"'.encode() in body
+
+
 def test_a_server_that_stops_meanwhile() -> None:
     """Whoever is still uploading when the server is told to end does not hold it up."""
     with serving("--model", "lines=fake:speech", "--api-key", KEY) as server:  # noqa: SIM117
