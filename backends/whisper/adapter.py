@@ -23,6 +23,7 @@ from backends.base import (
 from backends.config import WhisperModelConfig
 
 from . import options
+from .allocator import keep_large_blocks
 from .engine import Engine
 from .features import Extractor
 from .manifest import made_of
@@ -142,6 +143,8 @@ async def open_backend(
     from faster_whisper import WhisperModel
 
     given = config.options
+    if given.device != "cuda":
+        keep_large_blocks()
     load = partial(
         WhisperModel,
         config.source,

@@ -16,7 +16,6 @@ from shim.strict import is_strict, refuse
 from .protocol import ChatCompletion, ChatRequest
 from .translate import Heading, chunks, completion, to_generation
 
-
 _KNOWN = {field.encode_name for field in fields(ChatRequest)}
 
 
