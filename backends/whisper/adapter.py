@@ -25,7 +25,7 @@ from backends.config import WhisperModelConfig
 from . import options
 from .allocator import keep_large_blocks
 from .engine import Engine
-from .features import Extractor
+from .features import Extractor, one_thread_each
 from .manifest import made_of
 from .seat import Seat, Special
 from .segments import segment
@@ -161,7 +161,7 @@ async def open_backend(
         model = await loop.run_in_executor(threads, load)
         weights = await loop.run_in_executor(threads, partial(made_of, config, model))
         engine = Engine(model.model, max_batch=given.max_batch, on_batch=on_batch)
-        with engine.running():
+        with one_thread_each(), engine.running():
             yield WhisperBackend(model, engine, threads, config, weights)
 
 
