@@ -9,7 +9,7 @@ export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help
 help:
-	@echo "make demo | serve | test | check | pins | image | image-test | clean"
+	@echo "make demo | serve | test | check | bench | pins | image | image-test | clean"
 
 # ── environments ──────────────────────────────────────────────────────────────
 
@@ -72,6 +72,11 @@ types:
 .PHONY: tests
 tests:
 	$(BIN)/python -m pytest
+
+# Shim against bare faster-whisper; writes docs/benchmarks.md. ARGS=--quick takes a minute.
+.PHONY: bench
+bench: .venv/.base
+	@$(BIN)/python -m tools.bench.transcription $(ARGS)
 
 # Pins what the project's files ask for; needs the package indexes.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url --no-emit-find-links

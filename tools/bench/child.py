@@ -1,0 +1,83 @@
+"""A program in a process of its own that is given jobs as lines of JSON, and how it is measured."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from msgspec import Struct
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """What came of one job."""
+
+    seconds: float
+    texts: list[str]
+    """In the order of the clips."""
+    latencies: list[float]
+    """Seconds of each request; of a list taken at once, the seconds of the list."""
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return len(self.texts) / self.seconds
+
+
+class Child:
+    """`python -m MODULE ARGUMENTS`, which answers each line with a line. Use as a context."""
+
+    def __init__(self, module: str, *arguments: str, **environment: str) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  our own modules
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()  # the end of its input is the end of its work
+
+    def ask(self, **job: Any) -> Run:
+        """Give a job and wait for what comes of it. Raises RuntimeError if the child ended."""
+        assert self._process.stdin is not None  # noqa: S101  it was opened as a pipe
+        assert self._process.stdout is not None  # noqa: S101
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self._process.args} ended with {self._process.wait()}")
+        return Run(**json.loads(answer))
+
+
+def answer(work: Callable[..., Run]) -> None:
+    """Be a child: call *work* with each job that comes, until the input ends."""
+    for line in sys.stdin:
+        run = work(**json.loads(line))
+        print(json.dumps({name: getattr(run, name) for name in Run.__struct_fields__}), flush=True)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process so far, in user code and in the kernel (Linux)."""
+    # Behind the name, which may hold spaces and brackets: fields 14 and 15 of proc_pid_stat(5).
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine_seconds() -> tuple[float, float]:
+    """Return the time that all processors were busy so far, and that they had (proc_stat(5))."""
+    first = Path("/proc/stat").read_text().partition("\n")[0]
+    user, nice, system, idle, waiting, *rest = map(int, first.split()[1:9])
+    busy = (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+    return busy, busy + (idle + waiting) / os.sysconf("SC_CLK_TCK")
