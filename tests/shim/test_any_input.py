@@ -61,6 +61,8 @@ requests = st.builds(
     st.dictionaries(st.sampled_from(OPTIONS), numbers | values, max_size=2),
 )
 
+answers = st.sampled_from(["false", "False", "", "true", "maybe"])
+
 any_input = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -82,10 +84,12 @@ def is_openais(answer: Any) -> bool:
 
 
 @any_input
-@given(body=requests | values)
-def test_chat(client: TestClient[Litestar], body: Any) -> None:
+@given(body=requests | values, strict=answers)
+def test_chat(client: TestClient[Litestar], body: Any, strict: str) -> None:
     """Any JSON is answered or refused."""
-    assert is_openais(client.post("/v1/chat/completions", json=body))
+    headers = {"x-shim-strict": strict}
+
+    assert is_openais(client.post("/v1/chat/completions", json=body, headers=headers))
 
 
 @any_input
@@ -114,7 +118,6 @@ BRACKETED = [
 
 heard = st.sampled_from(["1", "0.5", "0,0.5", "true", "verbose_json", "logprobs", "server_vad"])
 recordings = st.sampled_from([b"one\ntwo", b" ", b"three"]) | st.binary(max_size=50)
-answers = st.sampled_from(["false", "False", "", "true", "maybe"])
 sensible = st.fixed_dictionaries(
     {},
     optional={
