@@ -10,8 +10,8 @@ from backends.base import Manifest
 from . import __version__
 from .errors import UnknownManifest
 
-_KEPT = 1024
-"""Manifests of one model that are remembered; one for each set of options that was asked for."""
+_KEPT_BYTES = 16 << 20
+"""Of one model's manifests, one for each set of options that was asked for: thousands of them."""
 
 _DIGITS = 12
 """Of the hash: 48 bits, enough to tell apart all that one laboratory ever runs."""
@@ -21,24 +21,26 @@ class Manifests:
     """The manifests of one model's answers, by hash; the least recently used are forgotten."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Manifest] = OrderedDict()
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
 
     def keep(self, manifest: Manifest) -> str:
         """Remember *manifest* with this program's version; return its hash.
 
         The same manifest has the same hash, on any machine and at any time.
         """
-        whole = {"shim": __version__, **manifest}
-        made_of = msgspec.json.encode(whole, order="deterministic")
-        short = hashlib.sha256(made_of).hexdigest()[:_DIGITS]
-        self._kept[short] = whole
+        whole = msgspec.json.encode({"shim": __version__, **manifest}, order="deterministic")
+        short = hashlib.sha256(whole).hexdigest()[:_DIGITS]
+        if short not in self._kept:
+            self._kept[short] = whole
+            self._size += len(whole)
         self._kept.move_to_end(short)
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        while self._size > _KEPT_BYTES and len(self._kept) > 1:
+            self._size -= len(self._kept.popitem(last=False)[1])
         return short
 
     def find(self, short: str) -> Manifest:
         """Return the manifest of that hash, the hash with it; raise UnknownManifest."""
         if short not in self._kept:
             raise UnknownManifest(f"No answer that is remembered here has the manifest {short!r}.")
-        return {"hash": short, **self._kept[short]}
+        return {"hash": short, **msgspec.json.decode(self._kept[short])}

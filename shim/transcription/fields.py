@@ -17,10 +17,16 @@ S = TypeVar("S", bound=Struct)
 _ENGINE = "engine"
 """The namespace of engine options: `engine[beam_size]`; their plain names are taken as well."""
 
+_OTHERS = {"logprob_threshold": "log_prob_threshold"}
+"""What OpenAI's Whisper and Hugging Face's call an option, and what faster-whisper does."""
+
 _DEPTH = 4
 """Brackets that a name may have; nothing of ours is deeper."""
 
 _BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+
+_LISTS = [f.name for f in msgspec.structs.fields(TranscriptionForm) if f.default_factory is list]
+"""Fields that hold a list, and may come with one value and no brackets."""
 
 _NUMBERS = ("temperatures", "suppress_tokens", "clip_timestamps")
 """Lists that may come in one string, separated by commas."""
@@ -74,7 +80,7 @@ def asked(fields: Mapping[str, Any]) -> Asked:
 
     A null is a field that is not set. Numbers and booleans may come as strings.
     """
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = {_OTHERS.get(name, name): value for name, value in fields.items() if value is not None}
     form = {name: given.pop(name) for name in TranscriptionForm.__struct_fields__ if name in given}
     engine = given.pop(_ENGINE, {})
     if not isinstance(engine, dict):
@@ -93,8 +99,8 @@ def asked(fields: Mapping[str, Any]) -> Asked:
     for name in _NUMBERS:
         if isinstance(decoding.get(name), str):
             decoding[name] = [number.strip() for number in decoding[name].split(",")]
-    for name, kind in TranscriptionForm.__annotations__.items():
-        if getattr(kind, "__origin__", None) is list and isinstance(form.get(name), str):
+    for name in _LISTS:
+        if isinstance(form.get(name), str):
             form[name] = [form[name]]
     return Asked(_converted(form, TranscriptionForm), _converted(decoding, Decoding), tuple(given))
 

@@ -6,6 +6,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 Granularity = Literal["segment", "word"]
+Text = Annotated[str, Meta(max_length=20_000)]
+"""Whisper reads the last 223 tokens of it."""
+Words = Annotated[list[Annotated[str, Meta(max_length=200)]], Meta(max_length=100)]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 
 # ── request ───────────────────────────────────────────────────────────────────
@@ -26,9 +29,9 @@ class TranscriptionForm(Struct, frozen=True, kw_only=True):
 
     model: str | None = None
     language: str | None = None
-    languages: list[str] = []
-    prompt: str | None = None
-    keywords: list[str] = []
+    languages: Words = []
+    prompt: Text | None = None
+    keywords: Words = []
     response_format: ResponseFormat = "json"
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
     timestamp_granularities: list[Granularity] = []

@@ -56,16 +56,17 @@ def test_an_unknown_hash(manifests: Manifests) -> None:
 
 
 def test_the_least_recently_used_are_forgotten(manifests: Manifests) -> None:
-    """A thousand and some are kept; using one keeps it longer."""
-    first, second = manifests.keep({"at": 0}), manifests.keep({"at": 1})
-    rest = [manifests.keep({"at": at}) for at in range(2, 1024)]
+    """Sixteen mebibytes are kept; using one keeps it longer."""
+    large = "x" * (1 << 20)
+    first, second = manifests.keep({"at": 0, "x": large}), manifests.keep({"at": 1, "x": large})
+    rest = [manifests.keep({"at": at, "x": large}) for at in range(2, 15)]
 
-    manifests.keep({"at": 0})
-    last = manifests.keep({"at": 1024})
+    manifests.keep({"at": 0, "x": large})
+    last = manifests.keep({"at": 15, "x": large})
 
     with pytest.raises(UnknownManifest):
         manifests.find(second)
-    assert [manifests.find(short)["at"] for short in (first, rest[0], last)] == [0, 2, 1024]
+    assert [manifests.find(short)["at"] for short in (first, rest[0], last)] == [0, 2, 15]
 
 
 @given(st.dictionaries(st.text(max_size=5), st.floats() | st.text(max_size=5) | st.none()))

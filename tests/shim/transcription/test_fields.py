@@ -310,3 +310,23 @@ def test_any_pairs(pairs: Pairs) -> None:
         assert refusal.param is not None  # noqa: PT017
     else:
         assert set(found.unknown).isdisjoint(ALL[:-1])
+
+
+def test_another_name_of_a_threshold() -> None:
+    """What OpenAI's Whisper calls `logprob_threshold` is not ignored."""
+    assert asked({"logprob_threshold": "-2"}).decoding.log_prob_threshold == -2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt": "x" * 20_001},
+        {"keywords": ["x"] * 101},
+        {"keywords": ["x" * 201]},
+        {"languages": ["de"] * 101},
+    ],
+)
+def test_endless_texts(fields: dict[str, object]) -> None:
+    """What a client sends has bounds."""
+    with pytest.raises(InvalidParameter, match="length <="):
+        asked(fields)
