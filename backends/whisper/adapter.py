@@ -23,7 +23,7 @@ from backends.base import (
 from backends.config import WhisperModelConfig
 
 from . import options
-from .allocator import keep_large_blocks
+from .allocator import LONG, give_back, keep_large_blocks
 from .engine import Engine
 from .features import Extractor, one_thread_each
 from .manifest import made_of
@@ -92,13 +92,17 @@ class WhisperBackend:
             languages=job.languages,
             token_logprobs=job.token_logprobs,
         )
+        duration = 0.0
         try:
             segments, found = await self._run(partial(self._start, seat, audio, job, given))
+            duration = found.duration
             yield found
             while (item := await self._run(partial(next, segments, None))) is not None:
                 yield segment(item, self._model.hf_tokenizer, logprobs=job.token_logprobs)
         finally:
             seat.leave()
+            if duration > LONG:
+                self._threads.submit(give_back)
 
     def _arguments(self, job: Job) -> dict[str, Any]:
         given = options.arguments(job, self._options.decoding)
