@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import wav
-from .base import EmptyAudio, TruncatedAudio
 from .budget import Budget
 from .config import AudioLimits
+from .failures import EmptyAudio, TruncatedAudio
 from .ffmpeg import Unpacked, unpack
 from .wav import FULL_SCALE, RATE
 

@@ -2,8 +2,8 @@
 
 import time
 
-from .base import AudioTooCostly, AudioTooLarge, AudioTooLong
 from .config import AudioLimits
+from .failures import AudioTooCostly, AudioTooLarge, AudioTooLong
 
 
 class Budget:

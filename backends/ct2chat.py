@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tokenizers.decoders import DecodeStream
 
-from .base import (
-    ChatBackend,
-    Finish,
-    Generation,
-    PromptTooLong,
-    Sampling,
-    TextDelta,
-    UnsupportedOption,
-)
+from .base import ChatBackend, Finish, Generation, Sampling, TextDelta
 from .config import Ct2ModelConfig
+from .failures import PromptTooLong, UnsupportedOption
 from .stopping import StopStrings
 from .templates import ChatTemplate
 

@@ -8,19 +8,16 @@ from typing import BinaryIO
 from .base import (
     Backend,
     Candidate,
-    EngineDead,
     Finish,
     Generation,
     Job,
     Manifest,
-    PromptTooLong,
     Segment,
     TextDelta,
     TranscriptInfo,
-    UndecodableAudio,
-    UnknownLanguage,
 )
 from .config import FakeModelConfig, FakeOptions
+from .failures import EngineDead, PromptTooLong, UndecodableAudio, UnknownLanguage
 
 
 class _Script:

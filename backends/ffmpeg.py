@@ -21,8 +21,8 @@ from av.packet import Packet
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from .base import AudioTooCostly, NoAudio, UndecodableAudio
 from .budget import Budget
+from .failures import AudioTooCostly, NoAudio, UndecodableAudio
 from .wav import RATE
 
 _GROUP = 500_000

@@ -12,7 +12,8 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from .base import InvalidOption, Message
+from .base import Message
+from .failures import InvalidOption
 
 
 class ChatTemplate:

@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 
-from backends.base import (
+from backends.failures import (
     AudioTooCostly,
     AudioTooLarge,
     AudioTooLong,

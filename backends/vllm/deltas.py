@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from backends.base import Candidate, EngineDead, Finish, TextDelta, TokenLogprob
+from backends.base import Candidate, Finish, TextDelta, TokenLogprob
+from backends.failures import EngineDead
 
 
 class Choices:

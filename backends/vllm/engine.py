@@ -11,7 +11,8 @@ from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from backends.base import EngineDead, Finish, Generation, TextDelta
+from backends.base import Finish, Generation, TextDelta
+from backends.failures import EngineDead
 
 from .deltas import Choices
 from .failures import by_meaning

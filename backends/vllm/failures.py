@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 from vllm.exceptions import VLLMClientError, VLLMError
 
-from backends.base import (
+from backends.base import Sampling
+from backends.failures import (
     EngineDead,
     InvalidOption,
     InvalidRequest,
     PromptTooLong,
-    Sampling,
     UnsupportedOption,
 )
 

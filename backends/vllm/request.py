@@ -10,7 +10,8 @@ from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
 from vllm.renderers.online_renderer import OnlineRenderer
 from vllm.sampling_params import SamplingParams, SamplingType
 
-from backends.base import Generation, InvalidOption, Message, PromptTooLong, Sampling
+from backends.base import Generation, Message, Sampling
+from backends.failures import InvalidOption, PromptTooLong
 
 
 class EngineRequest(NamedTuple):

@@ -10,17 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from backends.audio import decode
-from backends.base import (
-    Batch,
-    EngineDead,
-    InvalidOption,
-    Job,
-    Manifest,
-    Segment,
-    SpeechBackend,
-    TranscriptInfo,
-)
+from backends.base import Batch, Job, Manifest, Segment, SpeechBackend, TranscriptInfo
 from backends.config import WhisperModelConfig
+from backends.failures import EngineDead, InvalidOption
 
 from . import options
 from .allocator import LONG, give_back, keep_large_blocks

@@ -15,7 +15,8 @@ from itertools import islice
 from math import ceil
 from typing import Any
 
-from backends.base import Batch, EngineDead
+from backends.base import Batch
+from backends.failures import EngineDead
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from backends.base import InvalidOption, Job, UnknownLanguage, UnsupportedOption
+from backends.base import Job
 from backends.decoding import Decoding
+from backends.failures import InvalidOption, UnknownLanguage, UnsupportedOption
 
 _NEEDED: dict[str, tuple[str, str]] = {
     "vad_parameters": ("vad_filter", "voice activity detection"),

@@ -11,8 +11,8 @@ from faster_whisper.audio import decode_audio
 from numpy.typing import NDArray
 
 from backends.audio import RATE, decode
-from backends.base import TruncatedAudio, UndecodableAudio
 from backends.config import AudioLimits
+from backends.failures import TruncatedAudio, UndecodableAudio
 from tests.backends.encoders import as_format, movie, noise
 from tests.backends.recordings import clips
 from tests.client.recordings import CONTAINERS, encoded, tone

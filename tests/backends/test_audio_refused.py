@@ -8,7 +8,8 @@ import pytest
 from faster_whisper.audio import decode_audio
 
 from backends.audio import RATE, decode
-from backends.base import (
+from backends.config import AudioLimits
+from backends.failures import (
     AudioTooCostly,
     AudioTooLarge,
     AudioTooLong,
@@ -16,7 +17,6 @@ from backends.base import (
     NoAudio,
     UndecodableAudio,
 )
-from backends.config import AudioLimits
 from tests.backends.encoders import PCM, as_format, chunk, movie, noise, wav, wav_format
 from tests.client.recordings import encoded, tone
 

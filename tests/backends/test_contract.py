@@ -14,16 +14,14 @@ from backends.base import (
     Generation,
     Job,
     Message,
-    PromptTooLong,
     Sampling,
     Segment,
     SpeechBackend,
     TextDelta,
     TranscriptInfo,
-    UndecodableAudio,
-    UnknownLanguage,
 )
 from backends.decoding import Decoding
+from backends.failures import PromptTooLong, UndecodableAudio, UnknownLanguage
 from tests.backends.opener import Opener
 from tests.backends.recordings import recording
 

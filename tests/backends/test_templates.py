@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.base import InvalidOption, Message
+from backends.base import Message
+from backends.failures import InvalidOption
 from backends.templates import ChatTemplate
 from tests.live import BUILTIN, MODELS, skip_without_vllm
 

@@ -9,9 +9,9 @@ from faster_whisper.audio import decode_audio
 
 from backends import wav as fast
 from backends.audio import decode
-from backends.base import AudioTooLarge, AudioTooLong
 from backends.budget import Budget
 from backends.config import AudioLimits
+from backends.failures import AudioTooLarge, AudioTooLong
 from tests.backends.encoders import FLOAT, PCM, chunk, extensible, noise, wav, wav_format
 
 LIMITS = AudioLimits()

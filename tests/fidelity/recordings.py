@@ -1,13 +1,11 @@
 """The recordings that fidelity is tried on: bundled clips, and long ones made of them."""
 
-import io
-import wave
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.client.recordings import RATE, speech, tone
+from tests.client.recordings import RATE, encoded, speech, tone
 from tests.live import CLIPS
 
 ENGLISH, OTHER_VOICE = "en-01-espeak-en-us-f4", "en-04-flite-rms"
@@ -19,7 +17,7 @@ def recording(name: str) -> bytes:
     """Return a clip by its name, or a made recording as WAV."""
     if name not in _MADE:
         return (CLIPS / f"{name}.flac").read_bytes()
-    return _wav(_MADE[name]())
+    return encoded(_MADE[name](), "wav")
 
 
 def _clips(language: str, count: int) -> list[NDArray[np.int16]]:
@@ -44,13 +42,3 @@ _MADE = {
     "noise": _noise,
     "tone": lambda: tone(35),
 }
-
-
-def _wav(samples: NDArray[np.int16]) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as output:
-        output.setnchannels(1)
-        output.setsampwidth(2)
-        output.setframerate(RATE)
-        output.writeframes(samples.tobytes())
-    return file.getvalue()

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from msgspec import Struct
 
-from backends.base import EngineDead
+from backends.failures import EngineDead
 from shim.sse import event_stream, frames, primed
 
 

@@ -6,7 +6,8 @@ from contextlib import aclosing
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from backends.base import Batch, EngineDead, Segment, TranscriptInfo
+from backends.base import Batch, Segment, TranscriptInfo
+from backends.failures import EngineDead
 from shim.telemetry import Telemetry
 
 INFO = TranscriptInfo(language="en", language_probability=1.0, duration=2.5)

@@ -8,8 +8,8 @@ from typing import Any
 import psutil
 import pytest
 
-from backends.base import EngineDead
 from backends.config import VllmModelConfig
+from backends.failures import EngineDead
 from backends.registry import ModelNotOpened, opened
 from backends.vllm.adapter import open_backend
 from tests.backends.vllm.dialogue import ask, endless

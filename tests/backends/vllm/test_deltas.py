@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from backends.base import EngineDead, Finish, TextDelta, UnsupportedOption
+from backends.base import Finish, TextDelta
+from backends.failures import EngineDead, UnsupportedOption
 from backends.vllm.deltas import Choices
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from backends.base import ChatBackend, Generation, InvalidOption, Message, PromptTooLong, Sampling
+from backends.base import ChatBackend, Generation, Message, Sampling
+from backends.failures import InvalidOption, PromptTooLong
 from tests.backends.vllm.dialogue import ask, finish, generation
 
 WRONG: list[tuple[str, Any]] = [

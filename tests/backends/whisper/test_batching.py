@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from backends.base import Batch, EngineDead
+from backends.base import Batch
+from backends.failures import EngineDead
 from backends.whisper.batching import Abandoned, Batcher, awaited
 
 SECONDS = 20.0

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import threading
-import wave
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -14,7 +13,7 @@ from backends.base import Batch, Job, SpeechBackend
 from backends.config import WhisperModelConfig, WhisperOptions
 from backends.decoding import Decoding
 from backends.registry import adapter
-from tests.client.recordings import RATE, speech
+from tests.client.recordings import RATE, encoded, speech
 from tests.live import BUILTIN, CLIPS
 
 SURE = Job(language="en", decoding=Decoding(temperatures=(0.0,)))
@@ -38,13 +37,7 @@ def long() -> io.BytesIO:
     """Return a recording of ten windows."""
     clips = [speech(clip) for clip in sorted(CLIPS.glob("en-*.flac"))]
     samples = np.resize(np.concatenate(clips), WINDOWS * 29 * RATE)
-    file = io.BytesIO()
-    with wave.open(file, "wb") as output:
-        output.setnchannels(1)
-        output.setsampwidth(2)
-        output.setframerate(RATE)
-        output.writeframes(samples.tobytes())
-    return file
+    return io.BytesIO(encoded(samples, "wav"))
 
 
 @pytest.fixture

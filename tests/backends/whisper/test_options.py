@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from backends.base import InvalidOption, InvalidRequest, Job, UnknownLanguage, UnsupportedOption
+from backends.base import Job
 from backends.decoding import Decoding, VadParameters
+from backends.failures import InvalidOption, InvalidRequest, UnknownLanguage, UnsupportedOption
 from backends.whisper.options import arguments, check, defaults
 
 LANGUAGES = ("en", "de", "es")
