@@ -14,7 +14,7 @@ from litestar.exceptions import (
 from litestar.params import FromPath, JSONBody
 from litestar.testing import TestClient
 
-from backends import base
+from backends import failures
 from shim import errors
 from shim.errors import HANDLERS, describe, fault
 
@@ -31,31 +31,31 @@ TABLE = [
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
     (errors.ClientGone("m"), 499, INVALID, None, None),
     (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
-    (base.InvalidRequest("m"), 400, INVALID, None, None),
-    (base.InvalidOption("m", option="top_p"), 400, INVALID, None, "top_p"),
-    (base.UnsupportedOption("m", option="seed"), 400, INVALID, UNSUPPORTED, "seed"),
+    (failures.InvalidRequest("m"), 400, INVALID, None, None),
+    (failures.InvalidOption("m", option="top_p"), 400, INVALID, None, "top_p"),
+    (failures.UnsupportedOption("m", option="seed"), 400, INVALID, UNSUPPORTED, "seed"),
     (
-        base.PromptTooLong("m", option="messages"),
+        failures.PromptTooLong("m", option="messages"),
         400,
         INVALID,
         "context_length_exceeded",
         "messages",
     ),
     (
-        base.UnknownLanguage("m", option="language"),
+        failures.UnknownLanguage("m", option="language"),
         400,
         INVALID,
         "unsupported_language",
         "language",
     ),
-    (base.UndecodableAudio("m", option="audio"), 400, INVALID, "unsupported_format", "file"),
-    (base.NoAudio("m", option="audio"), 400, INVALID, "no_audio", "file"),
-    (base.EmptyAudio("m", option="audio"), 400, INVALID, "empty_audio", "file"),
-    (base.TruncatedAudio("m", option="audio"), 400, INVALID, "truncated_audio", "file"),
-    (base.AudioTooLong("m", option="audio"), 400, INVALID, "audio_too_long", "file"),
-    (base.AudioTooLarge("m", option="audio"), 400, INVALID, "audio_too_large", "file"),
-    (base.AudioTooCostly("m", option="audio"), 400, INVALID, "audio_too_costly", "file"),
-    (base.EngineDead("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
+    (failures.UndecodableAudio("m", option="audio"), 400, INVALID, "unsupported_format", "file"),
+    (failures.NoAudio("m", option="audio"), 400, INVALID, "no_audio", "file"),
+    (failures.EmptyAudio("m", option="audio"), 400, INVALID, "empty_audio", "file"),
+    (failures.TruncatedAudio("m", option="audio"), 400, INVALID, "truncated_audio", "file"),
+    (failures.AudioTooLong("m", option="audio"), 400, INVALID, "audio_too_long", "file"),
+    (failures.AudioTooLarge("m", option="audio"), 400, INVALID, "audio_too_large", "file"),
+    (failures.AudioTooCostly("m", option="audio"), 400, INVALID, "audio_too_costly", "file"),
+    (failures.EngineDead("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
 ]
 
 
@@ -81,11 +81,11 @@ def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 def test_the_table_is_whole() -> None:
     """No failure of ours is missing above: it would go out as a 500."""
-    ours = {*leaves(errors.ApiError), *leaves(base.BackendError)}
+    ours = {*leaves(errors.ApiError), *leaves(failures.BackendError)}
 
     untested = ours - {type(error) for error, *_ in TABLE}
 
-    assert untested == {errors.ApiError, base.BackendError}
+    assert untested == {errors.ApiError, failures.BackendError}
 
 
 def test_when_to_come_again() -> None:
@@ -150,7 +150,7 @@ def test_faults(message: str, path: str, expected: tuple[str, str | None]) -> No
 
 RAISED: dict[str, Exception] = {
     "ours": errors.UnsupportedMedia("m"),
-    "engine": base.EngineDead("m"),
+    "engine": failures.EngineDead("m"),
     "forbidden": PermissionDeniedException("m"),
     "gone": HTTPException("m", status_code=410, headers={"x-why": "old"}),
     "framework": ImproperlyConfiguredException("secret"),
