@@ -73,7 +73,7 @@ types:
 tests:
 	$(BIN)/python -m pytest
 
-# Shim against bare faster-whisper; writes docs/benchmarks.md. ARGS=--quick takes a minute.
+# Shim against bare faster-whisper; writes docs/benchmarks.md. ARGS=--quick: one small round.
 .PHONY: bench
 bench: .venv/.base
 	@$(BIN)/python -m tools.bench.transcription $(ARGS)

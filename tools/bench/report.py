@@ -13,6 +13,9 @@ MARK = "<!-- From here on written by `make bench`. -->\n"
 """In the document, everything below it is replaced."""
 
 
+QUIET = 0.1
+"""Share of the machine that others may take from a round that is to count."""
+
 COLUMNS = (
     *("", "in flight", "workers x threads", "requests/s"),
     *("of faster-whisper", "of tuned", "of the pipeline"),
@@ -76,9 +79,12 @@ def _row(result: Result, entry: Entry) -> str:
         return statistics.median(number(each[entry]) for each in result.rounds)
 
     def ratio(other: Entry) -> str:
-        # Within a round, and then the median: a busy minute hits both sides.
-        pairs = [(each[entry].run.rate, each[other].run.rate) for each in result.rounds]
-        return f"{statistics.median(ours / theirs for ours, theirs in pairs):.2f}"
+        # Within a round, and then the median. Which rounds count is decided by what the neighbours
+        # took, never by who was ahead.
+        pairs = [(each[entry], each[other]) for each in result.rounds]
+        quiet = [pair for pair in pairs if max(m.others for m in pair) <= QUIET]
+        found = statistics.median(a.run.rate / b.run.rate for a, b in quiet or pairs)
+        return f"{found:.2f}" if quiet else f"({found:.2f})"
 
     alone = entry.in_flight == 1
     cells = [

@@ -41,7 +41,7 @@ def scenarios(given: argparse.Namespace) -> list[Scenario]:
             compute_type=quantization,
             options={"beam_size": beam},
             fields={"beam_size": beam},
-            requests=_shared((6, 16, 64) if on_cpu else (16, 128, 256), share),
+            requests=_shared((4, 12, 64) if on_cpu else (16, 128, 256), share),
             batch=given.batch,
         )
         for beam in (5, 1)
@@ -56,7 +56,7 @@ def scenarios(given: argparse.Namespace) -> list[Scenario]:
                 # No fallback: what is drawn at random is never the same text twice.
                 options={"temperature": 0},
                 fields={"temperatures[]": 0},
-                requests=_shared((24, 48, 96), share),
+                requests=_shared((16, 32, 64), share),
                 batch=given.batch,
             )
         )
