@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from .decoding import Decoding
 
-# ── chat ──────────────────────────────────────────────────────────────────────
+# ── text ──────────────────────────────────────────────────────────────────────
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -19,11 +19,22 @@ class Message(Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
+class Conversation(Struct, frozen=True):
+    """Turns, which the model's chat template makes a prompt of."""
+
+    messages: tuple[Message, ...]
+
+
+Prompt = Conversation | str | tuple[int, ...]
+"""What is continued. A text gets the tokenizer's special tokens, ids are taken as they are."""
+
+
 class Sampling(Struct, frozen=True, kw_only=True):
     """How tokens are drawn. None leaves a value to the engine (the model's generation config)."""
 
     max_tokens: int | None = None
-    """At most so many generated tokens; None: the model's own bound, or what the context holds."""
+    """At most so many generated tokens; None: the model's own bound, or what the context holds.
+    0 generates none, and only makes sense with `echo`."""
     n: int = 1
     temperature: float | None = None
     top_p: float | None = None
@@ -40,10 +51,12 @@ class Sampling(Struct, frozen=True, kw_only=True):
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One chat request: what to continue, and how."""
+    """One request: what to continue, and how."""
 
-    messages: tuple[Message, ...]
+    prompt: Prompt
     sampling: Sampling
+    echo: bool = False
+    """Whether the prompt is told first; with log probabilities if `top_logprobs` asks for them."""
 
 
 class Candidate(Struct, frozen=True):
@@ -61,6 +74,16 @@ class TokenLogprob(Struct, frozen=True):
     top: tuple[Candidate, ...] = ()
 
 
+class PromptEcho(Struct, frozen=True, kw_only=True):
+    """The prompt, where its echo was asked for: comes exactly once, first."""
+
+    text: str
+    tokens: tuple[str, ...] = ()
+    """With log probabilities only, as are the next."""
+    logprobs: tuple[TokenLogprob | None, ...] = ()
+    """Of each token after those before it; the first has none."""
+
+
 class TextDelta(Struct, frozen=True, kw_only=True):
     """The next piece of choice *index*'s text; may be empty where only log probabilities arrive."""
 
@@ -75,13 +98,17 @@ class Finish(Struct, frozen=True, kw_only=True):
     index: int
     reason: Literal["stop", "length"]
     prompt_tokens: int
+    """Of the request, the same for all its choices."""
     completion_tokens: int
     """Tokens of this choice alone, an end-of-sequence token included."""
 
 
+Generated = PromptEcho | TextDelta | Finish
+
+
 @runtime_checkable
 class ChatBackend(Protocol):
-    """An engine that continues conversations."""
+    """An engine that continues conversations and texts."""
 
     @property
     def max_model_len(self) -> int:
@@ -92,7 +119,7 @@ class ChatBackend(Protocol):
         """Whether a request sent now would be answered."""
         ...
 
-    def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:
+    def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; closing the generator aborts it in the engine.
 
         Raises, at the first item: PromptTooLong, UnsupportedOption, InvalidOption; at any item:

@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tokenizers.decoders import DecodeStream
 
-from .base import ChatBackend, Finish, Generation, Sampling, TextDelta
+from .base import (
+    ChatBackend,
+    Finish,
+    Generated,
+    Generation,
+    PromptEcho,
+    Sampling,
+    TextDelta,
+)
 from .config import Ct2ModelConfig
+from .ct2scores import Scores
 from .failures import PromptTooLong, UnsupportedOption
+from .pieces import Pieces
 from .stopping import StopStrings
 from .templates import ChatTemplate
 
@@ -35,32 +45,54 @@ class Ct2Chat:
         self._generator = generator
         self._template = template
         self._threads = threads
+        self._pieces = Pieces(template.tokenizer)
         self.max_model_len = max_model_len
 
     async def ready(self) -> bool:
         """Answer yes: loaded weights stay usable."""
         return True
 
-    async def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:
+    async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Pass tokens on as the engine's callback brings them; closing stops it at the next one."""
         sampling = generation.sampling
         _refuse_unsupported(sampling)
-        prompt = self._template.prompt(generation.messages)
+        prompt = self._template.tokens(generation.prompt)
         limit = _token_limit(len(prompt), sampling.max_tokens, self.max_model_len)
+        top = sampling.top_logprobs
+        scores = None if top is None else Scores(self._pieces, top=top)
+        if generation.echo:
+            yield await self._echo(generation, prompt, scores)
         choices = [
-            _Choice(index, self._template, sampling.stop, prompt_tokens=len(prompt))
+            _Choice(index, self._template, sampling.stop, scores, prompt_tokens=len(prompt))
             for index in range(sampling.n)
         ]
+        if not limit:
+            for choice in choices:
+                yield choice.nothing()
+            return
         run = partial(
             self._generator.generate_batch,
             [prompt] * sampling.n,
             max_length=limit,
             include_prompt_in_result=False,
+            return_logits_vocab=scores is not None,
             **_sampling_arguments(sampling, self._template.tokenizer.get_vocab_size()),
         )
         async for step in self._steps(run, choices):
             for item in choices[step.batch_id].take(step):
                 yield item
+
+    async def _echo(
+        self, generation: Generation, prompt: list[str], scores: Scores | None
+    ) -> PromptEcho:
+        ids = self._template.ids(prompt)
+        said = generation.prompt
+        text = said if isinstance(said, str) else self._template.tokenizer.decode(ids)
+        if scores is None:
+            return PromptEcho(text=text)
+        forward = partial(self._generator.forward_batch, [prompt], return_log_probs=True)
+        log_probs = await asyncio.get_running_loop().run_in_executor(self._threads, forward)
+        return scores.echo(text, ids, log_probs)
 
     async def _steps(
         self, run: "partial[Any]", choices: "list[_Choice]"
@@ -92,6 +124,7 @@ class _Choice:
         index: int,
         template: ChatTemplate,
         stop: tuple[str, ...],
+        scores: Scores | None,
         *,
         prompt_tokens: int,
     ) -> None:
@@ -101,6 +134,7 @@ class _Choice:
         self._end_tokens = template.end_tokens
         self._decoder = DecodeStream(skip_special_tokens=True)
         self._stop = StopStrings(stop)
+        self._scores = scores
         self._prompt_tokens = prompt_tokens
         self._tokens = 0
 
@@ -114,10 +148,17 @@ class _Choice:
         if self._stop.hit or step.is_last:
             self.finished = True
             text += self._stop.flush()
-        items: list[TextDelta | Finish] = [TextDelta(index=self._index, text=text)] if text else []
+        weighed = (self._scores.drawn(step.token_id, step.logits),) if self._scores else ()
+        items: list[TextDelta | Finish] = []
+        if text or weighed:
+            items.append(TextDelta(index=self._index, text=text, logprobs=weighed))
         if self.finished:
             items.append(self._finish("stop" if ended or self._stop.hit else "length"))
         return items
+
+    def nothing(self) -> Finish:
+        """Finish before the first token: none was asked for."""
+        return self._finish("length")
 
     def _finish(self, reason: Literal["stop", "length"]) -> Finish:
         return Finish(
@@ -171,10 +212,10 @@ def _directory(source: str, revision: str | None) -> Path:
 
 def _token_limit(prompt: int, wanted: int | None, context: int) -> int:
     """Return how many tokens may be generated, as vLLM counts: prompt and completion together."""
-    completion = wanted or 1
+    completion = 1 if wanted is None else wanted
     if prompt + completion > context:
         raise PromptTooLong.by(prompt=prompt, completion=completion, context=context)
-    return wanted or context - prompt
+    return context - prompt if wanted is None else wanted
 
 
 def _refuse_unsupported(sampling: Sampling) -> None:
@@ -187,7 +228,9 @@ def _refuse_unsupported(sampling: Sampling) -> None:
         # Its random generators belong to threads and cannot be seeded per request.
         "seed": random and sampling.seed is not None,
         "logit_bias": bool(sampling.logit_bias),
-        "logprobs": sampling.top_logprobs is not None,
+        # Its logits are those after the penalty.
+        "logprobs": sampling.top_logprobs is not None
+        and sampling.repetition_penalty not in (None, 1),
     }
     for option, refuse in refused.items():
         if refuse:

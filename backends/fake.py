@@ -8,10 +8,14 @@ from typing import BinaryIO
 from .base import (
     Backend,
     Candidate,
+    Conversation,
     Finish,
+    Generated,
     Generation,
     Job,
     Manifest,
+    Prompt,
+    PromptEcho,
     Segment,
     TextDelta,
     TranscriptInfo,
@@ -43,18 +47,18 @@ class FakeChat(_Script):
         super().__init__(options)
         self.max_model_len = options.max_model_len
 
-    async def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:
+    async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Echo the last message once for each of the `n` choices, one choice after the other."""
         sampling = generation.sampling
-        contents = [
-            " ".join([m.content] if isinstance(m.content, str) else m.content)
-            for m in generation.messages
-        ]
+        contents = _contents(generation.prompt)
         prompt = sum(len(content.split()) for content in contents)
         words = contents[-1].split()
         if prompt >= self.max_model_len:
             raise PromptTooLong.by(prompt=prompt, completion=1, context=self.max_model_len)
-        limit = sampling.max_tokens or self.max_model_len - prompt
+        limit = sampling.max_tokens
+        limit = self.max_model_len - prompt if limit is None else limit
+        if generation.echo:
+            yield PromptEcho(text=contents[-1])
         for index in range(sampling.n):
             for at, word in enumerate(words[:limit]):
                 await self.before(at)
@@ -65,6 +69,18 @@ class FakeChat(_Script):
                 prompt_tokens=prompt,
                 completion_tokens=min(len(words), limit),
             )
+
+
+def _contents(prompt: Prompt) -> list[str]:
+    match prompt:
+        case Conversation(messages):
+            return [
+                " ".join([m.content] if isinstance(m.content, str) else m.content) for m in messages
+            ]
+        case str():
+            return [prompt]
+        case _:  # of token ids every one is a word
+            return [" ".join(map(str, prompt))]
 
 
 class FakeSpeech(_Script):

@@ -1,4 +1,4 @@
-"""A model directory's chat template and tokenizer: conversations → token ids, and back."""
+"""A model directory's chat template and tokenizer: prompts → tokens."""
 
 import json
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from .base import Message
+from .base import Conversation, Message, Prompt
 from .failures import InvalidOption
 
 
@@ -25,6 +25,7 @@ class ChatTemplate:
         Raises FileNotFoundError or ValueError if *directory* holds no tokenizer or no template.
         """
         self.tokenizer: Tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        self._vocabulary = self.tokenizer.get_vocab_size()
         config = json.loads((directory / "tokenizer_config.json").read_text())
         self.model_max_length: int = int(config.get("model_max_length") or 0)
         self._specials = {
@@ -36,6 +37,31 @@ class ChatTemplate:
         end = json.loads((directory / "config.json").read_text())["eos_token"]
         self.end_tokens = frozenset([end] if isinstance(end, str) else end)
         self._template = _environment().from_string(_source(directory, config))
+
+    def tokens(self, prompt: Prompt) -> list[str]:
+        """Return the tokens of *prompt*; raise InvalidOption if it has none, or unknown ones."""
+        match prompt:
+            case Conversation(messages):
+                return self.prompt(messages)
+            case str():
+                ids = self.tokenizer.encode(prompt).ids
+            case _:
+                ids = list(prompt)
+        known = [token for number in ids if (token := self._token(number)) is not None]
+        if not known or len(known) < len(ids):
+            what = "has token ids beyond the vocabulary" if ids else "holds no token"
+            raise InvalidOption(f"The prompt {what}.", option="prompt")
+        return known
+
+    def _token(self, number: int) -> str | None:
+        # A number that its 32 bits cannot hold, or below 0, would be an OverflowError.
+        return self.tokenizer.id_to_token(number) if 0 <= number < self._vocabulary else None
+
+    def ids(self, tokens: list[str]) -> list[int]:
+        """Return the numbers of *tokens*, all of them known."""
+        return [
+            number for token in tokens if (number := self.tokenizer.token_to_id(token)) is not None
+        ]
 
     def prompt(self, messages: tuple[Message, ...]) -> list[str]:
         """Return the tokens of *messages*, ready for the assistant's turn.

@@ -15,6 +15,7 @@ from . import __version__
 from .auth import KeyGuard
 from .body import BodyRequest
 from .chat.controller import ChatController
+from .completions.controller import CompletionsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
 from .models import Models, ModelsController
@@ -40,7 +41,15 @@ def create_app(settings: Settings) -> Litestar:
         request_max_body_size=server.max_upload_bytes,
     )
     return Litestar(
-        route_handlers=[health, ready, metrics, ModelsController, ChatController, uploads],
+        route_handlers=[
+            health,
+            ready,
+            metrics,
+            ModelsController,
+            ChatController,
+            CompletionsController,
+            uploads,
+        ],
         guards=[KeyGuard(server.api_keys)],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),

@@ -10,7 +10,9 @@ from backends.failures import EngineDead
 class Choices:
     """The choices of one request, counted while their pieces arrive."""
 
-    def __init__(self, *, copies: int, top_logprobs: int | None) -> None:
+    def __init__(self, *, copies: int, top_logprobs: int | None, empty: bool = False) -> None:
+        self._empty = empty
+        """Whether the one token that vLLM insists on was not asked for."""
         self._copies = copies
         """As often is each choice given out: greedy decoding makes every choice the same."""
         self._top = top_logprobs
@@ -24,17 +26,17 @@ class Choices:
             logprobs = self._logprobs(choice)
             # Nothing to tell while a prompt is read in chunks, half a character or a stop
             # string's possible beginning is held back.
-            if choice.text or logprobs:
+            if (choice.text or logprobs) and not self._empty:
                 for index in self._indices(choice):
                     yield TextDelta(index=index, text=choice.text, logprobs=logprobs)
             if choice.finish_reason is not None:
-                reason = _reason(choice.finish_reason)
+                reason = "length" if self._empty else _reason(choice.finish_reason)
                 for index in self._indices(choice):
                     yield Finish(
                         index=index,
                         reason=reason,
                         prompt_tokens=len(output.prompt_token_ids or ()),
-                        completion_tokens=tokens,
+                        completion_tokens=0 if self._empty else tokens,
                     )
 
     def _indices(self, choice: Any) -> Sequence[int]:
@@ -44,10 +46,10 @@ class Choices:
         if self._top is None:
             return ()
         positions = zip(choice.token_ids, choice.logprobs, strict=True)
-        return tuple(_token_logprob(token, found, self._top) for token, found in positions)
+        return tuple(token_logprob(token, found, self._top) for token, found in positions)
 
 
-def _token_logprob(token: int, found: Mapping[int, Any], top: int) -> TokenLogprob:
+def token_logprob(token: int, found: Mapping[int, Any], top: int) -> TokenLogprob:
     """Order *found* (the drawn token and its rivals) as OpenAI does.
 
     vLLM's own server leaves the drawn token in front whatever its probability, and drops the

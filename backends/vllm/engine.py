@@ -11,10 +11,11 @@ from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from backends.base import Finish, Generation, TextDelta
+from backends.base import Generated, Generation, PromptEcho
 from backends.failures import EngineDead
 
 from .deltas import Choices
+from .echo import echoed
 from .failures import by_meaning
 from .request import Requests
 
@@ -28,6 +29,7 @@ class VllmChat:
     def __init__(self, engine: AsyncLLM) -> None:
         self._engine: AsyncLLM | None = engine
         self._requests = Requests(engine.model_config, engine.renderer)
+        self._tokenizer = engine.renderer.get_tokenizer()
         self._max_model_len = int(engine.model_config.max_model_len)
 
     @property
@@ -39,19 +41,33 @@ class VllmChat:
         """Whether the engine's processes live."""
         return self._engine is not None and not self._engine.errored
 
-    async def generate(self, generation: Generation) -> AsyncGenerator[TextDelta | Finish, None]:
+    async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; see ChatBackend."""
         if self._engine is None:
             raise EngineDead("the engine has been closed")
         with by_meaning():
             request = await self._requests.render(generation)
-            choices = Choices(copies=request.copies, top_logprobs=generation.sampling.top_logprobs)
+            choices = Choices(
+                copies=request.copies,
+                top_logprobs=generation.sampling.top_logprobs,
+                empty=generation.sampling.max_tokens == 0,
+            )
             # Closing these outputs is what aborts the request in the engine.
             outputs = self._engine.generate(request.prompt, request.params, uuid4().hex)
             async with aclosing(outputs):
+                if generation.echo:
+                    # Its prompt's log probabilities come with the first token, all at once.
+                    first = await anext(outputs)
+                    yield self._echo(generation, first)
+                    for item in choices.items(first):
+                        yield item
                 async for output in outputs:
                     for item in choices.items(output):
                         yield item
+
+    def _echo(self, generation: Generation, first: Any) -> PromptEcho:
+        text = generation.prompt if isinstance(generation.prompt, str) else None
+        return echoed(first, self._tokenizer, text=text, top=generation.sampling.top_logprobs)
 
     def close(self, *, patience: float) -> None:
         """Ask the engine's processes to end; kill them after *patience* seconds."""

@@ -13,6 +13,7 @@ from backends.audio import decode
 from backends.base import Batch, Job, Manifest, Segment, SpeechBackend, TranscriptInfo
 from backends.config import WhisperModelConfig
 from backends.failures import EngineDead, InvalidOption
+from backends.pieces import Pieces
 
 from . import options
 from .allocator import LONG, give_back, keep_large_blocks
@@ -48,6 +49,7 @@ class WhisperBackend:
         self._made_of = made_of
         self._vocabulary = model.hf_tokenizer.get_vocab_size()
         self._languages = _languages(model)
+        self._pieces = Pieces(model.hf_tokenizer)
         self._special = _special(model.hf_tokenizer)
         self._defaults = options.defaults(model.transcribe)
 
@@ -90,7 +92,7 @@ class WhisperBackend:
             duration = found.duration
             yield found
             while (item := await self._run(partial(next, segments, None))) is not None:
-                yield segment(item, self._model.hf_tokenizer, logprobs=job.token_logprobs)
+                yield segment(item, self._pieces, logprobs=job.token_logprobs)
         finally:
             seat.leave()
             if duration > LONG:

@@ -8,7 +8,17 @@ from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from backends.base import Candidate, Finish, Generation, Message, Sampling, TextDelta
+from backends.base import (
+    Candidate,
+    Conversation,
+    Finish,
+    Generated,
+    Generation,
+    Message,
+    PromptEcho,
+    Sampling,
+    TextDelta,
+)
 from backends.base import TokenLogprob as EngineLogprob
 from shim.errors import InvalidParameter, UnsupportedParameter
 
@@ -29,7 +39,7 @@ from .protocol import (
 )
 from .unsupported import refuse_unsupported
 
-_LOWEST = -9999.0
+LOWEST = -9999.0
 """Stands for minus infinity, which JSON has not; vLLM's number."""
 
 
@@ -44,7 +54,7 @@ def to_generation(request: ChatRequest) -> Generation:
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
     return Generation(
-        messages=tuple(_message(m, at) for at, m in enumerate(request.messages)),
+        prompt=Conversation(tuple(_message(m, at) for at, m in enumerate(request.messages))),
         sampling=Sampling(
             max_tokens=request.max_completion_tokens or request.max_tokens,
             n=request.n or 1,
@@ -56,7 +66,7 @@ def to_generation(request: ChatRequest) -> Generation:
             frequency_penalty=request.frequency_penalty,
             repetition_penalty=request.repetition_penalty,
             seed=request.seed,
-            stop=_stop(request.stop),
+            stop=stop_strings(request.stop),
             logit_bias=request.logit_bias or {},
             top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         ),
@@ -84,7 +94,8 @@ def _content(message: ChatMessage, at: int) -> str | tuple[str, ...]:
             return tuple(p.refusal if isinstance(p, RefusalPart) else p.text for p in parts)
 
 
-def _stop(stop: str | list[str] | None) -> tuple[str, ...]:
+def stop_strings(stop: str | list[str] | None) -> tuple[str, ...]:
+    """Return the strings at which a text ends; an empty one would be everywhere."""
     strings = [stop] if isinstance(stop, str) else stop or []
     return tuple(string for string in strings if string)
 
@@ -101,19 +112,19 @@ class Heading(NamedTuple):
     fingerprint: str
 
     @classmethod
-    def new(cls, model: str, fingerprint: str) -> "Heading":
-        """Draw an id for an answer that begins now."""
-        return cls(f"chatcmpl-{secrets.token_hex(16)}", int(time.time()), model, fingerprint)
+    def new(cls, kind: str, model: str, fingerprint: str) -> "Heading":
+        """Draw an id that begins with *kind* for an answer that begins now."""
+        return cls(f"{kind}-{secrets.token_hex(16)}", int(time.time()), model, fingerprint)
 
 
-def completion(heading: Heading, items: Iterable[TextDelta | Finish]) -> ChatCompletion:
+def completion(heading: Heading, items: Iterable[Generated]) -> ChatCompletion:
     """Fold the *items* of a finished generation into the whole answer."""
     texts: dict[int, list[TextDelta]] = {}
     finishes: list[Finish] = []
     for item in items:
         if isinstance(item, Finish):
             finishes.append(item)
-        else:
+        elif isinstance(item, TextDelta):
             texts.setdefault(item.index, []).append(item)
     finishes.sort(key=lambda finish: finish.index)
     return ChatCompletion(
@@ -136,7 +147,7 @@ def _choice(finish: Finish, deltas: Sequence[TextDelta]) -> Choice:
 
 
 async def chunks(
-    heading: Heading, items: AsyncGenerator[TextDelta | Finish, None], *, include_usage: bool
+    heading: Heading, items: AsyncGenerator[Generated, None], *, include_usage: bool
 ) -> AsyncGenerator[ChatChunk, None]:
     """Turn *items* into chunks: for each choice its role, its text, its finish; then the usage.
 
@@ -147,6 +158,8 @@ async def chunks(
     finishes: list[Finish] = []
     async with aclosing(items):
         async for item in items:
+            if isinstance(item, PromptEcho):
+                raise TypeError("a conversation is not echoed")
             if item.index not in begun:
                 begun.add(item.index)
                 yield _chunk(heading, [_role(item.index)], usage)
@@ -203,7 +216,7 @@ def _logprobs(tokens: Sequence[EngineLogprob]) -> Logprobs | None:
         content=[
             TokenLogprob(
                 token=token.drawn.token,
-                logprob=max(token.drawn.logprob, _LOWEST),
+                logprob=max(token.drawn.logprob, LOWEST),
                 bytes=list(token.drawn.bytes),
                 top_logprobs=[_top(candidate) for candidate in token.top],
             )
@@ -215,6 +228,6 @@ def _logprobs(tokens: Sequence[EngineLogprob]) -> Logprobs | None:
 def _top(candidate: Candidate) -> TopLogprob:
     return TopLogprob(
         token=candidate.token,
-        logprob=max(candidate.logprob, _LOWEST),
+        logprob=max(candidate.logprob, LOWEST),
         bytes=list(candidate.bytes),
     )

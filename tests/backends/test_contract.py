@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from backends.base import (
     ChatBackend,
+    Conversation,
     Finish,
     Generation,
     Job,
     Message,
+    PromptEcho,
     Sampling,
     Segment,
     SpeechBackend,
@@ -21,7 +23,7 @@ from backends.base import (
     TranscriptInfo,
 )
 from backends.decoding import Decoding
-from backends.failures import PromptTooLong, UndecodableAudio, UnknownLanguage
+from backends.failures import InvalidRequest, PromptTooLong, UndecodableAudio, UnknownLanguage
 from tests.backends.opener import Opener
 from tests.backends.recordings import recording
 
@@ -31,7 +33,7 @@ QUESTION = "Repeat the word horse."
 def generation(content: str = QUESTION, **sampling: object) -> Generation:
     """Return a greedy request."""
     return Generation(
-        messages=(Message(role="user", content=content),),
+        prompt=Conversation((Message(role="user", content=content),)),
         sampling=Sampling(**{"temperature": 0.0, **sampling}),
     )
 
@@ -128,6 +130,46 @@ async def test_a_stop_string_ends_the_text_before_it(name: str, opener: Opener) 
     assert text(items) == whole[: whole.index(stop)]
     assert isinstance(items[-1], Finish)
     assert items[-1].reason == "stop"
+
+
+@pytest.mark.parametrize("prompt", ["one two three", (5, 6, 7, 8)])
+async def test_an_echo_comes_first(chat: ChatBackend, prompt: str | tuple[int, ...]) -> None:
+    """A text and token ids are told back once, before anything else, and then continued."""
+    request = Generation(prompt=prompt, sampling=Sampling(temperature=0.0, n=2), echo=True)
+
+    first, *rest = [item async for item in chat.generate(request)]
+
+    assert isinstance(first, PromptEcho)
+    assert first.text
+    assert isinstance(prompt, tuple) or first.text == prompt
+    assert not any(isinstance(item, PromptEcho) for item in rest)
+    assert sum(isinstance(item, Finish) for item in rest) == 2
+
+
+async def test_no_token_was_asked_for(chat: ChatBackend) -> None:
+    """With `max_tokens` 0 nothing is written, and each choice is cut at its beginning."""
+    request = Generation(prompt="one two", sampling=Sampling(max_tokens=0, n=2), echo=True)
+
+    echo, *ends = [item async for item in chat.generate(request)]
+
+    assert isinstance(echo, PromptEcho)
+    assert [(end.reason, end.completion_tokens) for end in ends if isinstance(end, Finish)] == [
+        ("length", 0),
+        ("length", 0),
+    ]
+    assert len(ends) == 2
+
+
+@pytest.mark.parametrize("name", ["ct2", "vllm"])
+async def test_tokens_beyond_the_vocabulary_are_refused(name: str, opener: Opener) -> None:
+    """An id that the model has not is named as the prompt's fault, as is a prompt of nothing."""
+    backend = await opener.open(name)
+
+    for prompt in ((5, 10**6), (), ""):
+        with pytest.raises(InvalidRequest) as refused:
+            await anext(backend.generate(Generation(prompt=prompt, sampling=Sampling())))
+
+        assert refused.value.option == "prompt"
 
 
 # ── speech ────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ from typing import Any
 
 from backends.base import (
     ChatBackend,
+    Conversation,
     Finish,
     Generation,
     Message,
@@ -22,7 +23,8 @@ WITHOUT_END = {END_OF_TEXT: -100.0}
 def generation(question: str = "What is 3 plus 4?", **sampling: Any) -> Generation:
     """Return one question; every sampling value that is not given is the model's own."""
     return Generation(
-        messages=(Message(role="user", content=question),), sampling=Sampling(**sampling)
+        prompt=Conversation((Message(role="user", content=question),)),
+        sampling=Sampling(**sampling),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from backends.base import ChatBackend, Generation, Message, Sampling
+from backends.base import ChatBackend, Conversation, Generation, Message, Sampling
 from backends.failures import InvalidOption, PromptTooLong
 from tests.backends.vllm.dialogue import ask, finish, generation
 
@@ -17,7 +17,6 @@ WRONG: list[tuple[str, Any]] = [
     ("presence_penalty", 3.0),
     ("frequency_penalty", -3.0),
     ("repetition_penalty", 0.0),
-    ("max_tokens", 0),
     ("n", 0),
     ("n", 10**9),
     ("seed", 2**70),
@@ -63,6 +62,11 @@ async def test_parts_and_names_are_messages_too(backend: ChatBackend) -> None:
         Message(role="user", content=("What is 3", "plus 4?"), name="ada"),
     )
 
-    items = [i async for i in backend.generate(Generation(messages=messages, sampling=Sampling()))]
+    items = [
+        i
+        async for i in backend.generate(
+            Generation(prompt=Conversation(messages), sampling=Sampling())
+        )
+    ]
 
     assert finish(items).prompt_tokens > finish(await ask(backend, "Hi")).prompt_tokens

@@ -5,13 +5,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pytest
-from tokenizers import Tokenizer
 
 from backends.base import Candidate, Segment, Word
 from backends.whisper.seat import Token
 from backends.whisper.segments import segment
-from tests.live import BUILTIN
 
 
 @dataclass
@@ -43,13 +40,13 @@ class Found:
 
 @dataclass
 class Pieces:
-    """A tokenizer whose tokens are numbered."""
+    """Pieces that are numbered."""
 
     pieces: list[str] = field(default_factory=list)
 
-    def id_to_token(self, token: int) -> str:
-        """Return the letters of a token."""
-        return self.pieces[token]
+    def read(self, token: int) -> bytes:
+        """Return the bytes of a token."""
+        return self.pieces[token].encode()
 
 
 def weighed(number: int, logprob: float = -0.5) -> Token:
@@ -109,53 +106,3 @@ def test_none_unless_asked() -> None:
     """Log probabilities are told to who asks, even if there is none to tell."""
     assert segment(Found([weighed(0)]), Pieces(["a"]), logprobs=False).logprobs is None
     assert segment(Found([1000]), Pieces(), logprobs=True).logprobs == ()
-
-
-@pytest.mark.parametrize(
-    ("piece", "text", "raw"),
-    [
-        ("a", "a", b"a"),
-        ("Ġa", " a", b" a"),
-        ("Ċ", "\n", b"\n"),
-        ("Ã¼", "ü", "ü".encode()),
-        ("Ã", "\ufffd", b"\xc3"),
-        ("¼", "\ufffd", b"\xbc"),
-        ("\u00e4\u00b8\u0122", "一", "一".encode()),
-        ("ðŁĺĢ", "😀", "😀".encode()),
-        ("Ń", "\ufffd", b"\xad"),
-        ("Ā", "\0", b"\0"),
-    ],
-)
-def test_pieces(piece: str, text: str, raw: bytes) -> None:
-    """A byte-level piece is the bytes that its letters stand for, whole characters or not."""
-    found = segment(Found([weighed(0, -0.5)]), Pieces([piece]), logprobs=True)
-
-    assert found.logprobs == (Candidate(text, -0.5, raw),)
-
-
-TEXT = " für Ägypten: 一二三, 😀!"
-
-
-def test_a_real_vocabulary() -> None:
-    """The bytes of the tokens that a text is made of are the text, whatever its script."""
-    tokenizer = Tokenizer.from_file(str(BUILTIN / "speech" / "tokenizer.json"))
-    tokens = list(map(weighed, tokenizer.encode(TEXT, add_special_tokens=False).ids))
-
-    found = segment(Found(tokens), tokenizer, logprobs=True)
-
-    assert found.logprobs is not None
-    assert b"".join(token.bytes for token in found.logprobs).decode() == TEXT
-    assert len(found.logprobs) == len(tokens)
-
-
-def test_every_byte() -> None:
-    """Each byte has its own letter, as the tokenizer writes it."""
-    from tokenizers.pre_tokenizers import ByteLevel  # noqa: PLC0415  its name says nothing above
-
-    letters = ByteLevel.alphabet()
-
-    found = [
-        segment(Found([weighed(0)]), Pieces([letter]), logprobs=True).logprobs for letter in letters
-    ]
-
-    assert {token.bytes for (token,) in found} == {bytes([byte]) for byte in range(256)}

@@ -131,4 +131,4 @@ async def test_leaving_chunks_closes_the_engine() -> None:
 
 def test_headings() -> None:
     """Every answer has an id of its own."""
-    assert Heading.new("m", "fp").id != Heading.new("m", "fp").id
+    assert Heading.new("chatcmpl", "m", "fp").id != Heading.new("chatcmpl", "m", "fp").id

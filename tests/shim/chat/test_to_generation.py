@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from backends.base import Generation, Message, Sampling
+from backends.base import Conversation, Generation, Message, Sampling
 from shim.chat.protocol import ChatRequest
 from shim.chat.translate import to_generation
 from shim.errors import InvalidParameter, UnsupportedParameter
@@ -27,7 +27,7 @@ def test_nothing_is_invented() -> None:
     generation = to_generation(request())
 
     message = Message(role="user", content="hi")
-    assert generation == Generation(messages=(message,), sampling=Sampling())
+    assert generation == Generation(prompt=Conversation((message,)), sampling=Sampling())
 
 
 def test_nothing_is_dropped() -> None:
@@ -122,7 +122,7 @@ def test_logprobs(fields: dict[str, Any], wanted: int | None) -> None:
 )
 def test_messages(message: dict[str, Any], expected: Message) -> None:
     """Each form of message, explicit nulls included."""
-    assert to_generation(request(messages=[message])).messages == (expected,)
+    assert to_generation(request(messages=[message])).prompt == Conversation((expected,))
 
 
 @pytest.mark.parametrize(

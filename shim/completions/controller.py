@@ -1,0 +1,51 @@
+"""Text completions: look up, translate, admit, answer."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.response import Stream
+from msgspec.structs import fields
+
+from shim.chat.translate import Heading
+from shim.merging import merged
+from shim.models import Models
+from shim.presence import collected, while_present
+from shim.sse import event_stream, primed
+from shim.strict import is_strict, refuse
+
+from .protocol import CompletionRequest, TextCompletion
+from .translate import completion, events, to_generations
+
+_KNOWN = {field.encode_name for field in fields(CompletionRequest)}
+
+
+class CompletionsController(Controller):
+    """`POST /v1/completions`, whole and streamed."""
+
+    path = "/v1/completions"
+
+    @post(status_code=200)
+    async def create(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[CompletionRequest],
+        models: NamedDependency[Models],
+    ) -> Response[TextCompletion] | Stream:
+        """Continue texts."""
+        if is_strict(request):
+            refuse(set(await request.json()) - _KNOWN)
+        served = models.chat(data.model)
+        # A slot for each prompt: a batch of a thousand is a thousand requests to the engine.
+        items = merged(
+            [served.admission.admit(served.backend.generate(g)) for g in to_generations(data)]
+        )
+        heading = Heading.new("cmpl", data.model, served.fingerprint)
+        n = data.n or 1
+        if not data.stream:
+            done = await while_present(request, collected(items))
+            return Response(completion(heading, done, n=n))
+        usage = data.stream_options is not None and bool(data.stream_options.include_usage)
+        first = primed(events(heading, items, n=n, include_usage=usage))
+        return event_stream(await while_present(request, first))

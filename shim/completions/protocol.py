@@ -1,0 +1,68 @@
+"""The wire of text completions: OpenAI's shapes as msgspec Structs, nothing else."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from shim.chat.protocol import FinishReason, Penalty, Probability, StreamOptions, Usage
+
+TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class CompletionRequest(Struct, frozen=True, kw_only=True):
+    """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
+
+    model: str
+    prompt: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
+    """A text, texts, token ids or lists of token ids."""
+    max_tokens: Annotated[int, Meta(ge=0)] | None = 16
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    best_of: int | None = None
+    echo: bool | None = None
+    logprobs: Annotated[int, Meta(ge=0, le=20)] | bool | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Probability | None = None
+    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    min_p: Probability | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    logit_bias: dict[int, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    # Known, and refused.
+    suffix: str | None = None
+
+
+class Logprobs(Struct, frozen=True, kw_only=True):
+    """What every token of a text weighs; the lists are of one length."""
+
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    """Natural logarithms; null for a prompt's first token, before which there is nothing."""
+    top_logprobs: list[dict[str, float] | None]
+    """The most probable tokens and the one that stands there, by the very number above."""
+    text_offset: list[int]
+    """Characters of the tokens before."""
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """One text; of a stream, one piece of it."""
+
+    text: str
+    index: int
+    logprobs: Logprobs | None = None
+    finish_reason: FinishReason | None = None
+
+
+class TextCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag="text_completion"):
+    """A whole answer, or one event of a stream."""
+
+    id: str
+    created: int
+    model: str
+    choices: list[Choice]
+    system_fingerprint: str
+    usage: Usage | UnsetType | None = UNSET

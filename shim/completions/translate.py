@@ -1,0 +1,205 @@
+"""Wire ↔ engine values for text completions: pure functions, no I/O."""
+
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from typing import cast
+
+from msgspec import UNSET
+
+from backends.base import (
+    Finish,
+    Generated,
+    Generation,
+    PromptEcho,
+    Sampling,
+    TextDelta,
+    TokenLogprob,
+)
+from shim.chat.protocol import Usage
+from shim.chat.translate import LOWEST, Heading, stop_strings
+from shim.errors import InvalidParameter, UnsupportedParameter
+
+from .protocol import Choice, CompletionRequest, Logprobs, TextCompletion
+
+Item = tuple[int, Generated]
+"""What came of which prompt."""
+
+
+# ── wire → engine ─────────────────────────────────────────────────────────────
+
+
+def to_generations(request: CompletionRequest) -> list[Generation]:
+    """Return a generation per prompt; raise InvalidParameter or UnsupportedParameter."""
+    if request.suffix:
+        raise UnsupportedParameter("`suffix` is not supported by this server.", param="suffix")
+    if request.best_of is not None and request.best_of != (request.n or 1):
+        raise UnsupportedParameter("`best_of` other than `n` is not supported.", param="best_of")
+    if request.stream_options is not None and not request.stream:
+        raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
+    sampling = Sampling(
+        max_tokens=request.max_tokens,
+        n=request.n or 1,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        top_k=request.top_k,
+        min_p=request.min_p,
+        presence_penalty=request.presence_penalty,
+        frequency_penalty=request.frequency_penalty,
+        repetition_penalty=request.repetition_penalty,
+        seed=request.seed,
+        stop=stop_strings(request.stop),
+        logit_bias=request.logit_bias or {},
+        top_logprobs=_top(request),
+    )
+    return [
+        Generation(prompt=prompt, sampling=sampling, echo=bool(request.echo))
+        for prompt in _prompts(request)
+    ]
+
+
+def _top(request: CompletionRequest) -> int | None:
+    # `false` and `true` are what harnesses written for chat send.
+    if request.logprobs is None or request.logprobs is False:
+        return None
+    return int(request.logprobs)
+
+
+def _prompts(request: CompletionRequest) -> Iterator[str | tuple[int, ...]]:
+    prompt = request.prompt
+    if isinstance(prompt, str):
+        yield prompt
+        return
+    kinds = {type(item) for item in prompt}
+    if len(kinds) > 1:
+        raise InvalidParameter("`prompt` mixes texts and token ids.", param="prompt")
+    if kinds == {int}:
+        yield tuple(cast("list[int]", prompt))
+        return
+    for one in prompt:
+        yield tuple(one) if isinstance(one, list) else cast("str", one)
+
+
+# ── engine → wire ─────────────────────────────────────────────────────────────
+
+
+def completion(heading: Heading, items: Iterable[Item], *, n: int) -> TextCompletion:
+    """Fold the *items* of all prompts, with *n* choices each, into the whole answer."""
+    texts: dict[int, _Text] = {}
+    finishes: dict[int, Finish] = {}
+    for at, item in items:
+        for index in _indices(item, at, n):
+            text = texts.setdefault(index, _Text())
+            if isinstance(item, Finish):
+                finishes[index] = item
+            else:
+                text.add(item)
+    choices = [
+        Choice(
+            text="".join(texts[index].pieces),
+            index=index,
+            logprobs=texts[index].logprobs(),
+            finish_reason=finishes[index].reason,
+        )
+        for index in sorted(finishes)
+    ]
+    return _event(heading, choices, _usage(finishes, n))
+
+
+class _Text:
+    """One choice's text while it comes, and where in it its next token stands."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self._tokens: list[tuple[str, TokenLogprob | None]] = []
+        self._told = 0
+        self._offset = 0
+
+    def add(self, item: PromptEcho | TextDelta) -> None:
+        """Take the prompt or a delta."""
+        self.pieces.append(item.text)
+        if isinstance(item, PromptEcho):
+            self._tokens += zip(item.tokens, item.logprobs, strict=True)
+        else:
+            self._tokens += [(token.drawn.token, token) for token in item.logprobs]
+
+    def logprobs(self) -> Logprobs | None:
+        """Return what has not been told yet of log probabilities; None where there are none."""
+        new = self._tokens[self._told :]
+        if not new:
+            return None
+        self._told = len(self._tokens)
+        offsets = []
+        for token, _ in new:
+            offsets.append(self._offset)
+            self._offset += len(token)
+        return Logprobs(
+            tokens=[token for token, _ in new],
+            token_logprobs=[None if w is None else _number(w.drawn.logprob) for _, w in new],
+            top_logprobs=[None if w is None else _rivals(w) for _, w in new],
+            text_offset=offsets,
+        )
+
+
+def _rivals(weighed: TokenLogprob) -> dict[str, float]:
+    """Return the rivals by their texts, the token itself always among them.
+
+    It comes last: of two tokens with the same text the one that stands there counts.
+    """
+    return {
+        candidate.token: _number(candidate.logprob)
+        for candidate in (*reversed(weighed.top), weighed.drawn)
+    }
+
+
+def _number(logprob: float) -> float:
+    return max(logprob, LOWEST)
+
+
+def _indices(item: Generated, at: int, n: int) -> Sequence[int]:
+    """Return the choices that *item* of prompt *at* belongs to: an echo to all of its *n*."""
+    if isinstance(item, PromptEcho):
+        return range(at * n, (at + 1) * n)
+    return (at * n + item.index,)
+
+
+def _usage(finishes: dict[int, Finish], n: int) -> Usage:
+    # A prompt counts once, however many choices it has.
+    prompt = sum(finish.prompt_tokens for index, finish in finishes.items() if index % n == 0)
+    written = sum(finish.completion_tokens for finish in finishes.values())
+    return Usage(prompt_tokens=prompt, completion_tokens=written, total_tokens=prompt + written)
+
+
+async def events(
+    heading: Heading, items: AsyncGenerator[Item, None], *, n: int, include_usage: bool
+) -> AsyncGenerator[TextCompletion, None]:
+    """Turn *items* into events, a piece of one choice each; then the usage, if asked for."""
+    usage = None if include_usage else UNSET
+    texts: dict[int, _Text] = {}
+    finishes: dict[int, Finish] = {}
+    async with aclosing(items):
+        async for at, item in items:
+            for index in _indices(item, at, n):
+                choice = _piece(texts.setdefault(index, _Text()), item, index)
+                if isinstance(item, Finish):
+                    finishes[index] = item
+                yield _event(heading, [choice], usage)
+    if include_usage:
+        yield _event(heading, [], _usage(finishes, n))
+
+
+def _piece(text: _Text, item: Generated, index: int) -> Choice:
+    if isinstance(item, Finish):
+        return Choice(text="", index=index, finish_reason=item.reason)
+    text.add(item)
+    return Choice(text=item.text, index=index, logprobs=text.logprobs())
+
+
+def _event(heading: Heading, choices: list[Choice], usage: object) -> TextCompletion:
+    return TextCompletion(
+        id=heading.id,
+        created=heading.created,
+        model=heading.model,
+        choices=choices,
+        system_fingerprint=heading.fingerprint,
+        usage=cast("Usage", usage),
+    )

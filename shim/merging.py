@@ -1,0 +1,52 @@
+"""Several streams as one."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+_Queue: TypeAlias = "asyncio.Queue[tuple[int, T] | Exception | None]"
+"""An item with the number of its stream, what a stream failed of, or None: one has ended."""
+
+
+async def merged(streams: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[tuple[int, T], None]:
+    """Yield what the *streams* bring as it comes, with the number of the stream.
+
+    All run at once. The first failure is raised and ends the others; so does closing.
+    """
+    if len(streams) == 1:  # the usual case needs no tasks
+        async with aclosing(streams[0]) as only:
+            async for item in only:
+                yield 0, item
+        return
+    # Bounded, so that engines wait for a client that reads slowly.
+    arrived: _Queue[T] = asyncio.Queue(len(streams))
+    pumps = [asyncio.create_task(_pump(at, each, arrived)) for at, each in enumerate(streams)]
+    try:
+        running = len(pumps)
+        while running:
+            match await arrived.get():
+                case None:
+                    running -= 1
+                case Exception() as error:
+                    raise error
+                case found:
+                    yield found
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def _pump(at: int, stream: AsyncGenerator[T, None], arrived: "_Queue[T]") -> None:
+    try:
+        async with aclosing(stream):
+            async for item in stream:
+                await arrived.put((at, item))
+    # It is raised where the streams are awaited.
+    except Exception as error:  # noqa: BLE001
+        await arrived.put(error)
+    else:
+        await arrived.put(None)
