@@ -119,6 +119,21 @@ class ChatBackend(Protocol):
         """Whether a request sent now would be answered."""
         ...
 
+    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
+        """Return the token ids of *prompt*, those that a text gets by default only if asked.
+
+        Raises InvalidOption where the chat template refuses the conversation.
+        """
+        ...
+
+    async def detokenize(self, tokens: tuple[int, ...]) -> str:
+        """Return the text of *tokens*, special ones included; raise InvalidOption if unknown."""
+        ...
+
+    def tokenizer_info(self) -> dict[str, Any]:
+        """Return special tokens, the chat template and more, as `tokenizer_config.json` has it."""
+        ...
+
     def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; closing the generator aborts it in the engine.
 

@@ -16,6 +16,7 @@ from .base import (
     Finish,
     Generated,
     Generation,
+    Prompt,
     PromptEcho,
     Sampling,
     TextDelta,
@@ -51,6 +52,24 @@ class Ct2Chat:
     async def ready(self) -> bool:
         """Answer yes: loaded weights stay usable."""
         return True
+
+    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
+        """Return the token ids of *prompt*, found off the event loop."""
+        if not isinstance(prompt, str):
+            return self._template.ids(self._template.tokens(prompt))
+        encode = partial(self._template.tokenizer.encode, add_special_tokens=add_special_tokens)
+        ids: list[int] = (await asyncio.to_thread(encode, prompt)).ids
+        return ids
+
+    async def detokenize(self, tokens: tuple[int, ...]) -> str:
+        """Return the text of *tokens*."""
+        self._template.named(tokens, option="tokens")
+        text: str = self._template.tokenizer.decode(list(tokens), skip_special_tokens=False)
+        return text
+
+    def tokenizer_info(self) -> dict[str, Any]:
+        """Return what the model's directory says of its tokenizer."""
+        return self._template.info
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Pass tokens on as the engine's callback brings them; closing stops it at the next one."""

@@ -1,9 +1,10 @@
 """A deterministic engine that can be told to stall, fail and die: for tests and for load."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .base import (
     Backend,
@@ -21,7 +22,7 @@ from .base import (
     TranscriptInfo,
 )
 from .config import FakeModelConfig, FakeOptions
-from .failures import EngineDead, PromptTooLong, UndecodableAudio, UnknownLanguage
+from .failures import EngineDead, InvalidOption, PromptTooLong, UndecodableAudio, UnknownLanguage
 
 
 class _Script:
@@ -46,6 +47,21 @@ class FakeChat(_Script):
     def __init__(self, options: FakeOptions) -> None:
         super().__init__(options)
         self.max_model_len = options.max_model_len
+
+    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
+        """Return the letters' numbers; there are no special tokens."""
+        del add_special_tokens
+        return [ord(letter) for letter in " ".join(_contents(prompt))]
+
+    async def detokenize(self, tokens: tuple[int, ...]) -> str:
+        """Read the letters."""
+        if any(token > sys.maxunicode for token in tokens):
+            raise InvalidOption("There is no such letter.", option="tokens")
+        return "".join(map(chr, tokens))
+
+    def tokenizer_info(self) -> dict[str, Any]:
+        """Return that there is little to tell."""
+        return {"bos_token": None, "eos_token": None, "pad_token": None, "chat_template": None}
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Echo the last message once for each of the `n` choices, one choice after the other."""

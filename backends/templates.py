@@ -1,6 +1,7 @@
 """A model directory's chat template and tokenizer: prompts → tokens."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,10 @@ class ChatTemplate:
         # CTranslate2 stops at the tokens that its own configuration names.
         end = json.loads((directory / "config.json").read_text())["eos_token"]
         self.end_tokens = frozenset([end] if isinstance(end, str) else end)
-        self._template = _environment().from_string(_source(directory, config))
+        source = _source(directory, config)
+        self._template = _environment().from_string(source)
+        self.info = {"pad_token": None, **config, **self._specials, "chat_template": source}
+        """What `tokenizer_config.json` says, with the template wherever it stands."""
 
     def tokens(self, prompt: Prompt) -> list[str]:
         """Return the tokens of *prompt*; raise InvalidOption if it has none, or unknown ones."""
@@ -47,10 +51,15 @@ class ChatTemplate:
                 ids = self.tokenizer.encode(prompt).ids
             case _:
                 ids = list(prompt)
+        if not ids:
+            raise InvalidOption("The prompt holds no token.", option="prompt")
+        return self.named(ids, option="prompt")
+
+    def named(self, ids: Sequence[int], *, option: str) -> list[str]:
+        """Return the tokens with these *ids*; raise InvalidOption, naming *option*."""
         known = [token for number in ids if (token := self._token(number)) is not None]
-        if not known or len(known) < len(ids):
-            what = "has token ids beyond the vocabulary" if ids else "holds no token"
-            raise InvalidOption(f"The prompt {what}.", option="prompt")
+        if len(known) < len(ids):
+            raise InvalidOption("There are token ids beyond the vocabulary.", option=option)
         return known
 
     def _token(self, number: int) -> str | None:

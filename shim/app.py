@@ -12,15 +12,16 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from backends.registry import opened
 
 from . import __version__
-from .auth import KeyGuard
+from .auth import PUBLIC, TOKENIZER, KeyGuard
 from .body import BodyRequest
 from .chat.controller import ChatController
 from .completions.controller import CompletionsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
 from .models import Models, ModelsController
-from .settings import Settings
+from .settings import ServerSettings, Settings
 from .telemetry import Telemetry, stamp
+from .tokenizer.controller import TokenizerController
 from .transcription.controller import TranscriptionController
 
 
@@ -48,9 +49,10 @@ def create_app(settings: Settings) -> Litestar:
             ModelsController,
             ChatController,
             CompletionsController,
+            TokenizerController,
             uploads,
         ],
-        guards=[KeyGuard(server.api_keys)],
+        guards=[KeyGuard(server.api_keys, free=_free(server))],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "telemetry": Provide(lambda: telemetry, sync_to_thread=False),
@@ -70,6 +72,10 @@ def create_app(settings: Settings) -> Litestar:
             render_plugins=[JsonRenderPlugin()],
         ),
     )
+
+
+def _free(server: ServerSettings) -> frozenset[str]:
+    return frozenset({PUBLIC} if server.tokenizer_needs_key else {PUBLIC, TOKENIZER})
 
 
 def _models(state: State) -> Models:

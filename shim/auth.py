@@ -12,14 +12,21 @@ from .errors import InvalidKey
 PUBLIC = "public"
 """The `opt` by which a route says that it needs no key."""
 
+TOKENIZER = "tokenizer"
+"""The `opt` of routes that count tokens: harnesses send no key there."""
+
 _DIGEST = "sha256:"
 
 
 class KeyGuard:
     """A Litestar guard: runs before the body is read."""
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
-        """Take *keys* as configured, plain or hashed; only digests are kept."""
+    def __init__(self, keys: tuple[str, ...], *, free: frozenset[str]) -> None:
+        """Take *keys* as configured, plain or hashed; only digests are kept.
+
+        Routes with an `opt` that is *free* need none.
+        """
+        self._free = free
         self._digests = [
             bytes.fromhex(key.removeprefix(_DIGEST)) if key.startswith(_DIGEST) else _digest(key)
             for key in keys
@@ -29,7 +36,7 @@ class KeyGuard:
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         """Let the request pass, or raise InvalidKey."""
-        if not self._digests or handler.opt.get(PUBLIC):
+        if not self._digests or any(handler.opt.get(name) for name in self._free):
             return
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():

@@ -73,6 +73,13 @@ class Models:
             raise _wrong_kind(name, "transcriptions", self._names_of(SpeechBackend))
         return cast("ServedModel[SpeechBackend]", model)
 
+    def first_chat(self) -> str:
+        """Return the id of the first chat model; raise UnknownModel if there is none."""
+        for model in self.served:
+            if isinstance(model.backend, ChatBackend):
+                return model.id
+        raise UnknownModel("No chat model is served here.", param="model")
+
     def first_speech(self) -> str | None:
         """Return the id of the first speech model, which is asked where none is named."""
         return next((m.id for m in self.served if isinstance(m.backend, SpeechBackend)), None)

@@ -39,6 +39,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of a JSON request."""
     strict: bool = False
     """Refuse parameters that nobody documents, instead of ignoring them."""
+    tokenizer_needs_key: bool = False
+    """Whether `/tokenize` and its like ask for a key; harnesses that count tokens send none."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """How long running requests may take to end once the server is told to stop."""
 

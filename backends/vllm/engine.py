@@ -1,8 +1,10 @@
 """The engine that runs: vLLM's AsyncLLM behind the ChatBackend seam."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +13,7 @@ from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from backends.base import Generated, Generation, PromptEcho
+from backends.base import Generated, Generation, Prompt, PromptEcho
 from backends.failures import EngineDead
 
 from .deltas import Choices
@@ -40,6 +42,32 @@ class VllmChat:
     async def ready(self) -> bool:
         """Whether the engine's processes live."""
         return self._engine is not None and not self._engine.errored
+
+    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
+        """Return the token ids of *prompt*, as they would be continued."""
+        with by_meaning():
+            if isinstance(prompt, str):
+                encode = partial(self._tokenizer.encode, add_special_tokens=add_special_tokens)
+                return list(await asyncio.to_thread(encode, prompt))
+            return await self._requests.ids(prompt)
+
+    async def detokenize(self, tokens: tuple[int, ...]) -> str:
+        """Return the text of *tokens*."""
+        self._requests.check_ids(tokens, option="tokens")
+        text: str = self._tokenizer.decode(list(tokens))
+        return text
+
+    def tokenizer_info(self) -> dict[str, Any]:
+        """Return what transformers knows of the tokenizer."""
+        tokenizer = self._tokenizer
+        return {
+            "tokenizer_class": type(tokenizer).__name__,
+            "bos_token": tokenizer.bos_token,
+            "eos_token": tokenizer.eos_token,
+            "pad_token": tokenizer.pad_token,
+            "chat_template": getattr(tokenizer, "chat_template", None),
+            "model_max_length": self._max_model_len,
+        }
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; see ChatBackend."""

@@ -79,10 +79,18 @@ class Requests:
         """Refuse by its field what vLLM refuses without one."""
         if not prompt:
             raise InvalidOption("The prompt holds no token.", option="prompt")
-        if isinstance(prompt, str):
-            return
-        if not all(0 <= token < self._vocabulary for token in prompt):
-            raise InvalidOption("The prompt has token ids beyond the vocabulary.", option="prompt")
+        if not isinstance(prompt, str):
+            self.check_ids(prompt, option="prompt")
+
+    def check_ids(self, ids: tuple[int, ...], *, option: str) -> None:
+        """Raise InvalidOption, naming *option*, for ids that the model has not."""
+        if not all(0 <= token < self._vocabulary for token in ids):
+            raise InvalidOption("There are token ids beyond the vocabulary.", option=option)
+
+    async def ids(self, prompt: Conversation | tuple[int, ...]) -> list[int]:
+        """Return the token ids of *prompt*."""
+        _, rendered = await self._rendered(Generation(prompt=prompt, sampling=Sampling()))
+        return list(rendered["prompt_token_ids"])
 
     def _max_tokens(self, sampling: Sampling, prompt_tokens: int) -> int:
         wanted = 1 if sampling.max_tokens is None else max(sampling.max_tokens, 1)

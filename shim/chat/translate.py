@@ -54,7 +54,7 @@ def to_generation(request: ChatRequest) -> Generation:
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
     return Generation(
-        prompt=Conversation(tuple(_message(m, at) for at, m in enumerate(request.messages))),
+        prompt=Conversation(tuple(message(m, at) for at, m in enumerate(request.messages))),
         sampling=Sampling(
             max_tokens=request.max_completion_tokens or request.max_tokens,
             n=request.n or 1,
@@ -73,13 +73,14 @@ def to_generation(request: ChatRequest) -> Generation:
     )
 
 
-def _message(message: ChatMessage, at: int) -> Message:
+def message(sent: ChatMessage, at: int) -> Message:
+    """Translate the message *at* its place; raise what is wrong with it, naming the place."""
     for name in ("tool_calls", "function_call", "audio"):
-        if getattr(message, name):
+        if getattr(sent, name):
             raise UnsupportedParameter(
                 f"`{name}` is not supported by this server.", param=f"messages[{at}].{name}"
             )
-    return Message(role=message.role, content=_content(message, at), name=message.name)
+    return Message(role=sent.role, content=_content(sent, at), name=sent.name)
 
 
 def _content(message: ChatMessage, at: int) -> str | tuple[str, ...]:

@@ -172,6 +172,52 @@ async def test_tokens_beyond_the_vocabulary_are_refused(name: str, opener: Opene
         assert refused.value.option == "prompt"
 
 
+TEXT = "What is 3 plus 4? Ünïcode: 一, 😀."
+
+
+@pytest.mark.parametrize("name", ["ct2", "vllm", "fake-chat"])
+async def test_tokens_are_a_text_and_back(name: str, opener: Opener) -> None:
+    """What was tokenized without special tokens is the same text again."""
+    backend = await opener.open(name)
+
+    tokens = await backend.tokenize(TEXT, add_special_tokens=False)
+
+    assert await backend.detokenize(tuple(tokens)) == TEXT
+    assert await backend.detokenize(()) == ""
+    with pytest.raises(InvalidRequest) as refused:
+        await backend.detokenize((2**31 - 1,))
+    assert refused.value.option == "tokens"
+
+
+@pytest.mark.parametrize("name", ["ct2", "vllm"])
+@pytest.mark.parametrize(
+    "prompt", [TEXT, Conversation((Message(role="user", content=TEXT),))], ids=["text", "chat"]
+)
+async def test_tokens_are_those_that_are_continued(
+    name: str, opener: Opener, prompt: str | Conversation
+) -> None:
+    """Both engines count alike, and as many tokens as the prompt then has."""
+    backend = await opener.open(name)
+
+    tokens = await backend.tokenize(prompt)
+
+    request = Generation(prompt=prompt, sampling=Sampling(max_tokens=1))
+    *_, end = await answer(backend, request)
+    assert isinstance(end, Finish)
+    assert end.prompt_tokens == len(tokens)
+    assert tokens == await (await opener.open("ct2")).tokenize(prompt)
+
+
+@pytest.mark.parametrize("name", ["ct2", "vllm"])
+async def test_the_tokenizer_tells_of_itself(name: str, opener: Opener) -> None:
+    """Harnesses read the special tokens and the template."""
+    info = (await opener.open(name)).tokenizer_info()
+
+    assert info["eos_token"] == "<|end|>"  # noqa: S105
+    assert "assistant" in info["chat_template"]
+    assert {"bos_token", "pad_token"} <= info.keys()
+
+
 # ── speech ────────────────────────────────────────────────────────────────────
 
 

@@ -1,0 +1,72 @@
+"""The tokenizer over HTTP, at the server's root, where harnesses look for it."""
+
+from typing import Any
+
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody
+
+from backends.base import ChatBackend, Conversation, Prompt
+from shim.auth import TOKENIZER
+from shim.chat.translate import message
+from shim.errors import InvalidParameter, UnsupportedParameter
+from shim.models import Models
+
+from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
+
+
+class TokenizerController(Controller):
+    """`/tokenize`, `/detokenize`, `/tokenizer_info`; keyless unless set otherwise."""
+
+    opt = {TOKENIZER: True}  # noqa: RUF012  Litestar reads it from the class
+
+    @post("/tokenize", status_code=200)
+    async def tokenize(
+        self, data: JSONBody[TokenizeRequest], models: NamedDependency[Models]
+    ) -> Tokens:
+        """Return the tokens of a text or of a conversation."""
+        backend = _backend(models, data.model)
+        special = data.add_special_tokens is not False
+        tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
+        answer = Tokens(count=len(tokens), max_model_len=backend.max_model_len, tokens=tokens)
+        if not data.return_token_strs:
+            return answer
+        strings = [await backend.detokenize((token,)) for token in tokens]
+        return Tokens(
+            count=answer.count,
+            max_model_len=answer.max_model_len,
+            tokens=tokens,
+            token_strs=strings,
+        )
+
+    @post("/detokenize", status_code=200)
+    async def detokenize(
+        self, data: JSONBody[DetokenizeRequest], models: NamedDependency[Models]
+    ) -> Text:
+        """Return the text of token ids, special ones included."""
+        return Text(await _backend(models, data.model).detokenize(tuple(data.tokens)))
+
+    @get("/tokenizer_info")
+    async def info(
+        self, models: NamedDependency[Models], model: FromQuery[str | None] = None
+    ) -> dict[str, Any]:
+        """Return the special tokens and the chat template."""
+        return _backend(models, model).tokenizer_info()
+
+
+def _backend(models: Models, name: str | None) -> ChatBackend:
+    return models.chat(name if name is not None else models.first_chat()).backend
+
+
+def _prompt(data: TokenizeRequest) -> Prompt:
+    if (data.prompt is None) == (data.messages is None):
+        raise InvalidParameter("Give either `prompt` or `messages`.", param="prompt")
+    if data.add_generation_prompt is False:
+        raise UnsupportedParameter(
+            "`add_generation_prompt: false` is not supported by this server.",
+            param="add_generation_prompt",
+        )
+    said = data.prompt if data.messages is None else data.messages
+    if isinstance(said, str):
+        return said
+    return Conversation(tuple(message(m, at) for at, m in enumerate(said or ())))
