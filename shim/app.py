@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import cast
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import Scope
 
 from backends.registry import opened
 
@@ -19,6 +21,7 @@ from .completions.controller import CompletionsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
 from .models import Models, ModelsController
+from .prefix import IN_SCOPE
 from .settings import ServerSettings, Settings
 from .telemetry import Telemetry, stamp
 from .tokenizer.controller import TokenizerController
@@ -78,6 +81,7 @@ def _free(server: ServerSettings) -> frozenset[str]:
     return frozenset({PUBLIC} if server.tokenizer_needs_key else {PUBLIC, TOKENIZER})
 
 
-def _models(state: State) -> Models:
+def _models(state: State, scope: Scope) -> Models:
     models: Models = state.models
-    return models
+    named = cast("str | None", scope.get(IN_SCOPE))
+    return models if named is None else models.pinned(named)

@@ -4,6 +4,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
+from copy import copy
 from typing import Generic, TypeVar, cast
 
 import msgspec
@@ -17,7 +18,7 @@ from backends.config import ModelConfig
 
 from . import __version__
 from .admission import Admission
-from .errors import UnknownModel
+from .errors import InvalidParameter, UnknownModel
 from .manifests import Manifests
 
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
@@ -45,9 +46,25 @@ class Models:
             ServedModel(config, backend) for config, backend in zip(configs, backends, strict=True)
         ]
         self._by_name = {name: model for model in self.served for name in model.names}
+        self._pinned: str | None = None
 
-    def find(self, name: str) -> ServedModel[Backend]:
-        """Return the model of that name or alias; raise UnknownModel, listing what there is."""
+    def pinned(self, name: str) -> "Models":
+        """Return the same models for a request whose URL names one: no other is found."""
+        pinned = copy(self)
+        pinned._pinned = name  # noqa: SLF001  our own
+        return pinned
+
+    def named(self, name: str | None) -> str | None:
+        """Return the name that counts: the URL's, else *name*, which the body says."""
+        return self._pinned or name
+
+    def find(self, name: str | None) -> ServedModel[Backend]:
+        """Return the model of that name or alias; raise UnknownModel, listing what there is.
+
+        Raises InvalidParameter if none is named.
+        """
+        if (name := self.named(name)) is None:
+            raise InvalidParameter("Missing required parameter: 'model'.", param="model")
         if (model := self._by_name.get(name)) is None:
             raise UnknownModel(
                 f"The model `{name}` does not exist or you do not have access to it. "
@@ -59,18 +76,18 @@ class Models:
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
-    def chat(self, name: str) -> ServedModel[ChatBackend]:
-        """Return the chat model of that name; raise UnknownModel if there is none."""
+    def chat(self, name: str | None) -> ServedModel[ChatBackend]:
+        """Return the chat model of that name; raise what `find` does, and UnknownModel."""
         model = self.find(name)
         if not isinstance(model.backend, ChatBackend):
-            raise _wrong_kind(name, "chat completions", self._names_of(ChatBackend))
+            raise _wrong_kind(self.named(name), "chat completions", self._names_of(ChatBackend))
         return cast("ServedModel[ChatBackend]", model)
 
-    def speech(self, name: str) -> ServedModel[SpeechBackend]:
-        """Return the speech model of that name; raise UnknownModel if there is none."""
+    def speech(self, name: str | None) -> ServedModel[SpeechBackend]:
+        """Return the speech model of that name; raise what `find` does, and UnknownModel."""
         model = self.find(name)
         if not isinstance(model.backend, SpeechBackend):
-            raise _wrong_kind(name, "transcriptions", self._names_of(SpeechBackend))
+            raise _wrong_kind(self.named(name), "transcriptions", self._names_of(SpeechBackend))
         return cast("ServedModel[SpeechBackend]", model)
 
     def first_chat(self) -> str:
@@ -89,7 +106,7 @@ class Models:
         return ", ".join(name for model in models for name in model.names) or "none"
 
 
-def _wrong_kind(name: str, what: str, able: str) -> UnknownModel:
+def _wrong_kind(name: str | None, what: str, able: str) -> UnknownModel:
     return UnknownModel(
         f"The model `{name}` does not serve {what}. Those here that do: {able}.", param="model"
     )

@@ -12,7 +12,8 @@ from litestar import Litestar
 
 from .app import create_app
 from .lingering import Lingering
-from .settings import ServerSettings, Settings
+from .prefix import ModelPrefix
+from .settings import Settings
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as bound, to where it is reached
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -76,7 +77,7 @@ def run(settings: Settings, address: socket.socket, on_listening: Callable[[], N
     Raises ModelNotOpened, in an ExceptionGroup, if one of them cannot be opened.
     """
     app = create_app(settings)
-    server = Server(_config(app, settings.server), on_listening)
+    server = Server(_config(app, settings), on_listening)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, server, address))
 
@@ -87,9 +88,10 @@ async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
         await server.serve([address])
 
 
-def _config(app: Litestar, server: ServerSettings) -> uvicorn.Config:
+def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
+    names = [name for model in settings.models for name in (model.id, *model.aliases)]
     return uvicorn.Config(
-        Lingering(app),
+        Lingering(ModelPrefix(app, names)),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -97,5 +99,5 @@ def _config(app: Litestar, server: ServerSettings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=int(server.shutdown_seconds),
+        timeout_graceful_shutdown=int(settings.server.shutdown_seconds),
     )

@@ -36,7 +36,7 @@ class ChatController(Controller):
             refuse(set(await request.json()) - _KNOWN)
         served = models.chat(data.model)
         items = served.admission.admit(served.backend.generate(to_generation(data)))
-        heading = Heading.new("chatcmpl", data.model, served.fingerprint)
+        heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
         if not data.stream:
             return Response(completion(heading, await while_present(request, collected(items))))
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)

@@ -50,7 +50,8 @@ Count = Annotated[int, Meta(ge=1)]
 class ChatRequest(Struct, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
-    model: str
+    model: str | None = None
+    """May be missing where the URL names it."""
     messages: Annotated[list[ChatMessage], Meta(min_length=1)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None

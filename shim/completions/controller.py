@@ -41,7 +41,7 @@ class CompletionsController(Controller):
         items = merged(
             [served.admission.admit(served.backend.generate(g)) for g in to_generations(data)]
         )
-        heading = Heading.new("cmpl", data.model, served.fingerprint)
+        heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1
         if not data.stream:
             done = await while_present(request, collected(items))

@@ -12,7 +12,8 @@ TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 class CompletionRequest(Struct, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
-    model: str
+    model: str | None = None
+    """May be missing where the URL names it."""
     prompt: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
     """A text, texts, token ids or lists of token ids."""
     max_tokens: Annotated[int, Meta(ge=0)] | None = 16

@@ -55,7 +55,7 @@ class TokenizerController(Controller):
 
 
 def _backend(models: Models, name: str | None) -> ChatBackend:
-    return models.chat(name if name is not None else models.first_chat()).backend
+    return models.chat(models.named(name) or models.first_chat()).backend
 
 
 def _prompt(data: TokenizeRequest) -> Prompt:

@@ -71,7 +71,7 @@ def _judged(fields: dict[str, Any], models: Models, task: Task, *, strictly: boo
     if strictly:
         refuse(found.unknown)
     job = to_job(found, task)
-    if found.form.model is None:
+    if models.named(found.form.model) is None:
         return _Verdict(found.form, job, None)
     served = models.speech(found.form.model)
     served.backend.check(job)
