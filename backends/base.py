@@ -1,4 +1,7 @@
-"""The seam: values that cross between the wire and an engine, and two Protocols."""
+"""The seam: values that cross between the wire and an engine, and two Protocols.
+
+Longer than a file should be, so that whoever writes a backend reads one.
+"""
 
 from collections.abc import AsyncGenerator
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import partial
 from pathlib import Path
 
-from . import ct2chat, fake
+from . import fake
 from .base import Backend, Batch
 from .config import (
     Ct2ModelConfig,
@@ -14,6 +14,7 @@ from .config import (
     VllmModelConfig,
     WhisperModelConfig,
 )
+from .ct2 import adapter as ct2
 from .vllm import adapter as vllm
 from .whisper import adapter as whisper
 
@@ -47,7 +48,7 @@ def adapter(
         case VllmModelConfig():
             return vllm.open_backend(model)
         case Ct2ModelConfig():
-            return ct2chat.open_backend(model)
+            return ct2.open_backend(model)
         case FakeModelConfig():
             return fake.open_backend(model)
 

@@ -8,13 +8,14 @@ from litestar.params import JSONBody
 from litestar.response import Stream
 from msgspec.structs import fields
 
+from shim.heading import Heading
 from shim.models import Models
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
 from shim.strict import is_strict, refuse
 
 from .protocol import ChatCompletion, ChatRequest
-from .translate import Heading, chunks, completion, to_generation
+from .translate import chunks, completion, to_generation
 
 _KNOWN = {field.encode_name for field in fields(ChatRequest)}
 

@@ -1,10 +1,7 @@
 """Wire ↔ engine values for chat: pure functions, no I/O."""
 
-import secrets
-import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
@@ -16,11 +13,12 @@ from backends.base import (
     Generation,
     Message,
     PromptEcho,
-    Sampling,
     TextDelta,
 )
 from backends.base import TokenLogprob as EngineLogprob
 from shim.errors import InvalidParameter, UnsupportedParameter
+from shim.heading import LOWEST, Heading
+from shim.sampling import to_sampling
 
 from .protocol import (
     AssistantMessage,
@@ -39,10 +37,6 @@ from .protocol import (
 )
 from .unsupported import refuse_unsupported
 
-LOWEST = -9999.0
-"""Stands for minus infinity, which JSON has not; vLLM's number."""
-
-
 # ── wire → engine ─────────────────────────────────────────────────────────────
 
 
@@ -55,19 +49,9 @@ def to_generation(request: ChatRequest) -> Generation:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
     return Generation(
         prompt=Conversation(tuple(message(m, at) for at, m in enumerate(request.messages))),
-        sampling=Sampling(
+        sampling=to_sampling(
+            request,
             max_tokens=request.max_completion_tokens or request.max_tokens,
-            n=request.n or 1,
-            temperature=request.temperature,
-            top_p=request.top_p,
-            top_k=request.top_k,
-            min_p=request.min_p,
-            presence_penalty=request.presence_penalty,
-            frequency_penalty=request.frequency_penalty,
-            repetition_penalty=request.repetition_penalty,
-            seed=request.seed,
-            stop=stop_strings(request.stop),
-            logit_bias=request.logit_bias or {},
             top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         ),
     )
@@ -95,27 +79,7 @@ def _content(message: ChatMessage, at: int) -> str | tuple[str, ...]:
             return tuple(p.refusal if isinstance(p, RefusalPart) else p.text for p in parts)
 
 
-def stop_strings(stop: str | list[str] | None) -> tuple[str, ...]:
-    """Return the strings at which a text ends; an empty one would be everywhere."""
-    strings = [stop] if isinstance(stop, str) else stop or []
-    return tuple(string for string in strings if string)
-
-
 # ── engine → wire ─────────────────────────────────────────────────────────────
-
-
-class Heading(NamedTuple):
-    """What every chunk of an answer repeats."""
-
-    id: str
-    created: int
-    model: str
-    fingerprint: str
-
-    @classmethod
-    def new(cls, kind: str, model: str, fingerprint: str) -> "Heading":
-        """Draw an id that begins with *kind* for an answer that begins now."""
-        return cls(f"{kind}-{secrets.token_hex(16)}", int(time.time()), model, fingerprint)
 
 
 def completion(heading: Heading, items: Iterable[Generated]) -> ChatCompletion:

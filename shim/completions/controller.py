@@ -8,7 +8,7 @@ from litestar.params import JSONBody
 from litestar.response import Stream
 from msgspec.structs import fields
 
-from shim.chat.translate import Heading
+from shim.heading import Heading
 from shim.merging import merged
 from shim.models import Models
 from shim.presence import collected, while_present

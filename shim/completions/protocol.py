@@ -4,12 +4,13 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from shim.chat.protocol import FinishReason, Penalty, Probability, StreamOptions, Usage
+from shim.chat.protocol import FinishReason, StreamOptions, Usage
+from shim.sampling import SamplingFields
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
-class CompletionRequest(Struct, frozen=True, kw_only=True):
+class CompletionRequest(SamplingFields, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
     model: str | None = None
@@ -17,22 +18,11 @@ class CompletionRequest(Struct, frozen=True, kw_only=True):
     prompt: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
     """A text, texts, token ids or lists of token ids."""
     max_tokens: Annotated[int, Meta(ge=0)] | None = 16
-    n: Annotated[int, Meta(ge=1, le=128)] | None = None
     best_of: int | None = None
     echo: bool | None = None
     logprobs: Annotated[int, Meta(ge=0, le=20)] | bool | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Probability | None = None
-    top_k: Annotated[int, Meta(ge=-1)] | None = None
-    min_p: Probability | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
-    seed: int | None = None
-    stop: str | list[str] | None = None
-    logit_bias: dict[int, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     # Known, and refused.
     suffix: str | None = None
 

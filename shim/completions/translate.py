@@ -11,13 +11,13 @@ from backends.base import (
     Generated,
     Generation,
     PromptEcho,
-    Sampling,
     TextDelta,
     TokenLogprob,
 )
 from shim.chat.protocol import Usage
-from shim.chat.translate import LOWEST, Heading, stop_strings
 from shim.errors import InvalidParameter, UnsupportedParameter
+from shim.heading import LOWEST, Heading
+from shim.sampling import to_sampling
 
 from .protocol import Choice, CompletionRequest, Logprobs, TextCompletion
 
@@ -36,21 +36,7 @@ def to_generations(request: CompletionRequest) -> list[Generation]:
         raise UnsupportedParameter("`best_of` other than `n` is not supported.", param="best_of")
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
-    sampling = Sampling(
-        max_tokens=request.max_tokens,
-        n=request.n or 1,
-        temperature=request.temperature,
-        top_p=request.top_p,
-        top_k=request.top_k,
-        min_p=request.min_p,
-        presence_penalty=request.presence_penalty,
-        frequency_penalty=request.frequency_penalty,
-        repetition_penalty=request.repetition_penalty,
-        seed=request.seed,
-        stop=stop_strings(request.stop),
-        logit_bias=request.logit_bias or {},
-        top_logprobs=_top(request),
-    )
+    sampling = to_sampling(request, max_tokens=request.max_tokens, top_logprobs=_top(request))
     return [
         Generation(prompt=prompt, sampling=sampling, echo=bool(request.echo))
         for prompt in _prompts(request)

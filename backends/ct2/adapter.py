@@ -7,26 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from tokenizers.decoders import DecodeStream
-
-from .base import (
+from backends.base import (
     ChatBackend,
-    Finish,
     Generated,
     Generation,
     Prompt,
     PromptEcho,
-    Sampling,
-    TextDelta,
 )
-from .config import Ct2ModelConfig
-from .ct2scores import Scores
-from .failures import PromptTooLong, UnsupportedOption
-from .pieces import Pieces
-from .stopping import StopStrings
-from .templates import ChatTemplate
+from backends.config import Ct2ModelConfig
+from backends.pieces import Pieces
+from backends.templates import ChatTemplate
+
+from .choices import Choice
+from .sampling import arguments, refuse_unsupported, token_limit
+from .scores import Scores
 
 if TYPE_CHECKING:
     from ctranslate2 import GenerationStepResult, Generator
@@ -74,15 +70,15 @@ class Ct2Chat:
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Pass tokens on as the engine's callback brings them; closing stops it at the next one."""
         sampling = generation.sampling
-        _refuse_unsupported(sampling)
+        refuse_unsupported(sampling)
         prompt = self._template.tokens(generation.prompt)
-        limit = _token_limit(len(prompt), sampling.max_tokens, self.max_model_len)
+        limit = token_limit(len(prompt), sampling.max_tokens, self.max_model_len)
         top = sampling.top_logprobs
         scores = None if top is None else Scores(self._pieces, top=top)
         if generation.echo:
             yield await self._echo(generation, prompt, scores)
         choices = [
-            _Choice(index, self._template, sampling.stop, scores, prompt_tokens=len(prompt))
+            Choice(index, self._template, sampling.stop, scores, prompt_tokens=len(prompt))
             for index in range(sampling.n)
         ]
         if not limit:
@@ -95,7 +91,7 @@ class Ct2Chat:
             max_length=limit,
             include_prompt_in_result=False,
             return_logits_vocab=scores is not None,
-            **_sampling_arguments(sampling, self._template.tokenizer.get_vocab_size()),
+            **arguments(sampling, self._template.tokenizer.get_vocab_size()),
         )
         async for step in self._steps(run, choices):
             for item in choices[step.batch_id].take(step):
@@ -114,7 +110,7 @@ class Ct2Chat:
         return scores.echo(text, ids, log_probs)
 
     async def _steps(
-        self, run: "partial[Any]", choices: "list[_Choice]"
+        self, run: "partial[Any]", choices: "list[Choice]"
     ) -> AsyncGenerator["GenerationStepResult", None]:
         """Run the engine in a thread and yield its steps here, until it returns or raises."""
         loop = asyncio.get_running_loop()
@@ -133,59 +129,6 @@ class Ct2Chat:
             running.result()
         finally:
             left.set()
-
-
-class _Choice:
-    """One of the `n` texts on its way: tokens in, deltas and the finish out."""
-
-    def __init__(
-        self,
-        index: int,
-        template: ChatTemplate,
-        stop: tuple[str, ...],
-        scores: Scores | None,
-        *,
-        prompt_tokens: int,
-    ) -> None:
-        self.finished = False
-        self._index = index
-        self._tokenizer = template.tokenizer
-        self._end_tokens = template.end_tokens
-        self._decoder = DecodeStream(skip_special_tokens=True)
-        self._stop = StopStrings(stop)
-        self._scores = scores
-        self._prompt_tokens = prompt_tokens
-        self._tokens = 0
-
-    def take(self, step: "GenerationStepResult") -> list[TextDelta | Finish]:
-        """Turn one token into what is to be sent; nothing after the finish."""
-        if self.finished:  # the engine runs on until its callback is next asked
-            return []
-        self._tokens += 1
-        ended = step.token in self._end_tokens
-        text = self._stop.feed(self._decoder.step(self._tokenizer, step.token_id) or "")
-        if self._stop.hit or step.is_last:
-            self.finished = True
-            text += self._stop.flush()
-        weighed = (self._scores.drawn(step.token_id, step.logits),) if self._scores else ()
-        items: list[TextDelta | Finish] = []
-        if text or weighed:
-            items.append(TextDelta(index=self._index, text=text, logprobs=weighed))
-        if self.finished:
-            items.append(self._finish("stop" if ended or self._stop.hit else "length"))
-        return items
-
-    def nothing(self) -> Finish:
-        """Finish before the first token: none was asked for."""
-        return self._finish("length")
-
-    def _finish(self, reason: Literal["stop", "length"]) -> Finish:
-        return Finish(
-            index=self._index,
-            reason=reason,
-            prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._tokens,
-        )
 
 
 @asynccontextmanager
@@ -227,51 +170,3 @@ def _directory(source: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(snapshot_download(source, revision=revision))
-
-
-def _token_limit(prompt: int, wanted: int | None, context: int) -> int:
-    """Return how many tokens may be generated, as vLLM counts: prompt and completion together."""
-    completion = 1 if wanted is None else wanted
-    if prompt + completion > context:
-        raise PromptTooLong.by(prompt=prompt, completion=completion, context=context)
-    return context - prompt if wanted is None else wanted
-
-
-def _refuse_unsupported(sampling: Sampling) -> None:
-    """Refuse what CTranslate2's sampler lacks, wherever it would change the answer."""
-    random = sampling.temperature is None or sampling.temperature > 0
-    refused = {
-        "presence_penalty": bool(sampling.presence_penalty),
-        "frequency_penalty": bool(sampling.frequency_penalty),
-        "min_p": random and bool(sampling.min_p),
-        # Its random generators belong to threads and cannot be seeded per request.
-        "seed": random and sampling.seed is not None,
-        "logit_bias": bool(sampling.logit_bias),
-        # Its logits are those after the penalty.
-        "logprobs": sampling.top_logprobs is not None
-        and sampling.repetition_penalty not in (None, 1),
-    }
-    for option, refuse in refused.items():
-        if refuse:
-            raise UnsupportedOption(
-                f"`{option}` is not supported by this model's engine (CTranslate2).", option=option
-            )
-
-
-def _sampling_arguments(sampling: Sampling, vocabulary: int) -> dict[str, float]:
-    """Translate to the Generator's names; its own default is greedy, OpenAI's is temperature 1.
-
-    What OpenAI allows and the Generator refuses has its like: a nucleus of probability 0 is the
-    most probable token, the *vocabulary* or more of the most probable are all.
-    """
-    penalty = {"repetition_penalty": sampling.repetition_penalty or 1.0}
-    temperature = 1.0 if sampling.temperature is None else sampling.temperature
-    if temperature == 0 or sampling.top_p == 0:
-        return {"sampling_topk": 1, **penalty}
-    top_k = max(sampling.top_k or 0, 0)
-    return {
-        "sampling_temperature": temperature,
-        "sampling_topk": top_k if top_k < vocabulary else 0,
-        "sampling_topp": 1.0 if sampling.top_p is None else sampling.top_p,
-        **penalty,
-    }

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Candidate, PromptEcho, TokenLogprob
-from .pieces import Pieces
+from backends.base import Candidate, PromptEcho, TokenLogprob
+from backends.pieces import Pieces
 
 
 class Scores:

@@ -1,0 +1,1 @@
+"""Chat through CTranslate2's Generator."""

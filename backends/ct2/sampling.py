@@ -1,0 +1,52 @@
+"""How CTranslate2's Generator draws: the seam's words in its own, and what it has no words for."""
+
+from backends.base import Sampling
+from backends.failures import PromptTooLong, UnsupportedOption
+
+
+def token_limit(prompt: int, wanted: int | None, context: int) -> int:
+    """Return how many tokens may be generated, as vLLM counts: prompt and completion together."""
+    completion = 1 if wanted is None else wanted
+    if prompt + completion > context:
+        raise PromptTooLong.by(prompt=prompt, completion=completion, context=context)
+    return context - prompt if wanted is None else wanted
+
+
+def refuse_unsupported(sampling: Sampling) -> None:
+    """Refuse what CTranslate2's sampler lacks, wherever it would change the answer."""
+    random = sampling.temperature is None or sampling.temperature > 0
+    refused = {
+        "presence_penalty": bool(sampling.presence_penalty),
+        "frequency_penalty": bool(sampling.frequency_penalty),
+        "min_p": random and bool(sampling.min_p),
+        # Its random generators belong to threads and cannot be seeded per request.
+        "seed": random and sampling.seed is not None,
+        "logit_bias": bool(sampling.logit_bias),
+        # Its logits are those after the penalty.
+        "logprobs": sampling.top_logprobs is not None
+        and sampling.repetition_penalty not in (None, 1),
+    }
+    for option, refuse in refused.items():
+        if refuse:
+            raise UnsupportedOption(
+                f"`{option}` is not supported by this model's engine (CTranslate2).", option=option
+            )
+
+
+def arguments(sampling: Sampling, vocabulary: int) -> dict[str, float]:
+    """Translate to the Generator's names; its own default is greedy, OpenAI's is temperature 1.
+
+    What OpenAI allows and the Generator refuses has its like: a nucleus of probability 0 is the
+    most probable token, the *vocabulary* or more of the most probable are all.
+    """
+    penalty = {"repetition_penalty": sampling.repetition_penalty or 1.0}
+    temperature = 1.0 if sampling.temperature is None else sampling.temperature
+    if temperature == 0 or sampling.top_p == 0:
+        return {"sampling_topk": 1, **penalty}
+    top_k = max(sampling.top_k or 0, 0)
+    return {
+        "sampling_temperature": temperature,
+        "sampling_topk": top_k if top_k < vocabulary else 0,
+        "sampling_topp": 1.0 if sampling.top_p is None else sampling.top_p,
+        **penalty,
+    }

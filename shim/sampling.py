@@ -1,0 +1,54 @@
+"""How tokens are drawn, as chats and text completions both say it; and in the engine's words."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from backends.base import Sampling
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
+
+
+class SamplingFields(Struct, frozen=True, kw_only=True):
+    """OpenAI's fields and some of vLLM's; what is null is the model's own."""
+
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Probability | None = None
+    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    min_p: Probability | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    logit_bias: dict[int, Bias] | None = None
+
+
+def to_sampling(
+    fields: SamplingFields, *, max_tokens: int | None, top_logprobs: int | None
+) -> Sampling:
+    """Translate *fields*; the other two go by different names in chats and texts."""
+    return Sampling(
+        max_tokens=max_tokens,
+        n=fields.n or 1,
+        temperature=fields.temperature,
+        top_p=fields.top_p,
+        top_k=fields.top_k,
+        min_p=fields.min_p,
+        presence_penalty=fields.presence_penalty,
+        frequency_penalty=fields.frequency_penalty,
+        repetition_penalty=fields.repetition_penalty,
+        seed=fields.seed,
+        stop=_stop(fields.stop),
+        logit_bias=fields.logit_bias or {},
+        top_logprobs=top_logprobs,
+    )
+
+
+def _stop(stop: str | list[str] | None) -> tuple[str, ...]:
+    """Return the strings at which a text ends; an empty one would be everywhere."""
+    strings = [stop] if isinstance(stop, str) else stop or []
+    return tuple(string for string in strings if string)
