@@ -344,3 +344,11 @@ async def test_leaving_early_leaves_the_engine_free_for_speech(speech: SpeechBac
     after = [item async for item in speech.transcribe(recording(speech), Job())]
 
     assert isinstance(after[-1], Segment)
+
+
+async def test_a_language_without_a_token_is_unknown(opener: Opener) -> None:
+    """faster-whisper lists Cantonese for every model, and fails on one that has no token for it."""
+    backend = await opener.open("whisper")
+
+    with pytest.raises(UnknownLanguage):
+        backend.check(Job(language="yue"))

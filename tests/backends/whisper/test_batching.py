@@ -210,3 +210,22 @@ def test_batches_are_told() -> None:
         ("double", 2, 2),
     ]
     assert all(seconds >= 0 for batch in told for seconds in (*batch.waited, batch.took))
+
+
+def test_an_engine_that_fails_is_known_to_fail() -> None:
+    """A lost device shows, until a call succeeds; a call that can never be made does not."""
+    outcomes: list[Exception | None] = [ValueError("no"), RuntimeError("lost"), None]
+    seen = []
+
+    def run(given: Sequence[Any]) -> list[Any]:
+        if error := outcomes.pop(0):
+            raise error
+        return list(given)
+
+    batcher = Batcher({"call": run}, workers=1, max_batch={"call": 1}, on_batch=lambda _: None)
+    with batcher.running():
+        for _ in range(3):
+            batcher.submit("call", None, 1).exception(timeout=SECONDS)
+            seen.append(batcher.failing)
+
+    assert seen == [False, True, False]
