@@ -9,13 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.base import (
-    ChatBackend,
-    Generated,
-    Generation,
-    Prompt,
-    PromptEcho,
-)
+from backends.base import ChatBackend, Generated, Generation, Prompt, PromptEcho
 from backends.config import Ct2ModelConfig
 from backends.pieces import Pieces
 from backends.templates import ChatTemplate

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
+from msgspec import UNSET, UnsetType
 
 from backends.base import ChatBackend, Conversation, Prompt
 from shim.auth import TOKENIZER
@@ -28,15 +29,14 @@ class TokenizerController(Controller):
         backend = _backend(models, data.model)
         special = data.add_special_tokens is not False
         tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
-        answer = Tokens(count=len(tokens), max_model_len=backend.max_model_len, tokens=tokens)
-        if not data.return_token_strs:
-            return answer
-        strings = [await backend.detokenize((token,)) for token in tokens]
+        texts: list[str] | UnsetType = UNSET
+        if data.return_token_strs:
+            texts = [await backend.detokenize((token,)) for token in tokens]
         return Tokens(
-            count=answer.count,
-            max_model_len=answer.max_model_len,
+            count=len(tokens),
+            max_model_len=backend.max_model_len,
             tokens=tokens,
-            token_strs=strings,
+            token_strs=texts,
         )
 
     @post("/detokenize", status_code=200)
