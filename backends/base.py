@@ -3,29 +3,15 @@
 Longer than a file should be, so that whoever writes a backend reads one.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from .conversation import Conversation
 from .decoding import Decoding
 
 # ── text ──────────────────────────────────────────────────────────────────────
-
-
-class Message(Struct, frozen=True, kw_only=True):
-    """One turn of a conversation, as chat templates take it."""
-
-    role: str
-    content: str | tuple[str, ...]
-    """A tuple is a content of several text parts, which some templates tell apart."""
-    name: str | None = None
-
-
-class Conversation(Struct, frozen=True):
-    """Turns, which the model's chat template makes a prompt of."""
-
-    messages: tuple[Message, ...]
 
 
 Prompt = Conversation | str | tuple[int, ...]
@@ -53,6 +39,15 @@ class Sampling(Struct, frozen=True, kw_only=True):
     """Alternatives per token; 0: the drawn token's own log probability; None: none at all."""
 
 
+class JsonFormat(Struct, frozen=True, kw_only=True):
+    """The generated text is one JSON value."""
+
+    schema: dict[str, Any] | None = None
+    """JSON Schema that it satisfies; None: any object."""
+    name: str = "answer"
+    """What the request calls the schema; some templates show it to the model."""
+
+
 class Generation(Struct, frozen=True, kw_only=True):
     """One request: what to continue, and how."""
 
@@ -60,6 +55,14 @@ class Generation(Struct, frozen=True, kw_only=True):
     sampling: Sampling
     echo: bool = False
     """Whether the prompt is told first; with log probabilities if `top_logprobs` asks for them."""
+    format: JsonFormat | None = None
+    adapter: str | None = None
+    """One of the model's adapters, by its configured name; None: the model as it is."""
+    stream: bool = True
+    """Whether pieces are wanted as they come; else all may come at once, in the end."""
+    extras: Mapping[str, Any] = {}
+    """Options that are one engine's own, by its names and in values that JSON knows. A backend
+    raises UnsupportedOption for those that it has not."""
 
 
 class Candidate(Struct, frozen=True):
@@ -87,26 +90,59 @@ class PromptEcho(Struct, frozen=True, kw_only=True):
     """Of each token after those before it; the first has none."""
 
 
+class Extras(Struct, frozen=True):
+    """What the engine adds to its answer because `extras` asked for it: once, before all else."""
+
+    values: dict[str, Any]
+    """By the engine's names, in values that JSON knows."""
+
+
 class TextDelta(Struct, frozen=True, kw_only=True):
     """The next piece of choice *index*'s text; may be empty where only log probabilities arrive."""
 
     index: int
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
+    token_ids: tuple[int, ...] = ()
+    """Of the tokens since the last delta, where `extras` asked for them."""
+
+
+class ReasoningDelta(Struct, frozen=True, kw_only=True):
+    """The next piece of what choice *index* thinks before it answers."""
+
+    index: int
+    text: str
+
+
+class ToolCallDelta(Struct, frozen=True, kw_only=True):
+    """The next piece of a call of choice *index*'s: first its id and name, then its arguments."""
+
+    index: int
+    call: int
+    """Which of the choice's calls, from 0."""
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    """A piece of JSON text."""
 
 
 class Finish(Struct, frozen=True, kw_only=True):
     """The end of choice *index*: comes exactly once for each of the `n` choices."""
 
     index: int
-    reason: Literal["stop", "length"]
+    reason: Literal["stop", "length", "tool_calls"]
     prompt_tokens: int
     """Of the request, the same for all its choices."""
     completion_tokens: int
     """Tokens of this choice alone, an end-of-sequence token included."""
+    reasoning_tokens: int | None = None
+    """Those of them that were reasoning; None where the engine cannot tell."""
+    stop_reason: int | str | None = None
+    """The stop string or token id that ended it, if one of the request's did."""
 
 
-Generated = PromptEcho | TextDelta | Finish
+Delta = TextDelta | ReasoningDelta | ToolCallDelta
+Generated = Extras | PromptEcho | Delta | Finish
 
 
 @runtime_checkable
@@ -125,7 +161,7 @@ class ChatBackend(Protocol):
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, those that a text gets by default only if asked.
 
-        Raises InvalidOption where the chat template refuses the conversation.
+        Raises what `generate` does of a prompt.
         """
         ...
 

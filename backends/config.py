@@ -88,7 +88,10 @@ class VllmModelConfig(_Model, frozen=True, kw_only=True, tag="vllm"):
 
     max_running: Count = 256
     options: dict[str, Any] = {}
-    """Any argument of `vllm.AsyncEngineArgs`; vLLM itself refuses a wrong one."""
+    """Any argument of `vllm.AsyncEngineArgs`, which vLLM itself refuses if it is wrong, and those
+    of its server that concern chats (`tool_call_parser`, `chat_template` …)."""
+    adapters: dict[ModelId, str] = {}
+    """LoRA adapters, each a model by its own name: directories or names on the hub."""
 
 
 class Ct2ModelConfig(_Model, frozen=True, kw_only=True, tag="ct2"):
@@ -107,6 +110,13 @@ class FakeModelConfig(_Model, frozen=True, kw_only=True, tag="fake"):
 
 
 ModelConfig = WhisperModelConfig | VllmModelConfig | Ct2ModelConfig | FakeModelConfig
+
+
+def names(model: ModelConfig) -> tuple[str, ...]:
+    """Return every name by which a request may ask for *model* or one of its adapters."""
+    adapters = model.adapters if isinstance(model, VllmModelConfig) else ()
+    return (model.id, *model.aliases, *adapters)
+
 
 _BUILTIN = Path(__file__).parent / "builtin"
 

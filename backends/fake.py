@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 from .base import (
     Backend,
     Candidate,
-    Conversation,
     Finish,
     Generated,
     Generation,
@@ -22,7 +21,9 @@ from .base import (
     TranscriptInfo,
 )
 from .config import FakeModelConfig, FakeOptions
+from .conversation import Conversation, Media
 from .failures import EngineDead, InvalidOption, PromptTooLong, UndecodableAudio, UnknownLanguage
+from .plain import refuse_beyond_text
 
 
 class _Script:
@@ -65,6 +66,7 @@ class FakeChat(_Script):
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Echo the last message once for each of the `n` choices, one choice after the other."""
+        refuse_beyond_text(generation, engine="fake")
         sampling = generation.sampling
         contents = _contents(generation.prompt)
         prompt = sum(len(content.split()) for content in contents)
@@ -90,13 +92,16 @@ class FakeChat(_Script):
 def _contents(prompt: Prompt) -> list[str]:
     match prompt:
         case Conversation(messages):
-            return [
-                " ".join([m.content] if isinstance(m.content, str) else m.content) for m in messages
-            ]
+            return [_text(message.content) for message in messages]
         case str():
             return [prompt]
         case _:  # of token ids every one is a word
             return [" ".join(map(str, prompt))]
+
+
+def _text(content: str | tuple[str | Media, ...]) -> str:
+    parts = [content] if isinstance(content, str) else content
+    return " ".join(part for part in parts if isinstance(part, str))
 
 
 class FakeSpeech(_Script):

@@ -13,7 +13,8 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from .base import Conversation, Message, Prompt
+from .base import Prompt
+from .conversation import Conversation, Message
 from .failures import InvalidOption
 
 
@@ -45,8 +46,8 @@ class ChatTemplate:
     def tokens(self, prompt: Prompt) -> list[str]:
         """Return the tokens of *prompt*; raise InvalidOption if it has none, or unknown ones."""
         match prompt:
-            case Conversation(messages):
-                return self.prompt(messages)
+            case Conversation():
+                return self.prompt(prompt)
             case str():
                 ids = self.tokenizer.encode(prompt).ids
             case _:
@@ -72,16 +73,20 @@ class ChatTemplate:
             number for token in tokens if (number := self.tokenizer.token_to_id(token)) is not None
         ]
 
-    def prompt(self, messages: tuple[Message, ...]) -> list[str]:
-        """Return the tokens of *messages*, ready for the assistant's turn.
+    def prompt(self, conversation: Conversation) -> list[str]:
+        """Return the tokens of *conversation*, of which nothing but text is rendered.
 
-        Raises InvalidOption where the template refuses the conversation.
+        Raises InvalidOption where the template refuses it.
         """
-        turns = [_turn(message) for message in messages]
+        variables = {
+            **self._specials,
+            **conversation.template_kwargs,
+            "messages": [_turn(message) for message in conversation.messages],
+            "add_generation_prompt": conversation.add_generation_prompt,
+            "tools": None,
+        }
         try:
-            text = self._template.render(
-                messages=turns, add_generation_prompt=True, tools=None, **self._specials
-            )
+            text = self._template.render(variables)
         except TemplateError as error:
             raise InvalidOption(
                 f"The chat template refused the messages: {error}", option="messages"
@@ -126,7 +131,8 @@ def _source(directory: Path, config: dict[str, Any]) -> str:
 
 
 def _turn(message: Message) -> dict[str, str]:
-    content = message.content if isinstance(message.content, str) else "\n".join(message.content)
+    parts = [message.content] if isinstance(message.content, str) else message.content
+    content = "\n".join(part for part in parts if isinstance(part, str))
     named = {} if message.name is None else {"name": message.name}
     return {"role": message.role, "content": content, **named}
 

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from msgspec import UNSET, Struct, UnsetType
 
 from backends.base import Backend, ChatBackend, Job, Manifest, SpeechBackend
-from backends.config import ModelConfig
+from backends.config import ModelConfig, VllmModelConfig
 
 from . import __version__
 from .admission import Admission
@@ -27,9 +27,14 @@ B_co = TypeVar("B_co", bound=Backend, covariant=True)
 class ServedModel(Generic[B_co]):
     """A backend with the queue in front of it, under its configured name."""
 
+    adapter: str | None = None
+    """Which of the backend's adapters this is; None: the model itself."""
+    parent: str | None = None
+    """The model that an adapter belongs to."""
+
     def __init__(self, config: ModelConfig, backend: B_co) -> None:
         self.id = config.id
-        self.names = (config.id, *config.aliases)
+        self.names: tuple[str, ...] = (config.id, *config.aliases)
         self.backend = backend
         self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
         self.manifests = Manifests()
@@ -37,14 +42,24 @@ class ServedModel(Generic[B_co]):
         self.fingerprint = _fingerprint(config)
         """Changes with this version and with the model's configuration."""
 
+    def adapted(self, name: str) -> "ServedModel[B_co]":
+        """Return the same model, behind the same queue, with its adapter of that name."""
+        adapted = copy(self)
+        adapted.parent = self.id
+        adapted.id = adapted.adapter = name
+        adapted.names = (name,)
+        return adapted
+
 
 class Models:
     """All that is served here, by name and alias."""
 
     def __init__(self, configs: Sequence[ModelConfig], backends: Sequence[Backend]) -> None:
-        self.served = [
-            ServedModel(config, backend) for config, backend in zip(configs, backends, strict=True)
-        ]
+        self.served: list[ServedModel[Backend]] = []
+        for config, backend in zip(configs, backends, strict=True):
+            self.served.append(model := ServedModel(config, backend))
+            if isinstance(config, VllmModelConfig):
+                self.served += [model.adapted(name) for name in config.adapters]
         self._by_name = {name: model for model in self.served for name in model.names}
         self._pinned: str | None = None
 
@@ -126,6 +141,8 @@ class ModelCard(Struct, frozen=True, kw_only=True, tag_field="object", tag="mode
     id: str
     created: int
     owned_by: str = "shim"
+    parent: str | UnsetType = UNSET
+    """The model that an adapter belongs to; of adapters."""
     max_model_len: int | UnsetType = UNSET
     """Tokens of prompt and completion together; of chat models."""
 
@@ -168,4 +185,6 @@ def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:
     backend = model.backend
     length = backend.max_model_len if isinstance(backend, ChatBackend) else UNSET
-    return ModelCard(id=name, created=model.created, max_model_len=length)
+    return ModelCard(
+        id=name, created=model.created, parent=model.parent or UNSET, max_model_len=length
+    )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from backends.config import BUILTIN, ModelConfig
+from backends.config import BUILTIN, ModelConfig, names
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -117,7 +117,7 @@ def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 def _check_names(settings: Settings) -> None:
     seen: set[str] = set()
     for at, model in enumerate(settings.models):
-        for name in (model.id, *model.aliases):
+        for name in names(model):
             if name in seen:
                 raise SettingsError(f"The name {name!r} is taken twice - at $.models[{at}]")
             seen.add(name)

@@ -5,6 +5,8 @@ import shlex
 
 import click
 
+from backends.config import names
+
 from .settings import Settings
 
 _CHAT = ("ct2", "vllm")
@@ -24,9 +26,9 @@ def announce(url: str, settings: Settings) -> None:
 
 def show_models(settings: Settings) -> None:
     """Print a line for every model: its names, and where it comes from."""
-    names = [", ".join((model.id, *model.aliases)) for model in settings.models]
-    width = max(map(len, names), default=0)
-    for name, model in zip(names, settings.models, strict=True):
+    served = [", ".join(names(model)) for model in settings.models]
+    width = max(map(len, served), default=0)
+    for name, model in zip(served, settings.models, strict=True):
         click.echo(f"  {name:<{width}}  {_backend(model)}:{model.source}")
 
 

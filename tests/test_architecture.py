@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("shim", "backends", "evals")
 FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
-SEAM = {f"backends.{name}" for name in ("base", "config", "decoding", "failures", "registry")}
+SEAM = {
+    f"backends.{name}"
+    for name in ("base", "config", "conversation", "decoding", "failures", "registry")
+}
 ENGINES = {"vllm", "faster_whisper", "ctranslate2", "torch", "transformers"}
 
 

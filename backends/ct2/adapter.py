@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from backends.base import ChatBackend, Generated, Generation, Prompt, PromptEcho
 from backends.config import Ct2ModelConfig
 from backends.pieces import Pieces
+from backends.plain import refuse_beyond_text, refuse_prompt_beyond_text
 from backends.templates import ChatTemplate
 
 from .choices import Choice
-from .sampling import arguments, refuse_unsupported, token_limit
+from .sampling import ENGINE, arguments, refuse_unsupported, token_limit
 from .scores import Scores
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Ct2Chat:
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, found off the event loop."""
+        refuse_prompt_beyond_text(prompt, engine=ENGINE)
         if not isinstance(prompt, str):
             return self._template.ids(self._template.tokens(prompt))
         encode = partial(self._template.tokenizer.encode, add_special_tokens=add_special_tokens)
@@ -64,6 +66,7 @@ class Ct2Chat:
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Pass tokens on as the engine's callback brings them; closing stops it at the next one."""
         sampling = generation.sampling
+        refuse_beyond_text(generation, engine=ENGINE)
         refuse_unsupported(sampling)
         prompt = self._template.tokens(generation.prompt)
         limit = token_limit(len(prompt), sampling.max_tokens, self.max_model_len)

@@ -3,6 +3,8 @@
 from backends.base import Sampling
 from backends.failures import PromptTooLong, UnsupportedOption
 
+ENGINE = "CTranslate2"
+
 
 def token_limit(prompt: int, wanted: int | None, context: int) -> int:
     """Return how many tokens may be generated, as vLLM counts: prompt and completion together."""
@@ -29,7 +31,7 @@ def refuse_unsupported(sampling: Sampling) -> None:
     for option, refuse in refused.items():
         if refuse:
             raise UnsupportedOption(
-                f"`{option}` is not supported by this model's engine (CTranslate2).", option=option
+                f"`{option}` is not supported by this model's engine ({ENGINE}).", option=option
             )
 
 

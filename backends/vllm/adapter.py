@@ -33,11 +33,14 @@ async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, N
         log.info("loading %s", config.id)
         begin = time.monotonic()
         with children.marked(mark):
-            from .engine import VllmChat, start
+            from .adapters import Adapters
+            from .engine import start
 
-            backend = VllmChat(start(config.source, config.options))
+            adapters = Adapters(config.adapters, config.id)
+            backend = start(config.id, config.source, config.options, adapters)
         log.info("%s is ready after %.1f s", config.id, time.monotonic() - begin)
         try:
+            await backend.load_adapters()
             yield backend
         finally:
             backend.close(patience=_PATIENCE)

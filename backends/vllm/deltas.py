@@ -1,52 +1,97 @@
-"""vLLM's answer as pieces of text: one request's outputs → TextDelta and Finish."""
+"""vLLM's answer as the seam's items: one request's outputs → deltas and ends."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from backends.base import Candidate, Finish, TextDelta, TokenLogprob
+from msgspec.structs import replace
+
+from backends.base import Candidate, Delta, Finish, Generation, TextDelta, TokenLogprob
 from backends.failures import EngineDead
+
+if TYPE_CHECKING:
+    from .parsing import ChoiceParser
 
 
 class Choices:
     """The choices of one request, counted while their pieces arrive."""
 
-    def __init__(self, *, copies: int, top_logprobs: int | None, empty: bool = False) -> None:
-        self._empty = empty
+    def __init__(
+        self,
+        generation: Generation,
+        *,
+        copies: int,
+        parser: "Callable[[], ChoiceParser] | None" = None,
+        named: bool = False,
+    ) -> None:
+        self._stream = generation.stream
+        self._empty = generation.sampling.max_tokens == 0
         """Whether the one token that vLLM insists on was not asked for."""
         self._copies = copies
         """As often is each choice given out: greedy decoding makes every choice the same."""
-        self._top = top_logprobs
+        hidden = parser is not None and generation.extras.get("include_reasoning") is False
+        self._top = None if hidden else generation.sampling.top_logprobs
+        self._ids = bool(generation.extras.get("return_token_ids")) and not hidden
+        self._parser = parser
+        self._parsers: dict[int, ChoiceParser] = {}
+        self._named = named
+        """Whether the request named the one tool to call: that is no reason to end."""
         self._counts: dict[int, int] = {}
 
-    def items(self, output: Any) -> Iterator[TextDelta | Finish]:
-        """Yield what is new in *output*, a `vllm.RequestOutput` of kind DELTA."""
+    def items(self, output: Any) -> Iterator[Delta | Finish]:
+        """Yield what is new in *output*, a `vllm.RequestOutput`."""
         for choice in output.outputs:
             tokens = self._counts.get(choice.index, 0) + len(choice.token_ids)
             self._counts[choice.index] = tokens
-            logprobs = self._logprobs(choice)
+            if not self._empty:
+                for delta in self._deltas(choice, output.prompt_token_ids):
+                    yield from self._spread(delta)
+            if choice.finish_reason is not None:
+                yield from self._spread(self._finish(choice, output))
+
+    def _deltas(self, choice: Any, prompt: Any) -> Iterator[Delta]:
+        """Yield the new pieces; log probabilities and ids stand with the first text among them."""
+        told = self._about(choice)
+        if self._parser is None:
             # Nothing to tell while a prompt is read in chunks, half a character or a stop
             # string's possible beginning is held back.
-            if (choice.text or logprobs) and not self._empty:
-                for index in self._indices(choice):
-                    yield TextDelta(index=index, text=choice.text, logprobs=logprobs)
-            if choice.finish_reason is not None:
-                reason = "length" if self._empty else _reason(choice.finish_reason)
-                for index in self._indices(choice):
-                    yield Finish(
-                        index=index,
-                        reason=reason,
-                        prompt_tokens=len(output.prompt_token_ids or ()),
-                        completion_tokens=0 if self._empty else tokens,
-                    )
+            if choice.text or told:
+                yield TextDelta(index=choice.index, text=choice.text, **told)
+            return
+        parser = self._parsers.setdefault(choice.index, self._parser())
+        parse = parser.stream if self._stream else parser.whole
+        deltas = list(parse(choice.index, choice, prompt))
+        if told:
+            yield TextDelta(index=choice.index, text="", **told)
+        yield from deltas
 
-    def _indices(self, choice: Any) -> Sequence[int]:
-        return (choice.index,) if self._copies == 1 else range(self._copies)
+    def _about(self, choice: Any) -> dict[str, Any]:
+        """Return what was asked to be told of the new tokens."""
+        told: dict[str, Any] = {}
+        if self._top is not None and choice.token_ids:
+            positions = zip(choice.token_ids, choice.logprobs, strict=True)
+            told["logprobs"] = tuple(token_logprob(*position, self._top) for position in positions)
+        if self._ids and choice.token_ids:
+            told["token_ids"] = tuple(choice.token_ids)
+        return told
 
-    def _logprobs(self, choice: Any) -> tuple[TokenLogprob, ...]:
-        if self._top is None:
-            return ()
-        positions = zip(choice.token_ids, choice.logprobs, strict=True)
-        return tuple(token_logprob(token, found, self._top) for token, found in positions)
+    def _finish(self, choice: Any, output: Any) -> Finish:
+        parser = self._parsers.get(choice.index)
+        reason = "length" if self._empty else _reason(choice.finish_reason)
+        if reason == "stop" and parser is not None and parser.called and not self._named:
+            reason = "tool_calls"
+        return Finish(
+            index=choice.index,
+            reason=reason,
+            prompt_tokens=len(output.prompt_token_ids or ()),
+            completion_tokens=0 if self._empty else self._counts[choice.index],
+            reasoning_tokens=None if parser is None else parser.reasoning_tokens(),
+            stop_reason=choice.stop_reason,
+        )
+
+    def _spread(self, item: Any) -> Sequence[Any]:
+        if self._copies == 1:
+            return (item,)
+        return [replace(item, index=index) for index in range(self._copies)]
 
 
 def token_logprob(token: int, found: Mapping[int, Any], top: int) -> TokenLogprob:
@@ -67,7 +112,7 @@ def _candidate(found: Any) -> Candidate:
     return Candidate(text, found.logprob, text.encode("utf-8", errors="replace"))
 
 
-def _reason(reason: str) -> Literal["stop", "length"]:
+def _reason(reason: str) -> Literal["stop", "length", "tool_calls"]:
     if reason not in ("stop", "length"):
         # `abort` and `error` are the engine's doing: nobody but us aborts, and we are gone then.
         raise EngineDead(f"the engine ended the request with `{reason}`")

@@ -1,5 +1,6 @@
 """A prompt told back: its text, its tokens, and their log probabilities."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from backends.base import PromptEcho
@@ -27,3 +28,25 @@ def echoed(output: Any, tokenizer: Any, *, text: str | None, top: int | None) ->
         for token, logprob in zip(ids, found, strict=True)
     )
     return PromptEcho(text=text, tokens=tokens, logprobs=found)
+
+
+def told_prompt(output: Any, extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the *extras* of vLLM's server ask for of *output*'s prompt, as it tells it."""
+    told: dict[str, Any] = {}
+    if extras.get("return_token_ids"):
+        told["prompt_token_ids"] = list(output.prompt_token_ids)
+    if extras.get("prompt_logprobs") is not None:
+        told["prompt_logprobs"] = [
+            position and {str(token): _told(found) for token, found in position.items()}
+            for position in output.prompt_logprobs
+        ]
+    return told
+
+
+def _told(found: Any) -> dict[str, Any]:
+    return {
+        # JSON has no minus infinity.
+        "logprob": max(found.logprob, -9999.0),
+        "rank": found.rank,
+        "decoded_token": found.decoded_token,
+    }

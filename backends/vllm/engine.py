@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -13,12 +13,14 @@ from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from backends.base import Generated, Generation, Prompt, PromptEcho
+from backends.base import Extras, Generated, Generation, Prompt, PromptEcho
 from backends.failures import EngineDead
 
+from .adapters import Adapters
 from .deltas import Choices
-from .echo import echoed
+from .echo import echoed, told_prompt
 from .failures import by_meaning
+from .options import ServerOptions, split
 from .request import Requests
 
 _CPU_CACHE_BYTES = 4 * 1024**3
@@ -28,9 +30,15 @@ _CACHE_OPTIONS = {"kv_cache_memory_bytes", "gpu_memory_utilization"}
 class VllmChat:
     """A ChatBackend over a running AsyncLLM, which it owns."""
 
-    def __init__(self, engine: AsyncLLM) -> None:
+    def __init__(self, engine: AsyncLLM, options: ServerOptions, adapters: Adapters) -> None:
         self._engine: AsyncLLM | None = engine
-        self._requests = Requests(engine.model_config, engine.renderer)
+        self._adapters = adapters
+        self._requests = Requests(
+            engine.model_config,
+            engine.renderer,
+            options,
+            reasoning_parser=engine.vllm_config.structured_outputs_config.reasoning_parser,
+        )
         self._tokenizer = engine.renderer.get_tokenizer()
         self._max_model_len = int(engine.model_config.max_model_len)
 
@@ -38,6 +46,11 @@ class VllmChat:
     def max_model_len(self) -> int:
         """Prompt and completion together, in tokens; what vLLM made of it while it started."""
         return self._max_model_len
+
+    async def load_adapters(self) -> None:
+        """Load what adapters there are; raise what vLLM raises for a wrong one."""
+        if self._engine is not None:
+            await self._adapters.load(self._engine)
 
     async def ready(self) -> bool:
         """Whether the engine's processes live."""
@@ -76,26 +89,38 @@ class VllmChat:
         with by_meaning():
             request = await self._requests.render(generation)
             choices = Choices(
+                generation,
                 copies=request.copies,
-                top_logprobs=generation.sampling.top_logprobs,
-                empty=generation.sampling.max_tokens == 0,
+                parser=request.parser,
+                named=request.named,
             )
             # Closing these outputs is what aborts the request in the engine.
-            outputs = self._engine.generate(request.prompt, request.params, uuid4().hex)
+            outputs = self._engine.generate(
+                request.prompt,
+                request.params,
+                uuid4().hex,
+                lora_request=self._adapters.request(generation.adapter),
+                **request.more,
+            )
             async with aclosing(outputs):
-                if generation.echo:
-                    # Its prompt's log probabilities come with the first token, all at once.
-                    first = await anext(outputs)
-                    yield self._echo(generation, first)
-                    for item in choices.items(first):
-                        yield item
+                first = await anext(outputs)
+                # The prompt's log probabilities come with the first token, all at once.
+                for told in self._before(generation, first):
+                    yield told
+                for item in choices.items(first):
+                    yield item
                 async for output in outputs:
                     for item in choices.items(output):
                         yield item
 
-    def _echo(self, generation: Generation, first: Any) -> PromptEcho:
-        text = generation.prompt if isinstance(generation.prompt, str) else None
-        return echoed(first, self._tokenizer, text=text, top=generation.sampling.top_logprobs)
+    def _before(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
+        """Yield what is told of the prompt, where it was asked for."""
+        if told := told_prompt(first, generation.extras):
+            yield Extras(told)
+        if generation.echo:
+            text = generation.prompt if isinstance(generation.prompt, str) else None
+            top = generation.sampling.top_logprobs
+            yield echoed(first, self._tokenizer, text=text, top=top)
 
     def close(self, *, patience: float) -> None:
         """Ask the engine's processes to end; kill them after *patience* seconds."""
@@ -106,23 +131,27 @@ class VllmChat:
             self._engine = None
 
 
-def start(source: str, options: dict[str, Any]) -> AsyncLLM:
-    """Start vLLM's engine on the model at *source*; blocks until it has loaded.
+def start(name: str, source: str, options: dict[str, Any], adapters: Adapters) -> VllmChat:
+    """Start vLLM's engine on the model *name* at *source*; blocks until it has loaded.
 
     To be called on the event loop's thread, as in vLLM's own server. Raises what vLLM raises:
     TypeError and ValueError for arguments that it refuses, OSError for a model that is not there.
     """
-    arguments = AsyncEngineArgs(model=source, **_defaults(options), **options)
+    engine, server = split(options)
+    # Its name is what vLLM calls the model in its refusals.
+    given = {"served_model_name": name, **_defaults(engine), **adapters.arguments, **engine}
+    arguments = AsyncEngineArgs(model=source, **given)
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
     if config.model_config.runner_type != "generate":
         raise ValueError(f"it is a model for {config.model_config.runner_type}, not for chat")
-    return AsyncLLM.from_vllm_config(
+    started = AsyncLLM.from_vllm_config(
         config,
         usage_context=UsageContext.OPENAI_API_SERVER,
         enable_log_requests=arguments.enable_log_requests,
         disable_log_stats=arguments.disable_log_stats,
     )
+    return VllmChat(started, server, adapters)
 
 
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from jinja2 import TemplateError
 from pydantic import ValidationError
+from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.entrypoints.openai.completion.protocol import CompletionRequest
 from vllm.exceptions import VLLMClientError, VLLMError
 
-from backends.base import Sampling
 from backends.failures import (
     EngineDead,
     InvalidOption,
@@ -15,10 +17,25 @@ from backends.failures import (
     UnsupportedOption,
 )
 
-_OPTIONS = {"messages", *Sampling.__struct_fields__}
+_OPTIONS = {"top_logprobs", *ChatCompletionRequest.model_fields, *CompletionRequest.model_fields}
 _RENAMED = {"logprobs": "top_logprobs"}
 _PROMPT = {"input_text", "input_tokens"}
 """What vLLM calls the prompt when that is too long."""
+
+
+@contextmanager
+def as_refusals() -> Iterator[None]:
+    """Raise InvalidRequest for what vLLM raises inside, where it reads a request.
+
+    There it refuses with plain exceptions too: of its renderers, its media's readers, a template.
+    The list is that of its own server.
+    """
+    try:
+        yield
+    except (VLLMClientError, ValidationError) as refusal:
+        raise refused(refusal) from refusal
+    except (ValueError, TypeError, OverflowError, NotImplementedError, TemplateError) as refusal:
+        raise InvalidOption(str(refusal), option="messages") from refusal
 
 
 @contextmanager

@@ -1,81 +1,156 @@
-"""A Generation as vLLM takes it: its own chat template, its own server's sampling."""
+"""A Generation as vLLM takes it: its own renderer, its own server's sampling."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from vllm import envs
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
-from vllm.entrypoints.openai.completion.protocol import CompletionRequest
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
+from vllm.renderers.chat_utils import load_chat_template
 from vllm.renderers.online_renderer import OnlineRenderer
 from vllm.sampling_params import SamplingParams, SamplingType
 
-from backends.base import Conversation, Generation, Message, Sampling
-from backends.failures import InvalidOption, PromptTooLong
+from backends.base import Generation, Sampling
+from backends.conversation import Conversation, NamedTool
+from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
+
+from .failures import as_refusals
+from .media import check_media
+from .options import ServerOptions
+from .parsing import ChoiceParser, needs_parser
+from .protocol import chat_request, completion_request
 
 
 class EngineRequest(NamedTuple):
-    """What `AsyncLLM.generate` takes, and how often its choice is given out."""
+    """What `AsyncLLM.generate` takes, and how its answer is read."""
 
     prompt: Any
     params: SamplingParams
-    copies: int
+    more: dict[str, Any]
+    """Its other arguments."""
+    copies: int = 1
+    """How often each choice is given out."""
+    parser: Callable[[], ChoiceParser] | None = None
+    """Makes the parser of a choice; None: an answer is all text."""
+    named: bool = False
+    """Whether the request named the one tool to call."""
 
 
 class Requests:
-    """Turns Generations into requests for one engine, as vLLM's own chat server would.
+    """Turns Generations into requests for one engine, as vLLM's own server would.
 
-    The same renderer and the same order of defaults (request, generation config, OpenAI's) as
-    `vllm.entrypoints.openai.chat_completion.serving`, so that scores are the same.
+    The same renderer, the same parsers and the same order of defaults (request, generation
+    config, OpenAI's) as in `vllm.entrypoints.openai`, so that scores are the same.
     """
 
-    def __init__(self, model_config: Any, renderer: Any) -> None:
+    def __init__(
+        self, model_config: Any, renderer: Any, options: ServerOptions, **more: Any
+    ) -> None:
+        """Take an engine's configuration and renderer; *more* are arguments of OnlineRenderer.
+
+        Raises TypeError for a parser that vLLM does not know or that the tokenizer cannot serve.
+        """
         self._model_config = model_config
         self._vocabulary = int(model_config.get_vocab_size())
         self._online = OnlineRenderer(
             model_config=model_config,
             renderer=renderer,
             request_logger=None,
-            chat_template=None,
-            chat_template_content_format="auto",
+            chat_template=load_chat_template(options.chat_template),
+            chat_template_content_format=options.chat_template_content_format,
+            trust_request_chat_template=options.trust_request_chat_template,
+            enable_auto_tools=options.tool_call_parser is not None,
+            exclude_tools_when_tool_choice_none=options.exclude_tools_when_tool_choice_none,
+            tool_parser=options.tool_call_parser,
+            tool_strict_level=options.tool_strict_level,
+            default_chat_template_kwargs=options.default_chat_template_kwargs,
+            **more,
         )
-        if self._online.parser is not None:
-            raise ValueError("its answers need a parser (gpt-oss's channels), which is not here")
         self._online.warmup()
+        self._calls = options.tool_call_parser is not None
         self._defaults = model_config.get_diff_sampling_param()
         self._cap = _max_tokens_cap(model_config, self._defaults)
 
     async def render(self, generation: Generation) -> EngineRequest:
         """Make a prompt of what is continued, and settle every sampling value.
 
-        Raises vLLM's own refusals, InvalidOption, and PromptTooLong where prompt and requested
-        completion exceed the context: vLLM's server would cut the completion short instead.
+        Raises vLLM's own refusals, InvalidOption, UnsupportedOption, and PromptTooLong where
+        prompt and requested completion exceed the context: vLLM's server would cut the completion
+        short instead.
         """
         request, prompt = await self._rendered(generation)
-        max_tokens = self._max_tokens(generation.sampling, len(prompt["prompt_token_ids"]))
-        params = request.to_sampling_params(max_tokens, self._defaults)
-        return _spread(EngineRequest(prompt, params, copies=1), generation.sampling.n)
+        ids = prompt["prompt_token_ids"]
+        params = request.to_sampling_params(
+            self._max_tokens(generation.sampling, len(ids)), self._defaults
+        )
+        more = {"priority": request.priority}
+        parser = None
+        if isinstance(generation.prompt, Conversation):
+            parser = self._parser(request, generation.prompt)
+            more |= self._reasoning(request, ids)
+        made = EngineRequest(prompt, params, more, parser=parser, named=_names_tool(generation))
+        return _spread(made, generation.sampling.n)
+
+    def _parser(
+        self, request: ChatCompletionRequest, conversation: Conversation
+    ) -> Callable[[], ChoiceParser] | None:
+        if not needs_parser(self._online.parser, conversation):
+            return None
+        return lambda: ChoiceParser(self._new_parser(request), request)
+
+    def _new_parser(self, request: ChatCompletionRequest) -> Any:
+        return self._online.parser(
+            self._online.renderer.tokenizer,
+            request.tools,
+            chat_template_kwargs=self._online.effective_chat_template_kwargs(request),
+            model_config=self._model_config,
+        )
+
+    def _reasoning(self, request: ChatCompletionRequest, ids: list[int]) -> dict[str, Any]:
+        """Return what tells the engine where reasoning ends and a required format begins."""
+        if getattr(self._online.parser, "reasoning_parser_cls", None) is None:
+            return {"reasoning_ended": request.resolve_reasoning_ended(None, ids)}
+        kwargs = self._online.effective_chat_template_kwargs(request)
+        return {
+            "reasoning_ended": request.resolve_reasoning_ended(self._new_parser(request), ids),
+            "reasoning_parser_kwargs": {"chat_template_kwargs": kwargs},
+        }
 
     async def _rendered(self, generation: Generation) -> tuple[Any, Any]:
         """Return vLLM's own request, and its prompt as the engine takes it."""
-        sampling = generation.sampling
         if isinstance(generation.prompt, Conversation):
-            chat = _chat_request(generation.prompt, sampling)
-            conversation = await self._online.render_chat(chat)
+            self._check_conversation(generation.prompt)
+            with as_refusals():
+                chat = chat_request(generation, generation.prompt)
+                conversation = await self._online.render_chat(chat)
             if isinstance(conversation, ErrorResponse):
                 raise InvalidOption(conversation.error.message, option="messages")
             _, (prompt,) = conversation
             return chat, prompt
-        self._check(generation.prompt)
-        completion = _completion_request(generation.prompt, sampling, echo=generation.echo)
-        prompts = await self._online.render_completion(completion)
+        self._check_prompt(generation.prompt)
+        with as_refusals():
+            completion = completion_request(generation, generation.prompt)
+            prompts = await self._online.render_completion(completion)
         if isinstance(prompts, ErrorResponse):
             raise InvalidOption(prompts.error.message, option="prompt")
         (prompt,) = prompts
         return completion, prompt
 
-    def _check(self, prompt: str | tuple[int, ...]) -> None:
+    def _check_conversation(self, conversation: Conversation) -> None:
+        if conversation.tools and conversation.tool_choice != "none" and not self._calls:
+            raise UnsupportedOption(
+                "This model is served without a parser for tool calls (`tool_call_parser`).",
+                option="tools",
+            )
+        choice = conversation.tool_choice
+        named = {choice.name} if isinstance(choice, NamedTool) else set()
+        if unknown := named - {tool.name for tool in conversation.tools}:
+            raise InvalidOption(f"There is no tool `{unknown.pop()}`.", option="tool_choice")
+        check_media(conversation, self._model_config.allowed_media_domains or ())
+
+    def _check_prompt(self, prompt: str | tuple[int, ...]) -> None:
         """Refuse by its field what vLLM refuses without one."""
         if not prompt:
             raise InvalidOption("The prompt holds no token.", option="prompt")
@@ -109,59 +184,16 @@ class Requests:
         )
 
 
+def _names_tool(generation: Generation) -> bool:
+    prompt = generation.prompt
+    return isinstance(prompt, Conversation) and isinstance(prompt.tool_choice, NamedTool)
+
+
 def _max_tokens_cap(model_config: Any, defaults: dict[str, Any]) -> int | None:
     """Return the operator's own bound on completions, as `OpenAIServingChat.__init__` finds it."""
     if model_config.generation_config not in ("auto", "vllm"):
         return defaults.get("max_tokens")
     return (model_config.override_generation_config or {}).get("max_new_tokens")
-
-
-def _chat_request(conversation: Conversation, sampling: Sampling) -> ChatCompletionRequest:
-    return ChatCompletionRequest(
-        messages=[_message(message) for message in conversation.messages],
-        logprobs=sampling.top_logprobs is not None,
-        top_logprobs=sampling.top_logprobs or 0,
-        **_drawing(sampling),
-    )
-
-
-def _completion_request(
-    prompt: str | tuple[int, ...], sampling: Sampling, *, echo: bool
-) -> CompletionRequest:
-    return CompletionRequest(
-        prompt=prompt if isinstance(prompt, str) else list(prompt),
-        max_tokens=sampling.max_tokens,
-        logprobs=sampling.top_logprobs,
-        echo=echo,
-        **_drawing(sampling),
-    )
-
-
-def _drawing(sampling: Sampling) -> dict[str, Any]:
-    """Return what both of vLLM's requests have the same words for."""
-    return {
-        "stream": True,  # vLLM's word for deltas
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "min_p": sampling.min_p,
-        "presence_penalty": sampling.presence_penalty,
-        "frequency_penalty": sampling.frequency_penalty,
-        "repetition_penalty": sampling.repetition_penalty,
-        "seed": sampling.seed,
-        "stop": list(sampling.stop),
-        "logit_bias": {str(token): bias for token, bias in sampling.logit_bias.items()} or None,
-    }
-
-
-def _message(message: Message) -> dict[str, Any]:
-    content: str | list[dict[str, str]]
-    if isinstance(message.content, str):
-        content = message.content
-    else:
-        content = [{"type": "text", "text": text} for text in message.content]
-    name = {} if message.name is None else {"name": message.name}
-    return {"role": message.role, "content": content, **name}
 
 
 def _spread(request: EngineRequest, n: int) -> EngineRequest:

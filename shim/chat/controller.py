@@ -14,8 +14,10 @@ from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
 from shim.strict import is_strict, refuse
 
+from .answer import completion
 from .protocol import ChatCompletion, ChatRequest
-from .translate import chunks, completion, to_generation
+from .stream import chunks
+from .translate import to_generation
 
 _KNOWN = {field.encode_name for field in fields(ChatRequest)}
 
@@ -36,7 +38,8 @@ class ChatController(Controller):
         if is_strict(request):
             refuse(set(await request.json()) - _KNOWN)
         served = models.chat(data.model)
-        items = served.admission.admit(served.backend.generate(to_generation(data)))
+        generation = to_generation(data, adapter=served.adapter)
+        items = served.admission.admit(served.backend.generate(generation))
         heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
         if not data.stream:
             return Response(completion(heading, await while_present(request, collected(items))))

@@ -4,32 +4,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from shim.sampling import SamplingFields
+from shim.extras import GenerationFields
+from shim.formats import ResponseFormat
+
+from .messages import CalledFunction, Messages, ToolChoice, ToolParam
 
 # ── request ───────────────────────────────────────────────────────────────────
-
-
-class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
-    """A text among the parts of a content."""
-
-    text: str
-
-
-class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
-    """An earlier refusal of the assistant."""
-
-    refusal: str
-
-
-class ChatMessage(Struct, frozen=True, kw_only=True):
-    """One turn; clients send explicit nulls for what they leave out."""
-
-    role: Literal["developer", "system", "user", "assistant", "tool", "function"]
-    content: str | list[TextPart | RefusalPart] | None = None
-    name: str | None = None
-    tool_calls: list[Any] | None = None
-    function_call: Any = None
-    audio: Any = None
 
 
 class StreamOptions(Struct, frozen=True, kw_only=True):
@@ -38,58 +18,56 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
     include_usage: bool | None = None
 
 
-class ResponseFormat(Struct, frozen=True, kw_only=True):
-    """Only its type is read: everything but `text` is refused."""
-
-    type: Literal["text", "json_object", "json_schema"]
-
-
 Count = Annotated[int, Meta(ge=1)]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
-class ChatRequest(SamplingFields, frozen=True, kw_only=True):
+class ChatRequest(GenerationFields, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
     model: str | None = None
     """May be missing where the URL names it."""
-    messages: Annotated[list[ChatMessage], Meta(min_length=1)]
+    messages: Messages
+    tools: list[ToolParam] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    reasoning_effort: Effort | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    # Known, and refused where they would change the answer: OpenAI's …
-    response_format: ResponseFormat | None = None
-    tools: list[Any] | None = None
-    tool_choice: Any = None
-    functions: list[Any] | None = None
-    function_call: Any = None
-    modalities: list[str] | None = None
-    audio: Any = None
-    reasoning_effort: str | None = None
-    verbosity: str | None = None
-    web_search_options: Any = None
-    # … and vLLM's.
-    min_tokens: int | None = None
-    ignore_eos: bool | None = None
-    stop_token_ids: list[int] | None = None
-    include_stop_str_in_output: bool | None = None
-    bad_words: list[str] | None = None
-    length_penalty: float | None = None
-    use_beam_search: bool | None = None
-    prompt_logprobs: int | None = None
-    echo: bool | None = None
+    # vLLM's, of chats alone.
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
     chat_template: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
-    structured_outputs: Any = None
+    documents: list[dict[str, str]] | None = None
+    include_reasoning: bool | None = None
+    mm_processor_kwargs: dict[str, Any] | None = None
+    media_io_kwargs: dict[str, dict[str, Any]] | None = None
+    # Known, and refused where they would change the answer: OpenAI's …
+    functions: list[Any] | None = None
+    function_call: Any = None
+    modalities: list[str] | None = None
+    audio: Any = None
+    verbosity: str | None = None
+    web_search_options: Any = None
+    # … and vLLM's.
+    echo: bool | None = None
 
 
 # ── answer ────────────────────────────────────────────────────────────────────
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+class CompletionTokensDetails(Struct, frozen=True, kw_only=True):
+    """What the completions' tokens were for."""
+
+    reasoning_tokens: int
 
 
 class Usage(Struct, frozen=True, kw_only=True):
@@ -98,6 +76,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    completion_tokens_details: CompletionTokensDetails | UnsetType = UNSET
+    """Of models whose reasoning can be told apart."""
 
 
 class TopLogprob(Struct, frozen=True, kw_only=True):
@@ -124,12 +104,24 @@ class Logprobs(Struct, frozen=True, kw_only=True):
     refusal: None = None
 
 
+class MadeToolCall(Struct, frozen=True, kw_only=True):
+    """A call that the answer makes."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
 class AssistantMessage(Struct, frozen=True, kw_only=True):
-    """The answer; its content is a string, also where it is empty."""
+    """The answer; its content is a string, also where it is empty, unless there are calls."""
 
     role: Literal["assistant"] = "assistant"
-    content: str
+    content: str | None
     refusal: None = None
+    tool_calls: list[MadeToolCall] | UnsetType = UNSET
+    reasoning_content: str | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
+    """The same: clients differ in the name that they read."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -139,6 +131,9 @@ class Choice(Struct, frozen=True, kw_only=True):
     message: AssistantMessage
     logprobs: Logprobs | None
     finish_reason: FinishReason
+    stop_reason: int | str | UnsetType = UNSET
+    """vLLM's: the stop string or token id that ended it."""
+    token_ids: list[int] | UnsetType = UNSET
 
 
 class ChatCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag="chat.completion"):
@@ -150,6 +145,24 @@ class ChatCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag=
     choices: list[Choice]
     usage: Usage
     system_fingerprint: str
+    prompt_logprobs: list[Any] | UnsetType = UNSET
+    prompt_token_ids: list[int] | UnsetType = UNSET
+
+
+class FunctionPiece(Struct, frozen=True, kw_only=True):
+    """A piece of a call: its name comes first and whole."""
+
+    name: str | UnsetType = UNSET
+    arguments: str
+
+
+class ToolCallPiece(Struct, frozen=True, kw_only=True):
+    """What a chunk adds to a call."""
+
+    index: int
+    id: str | UnsetType = UNSET
+    type: Literal["function"] | UnsetType = UNSET
+    function: FunctionPiece
 
 
 class Delta(Struct, frozen=True, kw_only=True):
@@ -157,6 +170,9 @@ class Delta(Struct, frozen=True, kw_only=True):
 
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType = UNSET
+    reasoning_content: str | UnsetType = UNSET
+    reasoning: str | UnsetType = UNSET
+    tool_calls: list[ToolCallPiece] | UnsetType = UNSET
 
 
 class ChunkChoice(Struct, frozen=True, kw_only=True):
@@ -166,6 +182,8 @@ class ChunkChoice(Struct, frozen=True, kw_only=True):
     delta: Delta
     logprobs: Logprobs | None = None
     finish_reason: FinishReason | None = None
+    stop_reason: int | str | UnsetType = UNSET
+    token_ids: list[int] | UnsetType = UNSET
 
 
 class ChatChunk(Struct, frozen=True, kw_only=True, tag_field="object", tag="chat.completion.chunk"):
@@ -178,3 +196,5 @@ class ChatChunk(Struct, frozen=True, kw_only=True, tag_field="object", tag="chat
     choices: list[ChunkChoice]
     usage: Usage | UnsetType | None = UNSET
     """Present, and null but for the last chunk, only if `include_usage` asked for it."""
+    prompt_token_ids: list[int] | UnsetType = UNSET
+    """In the first chunk only."""

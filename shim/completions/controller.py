@@ -39,7 +39,10 @@ class CompletionsController(Controller):
         served = models.chat(data.model)
         # A slot for each prompt: a batch of a thousand is a thousand requests to the engine.
         items = merged(
-            [served.admission.admit(served.backend.generate(g)) for g in to_generations(data)]
+            [
+                served.admission.admit(served.backend.generate(g))
+                for g in to_generations(data, adapter=served.adapter)
+            ]
         )
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1

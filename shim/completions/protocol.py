@@ -1,16 +1,15 @@
 """The wire of text completions: OpenAI's shapes as msgspec Structs, nothing else."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shim.chat.protocol import FinishReason, StreamOptions, Usage
-from shim.sampling import SamplingFields
+from shim.extras import GenerationFields, TokenId
+from shim.formats import ResponseFormat
 
-TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
-
-class CompletionRequest(SamplingFields, frozen=True, kw_only=True):
+class CompletionRequest(GenerationFields, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
     model: str | None = None
@@ -23,6 +22,7 @@ class CompletionRequest(SamplingFields, frozen=True, kw_only=True):
     logprobs: Annotated[int, Meta(ge=0, le=20)] | bool | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    response_format: ResponseFormat | None = None
     # Known, and refused.
     suffix: str | None = None
 
@@ -46,6 +46,11 @@ class Choice(Struct, frozen=True, kw_only=True):
     index: int
     logprobs: Logprobs | None = None
     finish_reason: FinishReason | None = None
+    stop_reason: int | str | UnsetType = UNSET
+    """vLLM's: the stop string or token id that ended it."""
+    token_ids: list[int] | UnsetType = UNSET
+    prompt_token_ids: list[int] | UnsetType = UNSET
+    prompt_logprobs: list[Any] | UnsetType = UNSET
 
 
 class TextCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag="text_completion"):

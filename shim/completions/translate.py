@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from backends.base import (
+    Extras,
     Finish,
     Generated,
     Generation,
@@ -16,6 +17,8 @@ from backends.base import (
 )
 from shim.chat.protocol import Usage
 from shim.errors import InvalidParameter, UnsupportedParameter
+from shim.extras import extras
+from shim.formats import to_format
 from shim.heading import LOWEST, Heading
 from shim.sampling import to_sampling
 
@@ -28,7 +31,7 @@ Item = tuple[int, Generated]
 # ── wire → engine ─────────────────────────────────────────────────────────────
 
 
-def to_generations(request: CompletionRequest) -> list[Generation]:
+def to_generations(request: CompletionRequest, *, adapter: str | None = None) -> list[Generation]:
     """Return a generation per prompt; raise InvalidParameter or UnsupportedParameter."""
     if request.suffix:
         raise UnsupportedParameter("`suffix` is not supported by this server.", param="suffix")
@@ -38,7 +41,15 @@ def to_generations(request: CompletionRequest) -> list[Generation]:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
     sampling = to_sampling(request, max_tokens=request.max_tokens, top_logprobs=_top(request))
     return [
-        Generation(prompt=prompt, sampling=sampling, echo=bool(request.echo))
+        Generation(
+            prompt=prompt,
+            sampling=sampling,
+            echo=bool(request.echo),
+            format=to_format(request.response_format),
+            adapter=adapter,
+            stream=bool(request.stream),
+            extras=extras(request),
+        )
         for prompt in _prompts(request)
     ]
 
@@ -79,15 +90,7 @@ def completion(heading: Heading, items: Iterable[Item], *, n: int) -> TextComple
                 finishes[index] = item
             else:
                 text.add(item)
-    choices = [
-        Choice(
-            text="".join(texts[index].pieces),
-            index=index,
-            logprobs=texts[index].logprobs(),
-            finish_reason=finishes[index].reason,
-        )
-        for index in sorted(finishes)
-    ]
+    choices = [texts[index].whole(finishes[index], index) for index in sorted(finishes)]
     return _event(heading, choices, _usage(finishes, n))
 
 
@@ -97,16 +100,51 @@ class _Text:
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self._tokens: list[tuple[str, TokenLogprob | None]] = []
+        self._token_ids: list[int] = []
+        self._extras: dict[str, Any] = {}
         self._told = 0
         self._offset = 0
 
-    def add(self, item: PromptEcho | TextDelta) -> None:
-        """Take the prompt or a delta."""
-        self.pieces.append(item.text)
-        if isinstance(item, PromptEcho):
-            self._tokens += zip(item.tokens, item.logprobs, strict=True)
-        else:
-            self._tokens += [(token.drawn.token, token) for token in item.logprobs]
+    def add(self, item: Generated) -> None:
+        """Take the prompt, what is told of it, or a delta."""
+        match item:
+            case Extras(values):
+                self._extras = values
+            case PromptEcho():
+                self.pieces.append(item.text)
+                self._tokens += zip(item.tokens, item.logprobs, strict=True)
+            case TextDelta():
+                self.pieces.append(item.text)
+                self._tokens += [(token.drawn.token, token) for token in item.logprobs]
+                self._token_ids += item.token_ids
+            case _:
+                raise TypeError(f"a text has no {type(item).__name__}")
+
+    def whole(self, finish: Finish, index: int) -> Choice:
+        """Return all of it."""
+        return Choice(
+            text="".join(self.pieces),
+            index=index,
+            logprobs=self.logprobs(),
+            finish_reason=finish.reason,
+            stop_reason=_or_unset(finish.stop_reason),
+            token_ids=self._token_ids or UNSET,
+            prompt_token_ids=self._extras.get("prompt_token_ids", UNSET),
+            prompt_logprobs=self._extras.get("prompt_logprobs", UNSET),
+        )
+
+    def piece(self, item: PromptEcho | TextDelta, index: int) -> Choice:
+        """Take *item* and return it as a piece; what is told of the prompt goes with the first."""
+        self.add(item)
+        told, self._extras = self._extras, {}
+        ids, self._token_ids = self._token_ids, []
+        return Choice(
+            text=item.text,
+            index=index,
+            logprobs=self.logprobs(),
+            token_ids=ids or UNSET,
+            prompt_token_ids=told.get("prompt_token_ids", UNSET),
+        )
 
     def logprobs(self) -> Logprobs | None:
         """Return what has not been told yet of log probabilities; None where there are none."""
@@ -142,8 +180,8 @@ def _number(logprob: float) -> float:
 
 
 def _indices(item: Generated, at: int, n: int) -> Sequence[int]:
-    """Return the choices that *item* of prompt *at* belongs to: an echo to all of its *n*."""
-    if isinstance(item, PromptEcho):
+    """Return the choices that *item* of prompt *at* belongs to: the prompt's to all of its *n*."""
+    if isinstance(item, PromptEcho | Extras):
         return range(at * n, (at + 1) * n)
     return (at * n + item.index,)
 
@@ -165,19 +203,26 @@ async def events(
     async with aclosing(items):
         async for at, item in items:
             for index in _indices(item, at, n):
-                choice = _piece(texts.setdefault(index, _Text()), item, index)
-                if isinstance(item, Finish):
-                    finishes[index] = item
-                yield _event(heading, [choice], usage)
+                text = texts.setdefault(index, _Text())
+                match item:
+                    case Finish():
+                        finishes[index] = item
+                        yield _event(heading, [_end(item, index)], usage)
+                    case PromptEcho() | TextDelta():
+                        yield _event(heading, [text.piece(item, index)], usage)
+                    case _:
+                        text.add(item)
     if include_usage:
         yield _event(heading, [], _usage(finishes, n))
 
 
-def _piece(text: _Text, item: Generated, index: int) -> Choice:
-    if isinstance(item, Finish):
-        return Choice(text="", index=index, finish_reason=item.reason)
-    text.add(item)
-    return Choice(text=item.text, index=index, logprobs=text.logprobs())
+def _end(finish: Finish, index: int) -> Choice:
+    reason = _or_unset(finish.stop_reason)
+    return Choice(text="", index=index, finish_reason=finish.reason, stop_reason=reason)
+
+
+def _or_unset(reason: int | str | None) -> int | str | UnsetType:
+    return UNSET if reason is None else reason
 
 
 def _event(heading: Heading, choices: list[Choice], usage: object) -> TextCompletion:

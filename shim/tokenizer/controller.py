@@ -7,10 +7,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 from msgspec import UNSET, UnsetType
 
-from backends.base import ChatBackend, Conversation, Prompt
+from backends.base import ChatBackend, Prompt
+from backends.conversation import Conversation
 from shim.auth import TOKENIZER
-from shim.chat.translate import message
-from shim.errors import InvalidParameter, UnsupportedParameter
+from shim.chat.conversation import to_messages, to_tools
+from shim.errors import InvalidParameter
 from shim.models import Models
 
 from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
@@ -61,12 +62,14 @@ def _backend(models: Models, name: str | None) -> ChatBackend:
 def _prompt(data: TokenizeRequest) -> Prompt:
     if (data.prompt is None) == (data.messages is None):
         raise InvalidParameter("Give either `prompt` or `messages`.", param="prompt")
-    if data.add_generation_prompt is False:
-        raise UnsupportedParameter(
-            "`add_generation_prompt: false` is not supported by this server.",
-            param="add_generation_prompt",
-        )
     said = data.prompt if data.messages is None else data.messages
     if isinstance(said, str):
         return said
-    return Conversation(tuple(message(m, at) for at, m in enumerate(said or ())))
+    return Conversation(
+        messages=to_messages(said or ()),
+        tools=to_tools(data.tools),
+        add_generation_prompt=not data.continue_final_message
+        and data.add_generation_prompt is not False,
+        continue_final_message=bool(data.continue_final_message),
+        template_kwargs=data.chat_template_kwargs or {},
+    )

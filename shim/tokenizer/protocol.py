@@ -1,11 +1,11 @@
 """The wire of the tokenizer: vLLM's shapes, which harnesses count tokens by; nothing else."""
 
-from typing import Annotated
+from typing import Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
-from shim.chat.protocol import ChatMessage
-from shim.completions.protocol import TokenId
+from shim.chat.messages import Messages, ToolParam
+from shim.extras import TokenId
 
 
 class TokenizeRequest(Struct, frozen=True, kw_only=True):
@@ -13,11 +13,14 @@ class TokenizeRequest(Struct, frozen=True, kw_only=True):
 
     model: str | None = None
     """None: the first chat model."""
-    prompt: str | Annotated[list[ChatMessage], Meta(min_length=1)] | None = None
-    messages: Annotated[list[ChatMessage], Meta(min_length=1)] | None = None
+    prompt: str | Messages | None = None
+    messages: Messages | None = None
+    tools: list[ToolParam] | None = None
     add_special_tokens: bool | None = None
     """Of a text; a chat template writes its own."""
     add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
     return_token_strs: bool | None = None
 
 

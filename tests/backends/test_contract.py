@@ -10,11 +10,9 @@ from msgspec.structs import replace
 
 from backends.base import (
     ChatBackend,
-    Conversation,
     Finish,
     Generation,
     Job,
-    Message,
     PromptEcho,
     Sampling,
     Segment,
@@ -22,6 +20,7 @@ from backends.base import (
     TextDelta,
     TranscriptInfo,
 )
+from backends.conversation import Conversation, Message
 from backends.decoding import Decoding
 from backends.failures import InvalidRequest, PromptTooLong, UndecodableAudio, UnknownLanguage
 from tests.backends.opener import Opener

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.base import Message
+from backends.conversation import Conversation, Message
 from backends.failures import InvalidOption
 from backends.templates import ChatTemplate
 from tests.live import BUILTIN, MODELS, skip_without_vllm
@@ -61,7 +61,7 @@ def same(directory: Path, turns: list[tuple[str, str]]) -> bool:
     expected = tokenizer.apply_chat_template(
         dictionaries, add_generation_prompt=True, tokenize=True, return_dict=False
     )
-    found = ChatTemplate(directory).prompt(messages)
+    found = ChatTemplate(directory).prompt(Conversation(messages))
     return found == tokenizer.convert_ids_to_tokens(expected)
 
 
@@ -108,7 +108,7 @@ def test_both_forms_of_the_model_have_one_tokenizer() -> None:
 def test_a_refusal_of_the_template(tricky: Path) -> None:
     """A template may refuse a conversation, in its own words."""
     with pytest.raises(InvalidOption, match="No functions here") as refusal:
-        ChatTemplate(tricky).prompt((Message(role="function", content="x"),))
+        ChatTemplate(tricky).prompt(Conversation((Message(role="function", content="x"),)))
 
     assert refusal.value.option == "messages"
 
@@ -117,9 +117,9 @@ def test_parts_are_lines() -> None:
     """A content of several parts is rendered as one of several lines."""
     template = ChatTemplate(OURS)
 
-    parts = template.prompt((Message(role="user", content=("a", "b")),))
+    parts = template.prompt(Conversation((Message(role="user", content=("a", "b")),)))
 
-    assert parts == template.prompt((Message(role="user", content="a\nb"),))
+    assert parts == template.prompt(Conversation((Message(role="user", content="a\nb"),)))
 
 
 def test_templates_by_name(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_templates_by_name(tmp_path: Path) -> None:
     named = [{"name": "rag", "template": "no"}, {"name": "default", "template": "hi"}]
     file.write_text(json.dumps({**json.loads(file.read_text()), "chat_template": named}))
 
-    tokens = ChatTemplate(tmp_path).prompt((Message(role="user", content="a"),))
+    tokens = ChatTemplate(tmp_path).prompt(Conversation((Message(role="user", content="a"),)))
 
     assert "".join(tokens) == "hi"
 

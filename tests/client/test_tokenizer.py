@@ -74,9 +74,9 @@ async def test_what_the_tokenizer_is(server: LiveServer) -> None:
         ("/tokenize", {"prompt": "a", "model": "whisper-1"}, 404, "model"),
         (
             "/tokenize",
-            {"prompt": "a", "add_generation_prompt": False},
+            {"messages": [{"role": "user", "content": "a"}], "continue_final_message": True},
             400,
-            "add_generation_prompt",
+            "continue_final_message",
         ),
         ("/detokenize", {"tokens": [10**6]}, 400, "tokens"),
         ("/detokenize", {"tokens": [-1]}, 400, "tokens[0]"),
@@ -98,3 +98,15 @@ async def test_a_key_if_the_server_wants_one() -> None:
         keyed = await sent(live, "/tokenizer_info", headers={"authorization": f"Bearer {KEY}"})
 
     assert (keyless.status_code, keyed.status_code) == (401, 200)
+
+
+async def test_where_the_prompt_ends(server: LiveServer) -> None:
+    """The tokens of a conversation may leave out where the assistant begins."""
+    messages = [{"role": "user", "content": "Hi"}]
+
+    whole = (await sent(server, "/tokenize", {"messages": messages})).json()["tokens"]
+    body = {"messages": messages, "add_generation_prompt": False}
+    turns = (await sent(server, "/tokenize", body)).json()["tokens"]
+
+    assert len(turns) < len(whole)
+    assert whole[: len(turns)] == turns

@@ -13,7 +13,8 @@ from litestar.testing import TestClient
 from backends.config import FakeModelConfig
 from backends.decoding import Decoding, VadParameters
 from shim.app import create_app
-from shim.chat.protocol import ChatMessage, ChatRequest
+from shim.chat.messages import ChatMessage
+from shim.chat.protocol import ChatRequest
 from shim.settings import Settings
 from shim.transcription.protocol import ServerVad, TranscriptionForm
 

@@ -2,16 +2,8 @@
 
 from typing import Any
 
-from backends.base import (
-    ChatBackend,
-    Conversation,
-    Finish,
-    Generation,
-    Message,
-    Sampling,
-    TextDelta,
-    TokenLogprob,
-)
+from backends.base import ChatBackend, Finish, Generation, Sampling, TextDelta, TokenLogprob
+from backends.conversation import Conversation, Message
 
 Items = list[TextDelta | Finish]
 

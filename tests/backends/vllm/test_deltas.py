@@ -8,18 +8,25 @@ import pytest
 from backends.base import Finish, TextDelta
 from backends.failures import EngineDead, UnsupportedOption
 from backends.vllm.deltas import Choices
+from tests.backends.vllm.dialogue import generation
 
 
 def output(text: str = "", *, tokens: int = 1, reason: str | None = None, **more: Any) -> Any:
     """Return what vLLM hands over at one step of choice 0."""
-    choice = {"index": 0, "text": text, "token_ids": [7] * tokens, "logprobs": None}
+    choice = {
+        "index": 0,
+        "text": text,
+        "token_ids": [7] * tokens,
+        "logprobs": None,
+        "stop_reason": None,
+    }
     choice = SimpleNamespace(**{**choice, "finish_reason": reason, **more})
     return SimpleNamespace(outputs=[choice], prompt_token_ids=[1, 2, 3])
 
 
 def test_the_last_piece_comes_before_the_end() -> None:
     """A step that both adds text and ends is a TextDelta and a Finish that counts all tokens."""
-    choices = Choices(copies=1, top_logprobs=None)
+    choices = Choices(generation(), copies=1)
     list(choices.items(output("a", tokens=2)))
 
     assert list(choices.items(output("b", reason="length"))) == [
@@ -30,7 +37,7 @@ def test_the_last_piece_comes_before_the_end() -> None:
 
 def test_what_is_held_back_is_not_told() -> None:
     """Half a character is a token without text: no item."""
-    assert list(Choices(copies=1, top_logprobs=None).items(output())) == []
+    assert list(Choices(generation(), copies=1).items(output())) == []
 
 
 def test_a_rival_more_probable_than_the_drawn_token_comes_first() -> None:
@@ -40,7 +47,7 @@ def test_a_rival_more_probable_than_the_drawn_token_comes_first() -> None:
         7 + i: SimpleNamespace(decoded_token=word, logprob=logprob)
         for i, (word, logprob) in enumerate(words.items())
     }
-    choices = Choices(copies=1, top_logprobs=2)
+    choices = Choices(generation(top_logprobs=2), copies=1)
 
     (delta,) = choices.items(output("rare", logprobs=[found]))
 
@@ -53,7 +60,7 @@ def test_a_rival_more_probable_than_the_drawn_token_comes_first() -> None:
 def test_an_end_that_is_the_engines_doing(reason: str) -> None:
     """Nobody but us aborts: such an end is a failure and not an answer cut short."""
     with pytest.raises(EngineDead, match=reason):
-        list(Choices(copies=1, top_logprobs=None).items(output("half", reason=reason)))
+        list(Choices(generation(), copies=1).items(output("half", reason=reason)))
 
 
 @pytest.mark.usefixtures("requires_vllm")

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from backends.base import ChatBackend, Conversation, Generation, Message, Sampling
+from backends.base import ChatBackend, Generation, Sampling
+from backends.conversation import Conversation, Message
 from backends.failures import InvalidOption, PromptTooLong
 from tests.backends.vllm.dialogue import ask, finish, generation
 

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from backends.base import Candidate, Finish, TextDelta, TokenLogprob
-from shim.chat.translate import chunks, completion
+from shim.chat.answer import completion
+from shim.chat.stream import chunks
 from shim.heading import Heading
 
 HEADING = Heading("chatcmpl-1", 7, "m", "fp_1")

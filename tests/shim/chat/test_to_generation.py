@@ -5,10 +5,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from backends.base import Conversation, Generation, Message, Sampling
+from backends.base import Generation, JsonFormat, Sampling
+from backends.conversation import Conversation, Media, Message, NamedTool, Tool, ToolCall
 from shim.chat.protocol import ChatRequest
 from shim.chat.translate import to_generation
 from shim.errors import InvalidParameter, UnsupportedParameter
+
+SUM = {"name": "sum", "arguments": "{}"}
+WAV = {"data": "AA==", "format": "wav"}
+WEATHER = {"name": "weather", "description": "Tells it.", "parameters": {"type": "object"}}
+TOOLS = [{"type": "function", "function": WEATHER}]
 
 
 def request(**fields: Any) -> ChatRequest:
@@ -27,7 +33,9 @@ def test_nothing_is_invented() -> None:
     generation = to_generation(request())
 
     message = Message(role="user", content="hi")
-    assert generation == Generation(prompt=Conversation((message,)), sampling=Sampling())
+    assert generation == Generation(
+        prompt=Conversation((message,)), sampling=Sampling(), stream=False
+    )
 
 
 def test_nothing_is_dropped() -> None:
@@ -112,7 +120,31 @@ def test_logprobs(fields: dict[str, Any], wanted: int | None) -> None:
         ),
         (
             {"role": "tool", "content": "4", "name": "sum", "tool_call_id": "x"},
-            Message(role="tool", content="4", name="sum"),
+            Message(role="tool", content="4", name="sum", tool_call_id="x"),
+        ),
+        (
+            {"role": "assistant", "tool_calls": [{"id": "x", "type": "function", "function": SUM}]},
+            Message(role="assistant", content="", tool_calls=(ToolCall(id="x", **SUM),)),
+        ),
+        (
+            {"role": "assistant", "content": "7", "reasoning_content": "3 + 4"},
+            Message(role="assistant", content="7", reasoning="3 + 4"),
+        ),
+        (
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,a"}}]},
+            Message(role="user", content=(Media("image", "data:,a"),)),
+        ),
+        (
+            {"role": "user", "content": [{"type": "video_url", "video_url": "data:,a"}]},
+            Message(role="user", content=(Media("video", "data:,a"),)),
+        ),
+        (
+            {"role": "user", "content": [{"type": "audio_url", "audio_url": {"url": "data:,a"}}]},
+            Message(role="user", content=(Media("audio", "data:,a"),)),
+        ),
+        (
+            {"role": "user", "content": [{"type": "input_audio", "input_audio": WAV}]},
+            Message(role="user", content=(Media("audio", "data:audio/wav;base64,AA=="),)),
         ),
         (
             {"role": "user", "content": "a", "name": None, "tool_calls": None},
@@ -130,6 +162,8 @@ def test_messages(message: dict[str, Any], expected: Message) -> None:
     [
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"top_logprobs": 1}, "top_logprobs"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"continue_final_message": True, "add_generation_prompt": True}, "continue_final_message"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
     ],
 )
@@ -142,23 +176,15 @@ def test_invalid(fields: dict[str, Any], param: str) -> None:
 
 
 ASKS_FOR_MORE: list[tuple[str, Any, Any]] = [
-    ("tools", [{"type": "function"}], []),
-    ("min_tokens", 5, 0),
-    ("ignore_eos", True, False),
-    ("stop_token_ids", [2], []),
-    ("bad_words", ["no"], []),
     ("use_beam_search", True, False),
-    ("prompt_logprobs", 0, None),
-    ("continue_final_message", True, False),
-    ("chat_template_kwargs", {"enable_thinking": False}, {}),
-    ("structured_outputs", {"choice": ["a", "b"]}, None),
-    ("tool_choice", "required", "auto"),
+    ("length_penalty", 0.5, 1.0),
+    ("logprob_token_ids", [1], []),
+    ("return_tokens_as_token_ids", True, False),
+    ("echo", True, False),
     ("functions", [{"name": "f"}], []),
     ("function_call", {"name": "f"}, "none"),
-    ("response_format", {"type": "json_object"}, {"type": "text"}),
     ("modalities", ["text", "audio"], ["text"]),
     ("audio", {"voice": "a"}, None),
-    ("reasoning_effort", "high", "none"),
     ("verbosity", "low", "medium"),
     ("web_search_options", {}, None),
 ]
@@ -175,7 +201,7 @@ def test_unsupported(name: str, refused: Any, harmless: Any) -> None:
         assert to_generation(request(**{name: value})) == to_generation(request())
 
 
-@pytest.mark.parametrize("name", ["tool_calls", "function_call", "audio"])
+@pytest.mark.parametrize("name", ["function_call", "audio"])
 def test_unsupported_in_messages(name: str) -> None:
     """So is what a message brings along and nobody would read."""
     message = {"role": "assistant", "content": "a", name: ["something"]}
@@ -184,3 +210,82 @@ def test_unsupported_in_messages(name: str) -> None:
         to_generation(request(messages=[{"role": "user", "content": "a"}, message]))
 
     assert refusal.value.param == f"messages[1].{name}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "choice"),
+    [
+        ({}, "auto"),
+        ({"tool_choice": None}, "auto"),
+        ({"tool_choice": "none"}, "none"),
+        ({"tool_choice": "required"}, "required"),
+        (
+            {"tool_choice": {"type": "function", "function": {"name": "weather"}}},
+            NamedTool("weather"),
+        ),
+    ],
+)
+def test_tools(fields: dict[str, Any], choice: Any) -> None:
+    """Tools are told as they were sent; a choice that is not said is the model's."""
+    prompt = to_generation(request(tools=TOOLS, parallel_tool_calls=False, **fields)).prompt
+
+    assert isinstance(prompt, Conversation)
+    assert prompt.tools == (Tool(**WEATHER),)
+    assert prompt.tool_choice == choice
+    assert not prompt.parallel_tool_calls
+
+
+@pytest.mark.parametrize(
+    ("wanted", "format_"),
+    [
+        (None, None),
+        ({"type": "text"}, None),
+        ({"type": "json_object"}, JsonFormat()),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}},
+            JsonFormat(schema={"type": "object"}, name="n"),
+        ),
+    ],
+)
+def test_formats(wanted: Any, format_: JsonFormat | None) -> None:
+    """The three forms of OpenAI's `response_format`."""
+    assert to_generation(request(response_format=wanted)).format == format_
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "nothing"),
+    [
+        ("min_tokens", 5, 0),
+        ("ignore_eos", True, False),
+        ("stop_token_ids", [2], []),
+        ("bad_words", ["no"], []),
+        ("prompt_logprobs", 0, None),
+        ("structured_outputs", {"choice": ["a", "b"]}, {}),
+        ("reasoning_effort", "none", None),
+        ("include_reasoning", False, True),
+        ("skip_special_tokens", False, True),
+        ("return_token_ids", True, False),
+        ("priority", 1, 0),
+    ],
+)
+def test_extras(name: str, value: Any, nothing: Any) -> None:
+    """What is vLLM's own crosses by its own name, where it asks for anything."""
+    assert to_generation(request(**{name: value})).extras == {name: value}
+    assert to_generation(request(**{name: nothing})).extras == {}
+
+
+def test_where_the_prompt_ends() -> None:
+    """A final message that is continued leaves no room for the assistant's turn."""
+    prompt = to_generation(request(continue_final_message=True)).prompt
+
+    assert isinstance(prompt, Conversation)
+    assert prompt.continue_final_message
+    assert not prompt.add_generation_prompt
+
+
+def test_template_variables() -> None:
+    """A template's own variables are handed to it."""
+    prompt = to_generation(request(chat_template_kwargs={"enable_thinking": False})).prompt
+
+    assert isinstance(prompt, Conversation)
+    assert prompt.template_kwargs == {"enable_thinking": False}

@@ -1,0 +1,33 @@
+"""A model's options: what vLLM's engine takes, and what its own server takes beside that."""
+
+from typing import Any
+
+from msgspec import Struct, convert
+from msgspec.structs import fields
+
+
+class ServerOptions(Struct, frozen=True, kw_only=True):
+    """Arguments of vLLM's server that concern chats, by its names and with its defaults."""
+
+    tool_call_parser: str | None = None
+    """The name of the parser that finds tool calls in a text; tools may be called only with one."""
+    tool_strict_level: str = "auto"
+    exclude_tools_when_tool_choice_none: bool = False
+    chat_template: str | None = None
+    """A file, or the template itself."""
+    chat_template_content_format: str = "auto"
+    trust_request_chat_template: bool = False
+    default_chat_template_kwargs: dict[str, Any] | None = None
+
+
+_NAMES = {field.name for field in fields(ServerOptions)}
+
+
+def split(options: dict[str, Any]) -> tuple[dict[str, Any], ServerOptions]:
+    """Return the engine's arguments, which it judges itself, and the server's.
+
+    Raises msgspec.ValidationError for a wrong one of the latter.
+    """
+    server = {name: value for name, value in options.items() if name in _NAMES}
+    engine = {name: value for name, value in options.items() if name not in _NAMES}
+    return engine, convert(server, ServerOptions)

@@ -1,0 +1,95 @@
+"""vLLM's own parameters beside OpenAI's: their wire, and what of them crosses the seam."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from .errors import UnsupportedParameter
+from .sampling import SamplingFields
+
+TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class GenerationFields(SamplingFields, frozen=True, kw_only=True):
+    """How tokens are drawn, and parameters of vLLM's server for chats and texts alike."""
+
+    # What is drawn …
+    min_tokens: Small | None = None
+    ignore_eos: bool | None = None
+    stop_token_ids: list[TokenId] | None = None
+    bad_words: list[str] | None = None
+    allowed_token_ids: list[TokenId] | None = None
+    structured_outputs: dict[str, Any] | None = None
+    repetition_detection: dict[str, Any] | None = None
+    thinking_token_budget: Small | None = None
+    # … of which prompt …
+    add_special_tokens: bool | None = None
+    truncate_prompt_tokens: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    # … what is told …
+    include_stop_str_in_output: bool | None = None
+    skip_special_tokens: bool | None = None
+    spaces_between_special_tokens: bool | None = None
+    prompt_logprobs: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    return_token_ids: bool | None = None
+    # … and when.
+    priority: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    cache_salt: str | None = None
+    # Known, and refused where they would change the answer.
+    length_penalty: float | None = None
+    use_beam_search: bool | None = None
+    logprob_token_ids: list[TokenId] | None = None
+    return_tokens_as_token_ids: bool | None = None
+
+
+_NAMES = tuple(
+    name
+    for name in GenerationFields.__struct_fields__
+    if name not in SamplingFields.__struct_fields__
+)
+
+_NOTHING: dict[str, tuple[object, ...]] = {
+    "min_tokens": (0,),
+    "ignore_eos": (False,),
+    "stop_token_ids": ([],),
+    "bad_words": ([],),
+    "structured_outputs": ({},),
+    "include_stop_str_in_output": (False,),
+    "skip_special_tokens": (True,),
+    "spaces_between_special_tokens": (True,),
+    "return_token_ids": (False,),
+    "priority": (0,),
+    "length_penalty": (1.0,),
+    "use_beam_search": (False,),
+    "logprob_token_ids": ([],),
+    "return_tokens_as_token_ids": (False,),
+    "include_reasoning": (True,),
+    "documents": ([],),
+    "mm_processor_kwargs": ({},),
+    "media_io_kwargs": ({},),
+}
+"""The values by which nothing is asked for."""
+
+_REFUSED = ("length_penalty", "use_beam_search", "logprob_token_ids", "return_tokens_as_token_ids")
+
+
+def asked(fields: Struct, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return those of *names* by which something is asked for, with their values."""
+    values = {name: getattr(fields, name) for name in names}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and value not in _NOTHING.get(name, ())
+    }
+
+
+def extras(fields: GenerationFields, *more: str) -> dict[str, Any]:
+    """Return what crosses the seam of the extra fields and of *more*.
+
+    Raises UnsupportedParameter for what no backend honours.
+    """
+    found = asked(fields, (*_NAMES, *more))
+    for name in _REFUSED:
+        if name in found:
+            raise UnsupportedParameter(f"`{name}` is not supported by this server.", param=name)
+    return found

@@ -1,0 +1,104 @@
+"""Both servers over the same weights with the same engine arguments, for the length of a block."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MODEL = Path(__file__).parents[2] / "tests" / "models" / "chat-hf"
+NAME = "model"
+START_SECONDS = 180.0
+
+ENGINE: dict[str, Any] = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "max_model_len": 2048,
+    "max_num_seqs": 16,
+    "kv_cache_memory_bytes": 1 << 28,
+    "max_logprobs": 20,
+}
+"""Arguments of the engine, which both take by the same names."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    pid: int
+    url: str
+    """Without `/v1`."""
+
+
+@contextmanager
+def shim(folder: Path, *, source: Path = MODEL, **options: Any) -> Iterator[Server]:
+    """Serve *source* with Shim until the block ends; *options* are added to the engine's."""
+    port = _free_port()
+    lines = [f"{name} = {json.dumps(value)}" for name, value in {**ENGINE, **options}.items()]
+    config = folder / "shim.toml"
+    config.write_text(
+        f'[[models]]\nid = "{NAME}"\nbackend = "vllm"\nsource = "{source}"\n[models.options]\n'
+        + "\n".join(lines)
+    )
+    command = [sys.executable, "-m", "shim", "serve", "--port", str(port), "--config", str(config)]
+    with _running(command, port, folder / "shim.log") as server:
+        yield server
+
+
+@contextmanager
+def vllm(folder: Path, *, source: Path = MODEL, **options: Any) -> Iterator[Server]:
+    """Serve it with vLLM's own server."""
+    port = _free_port()
+    module = "vllm.entrypoints.openai.api_server"
+    command = [sys.executable, "-m", module, "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--model", str(source), "--served-model-name", NAME]
+    for name, value in {**ENGINE, **options}.items():
+        flag = f"--{name.replace('_', '-')}"
+        command += [flag] if value is True else [flag, _argument(value)]
+    if "tool_call_parser" in options:
+        command.append("--enable-auto-tool-choice")
+    with _running(command, port, folder / "vllm.log") as server:
+        yield server
+
+
+def _argument(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@contextmanager
+def _running(command: list[str], port: int, output: Path) -> Iterator[Server]:
+    environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    with output.open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(process, f"{url}/health", output)
+        yield Server(process.pid, url)
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _wait(process: "subprocess.Popen[bytes]", url: str, output: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  loopback
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"{process.args} did not start:\n{output.read_text()[-4000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
