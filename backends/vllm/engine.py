@@ -20,7 +20,7 @@ from .adapters import Adapters
 from .deltas import Choices
 from .echo import echoed, told_prompt
 from .failures import by_meaning
-from .options import ServerOptions, split
+from .options import ServerOptions, built, split
 from .request import Requests
 
 _CPU_CACHE_BYTES = 4 * 1024**3
@@ -140,7 +140,7 @@ def start(name: str, source: str, options: dict[str, Any], adapters: Adapters) -
     engine, server = split(options)
     # Its name is what vLLM calls the model in its refusals.
     given = {"served_model_name": name, **_defaults(engine), **adapters.arguments, **engine}
-    arguments = AsyncEngineArgs(model=source, **given)
+    arguments = AsyncEngineArgs(model=source, **built(given, AsyncEngineArgs))
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
     if config.model_config.runner_type != "generate":

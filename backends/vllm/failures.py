@@ -7,6 +7,7 @@ from jinja2 import TemplateError
 from pydantic import ValidationError
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest
+from vllm.entrypoints.serve.exception_handling.utils import sanitize_message
 from vllm.exceptions import VLLMClientError, VLLMError
 
 from backends.failures import (
@@ -35,7 +36,7 @@ def as_refusals() -> Iterator[None]:
     except (VLLMClientError, ValidationError) as refusal:
         raise refused(refusal) from refusal
     except (ValueError, TypeError, OverflowError, NotImplementedError, TemplateError) as refusal:
-        raise InvalidOption(str(refusal), option="messages") from refusal
+        raise InvalidOption(sanitize_message(str(refusal)), option="messages") from refusal
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """A model's options: what vLLM's engine takes, and what its own server takes beside that."""
 
+import dataclasses
 from typing import Any
 
-from msgspec import Struct, convert
-from msgspec.structs import fields
+from msgspec import Struct, convert, structs
 
 
 class ServerOptions(Struct, frozen=True, kw_only=True):
@@ -20,7 +20,7 @@ class ServerOptions(Struct, frozen=True, kw_only=True):
     default_chat_template_kwargs: dict[str, Any] | None = None
 
 
-_NAMES = {field.name for field in fields(ServerOptions)}
+_NAMES = {field.name for field in structs.fields(ServerOptions)}
 
 
 def split(options: dict[str, Any]) -> tuple[dict[str, Any], ServerOptions]:
@@ -31,3 +31,18 @@ def split(options: dict[str, Any]) -> tuple[dict[str, Any], ServerOptions]:
     server = {name: value for name, value in options.items() if name in _NAMES}
     engine = {name: value for name, value in options.items() if name not in _NAMES}
     return engine, convert(server, ServerOptions)
+
+
+def built(options: dict[str, Any], kind: type) -> dict[str, Any]:
+    """Return *options* with tables made into the objects that the dataclass *kind* has for them.
+
+    vLLM does so itself for some of its arguments only. Raises what the objects' classes raise.
+    """
+    made = dict(options)
+    for field in dataclasses.fields(kind):
+        given = options.get(field.name)
+        if isinstance(given, dict) and field.default_factory is not dataclasses.MISSING:
+            default: Any = field.default_factory()
+            if dataclasses.is_dataclass(default):
+                made[field.name] = type(default)(**given)
+    return made

@@ -9,7 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,35 +37,57 @@ class Server:
     """Without `/v1`."""
 
 
+@dataclass(frozen=True)
+class Setup:
+    """A model as both serve it."""
+
+    options: dict[str, Any]
+    """Arguments of vLLM's engine and server beside `ENGINE`."""
+    source: Path = MODEL
+    adapters: dict[str, Path] = field(default_factory=dict)
+
+
 @contextmanager
-def shim(folder: Path, *, source: Path = MODEL, **options: Any) -> Iterator[Server]:
-    """Serve *source* with Shim until the block ends; *options* are added to the engine's."""
+def shim(folder: Path, setup: Setup) -> Iterator[Server]:
+    """Serve *setup* with Shim until the block ends."""
     port = _free_port()
-    lines = [f"{name} = {json.dumps(value)}" for name, value in {**ENGINE, **options}.items()]
+    model = {
+        "id": NAME,
+        "backend": "vllm",
+        "source": str(setup.source),
+        "adapters": {name: str(source) for name, source in setup.adapters.items()},
+        "options": {**ENGINE, **setup.options},
+    }
     config = folder / "shim.toml"
-    config.write_text(
-        f'[[models]]\nid = "{NAME}"\nbackend = "vllm"\nsource = "{source}"\n[models.options]\n'
-        + "\n".join(lines)
-    )
+    config.write_text(f"models = [{_toml(model)}]\n")
     command = [sys.executable, "-m", "shim", "serve", "--port", str(port), "--config", str(config)]
     with _running(command, port, folder / "shim.log") as server:
         yield server
 
 
 @contextmanager
-def vllm(folder: Path, *, source: Path = MODEL, **options: Any) -> Iterator[Server]:
+def vllm(folder: Path, setup: Setup) -> Iterator[Server]:
     """Serve it with vLLM's own server."""
     port = _free_port()
     module = "vllm.entrypoints.openai.api_server"
     command = [sys.executable, "-m", module, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--model", str(source), "--served-model-name", NAME]
-    for name, value in {**ENGINE, **options}.items():
+    command += ["--model", str(setup.source), "--served-model-name", NAME]
+    for name, value in {**ENGINE, **setup.options}.items():
         flag = f"--{name.replace('_', '-')}"
         command += [flag] if value is True else [flag, _argument(value)]
-    if "tool_call_parser" in options:
+    if "tool_call_parser" in setup.options:
         command.append("--enable-auto-tool-choice")
+    if setup.adapters:
+        modules = [f"{name}={source}" for name, source in setup.adapters.items()]
+        command += ["--enable-lora", "--lora-modules", *modules]
     with _running(command, port, folder / "vllm.log") as server:
         yield server
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + " }"
+    return json.dumps(value)
 
 
 def _argument(value: Any) -> str:

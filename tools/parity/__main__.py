@@ -1,0 +1,88 @@
+"""Shim against vLLM's own server: the same requests, the same answers, but for what is explained.
+
+`python -m tools.parity` asks both and writes `docs/parity.md`; it fails where answers differ
+without a reason, and where a reason has gone.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests import idefics, lora
+
+from .answers import Told, ask
+from .compare import differences
+from .report import Outcome, write
+from .servers import Server, Setup, shim, vllm
+from .shapes import ADAPTED, IMAGES, PLAIN, REASONING, Shape
+
+Suite = tuple[Setup, tuple[Shape, ...]]
+
+
+def main() -> int:
+    """Ask all shapes, or those whose name contains an argument; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="shapes whose name contains this")
+    only = parser.parse_args().only
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = [
+            outcome
+            for setup, shapes in _suites(Path(folder))
+            if (chosen := [shape for shape in shapes if only in shape.name])
+            for outcome in _outcomes(Path(folder), setup, chosen)
+        ]
+    for outcome in outcomes:
+        if not outcome.expected:
+            print(f"{outcome.name}: {'; '.join(outcome.found) or 'the same, against a reason'}")
+    print(f"{len(outcomes)} requests, {sum(not o.found for o in outcomes)} answered the same")
+    if not only:
+        write(outcomes)
+    return int(not all(outcome.expected for outcome in outcomes))
+
+
+def _suites(folder: Path) -> tuple[Suite, ...]:
+    thinking = {
+        "tool_call_parser": "hermes",
+        "reasoning_parser": "qwen3",
+        # The small model does not think unless its thoughts are led, too.
+        "structured_outputs_config": {"enable_in_reasoning": True},
+    }
+    adapters = {"odd": lora.make(folder / "odd")}
+    seeing = idefics.make(folder / "idefics")
+    return (
+        (Setup({"tool_call_parser": "hermes"}), PLAIN),
+        (Setup(thinking), REASONING),
+        (Setup({"max_lora_rank": 8}, adapters=adapters), ADAPTED),
+        (Setup({"max_model_len": 1024}, source=seeing), IMAGES),
+    )
+
+
+def _outcomes(folder: Path, setup: Setup, shapes: list[Shape]) -> Iterator[Outcome]:
+    with shim(folder, setup) as ours, vllm(folder, setup) as theirs:
+        for shape in shapes:
+            for stream in (False, True) if shape.streams else (False,):
+                yield _outcome(shape, ours, theirs, stream=stream)
+
+
+def _outcome(shape: Shape, ours: Server, theirs: Server, *, stream: bool) -> Outcome:
+    here, there = (_ask(server, shape, stream=stream) for server in (ours, theirs))
+    reason = (shape.stream_departure if stream else "") or shape.departure
+    name = f"{shape.name}, streamed" if stream else shape.name
+    return Outcome(name, reason, list(differences(here, there)))
+
+
+def _ask(server: Server, shape: Shape, *, stream: bool) -> Told:
+    told = ask(server.url, shape.path, {"model": "model", **shape.body}, stream=stream)
+    # vLLM's server also tells of the prompt where nobody asked: with every echo.
+    for choice in told.get("choices", {}).values():
+        if "prompt_logprobs" not in shape.body:
+            choice.pop("prompt_logprobs", None)
+        if "return_token_ids" not in shape.body:
+            choice.pop("prompt_token_ids", None)
+    return told
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""What an answer says, whole or streamed, in one form that two servers' can be compared in."""
+
+import json
+from typing import Any
+
+import httpx
+
+Told = dict[str, Any]
+
+
+def ask(url: str, path: str, body: dict[str, Any], *, stream: bool) -> Told:
+    """Return what the server at *url* answers."""
+    if not stream:
+        answer = httpx.post(f"{url}{path}", json=body, timeout=120)
+        return _whole(answer.status_code, answer.json())
+    usage = {"stream": True, "stream_options": {"include_usage": True}}
+    with httpx.stream("POST", f"{url}{path}", json={**body, **usage}, timeout=120) as answer:
+        if answer.status_code != httpx.codes.OK:
+            answer.read()
+            return _whole(answer.status_code, answer.json())
+        lines = [line[6:] for line in answer.iter_lines() if line.startswith("data: ")]
+    return _folded([json.loads(line) for line in lines if line != "[DONE]"])
+
+
+def _whole(status: int, body: Any) -> Told:
+    if status != httpx.codes.OK:
+        return {"status": status}
+    return {
+        "choices": {choice["index"]: _choice(choice) for choice in body["choices"]},
+        "usage": _usage(body["usage"]),
+        "prompt_logprobs": body.get("prompt_logprobs"),
+        "prompt_token_ids": body.get("prompt_token_ids"),
+    }
+
+
+def _usage(usage: Any) -> tuple[int, int, int]:
+    return usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]
+
+
+def _choice(choice: Any) -> Told:
+    message = choice.get("message", choice)
+    return {
+        # An empty content and none are the same to say nothing.
+        "text": message.get("content", message.get("text")) or "",
+        "reasoning": message.get("reasoning") or "",
+        "calls": [
+            (call["function"]["name"], call["function"]["arguments"])
+            for call in message.get("tool_calls") or ()
+        ],
+        "logprobs": choice.get("logprobs"),
+        "finish_reason": choice["finish_reason"],
+        **{
+            name: choice.get(name)
+            for name in ("stop_reason", "token_ids", "prompt_token_ids", "prompt_logprobs")
+        },
+    }
+
+
+def _folded(events: list[Any]) -> Told:
+    told: Told = {"choices": {}, "prompt_logprobs": None, "prompt_token_ids": None}
+    for event in events:
+        if "error" in event:
+            return {"error in the stream": event["error"]["code"]}
+        if event.get("usage"):
+            told["usage"] = _usage(event["usage"])
+        told["prompt_token_ids"] = event.get("prompt_token_ids") or told["prompt_token_ids"]
+        for choice in event["choices"]:
+            _add(told["choices"].setdefault(choice["index"], _nothing()), choice)
+    return told
+
+
+def _nothing() -> Told:
+    names = ("logprobs", "finish_reason", "stop_reason", "token_ids")
+    more = dict.fromkeys((*names, "prompt_token_ids", "prompt_logprobs"))
+    return {"text": "", "reasoning": "", "calls": [], **more}
+
+
+def _add(so_far: Told, choice: Any) -> None:
+    delta = choice.get("delta", choice)
+    so_far["text"] += delta.get("content", delta.get("text")) or ""
+    so_far["reasoning"] += delta.get("reasoning") or ""
+    for call in delta.get("tool_calls") or ():
+        calls = so_far["calls"]
+        if call["index"] == len(calls):
+            calls.append(("", ""))
+        name, arguments = calls[call["index"]]
+        function = call["function"]
+        calls[call["index"]] = (
+            name + (function.get("name") or ""),
+            arguments + (function.get("arguments") or ""),
+        )
+    for name in ("finish_reason", "stop_reason", "prompt_token_ids"):
+        so_far[name] = so_far[name] if choice.get(name) is None else choice[name]
+    if choice.get("token_ids"):
+        so_far["token_ids"] = (so_far["token_ids"] or []) + choice["token_ids"]
+    if choice.get("logprobs"):
+        so_far["logprobs"] = _joined(so_far["logprobs"], choice["logprobs"])
+
+
+def _joined(before: Any, new: Any) -> Any:
+    if before is None:
+        return new
+    return {
+        name: (before[name] or []) + (values or []) if isinstance(values, list) else values
+        for name, values in new.items()
+    }
