@@ -42,7 +42,7 @@ def built(options: dict[str, Any], kind: type) -> dict[str, Any]:
     for field in dataclasses.fields(kind):
         given = options.get(field.name)
         if isinstance(given, dict) and field.default_factory is not dataclasses.MISSING:
-            config: Any = type(field.default_factory())
-            if dataclasses.is_dataclass(config):
+            config = type(field.default_factory())
+            if hasattr(config, "__dataclass_fields__"):
                 made[field.name] = config(**given)
     return made
