@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import lora
+
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "tests" / "models"
 BUILTIN = ROOT / "backends" / "builtin"
@@ -68,12 +70,22 @@ def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
 
 
 def vllm_config(folder: Path) -> Path:
-    """Write a configuration with one vLLM model, under the name that harnesses use."""
+    """Write a configuration with one vLLM model, under the name that harnesses use.
+
+    It calls tools as Hermes does, and has an adapter, `odd`.
+    """
     config = folder / "shim.toml"
-    options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in VLLM_OPTIONS.items())
+    adapter = lora.make(folder / "odd")
+    given = {**VLLM_OPTIONS, "tool_call_parser": "hermes", "max_lora_rank": lora.RANK}
+    options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in given.items())
+    # Where a grammar allows white space, the small model writes nothing else.
+    options += (
+        '\nstructured_outputs_config = { backend = "xgrammar", disable_any_whitespace = true }'
+    )
     config.write_text(
         f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
-        f'source = "{MODELS / "chat-hf"}"\n[models.options]\n{options}\n'
+        f'source = "{MODELS / "chat-hf"}"\nadapters = {{ odd = "{adapter}" }}\n'
+        f"[models.options]\n{options}\n"
     )
     return config
 

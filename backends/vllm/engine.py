@@ -21,6 +21,7 @@ from .deltas import Choices
 from .echo import echoed, told_prompt
 from .failures import by_meaning
 from .options import ServerOptions, built, split
+from .protocol import constraint
 from .request import Requests
 
 _CPU_CACHE_BYTES = 4 * 1024**3
@@ -86,7 +87,7 @@ class VllmChat:
         """Continue *generation*; see ChatBackend."""
         if self._engine is None:
             raise EngineDead("the engine has been closed")
-        with by_meaning():
+        with by_meaning(suspect=constraint(generation)):
             request = await self._requests.render(generation)
             choices = Choices(
                 generation,

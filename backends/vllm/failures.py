@@ -25,37 +25,42 @@ _PROMPT = {"input_text", "input_tokens"}
 
 
 @contextmanager
-def as_refusals() -> Iterator[None]:
+def as_refusals(*, suspect: str | None) -> Iterator[None]:
     """Raise InvalidRequest for what vLLM raises inside, where it reads a request.
 
     There it refuses with plain exceptions too: of its renderers, its media's readers, a template.
-    The list is that of its own server.
+    The list is that of its own server. *suspect* is to blame where a refusal names no option.
     """
     try:
         yield
     except (VLLMClientError, ValidationError) as refusal:
-        raise refused(refusal) from refusal
+        raise refused(refusal, suspect=suspect) from refusal
     except (ValueError, TypeError, OverflowError, NotImplementedError, TemplateError) as refusal:
         raise InvalidOption(sanitize_message(str(refusal)), option="messages") from refusal
 
 
 @contextmanager
-def by_meaning() -> Iterator[None]:
-    """Raise what the seam names for anything that vLLM raises inside."""
+def by_meaning(*, suspect: str | None = None) -> Iterator[None]:
+    """Raise what the seam names for anything that vLLM raises inside.
+
+    *suspect* is the option that is to blame where a refusal names none.
+    """
     try:
         yield
     except (VLLMClientError, ValidationError) as refusal:
-        raise refused(refusal) from refusal
+        raise refused(refusal, suspect=suspect) from refusal
     except VLLMError as failure:
         raise EngineDead(str(failure) or type(failure).__name__) from failure
 
 
-def refused(error: VLLMClientError | ValidationError) -> InvalidRequest:
-    """Return *error* in our terms, with the option at fault where vLLM tells it."""
+def refused(
+    error: VLLMClientError | ValidationError, *, suspect: str | None = None
+) -> InvalidRequest:
+    """Return *error* in our terms, with the option at fault: vLLM's, else the *suspect*."""
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
         name = str(fault["loc"][0]) if fault["loc"] else None
-        return InvalidOption(f"{name}: {fault['msg']}", option=_option(name))
+        return InvalidOption(f"{name}: {fault['msg']}", option=_option(name) or suspect)
     message = str(error)
     # Half of vLLM's refusals name their parameter only as the first word of the message.
     name = getattr(error, "parameter", None) or message.partition(" ")[0]
@@ -63,7 +68,7 @@ def refused(error: VLLMClientError | ValidationError) -> InvalidRequest:
         return PromptTooLong(message, option="messages")
     # "not yet supported with speculative decoding": the value is fine, the engine cannot.
     kind = UnsupportedOption if "supported" in message else InvalidOption
-    return kind(message, option=_option(name))
+    return kind(message, option=_option(name) or suspect)
 
 
 def _option(name: str | None) -> str | None:

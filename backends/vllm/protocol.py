@@ -44,6 +44,16 @@ def completion_request(generation: Generation, prompt: str | tuple[int, ...]) ->
     )
 
 
+def constraint(generation: Generation) -> str | None:
+    """Return the option by which *generation* constrains what may be drawn, if one does."""
+    if "structured_outputs" in generation.extras:
+        return "structured_outputs"
+    if generation.format is not None:
+        return "response_format"
+    called = isinstance(generation.prompt, Conversation) and generation.prompt.tools
+    return "tools" if called else None
+
+
 def _extras(generation: Generation, kind: Any) -> dict[str, Any]:
     # vLLM itself would ignore a name that it does not know.
     for name in generation.extras:

@@ -20,7 +20,7 @@ from .failures import as_refusals
 from .media import check_media
 from .options import ServerOptions
 from .parsing import ChoiceParser, needs_parser
-from .protocol import chat_request, completion_request
+from .protocol import chat_request, completion_request, constraint
 
 
 class EngineRequest(NamedTuple):
@@ -122,7 +122,7 @@ class Requests:
         """Return vLLM's own request, and its prompt as the engine takes it."""
         if isinstance(generation.prompt, Conversation):
             self._check_conversation(generation.prompt)
-            with as_refusals():
+            with as_refusals(suspect=constraint(generation)):
                 chat = chat_request(generation, generation.prompt)
                 conversation = await self._online.render_chat(chat)
             if isinstance(conversation, ErrorResponse):
@@ -130,7 +130,7 @@ class Requests:
             _, (prompt,) = conversation
             return chat, prompt
         self._check_prompt(generation.prompt)
-        with as_refusals():
+        with as_refusals(suspect=constraint(generation)):
             completion = completion_request(generation, generation.prompt)
             prompts = await self._online.render_completion(completion)
         if isinstance(prompts, ErrorResponse):

@@ -93,6 +93,14 @@ async def builtin(request: pytest.FixtureRequest, server: LiveServer) -> AsyncIt
     await answered(client.close())
 
 
+@pytest.fixture(scope="session", params=KINDS)
+async def engine(request: pytest.FixtureRequest, vllm_server: LiveServer) -> AsyncIterator[Any]:
+    """Connect the stock client, each kind in turn, to a model in vLLM."""
+    client = connect(request.param, vllm_server)
+    yield client
+    await answered(client.close())
+
+
 @pytest.fixture(scope="session")
 async def http(fakes: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
     """Send bytes of our own to the fakes."""

@@ -1,6 +1,7 @@
 """OpenAI's own client, synchronous and asynchronous, used by one test body for both."""
 
-from collections.abc import AsyncIterable, Awaitable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import Any, TypeVar
 
@@ -39,3 +40,24 @@ async def first(stream: Any) -> Any:
 def says(text: str) -> list[dict[str, str]]:
     """Return a conversation of one message."""
     return [{"role": "user", "content": text}]
+
+
+async def iterated(stream: Any) -> AsyncIterator[Any]:
+    """Yield the items of either client's stream."""
+    if isinstance(stream, AsyncIterable):
+        async for item in stream:
+            yield item
+    else:
+        for item in stream:
+            yield item
+
+
+@asynccontextmanager
+async def opened(manager: Any) -> AsyncIterator[Any]:
+    """Enter either client's context manager."""
+    if hasattr(manager, "__aenter__"):
+        async with manager as inside:
+            yield inside
+    else:
+        with manager as inside:
+            yield inside

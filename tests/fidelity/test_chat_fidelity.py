@@ -1,18 +1,9 @@
 """Greedy answers: what transformers gives offline, both chat engines give online."""
 
-from collections.abc import Iterator
-
 import openai
 import pytest
 
-from tests.live import (
-    KEY,
-    MODELS,
-    LiveServer,
-    serving,
-    skip_without_vllm,
-    vllm_config,
-)
+from tests.live import KEY, MODELS, LiveServer
 
 QUESTIONS = [
     *(f"What is {a} plus {b}?" for a, b in ((3, 4), (17, 25), (40, 59), (8, 90))),
@@ -29,14 +20,6 @@ def client(server: LiveServer) -> openai.OpenAI:
     return openai.OpenAI(
         base_url=server.base_url, api_key=KEY, max_retries=0, _strict_response_validation=True
     )
-
-
-@pytest.fixture(scope="module")
-def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Serve the chat model through vLLM."""
-    skip_without_vllm()
-    with serving("--config", str(vllm_config(tmp_path_factory.mktemp("vllm")))) as live:
-        yield live
 
 
 def ask(server: LiveServer, question: str) -> tuple[str, str, int, int]:

@@ -6,13 +6,12 @@ weighed. Partial support would score exactly chance, silently: so every token is
 
 import asyncio
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.live import KEY, MODELS, LiveServer, serving, skip_without_vllm, vllm_config
+from tests.live import KEY, MODELS, LiveServer
 
 COUNT = 200
 IN_FLIGHT = 32
@@ -63,19 +62,12 @@ def offline() -> Offline:
     return Offline()
 
 
-@pytest.fixture(scope="module", params=["ct2", "vllm"])
-def scoring(
-    request: pytest.FixtureRequest,
-    server: LiveServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[LiveServer]:
+@pytest.fixture(scope="module", params={"ct2": "server", "vllm": "vllm_server"}.items())
+def scoring(request: pytest.FixtureRequest) -> LiveServer:
     """Serve the chat model through each engine in turn."""
-    if request.param == "ct2":
-        yield server
-        return
-    skip_without_vllm()
-    with serving("--config", str(vllm_config(tmp_path_factory.mktemp("vllm")))) as live:
-        yield live
+    _, fixture = request.param
+    found: LiveServer = request.getfixturevalue(fixture)
+    return found
 
 
 async def scored(http: httpx.AsyncClient, prompt: Any, **options: Any) -> list[dict[str, Any]]:
