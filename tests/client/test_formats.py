@@ -81,7 +81,10 @@ async def test_a_schema_is_kept(engine: Any) -> None:
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"extra_body": {"structured_outputs": {"regex": "(("}}}, "structured_outputs"),
         ({"extra_body": {"structured_outputs": {"nonsense": 1}}}, "structured_outputs"),
-        ({"extra_body": {"structured_outputs": {"regex": "a", "choice": ["a"]}}}, None),
+        (
+            {"extra_body": {"structured_outputs": {"regex": "a", "choice": ["a"]}}},
+            "structured_outputs",
+        ),
     ],
 )
 async def test_bad_formats(engine: Any, body: dict[str, Any], param: str | None) -> None:
