@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,24 @@ from tools.bench.server import Server, starting
 
 BARE, VLLM, STOCK, SHIM = "bare", "vllm", "vllm-stock", "shim"
 PEERS = (BARE, VLLM, STOCK, SHIM)
-"""`VLLM` has the settings of the others, `STOCK` statistics and an access log besides, as it
-comes."""
+"""`VLLM` has the settings of the others; `STOCK` has what it comes with besides: statistics of its
+engine and a line in the log for each request."""
 
 NAME = "chat"
 """The model's, on the wire."""
 TOKENS = 64
 WARMING = 16
 """Requests at least before a load is measured."""
-ENVIRONMENT = {
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
-    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-}
 FIELDS = {
     "max_tokens": TOKENS,
     "temperature": 0,
-    # Its end-of-text token is never drawn: every answer has all its tokens.
+    # The end of text is never drawn: every answer has all its tokens.
     "logit_bias": {"2": -100},
+}
+ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # a child's stdout is for its answers
 }
 
 
@@ -48,9 +48,9 @@ class Measured:
 
     run: Run
     cpu: float
-    """Seconds for each token, of that process alone: the engine has others."""
+    """Seconds for each token, of that process alone: the engine has its own."""
     client: float
-    """Share of one core that the client took; of the bare engine, which is its own client, 0."""
+    """Share of one core that the client took; 0 for the bare engine, which is its own client."""
     others: float
     """Share of the machine that went to processes which have nothing to do with it."""
 
@@ -59,17 +59,18 @@ class Measured:
         """Tokens per second."""
         return self.run.rate * TOKENS
 
+    @property
+    def waits(self) -> list[float]:
+        """Seconds to the first token, or to the answer where it comes whole."""
+        return self.run.firsts or self.run.latencies
 
-@dataclass
-class Result:
-    """All that was measured: in each round, every peer under every load."""
 
-    engine: dict[str, Any]
-    rounds: list[dict[tuple[Load, str], Measured]] = field(default_factory=list)
+Round = dict[tuple[Load, str], Measured]
+"""Every peer under every load, once."""
 
 
 class Match:
-    """The processes of a benchmark, each with an engine of its own, which idles when not asked."""
+    """The peers' processes, each with an engine of its own, which idles while others work."""
 
     def __init__(self, model: Path, engine: dict[str, Any], peers: Sequence[str]) -> None:
         self._model = model
@@ -83,44 +84,38 @@ class Match:
         os.environ.update(ENVIRONMENT)
         with ExitStack() as stack:
             if BARE in self._peers:
-                arguments = (str(self._model), json.dumps(self._engine))
-                bare = Child("tools.bench.chat.bare", *arguments, VLLM_LOGGING_LEVEL="WARNING")
+                bare = Child("tools.bench.chat.bare", str(self._model), json.dumps(self._engine))
                 self._bare = stack.enter_context(bare)
-            for peer in set(self._peers) - {BARE}:
-                command = self._shim(folder) if peer == SHIM else self._vllm(stock=peer == STOCK)
-                server = stack.enter_context(starting(folder / f"{peer}.log", *command))
-                self._servers[peer] = server
+            for peer in self._peers:
+                if peer != BARE:
+                    command = self._command(peer, folder)
+                    server = stack.enter_context(starting(folder / f"{peer}.log", *command))
+                    self._servers[peer] = server
             self._load = stack.enter_context(Child("tools.bench.chat.load"))
             for server in self._servers.values():
                 server.wait()
             yield self
 
-    def _shim(self, folder: Path) -> list[str]:
-        options = "\n".join(f"{name} = {json.dumps(set_)}" for name, set_ in self._engine.items())
-        config = folder / "chat.toml"
-        config.write_text(
-            f'[[models]]\nid = "{NAME}"\nbackend = "vllm"\nsource = "{self._model}"\n'
-            f"[models.options]\n{options}\n",
-            encoding="utf-8",
-        )
-        return ["shim", "serve", "--config", str(config)]
-
-    def _vllm(self, *, stock: bool) -> list[str]:
-        engine = {**self._engine, "disable_log_stats": not stock}
-        engine["disable_uvicorn_access_log"] = not stock
-        flags = [
-            f"--{name.replace('_', '-')}" + ("" if set_ is True else f"={set_}")
-            for name, set_ in engine.items()
-            if set_ is not False
-        ]
+    def _command(self, peer: str, folder: Path) -> list[str]:
+        if peer == SHIM:
+            config = folder / "chat.toml"
+            config.write_text(self._toml(), encoding="utf-8")
+            return ["shim", "serve", "--config", str(config)]
+        engine = {**self._engine, "disable_uvicorn_access_log": True}
+        if peer == STOCK:
+            engine |= {"disable_log_stats": False, "disable_uvicorn_access_log": False}
         names = (f"--model={self._model}", f"--served-model-name={NAME}", "--host=127.0.0.1")
-        return ["vllm.entrypoints.openai.api_server", *names, *flags]
+        return ["vllm.entrypoints.openai.api_server", *names, *_flags(engine)]
 
-    def _pid(self, peer: str) -> int:
-        return self._bare.pid if peer == BARE else self._servers[peer].pid
+    def _toml(self) -> str:
+        options = (f"{name} = {json.dumps(value)}\n" for name, value in self._engine.items())
+        return (
+            f'[[models]]\nid = "{NAME}"\nbackend = "vllm"\nsource = "{self._model}"\n'
+            "[models.options]\n" + "".join(options)
+        )
 
     def _work(self, peer: str, load: Load, count: int) -> Run:
-        job = {
+        job: dict[str, Any] = {
             "prompts": [f"What do you know about the number {n % 256}?" for n in range(count)],
             "in_flight": load.in_flight,
             "streamed": load.streamed,
@@ -132,9 +127,8 @@ class Match:
 
     def measure(self, peer: str, load: Load, count: int) -> Measured:
         """Let a peer answer *count* requests."""
-        front = self._pid(peer)
-        family_, client = family(front), self._load.pid
-        watched = [client, *family_]
+        front = self._bare.pid if peer == BARE else self._servers[peer].pid
+        watched = [self._load.pid, *family(front)]
         before, (busy, had) = {pid: cpu_seconds(pid) for pid in watched}, machine_seconds()
         clock = cpu_clock(front)
         run = self._work(peer, load, count)
@@ -149,6 +143,15 @@ class Match:
         )
 
 
+def _flags(engine: dict[str, Any]) -> list[str]:
+    """Return *engine* as a command line has it."""
+    return [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in engine.items()
+        if value is not False
+    ]
+
+
 def play(
     match: Match,
     loads: Sequence[Load],
@@ -157,24 +160,20 @@ def play(
     rounds: int,
     seconds: float,
     say: Callable[[str], None],
-) -> list[dict[tuple[Load, str], Measured]]:
-    """Warm up, then let all peers answer as many requests as take the first some *seconds*."""
+) -> list[Round]:
+    """Warm up, then let all answer as many requests as take the fastest some *seconds*."""
     counts = {}
     for load in loads:
         warm = [match.measure(peer, load, max(load.in_flight, WARMING)) for peer in peers]
-        rate = max(measured.run.rate for measured in warm)
-        counts[load] = max(round(rate * seconds / load.in_flight), 1) * load.in_flight
-    say(f"warm: {counts}")
+        waves = max(measured.run.rate for measured in warm) * seconds / load.in_flight
+        counts[load] = max(round(waves), 1) * load.in_flight
     played = []
     for number in range(rounds):
         # There and back again: what drifts on the machine falls on all alike.
         order = peers if number % 2 == 0 else peers[::-1]
+        turns = [(load, peer) for load in loads for peer in order]
         played.append(
-            {
-                (load, peer): match.measure(peer, load, counts[load])
-                for load in loads
-                for peer in order
-            }
+            {(load, peer): match.measure(peer, load, counts[load]) for load, peer in turns}
         )
         say(f"round {number + 1} of {rounds}")
     return played

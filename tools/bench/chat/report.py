@@ -2,10 +2,12 @@
 
 import statistics
 from collections.abc import Callable, Sequence
+from importlib.metadata import packages_distributions
+from typing import Any
 
-from .match import BARE, PEERS, SHIM, STOCK, VLLM, Load, Measured
+from tools.bench import tables
 
-Round = dict[tuple[Load, str], Measured]
+from .match import BARE, PEERS, SHIM, STOCK, TOKENS, VLLM, Load, Measured, Round
 
 NAMES = {
     BARE: "AsyncLLM",
@@ -22,9 +24,23 @@ COLUMNS = (
 
 def table(rounds: Sequence[Round], *, streamed: bool) -> str:
     """Return the rows of all loads that are streamed, or of those that are not."""
-    head = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}\n"
-    entries = sorted((key for key in rounds[0] if key[0].streamed == streamed), key=_place)
-    return head + "\n".join(_row(rounds, load, peer) for load, peer in entries) + "\n"
+    entries = sorted((entry for entry in rounds[0] if entry[0].streamed == streamed), key=_place)
+    rows = [_row(rounds, load, peer) for load, peer in entries]
+    title = "Streamed; p50 and p99 are" if streamed else "Whole answers; p50 and p99 are"
+    what = "of the time to the first token" if streamed else "of the time to the answer"
+    return f"{title} {what}:\n\n{tables.table(COLUMNS, rows)}" if rows else ""
+
+
+def document(rounds: Sequence[Round], engine: dict[str, Any], command: str) -> str:
+    """Return everything between the marks."""
+    (package,) = set(packages_distributions()["vllm"])
+    settings = ", ".join(f"{name}={value}" for name, value in engine.items())
+    return (
+        f"\n    {command}\n\n"
+        f"{tables.machine(package, 'litestar', 'uvicorn')} Medians of {len(rounds)} rounds; every "
+        f"answer has {TOKENS} tokens. The engine of all: {settings}.\n\n"
+        + "\n".join(filter(None, (table(rounds, streamed=streamed) for streamed in (True, False))))
+    )
 
 
 def _place(entry: tuple[Load, str]) -> tuple[Load, int]:
@@ -33,22 +49,19 @@ def _place(entry: tuple[Load, str]) -> tuple[Load, int]:
 
 
 def _row(rounds: Sequence[Round], load: Load, peer: str) -> str:
-    mine = [each[load, peer] for each in rounds]
+    def median(number: Callable[[Measured], float]) -> float:
+        return statistics.median(number(each[load, peer]) for each in rounds)
 
     def ratio(other: str, number: Callable[[Measured], float]) -> str:
         if (load, other) not in rounds[0]:
             return ""
-        found = [number(each[load, peer]) / number(each[load, other]) for each in rounds]
-        return f"{statistics.median(found):.2f}"
+        pairs = [(each[load, peer], each[load, other]) for each in rounds]
+        numbers = [(number(mine), number(theirs)) for mine, theirs in pairs]
+        return tables.ratio(numbers, [max(m.others for m in pair) for pair in pairs])
 
-    def median(number: Callable[[Measured], float]) -> float:
-        return statistics.median(map(number, mine))
+    def milliseconds(share: float) -> str:
+        return f"{median(lambda m: tables.quantile(m.waits, share)) * 1e3:.0f}"
 
-    times = sorted(
-        taken
-        for each in mine
-        for taken in (each.run.firsts if load.streamed else each.run.latencies)
-    )
     cells = [
         str(load.in_flight),
         NAMES[peer],
@@ -56,10 +69,7 @@ def _row(rounds: Sequence[Round], load: Load, peer: str) -> str:
         *(ratio(other, lambda m: m.rate) for other in (VLLM, BARE)),
         f"{median(lambda m: m.cpu) * 1e6:.1f}",
         *(ratio(other, lambda m: m.cpu) for other in (VLLM, BARE)),
-        *(
-            f"{times[min(int(share * len(times)), len(times) - 1)] * 1e3:.0f}"
-            for share in (0.5, 0.99)
-        ),
+        *(milliseconds(share) for share in (0.5, 0.99)),
         "" if peer == BARE else f"{median(lambda m: m.client):.0%}",
         f"{median(lambda m: m.others):.0%}",
         f"{min(_equal(each, load, peer) for each in rounds):.0%}",
