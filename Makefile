@@ -73,10 +73,17 @@ types:
 tests:
 	$(BIN)/python -m pytest
 
-# Shim against bare faster-whisper; writes docs/benchmarks.md. ARGS=--quick: one small round.
+# Shim against the bare engines; writes docs/benchmarks.md. ARGS=--quick: one small round.
 .PHONY: bench
-bench: .venv/.base
+bench: bench-transcription bench-chat
+
+.PHONY: bench-transcription
+bench-transcription: .venv/.base
 	@$(BIN)/python -m tools.bench.transcription $(ARGS)
+
+.PHONY: bench-chat
+bench-chat: .venv/.vllm
+	@$(BIN)/python -m tools.bench.chat $(ARGS)
 
 # Pins what the project's files ask for; needs the package indexes.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url --no-emit-find-links

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,10 @@ class Run(Struct, frozen=True, kw_only=True):
     """In the order of the clips."""
     latencies: list[float]
     """Seconds of each request; of a list taken at once, the seconds of the list."""
+    firsts: list[float] = []
+    """Seconds to the first token of each request, where they stream."""
+    cpu: float = 0.0
+    """Processor time of the child, in seconds, while the clock ran; where it tells."""
 
     @property
     def rate(self) -> float:
@@ -73,6 +78,19 @@ def cpu_seconds(pid: int) -> float:
     # Behind the name, which may hold spaces and brackets: fields 14 and 15 of proc_pid_stat(5).
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_clock(pid: int) -> float:
+    """Return the same as `cpu_seconds`, to the nanosecond instead of the kernel's tick."""
+    # CPUCLOCK_SCHED of another process, as clock_getcpuclockid(3) makes it.
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    listings = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for listing in listings for child in listing.read_text().split()]
+    return [pid, *(each for child in children for each in family(child))]
 
 
 def machine_seconds() -> tuple[float, float]:

@@ -1,47 +1,68 @@
-"""`shim serve` for the length of a benchmark, on a free port, its output in a file."""
+"""A server for the length of a benchmark, on a free port, its output in a file."""
 
-import re
-import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-START_SECONDS = 120.0
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+START_SECONDS = 300.0
 
 
-@dataclass(frozen=True)
 class Server:
-    """A running server."""
+    """A server that is starting, or runs."""
 
-    pid: int
-    url: str
-    """Without `/v1`."""
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+        self._process = process
+        self._address = ("127.0.0.1", port)
+        self._log = log
+        self.url = f"http://127.0.0.1:{port}"
+        """Without `/v1`."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process that holds the HTTP server."""
+        return self._process.pid
+
+    def wait(self) -> None:
+        """Wait until it listens, its models open. Raises RuntimeError, with the output, if not."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                socket.create_connection(self._address).close()
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+            else:
+                return
+        raise RuntimeError(f"{self._process.args!r} did not start:\n{self._log.read_text()}")
+
+
+@contextmanager
+def starting(log: Path, module: str, *arguments: str) -> Iterator[Server]:
+    """Run `python -m MODULE ARGUMENTS --port …` until the block ends."""
+    port = _free_port()
+    command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603  our own
+    try:
+        yield Server(process, port, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
 
 
 @contextmanager
 def serving(config: Path) -> Iterator[Server]:
-    """Serve *config* until the block ends. Raises RuntimeError, with the output, if it fails."""
-    output = config.with_suffix(".log")
-    command = [sys.executable, "-m", "shim", "serve", "--port", "0", "--config", str(config)]
-    with output.open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  our own
-    try:
-        yield Server(process.pid, _address(process, output))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+    """Have `shim serve` serve *config* until the block ends. Raises RuntimeError if it fails."""
+    log = config.with_suffix(".log")
+    with starting(log, "shim", "serve", "--config", str(config)) as server:
+        server.wait()
+        yield server
 
 
-def _address(process: "subprocess.Popen[bytes]", output: Path) -> str:
-    """Wait for the line that comes once the models are open."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        if found := ADDRESS.search(output.read_text()):
-            return found.group()
-        time.sleep(0.05)
-    raise RuntimeError(f"{process.args} did not start:\n{output.read_text()}")
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port

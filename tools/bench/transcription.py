@@ -13,11 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.bench import model, report
+from tools.bench import model, report, tables
 from tools.bench.match import Scenario, play
 
 BUILTIN = Path("backends") / "builtin" / "speech"
-DOCUMENT = Path("docs") / "benchmarks.md"
 TOKENS = 32
 """Text tokens of every answer of a random model: some ten seconds of speech."""
 
@@ -75,7 +74,7 @@ def main() -> None:
     parser.add_argument("--size", choices=model.SHAPES, default="tiny")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--batch", type=int, default=8, help="windows in one batch")
-    parser.add_argument("--out", type=Path, default=DOCUMENT)
+    parser.add_argument("--out", type=Path, default=tables.DOCUMENT)
     given = parser.parse_args()
     rounds = 1 if given.quick else given.rounds
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +86,7 @@ def main() -> None:
     text = report.document(results, command)
     print(text)
     if not given.quick:
-        report.write(given.out, text)
+        tables.write(given.out, "transcription", text)
 
 
 if __name__ == "__main__":

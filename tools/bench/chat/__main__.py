@@ -1,0 +1,82 @@
+r"""Shim against vLLM's own server and its bare engine, on this machine, in turns.
+
+    python -m tools.bench.chat
+    python -m tools.bench.chat --quick
+    python -m tools.bench.chat --streams 64 --rounds 3 --peers shim,vllm --only streamed
+
+Prints tables and, if everything was measured, writes them to `docs/benchmarks.md`.
+"""
+
+import argparse
+import shlex
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from tools.bench import tables
+from tools.bench.chat import report
+from tools.bench.chat.match import PEERS, Load, Match, play
+
+MODEL = Path("tests") / "models" / "chat-hf"
+STREAMS = [1, 8, 64, 256]
+KINDS = ["streamed", "whole"]
+ENGINE = {
+    "dtype": "float32",
+    "max_model_len": 2048,
+    "max_num_seqs": 256,
+    "kv_cache_memory_bytes": 1 << 28,
+    "disable_log_stats": True,
+}
+
+
+def say(line: str) -> None:
+    """Tell how far it is, beside the tables."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one small round, nothing written")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("--streams", type=_listed, default=STREAMS, help="in flight: 1,8,64,256")
+    parser.add_argument("--peers", type=_listed, default=list(PEERS), help=",".join(PEERS))
+    parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--compile", action="store_true", help="without enforce_eager")
+    return parser.parse_args()
+
+
+def _listed(text: str) -> list[int] | list[str]:
+    parts = text.split(",")
+    return [int(part) for part in parts] if parts[0].isdigit() else parts
+
+
+def main() -> None:
+    """Measure, report."""
+    given = arguments()
+    if find_spec("vllm") is None:
+        sys.exit("vLLM is not installed here: make setup")
+    if unknown := set(given.peers) - set(PEERS):
+        sys.exit(f"no such peers: {', '.join(unknown)}")
+    kinds = [given.only] if given.only else KINDS
+    loads = [Load(streams, kind == "streamed") for streams in given.streams for kind in kinds]
+    peers = [peer for peer in PEERS if peer in given.peers]
+    engine = {**ENGINE, "enforce_eager": not given.compile}
+    rounds, seconds = (1, 1.0) if given.quick else (given.rounds, given.seconds)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Match(MODEL, engine, peers).open(Path(folder)) as match,
+    ):
+        played = play(match, loads, peers, rounds=rounds, seconds=seconds, say=say)
+    command = shlex.join(["python", "-m", "tools.bench.chat", *sys.argv[1:]])
+    text = report.document(played, engine, command)
+    print(text)
+    everything = len(loads) == len(STREAMS) * len(KINDS) and len(peers) == len(PEERS)
+    if everything and not given.quick:
+        tables.write(tables.DOCUMENT, "chat", text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Who runs against whom over vLLM's engine, under which loads, and the rounds."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.bench.child import Child, Run, cpu_clock, cpu_seconds, family, machine_seconds
+from tools.bench.server import Server, starting
+
+BARE, VLLM, STOCK, SHIM = "bare", "vllm", "vllm-stock", "shim"
+PEERS = (BARE, VLLM, STOCK, SHIM)
+"""`VLLM` has the settings of the others; `STOCK` has what it comes with besides: statistics of its
+engine and a line in the log for each request."""
+
+NAME = "chat"
+"""The model's, on the wire."""
+TOKENS = 64
+WARMING = 16
+"""Requests at least before a load is measured."""
+FIELDS = {
+    "max_tokens": TOKENS,
+    "temperature": 0,
+    # The end of text is never drawn: every answer has all its tokens.
+    "logit_bias": {"2": -100},
+}
+ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # a child's stdout is for its answers
+}
+
+
+@dataclass(frozen=True, order=True)
+class Load:
+    """So many requests in flight, streamed or whole."""
+
+    in_flight: int
+    streamed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A run, and what it cost the process that talks to the client."""
+
+    run: Run
+    cpu: float
+    """Seconds for each token, of that process alone: the engine has its own."""
+    client: float
+    """Share of one core that the client took; 0 for the bare engine, which is its own client."""
+    others: float
+    """Share of the machine that went to processes which have nothing to do with it."""
+
+    @property
+    def rate(self) -> float:
+        """Tokens per second."""
+        return self.run.rate * TOKENS
+
+    @property
+    def waits(self) -> list[float]:
+        """Seconds to the first token, or to the answer where it comes whole."""
+        return self.run.firsts or self.run.latencies
+
+
+Round = dict[tuple[Load, str], Measured]
+"""Every peer under every load, once."""
+
+
+class Match:
+    """The peers' processes, each with an engine of its own, which idles while others work."""
+
+    def __init__(self, model: Path, engine: dict[str, Any], peers: Sequence[str]) -> None:
+        self._model = model
+        self._engine = engine
+        self._peers = peers
+        self._servers: dict[str, Server] = {}
+
+    @contextmanager
+    def open(self, folder: Path) -> Iterator["Match"]:
+        """Start all at once, then wait for them. Raises RuntimeError if one fails."""
+        os.environ.update(ENVIRONMENT)
+        with ExitStack() as stack:
+            if BARE in self._peers:
+                bare = Child("tools.bench.chat.bare", str(self._model), json.dumps(self._engine))
+                self._bare = stack.enter_context(bare)
+            for peer in self._peers:
+                if peer != BARE:
+                    command = self._command(peer, folder)
+                    server = stack.enter_context(starting(folder / f"{peer}.log", *command))
+                    self._servers[peer] = server
+            self._load = stack.enter_context(Child("tools.bench.chat.load"))
+            for server in self._servers.values():
+                server.wait()
+            yield self
+
+    def _command(self, peer: str, folder: Path) -> list[str]:
+        if peer == SHIM:
+            config = folder / "chat.toml"
+            config.write_text(self._toml(), encoding="utf-8")
+            return ["shim", "serve", "--config", str(config)]
+        engine = {**self._engine, "disable_uvicorn_access_log": True}
+        if peer == STOCK:
+            engine |= {"disable_log_stats": False, "disable_uvicorn_access_log": False}
+        names = (f"--model={self._model}", f"--served-model-name={NAME}", "--host=127.0.0.1")
+        return ["vllm.entrypoints.openai.api_server", *names, *_flags(engine)]
+
+    def _toml(self) -> str:
+        options = (f"{name} = {json.dumps(value)}\n" for name, value in self._engine.items())
+        return (
+            f'[[models]]\nid = "{NAME}"\nbackend = "vllm"\nsource = "{self._model}"\n'
+            "[models.options]\n" + "".join(options)
+        )
+
+    def _work(self, peer: str, load: Load, count: int) -> Run:
+        job: dict[str, Any] = {
+            "prompts": [f"What do you know about the number {n % 256}?" for n in range(count)],
+            "in_flight": load.in_flight,
+            "streamed": load.streamed,
+        }
+        if peer == BARE:
+            return self._bare.ask(fields=FIELDS, **job)
+        fields = {"model": NAME, **FIELDS}
+        return self._load.ask(url=self._servers[peer].url, fields=fields, **job)
+
+    def measure(self, peer: str, load: Load, count: int) -> Measured:
+        """Let a peer answer *count* requests."""
+        front = self._bare.pid if peer == BARE else self._servers[peer].pid
+        watched = [self._load.pid, *family(front)]
+        before, (busy, had) = {pid: cpu_seconds(pid) for pid in watched}, machine_seconds()
+        clock = cpu_clock(front)
+        run = self._work(peer, load, count)
+        clock = cpu_clock(front) - clock
+        own = sum(cpu_seconds(pid) - before[pid] for pid in watched)
+        busy, had = (now - then for now, then in zip(machine_seconds(), (busy, had), strict=True))
+        return Measured(
+            run=run,
+            cpu=(run.cpu if peer == BARE else clock) / (count * TOKENS),
+            client=0.0 if peer == BARE else run.cpu / run.seconds,
+            others=max(busy - own, 0) / had,
+        )
+
+
+def _flags(engine: dict[str, Any]) -> list[str]:
+    """Return *engine* as a command line has it."""
+    return [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in engine.items()
+        if value is not False
+    ]
+
+
+def play(
+    match: Match,
+    loads: Sequence[Load],
+    peers: Sequence[str],
+    *,
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> list[Round]:
+    """Warm up, then let all answer as many requests as take the fastest some *seconds*."""
+    counts = {}
+    for load in loads:
+        warm = [match.measure(peer, load, max(load.in_flight, WARMING)) for peer in peers]
+        waves = max(measured.run.rate for measured in warm) * seconds / load.in_flight
+        counts[load] = max(round(waves), 1) * load.in_flight
+    played = []
+    for number in range(rounds):
+        # There and back again: what drifts on the machine falls on all alike.
+        order = peers if number % 2 == 0 else peers[::-1]
+        turns = [(load, peer) for load in loads for peer in order]
+        played.append(
+            {(load, peer): match.measure(peer, load, counts[load]) for load, peer in turns}
+        )
+        say(f"round {number + 1} of {rounds}")
+    return played
