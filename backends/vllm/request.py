@@ -21,6 +21,7 @@ from .media import check_media
 from .options import ServerOptions
 from .parsing import ChoiceParser, needs_parser
 from .protocol import chat_request, completion_request, constraint
+from .rendering import PromptRenderer
 
 
 class EngineRequest(NamedTuple):
@@ -56,7 +57,7 @@ class Requests:
         self._vocabulary = int(model_config.get_vocab_size())
         self._online = OnlineRenderer(
             model_config=model_config,
-            renderer=renderer,
+            renderer=PromptRenderer(renderer),
             request_logger=None,
             chat_template=load_chat_template(options.chat_template),
             chat_template_content_format=options.chat_template_content_format,
