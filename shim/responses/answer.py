@@ -10,8 +10,8 @@ from backends.base import Extras, Finish, Generated, PromptEcho
 from shim.formats import TextFormat
 
 from .protocol import (
+    EndStatus,
     IncompleteDetails,
-    ItemStatus,
     OutputTokensDetails,
     Reasoning,
     Response,
@@ -64,12 +64,11 @@ def response(begun: Response, items: Iterable[Generated]) -> Response:
 
 def ended(begun: Response, output: Output, finish: Finish) -> Response:
     """Return the whole answer of an *output* that is written."""
-    cut = finish.reason == "length"
-    status: ItemStatus = "incomplete" if cut else "completed"
+    status = status_of(finish)
     return replace(
         begun,
         status=status,
-        incomplete_details=IncompleteDetails() if cut else None,
+        incomplete_details=IncompleteDetails() if status == "incomplete" else None,
         output=output.items(status),
         usage=Usage(
             input_tokens=finish.prompt_tokens,
@@ -80,3 +79,8 @@ def ended(begun: Response, output: Output, finish: Finish) -> Response:
             total_tokens=finish.prompt_tokens + finish.completion_tokens,
         ),
     )
+
+
+def status_of(finish: Finish) -> EndStatus:
+    """Return how an answer ends."""
+    return "incomplete" if finish.reason == "length" else "completed"

@@ -19,7 +19,7 @@ from backends.base import (
 )
 from shim.errors import ErrorBody, describe
 
-from .answer import ended
+from .answer import ended, status_of
 from .event import ErrorEvent, Event, Name
 from .protocol import ItemStatus, OutputText, ReasoningText, Response, SummaryText
 from .written import (
@@ -76,18 +76,21 @@ class _Telling:
                 yield from self._wrote(self._output.take(item))
 
     def _ends(self, finish: Finish) -> Iterator[Event]:
-        yield from self._wrote(self._output.end())
+        status = status_of(finish)
+        yield from self._wrote(self._output.end(), before=status)
+        yield from self._happened(-1, _done(self._output.written[-1], status))
         whole = ended(self._begun, self._output, finish)
-        yield from self._happened(-1, _done(self._output.written[-1], whole.status))
-        name: Name = "response.incomplete" if finish.reason == "length" else "response.completed"
+        completed = status == "completed"
+        name: Name = "response.completed" if completed else "response.incomplete"
         yield self._event(name, response=whole)
 
-    def _wrote(self, piece: Piece | None) -> Iterator[Event]:
+    def _wrote(self, piece: Piece | None, *, before: ItemStatus = "completed") -> Iterator[Event]:
+        """Yield what *piece* brings; an item that it begins ends the one *before*."""
         if piece is None:
             return
         if piece.first:
-            for before in self._output.written[-2:-1]:
-                yield from self._happened(-2, _done(before, "completed"))
+            for done in self._output.written[-2:-1]:
+                yield from self._happened(-2, _done(done, before))
             yield from self._happened(-1, _added(piece.written))
         yield from self._happened(-1, _piece(piece.delta, piece.written.id))
 
@@ -97,7 +100,7 @@ class _Telling:
         for name, fields in what:
             yield self._event(name, output_index=index, **fields)
 
-    def _event(self, name: Name, **fields: Any) -> Event:
+    def _event(self, name: Name, /, **fields: Any) -> Event:
         return Event(type=name, sequence_number=next(self._numbers), **fields)
 
 

@@ -124,7 +124,8 @@ class ResponsesRequest(GenerationFields, frozen=True, kw_only=True):
 
 # ── answer ────────────────────────────────────────────────────────────────────
 
-ItemStatus = Literal["in_progress", "completed", "incomplete"]
+EndStatus = Literal["completed", "incomplete"]
+ItemStatus = Literal["in_progress"] | EndStatus
 
 
 class OutputText(Struct, frozen=True, kw_only=True, tag_field="type", tag="output_text"):
@@ -238,6 +239,3 @@ class Response(Struct, frozen=True, kw_only=True, tag_field="object", tag="respo
     top_p: float | None
     truncation: Literal["disabled"] = "disabled"
     user: str | None
-
-
-# ── stream ────────────────────────────────────────────────────────────────────

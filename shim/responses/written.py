@@ -126,6 +126,7 @@ class Output:
         self._open: tuple[type[Delta], int] | None = None
         self._early: tuple[TokenLogprob, ...] = ()
         """Log probabilities from before the text that they are told with."""
+        self._filled = False
         self.written: list[Written] = []
 
     def take(self, delta: Delta) -> Piece | None:
@@ -145,6 +146,7 @@ class Output:
     def end(self) -> Piece | None:
         """Write the empty text of an answer without text or calls: clients look for one."""
         if all(isinstance(item, WrittenReasoning) for item in self.written):
+            self._filled = True
             empty = TextDelta(index=0, text="", logprobs=self._early)
             return self._write(empty, first=True)
         for item in self.written[::-1]:
@@ -172,9 +174,14 @@ class Output:
                 return WrittenCall(f"fc_{number}", delta)
 
     def items(self, last: ItemStatus) -> list[OutputItem]:
-        """Return all items; the *last* one has that status, those before are complete."""
-        *earlier, end = self.written
-        return [*(item.item("completed") for item in earlier), end.item(last)]
+        """Return all items; the one at which the engine stopped has that *last* status.
+
+        So has the empty text behind it.
+        """
+        stopped = len(self.written) - (2 if self._filled else 1)
+        return [
+            item.item("completed" if at < stopped else last) for at, item in enumerate(self.written)
+        ]
 
 
 def content(tokens: Sequence[TokenLogprob]) -> list[WireLogprob]:
