@@ -8,13 +8,15 @@ from shim.errors import UnsupportedParameter
 
 from .protocol import ResponsesRequest
 
-_HARMLESS: dict[str, tuple[object, ...]] = {
-    # Nothing is kept from one request to the next.
+_KEPT: dict[str, tuple[object, ...]] = {
     "previous_response_id": (),
     "conversation": (),
     "prompt": (),
     "background": (False,),
-    # Nothing of a conversation is left out.
+}
+"""Parameters that need a server which keeps something, and the values that ask for nothing."""
+
+_OTHERS: dict[str, tuple[object, ...]] = {
     "truncation": ("disabled",),
     "context_management": ([],),
     "moderation": (),
@@ -23,22 +25,29 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
     "prompt_logprobs": (),
     "return_token_ids": (False,),
 }
-"""Parameters that are known and not honoured, and the values by which nothing is asked for."""
-
-_OF_TEXT = {"verbosity": ("medium",)}
-_OF_REASONING = {"mode": ("standard",), "context": ("auto",)}
+_OF_TEXT: dict[str, tuple[object, ...]] = {"verbosity": ("medium",)}
+_OF_REASONING: dict[str, tuple[object, ...]] = {"mode": ("standard",), "context": ("auto",)}
 
 
 def refuse_unsupported(request: ResponsesRequest) -> None:
     """Raise UnsupportedParameter for the first parameter that would change the answer."""
-    _refuse(request, _HARMLESS, "")
-    _refuse(request.text, _OF_TEXT, "text.")
-    _refuse(request.reasoning, _OF_REASONING, "reasoning.")
+    _refuse(request, _KEPT, why=": it keeps nothing from one request to the next")
+    _refuse(request, _OTHERS)
+    _refuse(request.text, _OF_TEXT, within="text.")
+    _refuse(request.reasoning, _OF_REASONING, within="reasoning.")
 
 
-def _refuse(fields: Struct | None, harmless: Mapping[str, tuple[object, ...]], within: str) -> None:
+def _refuse(
+    fields: Struct | None,
+    harmless: Mapping[str, tuple[object, ...]],
+    *,
+    within: str = "",
+    why: str = "",
+) -> None:
     for name, values in harmless.items():
         value = getattr(fields, name, None)
         if value is not None and value not in values:
             param = f"{within}{name}"
-            raise UnsupportedParameter(f"`{param}` is not supported by this server.", param=param)
+            raise UnsupportedParameter(
+                f"`{param}` is not supported by this server{why}.", param=param
+            )
