@@ -22,6 +22,7 @@ from .errors import HANDLERS
 from .health import health, metrics, ready
 from .models import Models, ModelsController
 from .prefix import IN_SCOPE
+from .responses.controller import ResponsesController
 from .settings import ServerSettings, Settings
 from .telemetry import Telemetry, stamp
 from .tokenizer.controller import TokenizerController
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> Litestar:
             ModelsController,
             ChatController,
             CompletionsController,
+            ResponsesController,
             TokenizerController,
             uploads,
         ],

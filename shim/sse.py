@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar.background_tasks import BackgroundTask
@@ -43,15 +43,16 @@ async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator
 def event_stream(
     chunks: AsyncGenerator[msgspec.Struct, None],
     *,
+    framed: Callable[[AsyncGenerator[Any, None]], AsyncGenerator[bytes, None]] = frames,
     headers: Mapping[str, str] = MappingProxyType({}),
     then: Callable[[], None] | None = None,
 ) -> Stream:
     """Answer with *chunks*, which are closed even if the client leaves while one is being sent.
 
-    *then* is called when that is done. Litestar never closes the iterator that it streams; here its
-    background task does.
+    *framed* makes bytes of them, *then* is called when that is done. Litestar never closes the
+    iterator that it streams; here its background task does.
     """
-    events = frames(chunks)
+    events = framed(chunks)
 
     async def close() -> None:
         await events.aclose()

@@ -11,7 +11,8 @@ GOLDEN = Path(__file__).parent / "golden"
 
 _VARYING = (
     (rb"chatcmpl-[0-9a-f]{32}", b"chatcmpl-0"),
-    (rb'"created":\d+', b'"created":0'),
+    (rb"(resp|msg)_[0-9a-f]{32,34}", rb"\1_0"),
+    (rb'"(created|created_at)":\d+', rb'"\1":0'),
     (rb"fp_[0-9a-f]{12}", b"fp_0"),
 )
 """What differs from one answer to the next, or with every version."""

@@ -134,3 +134,20 @@ async def test_the_list_of_models(http: httpx.AsyncClient) -> None:
     answer = await http.get("models")
 
     assert matches_golden("models.json", answer.content)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("response.json", {}),
+        ("response.sse", {"stream": True}),
+        ("response-dies.sse", {"stream": True, "model": "dies"}),
+    ],
+)
+async def test_responses(http: httpx.AsyncClient, name: str, options: dict[str, Any]) -> None:
+    """Responses, whole and streamed, to their end and not."""
+    body = {"model": "org/echo", "input": "one two three", **options}
+
+    answer = await http.post("responses", json=body)
+
+    assert matches_golden(name, answer.content)

@@ -1,0 +1,50 @@
+"""Responses: look up, translate, admit, answer."""
+
+from typing import Any
+
+from litestar import Controller, Request, post
+from litestar import Response as Answer
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from litestar.response import Stream
+from msgspec.structs import fields
+
+from shim.models import Models
+from shim.presence import collected, while_present
+from shim.sse import event_stream, primed
+from shim.strict import is_strict, refuse
+
+from .answer import begun, response
+from .events import events, framed
+from .naming import renamed
+from .protocol import Response, ResponsesRequest
+from .translate import to_generation
+
+_KNOWN = {field.encode_name for field in fields(ResponsesRequest)}
+
+
+class ResponsesController(Controller):
+    """`POST /v1/responses`, whole and streamed; nothing is kept."""
+
+    path = "/v1/responses"
+
+    @post(status_code=200)
+    async def create(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[ResponsesRequest],
+        models: NamedDependency[Models],
+    ) -> Answer[Response] | Stream:
+        """Answer a conversation."""
+        if is_strict(request):
+            refuse(set(await request.json()) - _KNOWN)
+        served = models.chat(data.model)
+        asked = to_generation(data, adapter=served.adapter)
+        items = served.admission.admit(served.backend.generate(asked.generation))
+        items = renamed(items, asked.places)
+        opened = begun(data, model=data.model or served.id)
+        if not data.stream:
+            return Answer(response(opened, await while_present(request, collected(items))))
+        # Primed, so that a full queue is still a 429: the first byte spends the status.
+        first = primed(events(opened, items))
+        return event_stream(await while_present(request, first), framed=framed)

@@ -1,0 +1,177 @@
+"""Input items of the wire → Messages of the seam: pure functions."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from backends.conversation import Media, Message, ToolCall
+from shim.chat.messages import InputAudioPart, RefusalPart
+from shim.errors import InvalidParameter, UnsupportedParameter, fault
+
+from .items import (
+    CallItem,
+    CallOutputItem,
+    FilePart,
+    ImagePart,
+    InputTextPart,
+    Item,
+    MessageItem,
+    OutputTextPart,
+    Part,
+    ReasoningItem,
+    ReferenceItem,
+)
+
+Content = str | tuple[str | Media, ...]
+
+
+class Turns:
+    """Messages, and where in the request each of their fields came from.
+
+    An item is a turn, but for the assistant's: what it thought, said and called, one after the
+    other, are one message.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.places: dict[str, str] = {}
+        """The seam's names of the messages' fields, and the request's."""
+        self._open: set[str] = set()
+        """Which fields the next item may still give the last message: only an assistant's."""
+
+    def say(self, role: str, content: Content, *, place: str) -> None:
+        """Take a turn that is whole, with its content's *place*."""
+        self._append(Message(role=role, content=content), content=place)
+
+    def take(self, item: Item, place: str) -> None:
+        """Take the next item, which stands at *place*; raise what is wrong with it."""
+        match item:
+            case MessageItem(role="assistant"):
+                self._assistant_said(_content(item.content, f"{place}.content"), place)
+            case MessageItem():
+                at = f"{place}.content"
+                self.say(item.role, _content(item.content, at), place=at)
+            case ReasoningItem():
+                self._assistant_thought(_thoughts(item, place), place)
+            case CallItem():
+                call = ToolCall(id=item.call_id, name=item.name, arguments=item.arguments)
+                self._assistant_called(call, place)
+            case CallOutputItem():
+                at = f"{place}.output"
+                content = _content(item.output, at)
+                answer = Message(role="tool", content=content, tool_call_id=item.call_id)
+                self._append(answer, content=at)
+            case ReferenceItem():
+                raise UnsupportedParameter(
+                    "Nothing is kept here that `item_reference` could refer to.", param=place
+                )
+
+    def _assistant_thought(self, reasoning: str, place: str) -> None:
+        if not reasoning:
+            return
+        # After anything else a thought belongs to what follows.
+        turn = self._assistant("reasoning", place)
+        before = f"{turn.reasoning}\n" if turn.reasoning else ""
+        self.messages[-1] = replace(turn, reasoning=before + reasoning)
+
+    def _assistant_said(self, content: Content, place: str) -> None:
+        turn = self._assistant("content", place)
+        self._open -= {"reasoning", "content"}
+        self._name("content", f"{place}.content")
+        self.messages[-1] = replace(turn, content=content)
+
+    def _assistant_called(self, call: ToolCall, place: str) -> None:
+        turn = self._assistant("tool_calls", place)
+        self._open -= {"reasoning"}
+        if not turn.tool_calls:
+            self._name("tool_calls", place)
+        self.messages[-1] = replace(turn, tool_calls=(*turn.tool_calls, call))
+
+    def _assistant(self, field: str, place: str) -> Message:
+        """Return the assistant's turn that may still be given *field*, a new one if need be."""
+        if field not in self._open:
+            self._append(Message(role="assistant", content=""), content=place)
+            self._open = {"reasoning", "content", "tool_calls"}
+        return self.messages[-1]
+
+    def _append(self, message: Message, *, content: str) -> None:
+        self.messages.append(message)
+        self._open = set()
+        self._name("content", content)
+
+    def _name(self, field: str, place: str) -> None:
+        self.places[f"messages[{len(self.messages) - 1}].{field}"] = place
+
+
+def to_turns(input_: str | Sequence[dict[str, Any]], instructions: str | None) -> Turns:
+    """Translate *input_* and the *instructions* before it; raise what is wrong with an item."""
+    turns = Turns()
+    if instructions:
+        turns.say("system", instructions, place="instructions")
+    if isinstance(input_, str):
+        turns.say("user", input_, place="input")
+        return turns
+    for at, raw in enumerate(input_):
+        place = f"input[{at}]"
+        turns.take(_item(raw, place), place)
+    return turns
+
+
+def _item(raw: dict[str, Any], place: str) -> Item:
+    """Read *raw*; what says no type is a message."""
+    typed = {**raw, "type": raw.get("type") or "message"}
+    try:
+        return cast("Item", msgspec.convert(typed, Item))
+    except msgspec.ValidationError as error:
+        said, _, path = str(error).partition(" - at `$")
+        message, param = fault(said, f"{place}{path.removesuffix('`')}")
+        raise InvalidParameter(message, param=param) from error
+
+
+def _thoughts(item: ReasoningItem, place: str) -> str:
+    if item.encrypted_content:
+        raise UnsupportedParameter(
+            "Encrypted reasoning is another server's: this one gives none, and cannot read it.",
+            param=f"{place}.encrypted_content",
+        )
+    # A summary is what clients keep of reasoning whose text they were not to see.
+    return "\n".join(thought.text for thought in item.content or item.summary or ())
+
+
+def _content(content: str | Sequence[Part], place: str) -> Content:
+    if isinstance(content, str):
+        return content
+    return tuple(_part(part, f"{place}[{at}]") for at, part in enumerate(content))
+
+
+def _part(part: Part, place: str) -> str | Media:
+    match part:
+        case InputTextPart(text) | OutputTextPart(text) | RefusalPart(text):
+            return text
+        case ImagePart(image_url=str(url)):
+            return Media("image", url)
+        case InputAudioPart(audio):
+            return Media("audio", f"data:audio/{audio.format};base64,{audio.data}")
+        case FilePart(file_data=str(url)):
+            return _file(url, place)
+        case ImagePart() | FilePart():
+            raise UnsupportedParameter(
+                "No files are kept here: send an image as `image_url`, a recording or a film as "
+                "`file_data`.",
+                param=place,
+            )
+
+
+def _file(url: str, place: str) -> Media:
+    """Return the medium in a `data:` URL, by its type."""
+    kind = url.removeprefix("data:").partition("/")[0]
+    match kind:
+        case "image" | "audio" | "video":
+            return Media(kind, url)
+        case _:
+            raise UnsupportedParameter(
+                "Of files only images, recordings and films are read, as `data:` URLs.",
+                param=f"{place}.file_data",
+            )
