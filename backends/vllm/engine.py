@@ -21,6 +21,7 @@ from .deltas import Choices
 from .echo import echoed, told_prompt
 from .failures import by_meaning
 from .options import ServerOptions, built, split
+from .pace import Pace, paced
 from .protocol import constraint
 from .request import Requests
 
@@ -34,6 +35,7 @@ class VllmChat:
     def __init__(self, engine: AsyncLLM, options: ServerOptions, adapters: Adapters) -> None:
         self._engine: AsyncLLM | None = engine
         self._adapters = adapters
+        self._pace = Pace()
         self._requests = Requests(
             engine.model_config,
             engine.renderer,
@@ -95,13 +97,12 @@ class VllmChat:
                 parser=request.parser,
                 named=request.named,
             )
+            options = {"lora_request": self._adapters.request(generation.adapter), **request.more}
             # Closing these outputs is what aborts the request in the engine.
-            outputs = self._engine.generate(
-                request.prompt,
-                request.params,
-                uuid4().hex,
-                lora_request=self._adapters.request(generation.adapter),
-                **request.more,
+            outputs = (
+                paced(self._engine, self._pace, request.prompt, request.params, **options)
+                if generation.stream
+                else self._engine.generate(request.prompt, request.params, uuid4().hex, **options)
             )
             async with aclosing(outputs):
                 first = await anext(outputs)
