@@ -14,11 +14,10 @@ from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from backends.base import Generated, Generation, Prompt, PromptEcho
-from backends.failures import EngineDead
 
 from .deltas import Choices
 from .echo import echoed
-from .failures import by_meaning
+from .failures import alive
 from .request import Requests
 
 _CPU_CACHE_BYTES = 4 * 1024**3
@@ -26,13 +25,18 @@ _CACHE_OPTIONS = {"kv_cache_memory_bytes", "gpu_memory_utilization"}
 
 
 class VllmChat:
-    """A ChatBackend over a running AsyncLLM, which it owns."""
+    """A ChatBackend over a running AsyncLLM, which it owns, and which another can replace."""
 
     def __init__(self, engine: AsyncLLM) -> None:
-        self._engine: AsyncLLM | None = engine
+        self.take(engine)
+
+    def take(self, engine: AsyncLLM) -> None:
+        """Answer through *engine* from now on; blocks while its chat template warms up."""
         self._requests = Requests(engine.model_config, engine.renderer)
         self._tokenizer = engine.renderer.get_tokenizer()
         self._max_model_len = int(engine.model_config.max_model_len)
+        # Last: requests are let in by it.
+        self._engine: AsyncLLM | None = engine
 
     @property
     def max_model_len(self) -> int:
@@ -45,7 +49,7 @@ class VllmChat:
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, as they would be continued."""
-        with by_meaning():
+        with alive(self._engine):
             if isinstance(prompt, str):
                 encode = partial(self._tokenizer.encode, add_special_tokens=add_special_tokens)
                 return list(await asyncio.to_thread(encode, prompt))
@@ -71,9 +75,7 @@ class VllmChat:
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; see ChatBackend."""
-        if self._engine is None:
-            raise EngineDead("the engine has been closed")
-        with by_meaning():
+        with alive(self._engine) as engine:
             request = await self._requests.render(generation)
             choices = Choices(
                 copies=request.copies,
@@ -81,7 +83,7 @@ class VllmChat:
                 empty=generation.sampling.max_tokens == 0,
             )
             # Closing these outputs is what aborts the request in the engine.
-            outputs = self._engine.generate(request.prompt, request.params, uuid4().hex)
+            outputs = engine.generate(request.prompt, request.params, uuid4().hex)
             async with aclosing(outputs):
                 if generation.echo:
                     # Its prompt's log probabilities come with the first token, all at once.
@@ -99,18 +101,18 @@ class VllmChat:
 
     def close(self, *, patience: float) -> None:
         """Ask the engine's processes to end; kill them after *patience* seconds."""
-        if self._engine is not None:
-            self._engine.shutdown(timeout=patience)
-            # Whoever still holds this backend would keep the engine until the interpreter ends,
-            # when its finalizer fails aloud.
-            self._engine = None
+        # Whoever still holds this backend would keep the engine until the interpreter ends, when
+        # its finalizer fails aloud.
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.shutdown(timeout=patience)
 
 
 def start(source: str, options: dict[str, Any]) -> AsyncLLM:
     """Start vLLM's engine on the model at *source*; blocks until it has loaded.
 
-    To be called on the event loop's thread, as in vLLM's own server. Raises what vLLM raises:
-    TypeError and ValueError for arguments that it refuses, OSError for a model that is not there.
+    Raises what vLLM raises: TypeError and ValueError for arguments that it refuses, OSError for a
+    model that is not there.
     """
     arguments = AsyncEngineArgs(model=source, **_defaults(options), **options)
     # The server's context, because vLLM's default batch sizes depend on it.

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from pydantic import ValidationError
 from vllm.exceptions import VLLMClientError, VLLMError
+from vllm.v1.engine.async_llm import AsyncLLM
 
 from backends.base import Sampling
 from backends.failures import (
@@ -19,6 +20,25 @@ _OPTIONS = {"messages", *Sampling.__struct_fields__}
 _RENAMED = {"logprobs": "top_logprobs"}
 _PROMPT = {"input_text", "input_tokens"}
 """What vLLM calls the prompt when that is too long."""
+
+
+@contextmanager
+def alive(engine: AsyncLLM | None) -> Iterator[AsyncLLM]:
+    """Give *engine* to one request, and raise what the seam names for anything that fails inside.
+
+    Raises EngineDead if there is none, or a dead one, or if it dies meanwhile.
+    """
+    if engine is None or engine.errored:
+        raise EngineDead("The model's engine is not running; it may be back soon.")
+    try:
+        with by_meaning():
+            yield engine
+    # A request ends here: the parts of an engine that dies fail each in its own way (executors
+    # that take no more, sockets that are closed), and vLLM's own error speaks of stack traces.
+    except Exception as error:
+        if isinstance(error, InvalidRequest) or not engine.errored:
+            raise
+        raise EngineDead("The model's engine died while it answered.") from error
 
 
 @contextmanager
