@@ -1,7 +1,9 @@
 """The engine that runs: vLLM's AsyncLLM behind the ChatBackend seam."""
 
 import asyncio
+import logging
 import os
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -15,10 +17,13 @@ from vllm.v1.engine.async_llm import AsyncLLM
 
 from backends.base import Generated, Generation, Prompt, PromptEcho
 
+from . import milestones
 from .deltas import Choices
 from .echo import echoed
 from .failures import alive
 from .request import Requests
+
+log = logging.getLogger(__package__)
 
 _CPU_CACHE_BYTES = 4 * 1024**3
 _CACHE_OPTIONS = {"kv_cache_memory_bytes", "gpu_memory_utilization"}
@@ -108,23 +113,26 @@ class VllmChat:
             engine.shutdown(timeout=patience)
 
 
-def start(source: str, options: dict[str, Any]) -> AsyncLLM:
+def start(source: str, options: dict[str, Any], *, name: str) -> AsyncLLM:
     """Start vLLM's engine on the model at *source*; blocks until it has loaded.
 
-    Raises what vLLM raises: TypeError and ValueError for arguments that it refuses, OSError for a
-    model that is not there.
+    *name* is what the log calls it. Raises what vLLM raises: TypeError and ValueError for arguments
+    that it refuses, OSError for a model that is not there.
     """
+    begin = time.monotonic()
     arguments = AsyncEngineArgs(model=source, **_defaults(options), **options)
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
     if config.model_config.runner_type != "generate":
         raise ValueError(f"it is a model for {config.model_config.runner_type}, not for chat")
-    return AsyncLLM.from_vllm_config(
-        config,
-        usage_context=UsageContext.OPENAI_API_SERVER,
-        enable_log_requests=arguments.enable_log_requests,
-        disable_log_stats=arguments.disable_log_stats,
-    )
+    log.info("%s: configured in %.1f s, starting the engine", name, time.monotonic() - begin)
+    with milestones.told(config, name):
+        return AsyncLLM.from_vllm_config(
+            config,
+            usage_context=UsageContext.OPENAI_API_SERVER,
+            enable_log_requests=arguments.enable_log_requests,
+            disable_log_stats=arguments.disable_log_stats,
+        )
 
 
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:

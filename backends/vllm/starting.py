@@ -7,6 +7,7 @@ first call on. So a restart stops nobody: neither other models nor `/health`.
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -37,17 +38,16 @@ async def started(config: VllmModelConfig, mark: str) -> Any:
     wrong argument, a missing model or too little memory, ImportError where vLLM is not installed,
     and TimeoutError for an engine that does not answer.
     """
-    begin = time.monotonic()
-    # In a call of its own: torch keeps the frames in which it is imported, for ever, and what they
-    # return with them. That must not be the engine.
-    await in_thread(_import_vllm)
-    log.info("%s: vLLM is imported after %.1f s", config.id, time.monotonic() - begin)
     async with _alone():
+        begin = time.monotonic()
+        # In a call of its own: torch keeps the frames in which it is imported, for ever, and what
+        # they return with them. That must not be the engine.
+        await in_thread(partial(_import_vllm, config.id))
         end = partial(children.end, mark, patience=0.0)
         engine = await in_thread(partial(_start, config, mark), abandon=end)
-    # From here on the engine hears its processes on this loop: also that they have died.
-    async with asyncio.timeout(_ANSWER):
-        await engine.get_supported_tasks()
+        # From here on the engine hears its processes on this loop: also that they have died.
+        async with asyncio.timeout(_ANSWER):
+            await engine.get_supported_tasks()
     log.info("%s: ready after %.1f s", config.id, time.monotonic() - begin)
     return engine
 
@@ -81,12 +81,18 @@ async def _alone() -> AsyncGenerator[None, None]:
         _STARTING.release()
 
 
-def _import_vllm() -> None:
+def _import_vllm(name: str) -> None:
+    if f"{__package__}.engine" in sys.modules:
+        return
+    log.info("%s: importing vLLM", name)
+    begin = time.monotonic()
     from . import engine  # noqa: F401
+
+    log.info("%s: vLLM imported in %.1f s", name, time.monotonic() - begin)
 
 
 def _start(config: VllmModelConfig, mark: str) -> Any:
     from .engine import start
 
     with children.marked(mark):
-        return start(config.source, config.options)
+        return start(config.source, config.options, name=config.id)

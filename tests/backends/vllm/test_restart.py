@@ -1,6 +1,8 @@
 """An engine that dies: what its requests see, and that another takes its place."""
 
 import asyncio
+import logging
+import re
 import shutil
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -77,8 +79,14 @@ async def until(backend: ChatBackend, *, ready: bool) -> float:
     return longest
 
 
-async def test_a_dead_engine_is_told_and_leaves_nothing() -> None:
-    """EngineDead for every running request, and for others at once; not ready; no process left."""
+async def test_a_dead_engine_is_told_and_leaves_nothing(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """EngineDead for every running request, and for others at once; not ready; no process left.
+
+    Its start is told step by step, by this process and by its own.
+    """
+    caplog.set_level(logging.INFO, "backends")
     async with opened(SOURCE, max_restarts=0) as patient:
         answers = [await in_mid_answer(patient.backend) for _ in range(2)]
 
@@ -97,6 +105,10 @@ async def test_a_dead_engine_is_told_and_leaves_nothing() -> None:
     assert not await patient.backend.ready()
     _, alive = psutil.wait_procs(patient.processes, timeout=15)
     assert not alive
+    assert re.search(r"t: configured in .+\n(.*\n)*.* t: ready after", caplog.text)
+    steps = ["is up", "loading weights", "weights read", "the cache holds", "warmed up in"]
+    told = [line for line in capfd.readouterr().err.splitlines() if " backends.vllm t: " in line]
+    assert [step for line in told for step in steps if step in line] == steps
 
 
 async def test_a_dead_engine_is_restarted() -> None:
