@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from backends.base import ChatBackend
@@ -14,6 +15,11 @@ from backends.config import VllmModelConfig
 from . import children
 from .starting import in_thread, started
 from .supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    from .engine import VllmChat
 
 _PATIENCE = 10.0
 """Seconds that the engine's processes have to end after being asked. Two of them take five seconds
@@ -30,10 +36,7 @@ async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, N
     mark = uuid4().hex
     start = partial(started, config, mark)
     with children.reaped(mark, patience=_PATIENCE):
-        engine = await start()
-        from .engine import VllmChat
-
-        backend = await in_thread(partial(VllmChat, engine))
+        backend = await _chat(await start())
         supervisor = Supervisor(
             backend,
             start,
@@ -48,6 +51,12 @@ async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, N
             watch.cancel()
             await asyncio.wait([watch])
             backend.close(patience=_PATIENCE)
+
+
+async def _chat(engine: "AsyncLLM") -> "VllmChat":
+    from .engine import VllmChat
+
+    return await in_thread(partial(VllmChat, engine))
 
 
 def _prepare_environment() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
@@ -64,7 +65,8 @@ class Supervisor:
             await self._death()
             if time.monotonic() - begin >= self._steady:
                 restarts = 0
-            await in_thread(self._bury)
+            with self._survived("clearing the dead engine away"):
+                await in_thread(self._bury)
             if restarts == self._max_restarts:
                 log.error(
                     "%s: the engine is dead for good, after %d restarts in a row",
@@ -82,7 +84,8 @@ class Supervisor:
                 delay,
             )
             await asyncio.sleep(delay)
-            await self._restart()
+            with self._survived("the restart"):
+                await self._restart()
 
     async def _death(self) -> None:
         # As in vLLM's own server: an engine that dies tells nobody who is not asking it something.
@@ -90,14 +93,20 @@ class Supervisor:
             await asyncio.sleep(_GLANCE)
 
     def _bury(self) -> None:
-        self._backend.close(patience=0.0)
-        self._clear()
+        try:
+            self._backend.close(patience=0.0)
+        finally:
+            self._clear()
 
     async def _restart(self) -> None:
+        engine = await self._start()
+        await in_thread(partial(self._backend.take, engine))
+
+    @contextmanager
+    def _survived(self, what: str) -> Iterator[None]:
         try:
-            engine = await self._start()
-            await in_thread(partial(self._backend.take, engine))
-        # A start ends here: engines raise whatever they like, and the next try may go better.
+            yield
+        # An engine's start or end ends here: they raise whatever they like, and the next try may
+        # go better.
         except Exception as error:  # noqa: BLE001
-            reason = str(error) or type(error).__name__
-            log.warning("%s: the restart has failed: %s", self._name, reason)
+            log.warning("%s: %s failed: %s", self._name, what, str(error) or type(error).__name__)
