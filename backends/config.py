@@ -87,6 +87,9 @@ class VllmModelConfig(_Model, frozen=True, kw_only=True, tag="vllm"):
     """Chat through vLLM's engine in this process."""
 
     max_running: Count = 256
+    max_restarts: Annotated[int, Meta(ge=0)] = 5
+    """Starts in a row of an engine that has died, until it stays dead; life of five minutes ends
+    the row."""
     options: dict[str, Any] = {}
     """Any argument of `vllm.AsyncEngineArgs`, which vLLM itself refuses if it is wrong, and those
     of its server that concern chats (`tool_call_parser`, `chat_template` …)."""

@@ -58,11 +58,18 @@ def _bound(settings: Settings) -> socket.socket:
 
 @main.command()
 @_options
-@click.option("--log-level", default="warning", type=click.Choice(["info", "warning", "debug"]))
-def serve(log_level: str, **flags: Any) -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(["info", "warning", "debug"]),
+    help="Warnings, unless told otherwise, and how far the models are in starting.",
+)
+def serve(log_level: str | None, **flags: Any) -> None:
     """Serve the configured models, or the built-in ones if none are."""
     settings = _settings(**flags)
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(message)s")
+    level = (log_level or "warning").upper()
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
+    if log_level is None:
+        logging.getLogger("backends").setLevel(logging.INFO)
 
     try:
         with _bound(settings) as address:

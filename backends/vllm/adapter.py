@@ -1,18 +1,25 @@
 """Opening and closing vLLM. vLLM itself is imported here, and only when a model asks for it."""
 
+import asyncio
 import logging
 import os
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from backends.base import ChatBackend
 from backends.config import VllmModelConfig
 
 from . import children
+from .starting import in_thread, started
+from .supervisor import Supervisor
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    from .engine import VllmChat
 
 _PATIENCE = 10.0
 """Seconds that the engine's processes have to end after being asked. Two of them take five seconds
@@ -21,29 +28,36 @@ of a CPU only to take down their interpreters; nothing is lost where they are ki
 
 @asynccontextmanager
 async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, None]:
-    """Load *config*'s model, serve it, and leave no process behind.
+    """Load *config*'s model, serve it, restart it where it dies, and leave no process behind.
 
-    The event loop stands still while it loads: vLLM has to be started on the loop's own thread.
-    Raises whatever vLLM raises for a wrong argument, a missing model or too little memory, and
-    ImportError where vLLM is not installed.
+    Raises what `starting.started` does.
     """
     _prepare_environment()
     mark = uuid4().hex
+    start = partial(started, config, mark)
     with children.reaped(mark, patience=_PATIENCE):
-        log.info("loading %s", config.id)
-        begin = time.monotonic()
-        with children.marked(mark):
-            from .adapters import Adapters
-            from .engine import start
-
-            adapters = Adapters(config.adapters, config.id)
-            backend = start(config.id, config.source, config.options, adapters)
-        log.info("%s is ready after %.1f s", config.id, time.monotonic() - begin)
+        backend = await _chat(config, await start())
+        supervisor = Supervisor(
+            backend,
+            start,
+            partial(children.end, mark, patience=0.0),
+            name=config.id,
+            max_restarts=config.max_restarts,
+        )
+        watch = asyncio.create_task(supervisor.run())
         try:
             await backend.load_adapters()
             yield backend
         finally:
+            watch.cancel()
+            await asyncio.wait([watch])
             backend.close(patience=_PATIENCE)
+
+
+async def _chat(config: VllmModelConfig, engine: "AsyncLLM") -> "VllmChat":
+    from .engine import VllmChat
+
+    return await in_thread(partial(VllmChat, config, engine))
 
 
 def _prepare_environment() -> None:

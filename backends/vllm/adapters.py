@@ -1,22 +1,21 @@
 """LoRA adapters: small weights beside the model's own, each with a name that requests ask for."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from vllm.engine.protocol import EngineClient
 from vllm.lora.request import LoRARequest
 
+from backends.config import VllmModelConfig
 from backends.failures import InvalidOption
 
 
 class Adapters:
     """The adapters of one model."""
 
-    def __init__(self, sources: Mapping[str, str], model: str) -> None:
-        """Take directories or names on the hub by the adapters' names."""
+    def __init__(self, model: VllmModelConfig) -> None:
         self._requests = {
-            name: LoRARequest(name, at, source, base_model_name=model)
-            for at, (name, source) in enumerate(sources.items(), start=1)
+            name: LoRARequest(name, at, source, base_model_name=model.id)
+            for at, (name, source) in enumerate(model.adapters.items(), start=1)
         }
 
     @property

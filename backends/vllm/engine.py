@@ -1,49 +1,48 @@
 """The engine that runs: vLLM's AsyncLLM behind the ChatBackend seam."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from vllm.engine.arg_utils import AsyncEngineArgs
-from vllm.platforms import current_platform
-from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from backends.base import Extras, Generated, Generation, Prompt, PromptEcho
-from backends.failures import EngineDead
+from backends.config import VllmModelConfig
 
 from .adapters import Adapters
 from .deltas import Choices
 from .echo import echoed, told_prompt
-from .failures import by_meaning
-from .options import ServerOptions, built, split
+from .failures import alive
+from .options import split
 from .pace import Pace, paced
 from .protocol import constraint
 from .request import Requests
 
-_CPU_CACHE_BYTES = 4 * 1024**3
-_CACHE_OPTIONS = {"kv_cache_memory_bytes", "gpu_memory_utilization"}
-
 
 class VllmChat:
-    """A ChatBackend over a running AsyncLLM, which it owns."""
+    """A ChatBackend over a running AsyncLLM, which it owns, and which another can replace."""
 
-    def __init__(self, engine: AsyncLLM, options: ServerOptions, adapters: Adapters) -> None:
-        self._engine: AsyncLLM | None = engine
-        self._adapters = adapters
+    def __init__(self, model: VllmModelConfig, engine: AsyncLLM) -> None:
+        _, self._options = split(model.options)
+        self._adapters = Adapters(model)
         self._pace = Pace()
+        self.take(engine)
+
+    def take(self, engine: AsyncLLM) -> None:
+        """Answer through *engine* from now on; blocks while its chat template warms up."""
         self._requests = Requests(
             engine.model_config,
             engine.renderer,
-            options,
+            self._options,
             reasoning_parser=engine.vllm_config.structured_outputs_config.reasoning_parser,
         )
         self._tokenizer = engine.renderer.get_tokenizer()
         self._max_model_len = int(engine.model_config.max_model_len)
+        # Last: requests are let in by it.
+        self._engine: AsyncLLM | None = engine
 
     @property
     def max_model_len(self) -> int:
@@ -61,7 +60,7 @@ class VllmChat:
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, as they would be continued."""
-        with by_meaning():
+        with alive(self._engine):
             if isinstance(prompt, str):
                 encode = partial(self._tokenizer.encode, add_special_tokens=add_special_tokens)
                 return list(await asyncio.to_thread(encode, prompt))
@@ -87,9 +86,7 @@ class VllmChat:
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; see ChatBackend."""
-        if self._engine is None:
-            raise EngineDead("the engine has been closed")
-        with by_meaning(suspect=constraint(generation)):
+        with alive(self._engine, suspect=constraint(generation)) as engine:
             request = await self._requests.render(generation)
             choices = Choices(
                 generation,
@@ -100,9 +97,9 @@ class VllmChat:
             options = {"lora_request": self._adapters.request(generation.adapter), **request.more}
             # Closing these outputs is what aborts the request in the engine.
             outputs = (
-                paced(self._engine, self._pace, request.prompt, request.params, **options)
+                paced(engine, self._pace, request.prompt, request.params, **options)
                 if generation.stream
-                else self._engine.generate(request.prompt, request.params, uuid4().hex, **options)
+                else engine.generate(request.prompt, request.params, uuid4().hex, **options)
             )
             async with aclosing(outputs):
                 first = await anext(outputs)
@@ -126,43 +123,8 @@ class VllmChat:
 
     def close(self, *, patience: float) -> None:
         """Ask the engine's processes to end; kill them after *patience* seconds."""
-        if self._engine is not None:
-            self._engine.shutdown(timeout=patience)
-            # Whoever still holds this backend would keep the engine until the interpreter ends,
-            # when its finalizer fails aloud.
-            self._engine = None
-
-
-def start(name: str, source: str, options: dict[str, Any], adapters: Adapters) -> VllmChat:
-    """Start vLLM's engine on the model *name* at *source*; blocks until it has loaded.
-
-    To be called on the event loop's thread, as in vLLM's own server. Raises what vLLM raises:
-    TypeError and ValueError for arguments that it refuses, OSError for a model that is not there.
-    """
-    engine, server = split(options)
-    # Its name is what vLLM calls the model in its refusals.
-    given = {"served_model_name": name, **_defaults(engine), **adapters.arguments, **engine}
-    arguments = AsyncEngineArgs(model=source, **built(given, AsyncEngineArgs))
-    # The server's context, because vLLM's default batch sizes depend on it.
-    config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
-    if config.model_config.runner_type != "generate":
-        raise ValueError(f"it is a model for {config.model_config.runner_type}, not for chat")
-    started = AsyncLLM.from_vllm_config(
-        config,
-        usage_context=UsageContext.OPENAI_API_SERVER,
-        enable_log_requests=arguments.enable_log_requests,
-        disable_log_stats=arguments.disable_log_stats,
-    )
-    return VllmChat(started, server, adapters)
-
-
-def _defaults(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments for which we start from another value than vLLM, if not in *options*."""
-    # Statistics for vLLM's own metrics endpoint, which nobody reads here: 7 µs a token.
-    defaults: dict[str, Any] = {"disable_log_stats": True}
-    # On a CPU vLLM would claim nine tenths of the machine for its cache, fill them before it is
-    # ready, and not start where somebody else uses them. 4 GiB: 131,072 tokens of Llama 3.2 1B.
-    chosen = _CACHE_OPTIONS & options.keys() or os.environ.get("VLLM_CPU_KVCACHE_SPACE")
-    if current_platform.is_cpu() and not chosen:
-        defaults["kv_cache_memory_bytes"] = _CPU_CACHE_BYTES
-    return {name: value for name, value in defaults.items() if name not in options}
+        # Whoever still holds this backend would keep the engine until the interpreter ends, when
+        # its finalizer fails aloud.
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.shutdown(timeout=patience)

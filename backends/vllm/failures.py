@@ -9,6 +9,7 @@ from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionReque
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest
 from vllm.entrypoints.serve.exception_handling.utils import sanitize_message
 from vllm.exceptions import VLLMClientError, VLLMError
+from vllm.v1.engine.async_llm import AsyncLLM
 
 from backends.failures import (
     EngineDead,
@@ -37,6 +38,26 @@ def as_refusals(*, suspect: str | None) -> Iterator[None]:
         raise refused(refusal, suspect=suspect) from refusal
     except (ValueError, TypeError, OverflowError, NotImplementedError, TemplateError) as refusal:
         raise InvalidOption(sanitize_message(str(refusal)), option="messages") from refusal
+
+
+@contextmanager
+def alive(engine: AsyncLLM | None, *, suspect: str | None = None) -> Iterator[AsyncLLM]:
+    """Give *engine* to one request, and raise what the seam names for anything that fails inside.
+
+    *suspect* is to blame where a refusal names no option. Raises EngineDead if there is none, or a
+    dead one, or if it dies meanwhile.
+    """
+    if engine is None or engine.errored:
+        raise EngineDead("The model's engine is not running; it may be back soon.")
+    try:
+        with by_meaning(suspect=suspect):
+            yield engine
+    # A request ends here: the parts of an engine that dies fail each in its own way (executors
+    # that take no more, sockets that are closed), and vLLM's own error speaks of stack traces.
+    except Exception as error:
+        if isinstance(error, InvalidRequest) or not engine.errored:
+            raise
+        raise EngineDead("The model's engine died while it answered.") from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The command line: what it prints, and how it ends."""
 
+import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +24,11 @@ source = "chat"
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("SHIM_CONFIG", "SHIM_HOST", "SHIM_PORT", "SHIM_API_KEYS"):
         monkeypatch.delenv(name, raising=False)
+    yield
+    logging.getLogger("backends").setLevel(logging.NOTSET)
 
 
 @pytest.fixture
@@ -122,6 +125,15 @@ def test_a_model_that_cannot_be_opened(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "The model 'mine' could not be opened" in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(("flags", "shown"), [([], True), (["--log-level", "warning"], False)])
+def test_models_tell_how_far_they_are(tmp_path: Path, flags: list[str], *, shown: bool) -> None:
+    """Unless told otherwise, the log shows a model's start, although nothing else at its level."""
+    shim("serve", "--port", "0", "--model", f"mine=ct2:{tmp_path}", *flags)
+
+    assert logging.getLogger("backends.vllm").isEnabledFor(logging.INFO) is shown
+    assert not logging.getLogger("shim").isEnabledFor(logging.INFO)
 
 
 def test_version() -> None:

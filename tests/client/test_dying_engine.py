@@ -1,0 +1,83 @@
+"""vLLM's engine dies under a live server: what clients see, and what is left."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from backends.vllm import children
+from tests.live import KEY, LiveServer, serving, skip_without_vllm, vllm_config
+
+QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Count."}]}
+ENDLESS = {**QUESTION, "logit_bias": {"2": -100}, "max_tokens": 1900, "stream": True}
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveServer]:
+    """Serve a model through vLLM."""
+    skip_without_vllm()
+    with serving("--config", str(vllm_config(tmp_path))) as live:
+        yield live
+
+
+@pytest.fixture
+def http(live: LiveServer) -> Iterator[httpx.Client]:
+    """Send requests that are not retried."""
+    headers = {"authorization": f"Bearer {KEY}"}
+    with httpx.Client(base_url=live.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+def core(server: psutil.Process, *, other_than: psutil.Process | None = None) -> psutil.Process:
+    """Return the engine core, once there is one."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for process in server.children(recursive=True):
+            if process != other_than and "EngineCore" in process.name():
+                return process
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def mark(server: psutil.Process) -> str:
+    """Return what all the engine's processes bear: the reaper has it as its last argument."""
+    (reaper,) = (p for p in server.children() if any("children.py" in a for a in p.cmdline()))
+    return reaper.cmdline()[-1]
+
+
+def bearers(mark: str) -> list[psutil.Process]:
+    """Return the processes that bear *mark*."""
+    pids = children.bearers(mark)
+    return [process for process in psutil.process_iter() if process.pid in pids]
+
+
+def test_an_engine_dies(live: LiveServer, http: httpx.Client) -> None:
+    """An error and [DONE] for the stream, 503 for others; SIGTERM in the restart leaves nothing."""
+    server = psutil.Process(live.process.pid)
+    engine, engines_mark = core(server), mark(server)
+    with http.stream("POST", "/v1/chat/completions", json=ENDLESS) as stream:
+        lines = (line for line in stream.iter_lines() if line)
+        next(lines)
+
+        engine.kill()
+
+        *_, error, done = lines
+    assert json.loads(error.removeprefix("data: "))["error"]["code"] == "server_is_overloaded"
+    assert done == "data: [DONE]"
+    ready = http.get("/ready")
+    assert (ready.status_code, ready.json()["models"]) == (503, {"gpt-4o-mini": False})
+    refused = http.post("/v1/chat/completions", json=QUESTION)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+    assert http.get("/v1/models").status_code == 200
+
+    core(server, other_than=engine)
+    server.terminate()
+
+    assert live.process.wait(timeout=60) == 0
+    # Python's resource tracker is the last to go, by itself.
+    _, alive = psutil.wait_procs(bearers(engines_mark), timeout=15)
+    assert not alive
