@@ -1,4 +1,4 @@
-"""The seam: values that cross between the wire and an engine, and two Protocols.
+"""The seam: values that cross between the wire and an engine, and three Protocols.
 
 Longer than a file should be, so that whoever writes a backend reads one.
 """
@@ -6,7 +6,9 @@ Longer than a file should be, so that whoever writes a backend reads one.
 from collections.abc import AsyncGenerator
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from .decoding import Decoding
 
@@ -146,6 +148,55 @@ class ChatBackend(Protocol):
         ...
 
 
+# ── vectors ───────────────────────────────────────────────────────────────────
+
+
+class EmbeddingJob(Struct, frozen=True, kw_only=True):
+    """One text to embed, and how. None leaves a value to the engine (the model's own pooling)."""
+
+    input: str | tuple[int, ...]
+    """A text gets the tokenizer's special tokens unless told otherwise, ids are taken as they are.
+    """
+    add_special_tokens: bool = True
+    dimensions: int | None = None
+    """The first so many, for models that were trained to be cut (Matryoshka)."""
+    use_activation: bool | None = None
+    """Whether the vector passes the pooler's activation, which makes its length 1."""
+    truncate_prompt_tokens: int | None = None
+    """Keep at most so many tokens, -1: as many as the context holds. None: refuse a longer text."""
+    truncation_side: Literal["left", "right"] | None = None
+    """Where tokens are cut off; None: where the tokenizer cuts."""
+
+
+class Embedding(Struct, frozen=True, kw_only=True, eq=False):
+    """A text's vector: comes exactly once."""
+
+    values: NDArray[np.float32]
+    """Of shape (dimensions,)."""
+    prompt_tokens: int
+
+
+@runtime_checkable
+class EmbeddingBackend(Protocol):
+    """An engine that turns texts into vectors."""
+
+    @property
+    def max_model_len(self) -> int:
+        """Tokens that a text may have."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether a request sent now would be answered."""
+        ...
+
+    def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
+        """Embed one text; closing the generator, or cancelling, aborts it in the engine.
+
+        Raises PromptTooLong, UnsupportedOption, InvalidOption, EngineDead.
+        """
+        ...
+
+
 # ── speech ────────────────────────────────────────────────────────────────────
 
 
@@ -247,7 +298,7 @@ class SpeechBackend(Protocol):
         ...
 
 
-Backend = ChatBackend | SpeechBackend
+Backend = ChatBackend | SpeechBackend | EmbeddingBackend
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -1,15 +1,20 @@
 """A deterministic engine that can be told to stall, fail and die: for tests and for load."""
 
 import asyncio
+import hashlib
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from .base import (
     Backend,
     Candidate,
     Conversation,
+    Embedding,
+    EmbeddingJob,
     Finish,
     Generated,
     Generation,
@@ -99,6 +104,28 @@ def _contents(prompt: Prompt) -> list[str]:
             return [" ".join(map(str, prompt))]
 
 
+class FakeEmbedding(_Script):
+    """Makes a vector of a text's hash; a word is a token."""
+
+    def __init__(self, options: FakeOptions) -> None:
+        super().__init__(options)
+        self.max_model_len = options.max_model_len
+
+    async def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
+        """Return up to 32 numbers from -1 to 1, the same for the same words."""
+        words = _contents(job.input)[0].split()[: job.truncate_prompt_tokens]
+        if len(words) > self.max_model_len:
+            raise PromptTooLong(
+                f"This model's maximum context length is {self.max_model_len} tokens. However, "
+                f"your input has {len(words)} tokens.",
+                option="input",
+            )
+        await self.before(0)
+        digest = hashlib.sha256(" ".join(words).encode()).digest()
+        values = np.frombuffer(digest, np.uint8).astype(np.float32) / np.float32(127.5) - 1
+        yield Embedding(values=values[: job.dimensions], prompt_tokens=len(words))
+
+
 class FakeSpeech(_Script):
     """Takes a text file for a recording: every line is a segment of one second."""
 
@@ -157,5 +184,11 @@ def _letters(text: str) -> tuple[Candidate, ...]:
 
 @asynccontextmanager
 async def open_backend(config: FakeModelConfig) -> AsyncGenerator[Backend, None]:
-    """Open the half that the source names."""
-    yield FakeChat(config.options) if config.source == "chat" else FakeSpeech(config.options)
+    """Open the kind that the source names."""
+    match config.source:
+        case "chat":
+            yield FakeChat(config.options)
+        case "speech":
+            yield FakeSpeech(config.options)
+        case "embedding":
+            yield FakeEmbedding(config.options)

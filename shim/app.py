@@ -18,6 +18,7 @@ from .auth import PUBLIC, TOKENIZER, KeyGuard
 from .body import BodyRequest
 from .chat.controller import ChatController
 from .completions.controller import CompletionsController
+from .embeddings.controller import EmbeddingsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
 from .models import Models, ModelsController
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> Litestar:
             ModelsController,
             ChatController,
             CompletionsController,
+            EmbeddingsController,
             TokenizerController,
             uploads,
         ],

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET, Struct, UnsetType
 
-from backends.base import Backend, ChatBackend, Job, Manifest, SpeechBackend
+from backends.base import Backend, ChatBackend, EmbeddingBackend, Job, Manifest, SpeechBackend
 from backends.config import ModelConfig
 
 from . import __version__
@@ -90,6 +90,13 @@ class Models:
             raise _wrong_kind(self.named(name), "transcriptions", self._names_of(SpeechBackend))
         return cast("ServedModel[SpeechBackend]", model)
 
+    def embedding(self, name: str | None) -> ServedModel[EmbeddingBackend]:
+        """Return the embedding model of that name; raise what `find` does, and UnknownModel."""
+        model = self.find(name)
+        if not isinstance(model.backend, EmbeddingBackend):
+            raise _wrong_kind(self.named(name), "embeddings", self._names_of(EmbeddingBackend))
+        return cast("ServedModel[EmbeddingBackend]", model)
+
     def first_chat(self) -> str:
         """Return the id of the first chat model; raise UnknownModel if there is none."""
         for model in self.served:
@@ -127,7 +134,7 @@ class ModelCard(Struct, frozen=True, kw_only=True, tag_field="object", tag="mode
     created: int
     owned_by: str = "shim"
     max_model_len: int | UnsetType = UNSET
-    """Tokens of prompt and completion together; of chat models."""
+    """Tokens of prompt and completion together; of an embedding model, of a text."""
 
 
 class ModelList(Struct, frozen=True, tag_field="object", tag="list"):
@@ -167,5 +174,5 @@ def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
 
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:
     backend = model.backend
-    length = backend.max_model_len if isinstance(backend, ChatBackend) else UNSET
+    length = UNSET if isinstance(backend, SpeechBackend) else backend.max_model_len
     return ModelCard(id=name, created=model.created, max_model_len=length)

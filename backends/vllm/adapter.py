@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
-from backends.base import ChatBackend
+from backends.base import ChatBackend, EmbeddingBackend
 from backends.config import VllmModelConfig
 
 from . import children
@@ -20,7 +20,9 @@ of a CPU only to take down their interpreters; nothing is lost where they are ki
 
 
 @asynccontextmanager
-async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, None]:
+async def open_backend(
+    config: VllmModelConfig,
+) -> AsyncGenerator[ChatBackend | EmbeddingBackend, None]:
     """Load *config*'s model, serve it, and leave no process behind.
 
     The event loop stands still while it loads: vLLM has to be started on the loop's own thread.
@@ -33,9 +35,12 @@ async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, N
         log.info("loading %s", config.id)
         begin = time.monotonic()
         with children.marked(mark):
+            from .embedding import VllmEmbedding
             from .engine import VllmChat, start
 
-            backend = VllmChat(start(config.source, config.options))
+            engine = start(config.source, config.options)
+        embeds = engine.model_config.runner_type == "pooling"
+        backend = await VllmEmbedding.over(engine) if embeds else VllmChat(engine)
         log.info("%s is ready after %.1f s", config.id, time.monotonic() - begin)
         try:
             yield backend

@@ -115,8 +115,6 @@ def start(source: str, options: dict[str, Any]) -> AsyncLLM:
     arguments = AsyncEngineArgs(model=source, **_defaults(options), **options)
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
-    if config.model_config.runner_type != "generate":
-        raise ValueError(f"it is a model for {config.model_config.runner_type}, not for chat")
     return AsyncLLM.from_vllm_config(
         config,
         usage_context=UsageContext.OPENAI_API_SERVER,

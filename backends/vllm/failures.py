@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 from vllm.exceptions import VLLMClientError, VLLMError
 
-from backends.base import Sampling
+from backends.base import EmbeddingJob, Sampling
 from backends.failures import (
     EngineDead,
     InvalidOption,
@@ -15,7 +15,7 @@ from backends.failures import (
     UnsupportedOption,
 )
 
-_OPTIONS = {"messages", *Sampling.__struct_fields__}
+_OPTIONS = {"messages", *Sampling.__struct_fields__, *EmbeddingJob.__struct_fields__}
 _RENAMED = {"logprobs": "top_logprobs"}
 _PROMPT = {"input_text", "input_tokens"}
 """What vLLM calls the prompt when that is too long."""

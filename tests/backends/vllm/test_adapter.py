@@ -30,7 +30,6 @@ QUICK: dict[str, Any] = {
         (SOURCE, {"max_modle_len": 64}, "unexpected keyword argument 'max_modle_len'"),
         (SOURCE, {"max_model_len": "long"}, "max_model_len"),
         (SOURCE, {"dtype": "float7"}, "dtype"),
-        (SOURCE, {"runner": "pooling"}, "not for chat"),
         ("/nowhere", {}, "/nowhere"),
     ],
 )
