@@ -13,7 +13,7 @@ from shim.presence import collected, while_present
 from shim.strict import is_strict, refuse
 
 from .protocol import EmbeddingList, EmbeddingRequest
-from .translate import embedding_list, to_jobs
+from .translate import embedding_list, to_jobs, written
 
 _KNOWN = {field.encode_name for field in fields(EmbeddingRequest)}
 
@@ -35,7 +35,7 @@ class EmbeddingsController(Controller):
             refuse(set(await request.json()) - _KNOWN)
         served = models.embedding(data.model)
         # A slot for each input, as for the prompts of a completion.
-        items = merged([served.admission.admit(served.backend.embed(job)) for job in to_jobs(data)])
-        found = await while_present(request, collected(items))
-        in_base64 = data.encoding_format == "base64"
-        return Response(embedding_list(data.model or served.id, found, in_base64=in_base64))
+        found = merged([served.admission.admit(served.backend.embed(job)) for job in to_jobs(data)])
+        items = written(found, in_base64=data.encoding_format == "base64")
+        done = await while_present(request, collected(items))
+        return Response(embedding_list(data.model or served.id, done))

@@ -1,9 +1,11 @@
 """Wire ↔ engine values for embeddings: pure functions, no I/O."""
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
 from typing import cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,36 +67,38 @@ def _inputs(request: EmbeddingRequest) -> Iterator[str | tuple[int, ...]]:
 # ── engine → wire ─────────────────────────────────────────────────────────────
 
 
-def embedding_list(
-    model: str, found: Iterable[tuple[int, Embedding]], *, in_base64: bool
-) -> EmbeddingList:
-    """Put what was *found* for each input, in whatever order, into that of the inputs.
+async def written(
+    found: AsyncGenerator[tuple[int, Embedding], None], *, in_base64: bool
+) -> AsyncGenerator[tuple[EmbeddingItem, int], None]:
+    """Write down each vector as it comes, with its tokens; the index is that of its input.
 
-    Raises NotFinite for a vector that holds no numbers.
+    Thousands of vectors of thousands of numbers, all written at the end, would hold up the event
+    loop for seconds. Raises NotFinite for a vector that holds no numbers.
     """
-    embeddings = dict(found)
-    written = _base64 if in_base64 else _numbers
-    tokens = sum(embedding.prompt_tokens for embedding in embeddings.values())
+    write = _base64 if in_base64 else _numbers
+    async with aclosing(found):
+        async for index, embedding in found:
+            if not np.isfinite(embedding.values).all():
+                raise NotFinite("The model's answer holds numbers that are not finite.")
+            item = EmbeddingItem(index=index, embedding=write(embedding.values))
+            yield item, embedding.prompt_tokens
+
+
+def embedding_list(model: str, items: Iterable[tuple[EmbeddingItem, int]]) -> EmbeddingList:
+    """Put the *items*, which come in any order, into that of the inputs."""
+    ordered = sorted(items, key=lambda found: found[0].index)
+    tokens = sum(tokens for _, tokens in ordered)
     return EmbeddingList(
-        data=[
-            EmbeddingItem(index=index, embedding=written(_finite(embeddings[index].values)))
-            for index in sorted(embeddings)
-        ],
+        data=[item for item, _ in ordered],
         model=model,
         usage=EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens),
     )
 
 
-def _finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    if not np.isfinite(values).all():
-        raise NotFinite("The model's answer holds numbers that are not finite.")
-    return values
-
-
 def _numbers(values: NDArray[np.float32]) -> list[float]:
     # Of float32 every one is a double too, and JSON has doubles: what is read is the same number.
-    numbers: list[float] = values.tolist()
-    return numbers
+    # JSON already, so that the whole answer has only to be put together.
+    return cast("list[float]", msgspec.Raw(msgspec.json.encode(values.tolist())))
 
 
 def _base64(values: NDArray[np.float32]) -> str:

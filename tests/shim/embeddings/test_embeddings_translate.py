@@ -1,6 +1,7 @@
 """Embeddings on their way to the engine and back: four forms of input, two of numbers."""
 
 import base64
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from backends.base import Embedding, EmbeddingJob
 from shim.embeddings.protocol import EmbeddingRequest
-from shim.embeddings.translate import embedding_list, to_jobs
+from shim.embeddings.translate import embedding_list, to_jobs, written
 from shim.errors import InvalidParameter, NotFinite, UnsupportedParameter
 
 
@@ -91,18 +92,24 @@ def vectors(count: int = 5, size: int = 1000) -> list[Embedding]:
     return [Embedding(values=row, prompt_tokens=at) for at, row in enumerate(finite)]
 
 
-def answer(found: list[Embedding], *, in_base64: bool) -> Any:
-    """Return the answer as a client reads it; the inputs' vectors arrive in reverse."""
-    items = reversed(list(enumerate(found)))
-    return msgspec.json.decode(msgspec.json.encode(embedding_list("m", items, in_base64=in_base64)))
+async def backwards(found: list[Embedding]) -> AsyncGenerator[tuple[int, Embedding], None]:
+    """Yield vectors in an order that is not that of their inputs."""
+    for index, embedding in reversed(list(enumerate(found))):
+        yield index, embedding
+
+
+async def answer(found: list[Embedding], *, in_base64: bool) -> Any:
+    """Return the answer as a client reads it."""
+    items = [item async for item in written(backwards(found), in_base64=in_base64)]
+    return msgspec.json.decode(msgspec.json.encode(embedding_list("m", items)))
 
 
 @pytest.mark.parametrize("in_base64", [False, True])
-def test_numbers_are_the_engines(*, in_base64: bool) -> None:
+async def test_numbers_are_the_engines(*, in_base64: bool) -> None:
     """To the bit, in either encoding, in the order of the inputs, the tokens added up."""
     found = vectors()
 
-    told = answer(found, in_base64=in_base64)
+    told = await answer(found, in_base64=in_base64)
 
     assert [item["index"] for item in told["data"]] == list(range(len(found)))
     assert told["usage"] == {"prompt_tokens": 10, "total_tokens": 10}
@@ -115,21 +122,21 @@ def test_numbers_are_the_engines(*, in_base64: bool) -> None:
         assert told_values.tobytes() == embedding.values.tobytes()
 
 
-def test_both_encodings_are_the_same_doubles() -> None:
+async def test_both_encodings_are_the_same_doubles() -> None:
     """A client that never narrows to float32 sees the same numbers too."""
     found = vectors(count=1)
 
-    (told,) = answer(found, in_base64=False)["data"]
+    (told,) = (await answer(found, in_base64=False))["data"]
 
-    (packed,) = answer(found, in_base64=True)["data"]
+    (packed,) = (await answer(found, in_base64=True))["data"]
     assert told["embedding"] == np.frombuffer(base64.b64decode(packed["embedding"]), "<f4").tolist()
 
 
 @pytest.mark.parametrize("in_base64", [False, True])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_no_number(value: float, *, in_base64: bool) -> None:
+async def test_what_is_no_number(value: float, *, in_base64: bool) -> None:
     """JSON has no NaN: a model that computes one fails, instead of answering null."""
     broken = Embedding(values=np.array([1, value], np.float32), prompt_tokens=1)
 
     with pytest.raises(NotFinite):
-        embedding_list("m", [(0, broken)], in_base64=in_base64)
+        await answer([broken], in_base64=in_base64)
