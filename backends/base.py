@@ -1,4 +1,4 @@
-"""The seam: values that cross between the wire and an engine, and three Protocols.
+"""The seam: values that cross between the wire and an engine, and the Protocols of engines.
 
 Longer than a file should be, so that whoever writes a backend reads one.
 """
@@ -112,12 +112,12 @@ Generated = PromptEcho | TextDelta | Finish
 
 
 @runtime_checkable
-class ChatBackend(Protocol):
-    """An engine that continues conversations and texts."""
+class TextBackend(Protocol):
+    """What engines that read text have in common."""
 
     @property
     def max_model_len(self) -> int:
-        """Prompt and completion together, in tokens."""
+        """Tokens that the model holds; of a chat model, prompt and completion together."""
         ...
 
     async def ready(self) -> bool:
@@ -127,7 +127,8 @@ class ChatBackend(Protocol):
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, those that a text gets by default only if asked.
 
-        Raises InvalidOption where the chat template refuses the conversation.
+        Raises InvalidOption where the chat template refuses the conversation, UnsupportedOption
+        where the model reads none.
         """
         ...
 
@@ -138,6 +139,11 @@ class ChatBackend(Protocol):
     def tokenizer_info(self) -> dict[str, Any]:
         """Return special tokens, the chat template and more, as `tokenizer_config.json` has it."""
         ...
+
+
+@runtime_checkable
+class ChatBackend(TextBackend, Protocol):
+    """An engine that continues conversations and texts."""
 
     def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; closing the generator aborts it in the engine.
@@ -177,17 +183,8 @@ class Embedding(Struct, frozen=True, kw_only=True, eq=False):
 
 
 @runtime_checkable
-class EmbeddingBackend(Protocol):
+class EmbeddingBackend(TextBackend, Protocol):
     """An engine that turns texts into vectors."""
-
-    @property
-    def max_model_len(self) -> int:
-        """Tokens that a text may have."""
-        ...
-
-    async def ready(self) -> bool:
-        """Whether a request sent now would be answered."""
-        ...
 
     def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
         """Embed one text; closing the generator, or cancelling, aborts it in the engine.

@@ -46,8 +46,8 @@ class _Script:
         await asyncio.sleep(self._options.seconds_per_item)
 
 
-class FakeChat(_Script):
-    """Repeats the last message, a word at a time; a word is a token."""
+class _Letters(_Script):
+    """Reads text; its tokenizer knows letters."""
 
     def __init__(self, options: FakeOptions) -> None:
         super().__init__(options)
@@ -67,6 +67,10 @@ class FakeChat(_Script):
     def tokenizer_info(self) -> dict[str, Any]:
         """Return that there is little to tell."""
         return {"bos_token": None, "eos_token": None, "pad_token": None, "chat_template": None}
+
+
+class FakeChat(_Letters):
+    """Repeats the last message, a word at a time; a word is a token."""
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Echo the last message once for each of the `n` choices, one choice after the other."""
@@ -104,16 +108,13 @@ def _contents(prompt: Prompt) -> list[str]:
             return [" ".join(map(str, prompt))]
 
 
-class FakeEmbedding(_Script):
+class FakeEmbedding(_Letters):
     """Makes a vector of a text's hash; a word is a token."""
-
-    def __init__(self, options: FakeOptions) -> None:
-        super().__init__(options)
-        self.max_model_len = options.max_model_len
 
     async def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
         """Return up to 32 numbers from -1 to 1, the same for the same words."""
-        words = _contents(job.input)[0].split()[: job.truncate_prompt_tokens]
+        kept = job.truncate_prompt_tokens
+        words = _contents(job.input)[0].split()[: self.max_model_len if kept == -1 else kept]
         if len(words) > self.max_model_len:
             raise PromptTooLong(
                 f"This model's maximum context length is {self.max_model_len} tokens. However, "

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 from copy import copy
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from litestar import Controller, get
@@ -13,7 +13,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET, Struct, UnsetType
 
-from backends.base import Backend, ChatBackend, EmbeddingBackend, Job, Manifest, SpeechBackend
+from backends.base import (
+    Backend,
+    ChatBackend,
+    EmbeddingBackend,
+    Job,
+    Manifest,
+    SpeechBackend,
+    TextBackend,
+)
 from backends.config import ModelConfig
 
 from . import __version__
@@ -78,35 +86,41 @@ class Models:
 
     def chat(self, name: str | None) -> ServedModel[ChatBackend]:
         """Return the chat model of that name; raise what `find` does, and UnknownModel."""
-        model = self.find(name)
-        if not isinstance(model.backend, ChatBackend):
-            raise _wrong_kind(self.named(name), "chat completions", self._names_of(ChatBackend))
-        return cast("ServedModel[ChatBackend]", model)
-
-    def speech(self, name: str | None) -> ServedModel[SpeechBackend]:
-        """Return the speech model of that name; raise what `find` does, and UnknownModel."""
-        model = self.find(name)
-        if not isinstance(model.backend, SpeechBackend):
-            raise _wrong_kind(self.named(name), "transcriptions", self._names_of(SpeechBackend))
-        return cast("ServedModel[SpeechBackend]", model)
+        return cast("ServedModel[ChatBackend]", self._able(name, ChatBackend, "chat completions"))
 
     def embedding(self, name: str | None) -> ServedModel[EmbeddingBackend]:
         """Return the embedding model of that name; raise what `find` does, and UnknownModel."""
-        model = self.find(name)
-        if not isinstance(model.backend, EmbeddingBackend):
-            raise _wrong_kind(self.named(name), "embeddings", self._names_of(EmbeddingBackend))
+        model = self._able(name, EmbeddingBackend, "embeddings")
         return cast("ServedModel[EmbeddingBackend]", model)
 
-    def first_chat(self) -> str:
-        """Return the id of the first chat model; raise UnknownModel if there is none."""
+    def speech(self, name: str | None) -> ServedModel[SpeechBackend]:
+        """Return the speech model of that name; raise what `find` does, and UnknownModel."""
+        return cast("ServedModel[SpeechBackend]", self._able(name, SpeechBackend, "transcriptions"))
+
+    def tokenizer(self, name: str | None) -> TextBackend:
+        """Return the model of that name, or the first that reads text, as a tokenizer.
+
+        Raises UnknownModel.
+        """
+        if (name := self.named(name)) is None:
+            return self._first_text()
+        return cast("TextBackend", self._able(name, TextBackend, "text").backend)
+
+    def _first_text(self) -> TextBackend:
         for model in self.served:
-            if isinstance(model.backend, ChatBackend):
-                return model.id
-        raise UnknownModel("No chat model is served here.", param="model")
+            if isinstance(model.backend, TextBackend):
+                return model.backend
+        raise UnknownModel("No model that reads text is served here.", param="model")
 
     def first_speech(self) -> str | None:
         """Return the id of the first speech model, which is asked where none is named."""
         return next((m.id for m in self.served if isinstance(m.backend, SpeechBackend)), None)
+
+    def _able(self, name: str | None, kind: Any, what: str) -> ServedModel[Backend]:
+        model = self.find(name)
+        if not isinstance(model.backend, kind):
+            raise _wrong_kind(self.named(name), what, self._names_of(kind))
+        return model
 
     def _names_of(self, kind: type) -> str:
         models = (model for model in self.served if isinstance(model.backend, kind))
@@ -174,5 +188,5 @@ def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
 
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:
     backend = model.backend
-    length = UNSET if isinstance(backend, SpeechBackend) else backend.max_model_len
+    length = backend.max_model_len if isinstance(backend, TextBackend) else UNSET
     return ModelCard(id=name, created=model.created, max_model_len=length)

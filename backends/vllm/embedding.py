@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -9,10 +10,11 @@ import numpy as np
 from vllm.entrypoints.pooling.embed.protocol import EmbeddingCompletionRequest
 from vllm.exceptions import VLLMClientError
 from vllm.pooling_params import PoolingParams
+from vllm.renderers import TokenizeParams
 from vllm.renderers.inputs.preprocess import parse_model_prompt
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from backends.base import Embedding, EmbeddingJob
+from backends.base import Conversation, Embedding, EmbeddingJob, Prompt
 from backends.failures import (
     EngineDead,
     InvalidOption,
@@ -22,6 +24,7 @@ from backends.failures import (
 )
 
 from .failures import by_meaning
+from .tokenizer import described
 
 
 class VllmEmbedding:
@@ -32,17 +35,25 @@ class VllmEmbedding:
     """
 
     def __init__(self, engine: AsyncLLM) -> None:
-        self._engine: AsyncLLM | None = engine
+        self.take(engine)
+
+    def take(self, engine: AsyncLLM) -> None:
+        """Answer through *engine* from now on."""
         self._config = engine.model_config
+        self._renderer = engine.renderer
+        self._engine: AsyncLLM | None = engine
 
     @classmethod
     async def over(cls, engine: AsyncLLM) -> "VllmEmbedding":
-        """Take *engine* over; close it and raise ValueError where its model is for other things."""
-        tasks = await engine.get_supported_tasks()
-        if "embed" in tasks:
-            return cls(engine)
-        engine.shutdown()
-        raise ValueError(f"it is a model for {' and '.join(tasks)}, not for embeddings")
+        """Take *engine*; close it and raise ValueError where its model is for other things."""
+        task = engine.model_config.get_pooling_task(await engine.get_supported_tasks())
+        if task != "embed":
+            engine.shutdown()
+            raise ValueError(f"it is a model for {task}, not for embed")
+        if engine.model_config.pooler_config.enable_chunked_processing:
+            engine.shutdown()
+            raise ValueError("enable_chunked_processing is not supported: send shorter texts")
+        return cls(engine)
 
     @property
     def max_model_len(self) -> int:
@@ -53,21 +64,47 @@ class VllmEmbedding:
         """Whether the engine's processes live."""
         return self._engine is not None and not self._engine.errored
 
+    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
+        """Return the token ids of *prompt*, as they would be embedded, but of any number."""
+        if isinstance(prompt, Conversation):
+            raise UnsupportedOption("An embedding model reads texts.", option="messages")
+        job = EmbeddingJob(input=prompt, add_special_tokens=add_special_tokens)
+        with by_meaning(), _named():
+            request = _request(job)
+            limits = request.build_tok_params(self._config)
+            rendered = await self._render(request, replace(limits, max_total_tokens=None))
+            return list(rendered["prompt_token_ids"])
+
+    async def detokenize(self, tokens: tuple[int, ...]) -> str:
+        """Return the text of *tokens*."""
+        with by_meaning(), _named():
+            self._renderer.validate_token_ids(tokens, parameter="tokens")
+        text: str = self._renderer.get_tokenizer().decode(list(tokens))
+        return text
+
+    def tokenizer_info(self) -> dict[str, Any]:
+        """Return what transformers knows of the tokenizer."""
+        return described(self._renderer.get_tokenizer(), max_model_len=self.max_model_len)
+
     async def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
         """Embed one text; see EmbeddingBackend."""
-        if self._engine is None:
+        if (engine := self._engine) is None:
             raise EngineDead("the engine has been closed")
         with by_meaning(), _named():
             request = _request(job)
             params = self._params(request)
-            prompt = parse_model_prompt(self._config, request.input)
-            tokenized = request.build_tok_params(self._config)
-            (rendered,) = await self._engine.renderer.render_cmpl_async([prompt], tokenized)
+            prompt = await self._render(request, request.build_tok_params(self._config))
             # Closing these outputs is what aborts the request in the engine.
-            outputs = self._engine.encode(rendered, params, uuid4().hex)
+            outputs = engine.encode(prompt, params, uuid4().hex)
             async with aclosing(outputs):
                 async for output in outputs:
                     yield _embedding(output)
+
+    async def _render(self, request: EmbeddingCompletionRequest, limits: TokenizeParams) -> Any:
+        """Return the request's one input as the engine takes it."""
+        prompt = parse_model_prompt(self._config, request.input)
+        (rendered,) = await self._renderer.render_cmpl_async([prompt], limits)
+        return rendered
 
     def _params(self, request: EmbeddingCompletionRequest) -> PoolingParams:
         params = request.to_pooling_params()

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 from msgspec import UNSET, UnsetType
 
-from backends.base import ChatBackend, Conversation, Prompt
+from backends.base import Conversation, Prompt
 from shim.auth import TOKENIZER
 from shim.chat.translate import message
 from shim.errors import InvalidParameter, UnsupportedParameter
@@ -26,7 +26,7 @@ class TokenizerController(Controller):
         self, data: JSONBody[TokenizeRequest], models: NamedDependency[Models]
     ) -> Tokens:
         """Return the tokens of a text or of a conversation."""
-        backend = _backend(models, data.model)
+        backend = models.tokenizer(data.model)
         special = data.add_special_tokens is not False
         tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
         texts: list[str] | UnsetType = UNSET
@@ -44,18 +44,14 @@ class TokenizerController(Controller):
         self, data: JSONBody[DetokenizeRequest], models: NamedDependency[Models]
     ) -> Text:
         """Return the text of token ids, special ones included."""
-        return Text(await _backend(models, data.model).detokenize(tuple(data.tokens)))
+        return Text(await models.tokenizer(data.model).detokenize(tuple(data.tokens)))
 
     @get("/tokenizer_info")
     async def info(
         self, models: NamedDependency[Models], model: FromQuery[str | None] = None
     ) -> dict[str, Any]:
         """Return the special tokens and the chat template."""
-        return _backend(models, model).tokenizer_info()
-
-
-def _backend(models: Models, name: str | None) -> ChatBackend:
-    return models.chat(models.named(name) or models.first_chat()).backend
+        return models.tokenizer(model).tokenizer_info()
 
 
 def _prompt(data: TokenizeRequest) -> Prompt:

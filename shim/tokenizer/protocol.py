@@ -12,7 +12,7 @@ class TokenizeRequest(Struct, frozen=True, kw_only=True):
     """A text, or messages, which some harnesses call `prompt` too."""
 
     model: str | None = None
-    """None: the first chat model."""
+    """None: the first model that reads text."""
     prompt: str | Annotated[list[ChatMessage], Meta(min_length=1)] | None = None
     messages: Annotated[list[ChatMessage], Meta(min_length=1)] | None = None
     add_special_tokens: bool | None = None

@@ -178,7 +178,7 @@ async def test_tokens_beyond_the_vocabulary_are_refused(name: str, opener: Opene
 TEXT = "What is 3 plus 4? Ünïcode: 一, 😀."
 
 
-@pytest.mark.parametrize("name", ["ct2", "vllm", "fake-chat"])
+@pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding", "fake-chat", "fake-embedding"])
 async def test_tokens_are_a_text_and_back(name: str, opener: Opener) -> None:
     """What was tokenized without special tokens is the same text again."""
     backend = await opener.open(name)
@@ -211,7 +211,7 @@ async def test_tokens_are_those_that_are_continued(
     assert tokens == await (await opener.open("ct2")).tokenize(prompt)
 
 
-@pytest.mark.parametrize("name", ["ct2", "vllm"])
+@pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding"])
 async def test_the_tokenizer_tells_of_itself(name: str, opener: Opener) -> None:
     """Harnesses read the special tokens and the template."""
     info = (await opener.open(name)).tokenizer_info()

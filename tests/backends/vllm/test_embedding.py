@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.base import Embedding, EmbeddingBackend, EmbeddingJob
+from backends.base import Conversation, Embedding, EmbeddingBackend, EmbeddingJob, Message
 from backends.failures import InvalidOption, UnsupportedOption
 from tests.backends.vllm.conftest import Reference
 
@@ -120,19 +120,43 @@ async def test_cancelling_aborts_in_the_engine(embedder: Any) -> None:
     assert (await vector(embedder, "a")).prompt_tokens == 1
 
 
+@pytest.mark.parametrize("count", [0, 1, 5000])
+async def test_tokens_are_those_that_are_embedded(
+    embedder: EmbeddingBackend, reference: Reference, count: int
+) -> None:
+    """A text's tokens are told however many they are; a conversation is not read."""
+    text = "horse " * count
+
+    assert await embedder.tokenize(text) == reference.tokenizer(text)["input_ids"]
+    with pytest.raises(UnsupportedOption) as refusal:
+        await embedder.tokenize(Conversation((Message(role="user", content=text),)))
+
+    assert refusal.value.option == "messages"
+
+
+@pytest.mark.parametrize(
+    ("task", "chunks", "words"),
+    [("classify", False, "a model for classify, not for embed"), ("embed", True, "not supported")],
+)
 @pytest.mark.usefixtures("requires_vllm")
-async def test_a_pooling_model_for_other_things() -> None:
-    """A classifier is closed and refused, with what it is for."""
+async def test_what_is_not_served(*, task: str, chunks: bool, words: str) -> None:
+    """A pooling model for other things, or one told to average long texts, is closed again."""
     from backends.vllm.embedding import VllmEmbedding  # noqa: PLC0415 - imports vLLM
 
     closed = []
 
     async def tasks() -> tuple[str, ...]:
-        return ("classify", "token_classify")
+        return (task, "token_classify")
 
-    engine = SimpleNamespace(get_supported_tasks=tasks, shutdown=lambda: closed.append(True))
+    model = SimpleNamespace(
+        get_pooling_task=lambda tasks: tasks[0],
+        pooler_config=SimpleNamespace(enable_chunked_processing=chunks),
+    )
+    engine = SimpleNamespace(
+        model_config=model, get_supported_tasks=tasks, shutdown=lambda: closed.append(True)
+    )
 
-    with pytest.raises(ValueError, match="a model for classify and token_classify, not for emb"):
+    with pytest.raises(ValueError, match=words):
         await VllmEmbedding.over(engine)
 
     assert closed
