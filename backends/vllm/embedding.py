@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
 from vllm.entrypoints.pooling.embed.protocol import EmbeddingCompletionRequest
 from vllm.exceptions import VLLMClientError
 from vllm.pooling_params import PoolingParams
@@ -49,7 +48,7 @@ class VllmEmbedding:
         task = engine.model_config.get_pooling_task(await engine.get_supported_tasks())
         if task != "embed":
             engine.shutdown()
-            raise ValueError(f"it is a model for {task}, not for embed")
+            raise ValueError(f"it is a model for {task}, not for embeddings")
         if engine.model_config.pooler_config.enable_chunked_processing:
             engine.shutdown()
             raise ValueError("enable_chunked_processing is not supported: send shorter texts")
@@ -138,7 +137,7 @@ def _embedding(output: Any) -> Embedding:
     if output.error is not None:
         raise EngineDead(output.error.message)
     values = output.outputs.data.float().numpy()
-    return Embedding(values=values.astype(np.float32), prompt_tokens=len(output.prompt_token_ids))
+    return Embedding(values=values, prompt_tokens=len(output.prompt_token_ids))
 
 
 @contextmanager

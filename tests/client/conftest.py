@@ -75,7 +75,7 @@ id = "one-vector"
 backend = "fake"
 source = "embedding"
 max_running = 1
-max_waiting = 1
+max_waiting = 0
 options = {{ seconds_per_item = 60, max_model_len = 10 }}
 
 [[models]]

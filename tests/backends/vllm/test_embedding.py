@@ -136,7 +136,10 @@ async def test_tokens_are_those_that_are_embedded(
 
 @pytest.mark.parametrize(
     ("task", "chunks", "words"),
-    [("classify", False, "a model for classify, not for embed"), ("embed", True, "not supported")],
+    [
+        ("classify", False, "a model for classify, not for embeddings"),
+        ("embed", True, "not supported"),
+    ],
 )
 @pytest.mark.usefixtures("requires_vllm")
 async def test_what_is_not_served(*, task: str, chunks: bool, words: str) -> None:
