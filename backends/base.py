@@ -1,4 +1,4 @@
-"""The seam: values that cross between the wire and an engine, and two Protocols.
+"""The seam: values that cross between the wire and an engine, and the Protocols of engines.
 
 Longer than a file should be, so that whoever writes a backend reads one.
 """
@@ -6,7 +6,9 @@ Longer than a file should be, so that whoever writes a backend reads one.
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from .conversation import Conversation
 from .decoding import Decoding
@@ -146,12 +148,12 @@ Generated = Extras | PromptEcho | Delta | Finish
 
 
 @runtime_checkable
-class ChatBackend(Protocol):
-    """An engine that continues conversations and texts."""
+class TextBackend(Protocol):
+    """What engines that read text have in common."""
 
     @property
     def max_model_len(self) -> int:
-        """Prompt and completion together, in tokens."""
+        """Tokens that the model holds; of a chat model, prompt and completion together."""
         ...
 
     async def ready(self) -> bool:
@@ -161,7 +163,8 @@ class ChatBackend(Protocol):
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, those that a text gets by default only if asked.
 
-        Raises what `generate` does of a prompt.
+        Raises what `generate` does of a prompt, UnsupportedOption where the model reads no
+        conversation.
         """
         ...
 
@@ -173,11 +176,56 @@ class ChatBackend(Protocol):
         """Return special tokens, the chat template and more, as `tokenizer_config.json` has it."""
         ...
 
+
+@runtime_checkable
+class ChatBackend(TextBackend, Protocol):
+    """An engine that continues conversations and texts."""
+
     def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; closing the generator aborts it in the engine.
 
         Raises, at the first item: PromptTooLong, UnsupportedOption, InvalidOption; at any item:
         EngineDead.
+        """
+        ...
+
+
+# ── vectors ───────────────────────────────────────────────────────────────────
+
+
+class EmbeddingJob(Struct, frozen=True, kw_only=True):
+    """One text to embed, and how. None leaves a value to the engine (the model's own pooling)."""
+
+    input: str | tuple[int, ...]
+    """A text gets the tokenizer's special tokens unless told otherwise, ids are taken as they are.
+    """
+    add_special_tokens: bool = True
+    dimensions: int | None = None
+    """The first so many, for models that were trained to be cut (Matryoshka)."""
+    use_activation: bool | None = None
+    """Whether the vector passes the pooler's activation, which makes its length 1."""
+    truncate_prompt_tokens: int | None = None
+    """Keep at most so many tokens, -1: as many as the context holds. None: refuse a longer text."""
+    truncation_side: Literal["left", "right"] | None = None
+    """Where tokens are cut off; None: where the tokenizer cuts."""
+
+
+class Embedding(Struct, frozen=True, kw_only=True, eq=False):
+    """A text's vector: comes exactly once."""
+
+    values: NDArray[np.float32]
+    """Of shape (dimensions,)."""
+    prompt_tokens: int
+
+
+@runtime_checkable
+class EmbeddingBackend(TextBackend, Protocol):
+    """An engine that turns texts into vectors."""
+
+    def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
+        """Embed one text; closing the generator, or cancelling, aborts it in the engine.
+
+        Raises PromptTooLong, UnsupportedOption, InvalidOption, EngineDead.
         """
         ...
 
@@ -283,7 +331,7 @@ class SpeechBackend(Protocol):
         ...
 
 
-Backend = ChatBackend | SpeechBackend
+Backend = ChatBackend | SpeechBackend | EmbeddingBackend
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -84,7 +84,7 @@ class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):
 
 
 class VllmModelConfig(_Model, frozen=True, kw_only=True, tag="vllm"):
-    """Chat through vLLM's engine in this process."""
+    """Chat, or embeddings, through vLLM's engine in this process: the model's kind decides."""
 
     max_running: Count = 256
     max_restarts: Annotated[int, Meta(ge=0)] = 5
@@ -105,9 +105,9 @@ class Ct2ModelConfig(_Model, frozen=True, kw_only=True, tag="ct2"):
 
 
 class FakeModelConfig(_Model, frozen=True, kw_only=True, tag="fake"):
-    """A deterministic engine for tests and load; its source is `chat` or `speech`."""
+    """A deterministic engine for tests and load; its source is `chat`, `speech` or `embedding`."""
 
-    source: Literal["chat", "speech"]
+    source: Literal["chat", "speech", "embedding"]
     max_running: Count = 64
     options: FakeOptions = FakeOptions()
 

@@ -1,14 +1,19 @@
 """A deterministic engine that can be told to stall, fail and die: for tests and for load."""
 
 import asyncio
+import hashlib
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from .base import (
     Backend,
     Candidate,
+    Embedding,
+    EmbeddingJob,
     Finish,
     Generated,
     Generation,
@@ -42,8 +47,8 @@ class _Script:
         await asyncio.sleep(self._options.seconds_per_item)
 
 
-class FakeChat(_Script):
-    """Repeats the last message, a word at a time; a word is a token."""
+class _Letters(_Script):
+    """Reads text; its tokenizer knows letters."""
 
     def __init__(self, options: FakeOptions) -> None:
         super().__init__(options)
@@ -63,6 +68,10 @@ class FakeChat(_Script):
     def tokenizer_info(self) -> dict[str, Any]:
         """Return that there is little to tell."""
         return {"bos_token": None, "eos_token": None, "pad_token": None, "chat_template": None}
+
+
+class FakeChat(_Letters):
+    """Repeats the last message, a word at a time; a word is a token."""
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Echo the last message once for each of the `n` choices, one choice after the other."""
@@ -102,6 +111,25 @@ def _contents(prompt: Prompt) -> list[str]:
 def _text(content: str | tuple[str | Media, ...]) -> str:
     parts = [content] if isinstance(content, str) else content
     return " ".join(part for part in parts if isinstance(part, str))
+
+
+class FakeEmbedding(_Letters):
+    """Makes a vector of a text's hash; a word is a token."""
+
+    async def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
+        """Return up to 32 numbers from -1 to 1, the same for the same words."""
+        kept = job.truncate_prompt_tokens
+        words = _contents(job.input)[0].split()[: self.max_model_len if kept == -1 else kept]
+        if len(words) > self.max_model_len:
+            raise PromptTooLong(
+                f"This model's maximum context length is {self.max_model_len} tokens. However, "
+                f"your input has {len(words)} tokens.",
+                option="input",
+            )
+        await self.before(0)
+        digest = hashlib.sha256(" ".join(words).encode()).digest()
+        values = np.frombuffer(digest, np.uint8).astype(np.float32) / np.float32(127.5) - 1
+        yield Embedding(values=values[: job.dimensions], prompt_tokens=len(words))
 
 
 class FakeSpeech(_Script):
@@ -162,5 +190,11 @@ def _letters(text: str) -> tuple[Candidate, ...]:
 
 @asynccontextmanager
 async def open_backend(config: FakeModelConfig) -> AsyncGenerator[Backend, None]:
-    """Open the half that the source names."""
-    yield FakeChat(config.options) if config.source == "chat" else FakeSpeech(config.options)
+    """Open the kind that the source names."""
+    match config.source:
+        case "chat":
+            yield FakeChat(config.options)
+        case "speech":
+            yield FakeSpeech(config.options)
+        case "embedding":
+            yield FakeEmbedding(config.options)

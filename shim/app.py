@@ -18,6 +18,7 @@ from .auth import PUBLIC, TOKENIZER, KeyGuard
 from .body import BodyRequest
 from .chat.controller import ChatController
 from .completions.controller import CompletionsController
+from .embeddings.controller import EmbeddingsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
 from .models import Models, ModelsController
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> Litestar:
             ChatController,
             CompletionsController,
             ResponsesController,
+            EmbeddingsController,
             TokenizerController,
             uploads,
         ],

@@ -73,7 +73,7 @@ def serve(log_level: str | None, **flags: Any) -> None:
 
     try:
         with _bound(settings) as address:
-            run(settings, address, lambda: announce(url(address), settings))
+            run(settings, address, lambda models: announce(url(address), settings, models))
     except* ModelNotOpened as group:
         log.debug("start failed", exc_info=group)
         raise click.ClickException("\n".join(map(str, group.exceptions))) from group

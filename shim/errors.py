@@ -74,6 +74,10 @@ class QueueFull(ApiError):
     """More requests wait than the model's queue holds."""
 
 
+class NotFinite(ApiError):
+    """An engine's numbers that are none: JSON has no NaN, and nobody can compute with one."""
+
+
 class ClientGone(ApiError):
     """The client left before its answer: nobody reads this."""
 
@@ -118,6 +122,7 @@ _FAILURES: dict[type[BaseException], Failure] = {
     TooLarge: Failure(413, code="content_too_large"),
     UnsupportedMedia: Failure(415),
     ClientGone: Failure(499),
+    NotFinite: Failure(500, "server_error", "not_finite", {"x-should-retry": "false"}),
     QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded", _RETRY_SOON),
     InvalidRequest: Failure(400),
     UnsupportedOption: Failure(400, code="unsupported_parameter"),

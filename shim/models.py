@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 from copy import copy
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from litestar import Controller, get
@@ -13,7 +13,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET, Struct, UnsetType
 
-from backends.base import Backend, ChatBackend, Job, Manifest, SpeechBackend
+from backends.base import (
+    Backend,
+    ChatBackend,
+    EmbeddingBackend,
+    Job,
+    Manifest,
+    SpeechBackend,
+    TextBackend,
+)
 from backends.config import ModelConfig, VllmModelConfig
 
 from . import __version__
@@ -93,28 +101,41 @@ class Models:
 
     def chat(self, name: str | None) -> ServedModel[ChatBackend]:
         """Return the chat model of that name; raise what `find` does, and UnknownModel."""
-        model = self.find(name)
-        if not isinstance(model.backend, ChatBackend):
-            raise _wrong_kind(self.named(name), "chat completions", self._names_of(ChatBackend))
-        return cast("ServedModel[ChatBackend]", model)
+        return cast("ServedModel[ChatBackend]", self._able(name, ChatBackend, "chat completions"))
+
+    def embedding(self, name: str | None) -> ServedModel[EmbeddingBackend]:
+        """Return the embedding model of that name; raise what `find` does, and UnknownModel."""
+        model = self._able(name, EmbeddingBackend, "embeddings")
+        return cast("ServedModel[EmbeddingBackend]", model)
 
     def speech(self, name: str | None) -> ServedModel[SpeechBackend]:
         """Return the speech model of that name; raise what `find` does, and UnknownModel."""
-        model = self.find(name)
-        if not isinstance(model.backend, SpeechBackend):
-            raise _wrong_kind(self.named(name), "transcriptions", self._names_of(SpeechBackend))
-        return cast("ServedModel[SpeechBackend]", model)
+        return cast("ServedModel[SpeechBackend]", self._able(name, SpeechBackend, "transcriptions"))
 
-    def first_chat(self) -> str:
-        """Return the id of the first chat model; raise UnknownModel if there is none."""
+    def tokenizer(self, name: str | None) -> TextBackend:
+        """Return the model of that name, or the first that reads text, as a tokenizer.
+
+        Raises UnknownModel.
+        """
+        if (name := self.named(name)) is None:
+            return self._first_text()
+        return cast("TextBackend", self._able(name, TextBackend, "text").backend)
+
+    def _first_text(self) -> TextBackend:
         for model in self.served:
-            if isinstance(model.backend, ChatBackend):
-                return model.id
-        raise UnknownModel("No chat model is served here.", param="model")
+            if isinstance(model.backend, TextBackend):
+                return model.backend
+        raise UnknownModel("No model that reads text is served here.", param="model")
 
     def first_speech(self) -> str | None:
         """Return the id of the first speech model, which is asked where none is named."""
         return next((m.id for m in self.served if isinstance(m.backend, SpeechBackend)), None)
+
+    def _able(self, name: str | None, kind: Any, what: str) -> ServedModel[Backend]:
+        model = self.find(name)
+        if not isinstance(model.backend, kind):
+            raise _wrong_kind(self.named(name), what, self._names_of(kind))
+        return model
 
     def _names_of(self, kind: type) -> str:
         models = (model for model in self.served if isinstance(model.backend, kind))
@@ -144,7 +165,7 @@ class ModelCard(Struct, frozen=True, kw_only=True, tag_field="object", tag="mode
     parent: str | UnsetType = UNSET
     """The model that an adapter belongs to; of adapters."""
     max_model_len: int | UnsetType = UNSET
-    """Tokens of prompt and completion together; of chat models."""
+    """Tokens of prompt and completion together; of an embedding model, of a text."""
 
 
 class ModelList(Struct, frozen=True, tag_field="object", tag="list"):
@@ -184,7 +205,7 @@ def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
 
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:
     backend = model.backend
-    length = backend.max_model_len if isinstance(backend, ChatBackend) else UNSET
+    length = backend.max_model_len if isinstance(backend, TextBackend) else UNSET
     return ModelCard(
         id=name, created=model.created, parent=model.parent or UNSET, max_model_len=length
     )

@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from .app import create_app
 from .lingering import Lingering
+from .models import Models
 from .prefix import ModelPrefix
 from .settings import Settings
 
@@ -71,13 +72,15 @@ def url(address: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(settings: Settings, address: socket.socket, on_listening: Callable[[], None]) -> None:
+def run(settings: Settings, address: socket.socket, on_listening: Callable[[Models], None]) -> None:
     """Open the models, serve on *address* until a signal ends it, close the models.
+
+    *on_listening* is told once what is served can be asked.
 
     Raises ModelNotOpened, in an ExceptionGroup, if one of them cannot be opened.
     """
     app = create_app(settings)
-    server = Server(_config(app, settings), on_listening)
+    server = Server(_config(app, settings), lambda: on_listening(app.state.models))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, server, address))
 

@@ -5,20 +5,20 @@ import shlex
 
 import click
 
+from backends.base import ChatBackend
 from backends.config import names
 
+from .models import Models
 from .settings import Settings
 
-_CHAT = ("ct2", "vllm")
-"""The backends whose models can be asked something at once."""
 
-
-def announce(url: str, settings: Settings) -> None:
+def announce(url: str, settings: Settings, models: Models) -> None:
     """Print the base URL first, on a line of its own: programs that start a server look for it."""
     click.echo(f"Shim listens on {url}/v1")
     show_models(settings)
     key = "YOUR_KEY" if settings.server.api_keys else None
-    chat = next((model.id for model in settings.models if _backend(model) in _CHAT), None)
+    # Chat can be tried without a file; which of vLLM's models chat is known once they are open.
+    chat = next((m.id for m in models.served if isinstance(m.backend, ChatBackend)), None)
     click.echo("\nTry it:")
     click.echo(_curl(f"{url}/v1", key, chat))
     click.echo(_python(f"{url}/v1", key, chat))

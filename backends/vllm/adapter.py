@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from backends.base import ChatBackend
+from backends.base import ChatBackend, EmbeddingBackend
 from backends.config import VllmModelConfig
 
 from . import children
@@ -19,6 +19,7 @@ from .supervisor import Supervisor
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
+    from .embedding import VllmEmbedding
     from .engine import VllmChat
 
 _PATIENCE = 10.0
@@ -27,7 +28,9 @@ of a CPU only to take down their interpreters; nothing is lost where they are ki
 
 
 @asynccontextmanager
-async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, None]:
+async def open_backend(
+    config: VllmModelConfig,
+) -> AsyncGenerator[ChatBackend | EmbeddingBackend, None]:
     """Load *config*'s model, serve it, restart it where it dies, and leave no process behind.
 
     Raises what `starting.started` does.
@@ -36,7 +39,7 @@ async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, N
     mark = uuid4().hex
     start = partial(started, config, mark)
     with children.reaped(mark, patience=_PATIENCE):
-        backend = await _chat(config, await start())
+        backend = await _backend(config, await start())
         supervisor = Supervisor(
             backend,
             start,
@@ -46,7 +49,6 @@ async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, N
         )
         watch = asyncio.create_task(supervisor.run())
         try:
-            await backend.load_adapters()
             yield backend
         finally:
             watch.cancel()
@@ -54,10 +56,20 @@ async def open_backend(config: VllmModelConfig) -> AsyncGenerator[ChatBackend, N
             backend.close(patience=_PATIENCE)
 
 
-async def _chat(config: VllmModelConfig, engine: "AsyncLLM") -> "VllmChat":
+async def _backend(config: VllmModelConfig, engine: "AsyncLLM") -> "VllmChat | VllmEmbedding":
+    """Return what *engine*'s model is for; close it where that fails."""
+    from .embedding import VllmEmbedding
     from .engine import VllmChat
 
-    return await in_thread(partial(VllmChat, config, engine))
+    try:
+        if engine.model_config.runner_type == "pooling":
+            return await VllmEmbedding.over(engine)
+        chat = await in_thread(partial(VllmChat, config, engine))
+        await chat.load_adapters()
+    except BaseException:
+        engine.shutdown(timeout=_PATIENCE)
+        raise
+    return chat
 
 
 def _prepare_environment() -> None:

@@ -20,6 +20,7 @@ from .options import split
 from .pace import Pace, paced
 from .protocol import constraint
 from .request import Requests
+from .tokenizer import described
 
 
 class VllmChat:
@@ -74,15 +75,7 @@ class VllmChat:
 
     def tokenizer_info(self) -> dict[str, Any]:
         """Return what transformers knows of the tokenizer."""
-        tokenizer = self._tokenizer
-        return {
-            "tokenizer_class": type(tokenizer).__name__,
-            "bos_token": tokenizer.bos_token,
-            "eos_token": tokenizer.eos_token,
-            "pad_token": tokenizer.pad_token,
-            "chat_template": getattr(tokenizer, "chat_template", None),
-            "model_max_length": self._max_model_len,
-        }
+        return described(self._tokenizer, max_model_len=self._max_model_len)
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; see ChatBackend."""

@@ -11,6 +11,7 @@ from vllm.entrypoints.serve.exception_handling.utils import sanitize_message
 from vllm.exceptions import VLLMClientError, VLLMError
 from vllm.v1.engine.async_llm import AsyncLLM
 
+from backends.base import EmbeddingJob
 from backends.failures import (
     EngineDead,
     InvalidOption,
@@ -19,7 +20,12 @@ from backends.failures import (
     UnsupportedOption,
 )
 
-_OPTIONS = {"top_logprobs", *ChatCompletionRequest.model_fields, *CompletionRequest.model_fields}
+_OPTIONS = {
+    "top_logprobs",
+    *ChatCompletionRequest.model_fields,
+    *CompletionRequest.model_fields,
+    *EmbeddingJob.__struct_fields__,
+}
 _RENAMED = {"logprobs": "top_logprobs"}
 _PROMPT = {"input_text", "input_tokens"}
 """What vLLM calls the prompt when that is too long."""

@@ -37,8 +37,6 @@ def start(model: VllmModelConfig) -> AsyncLLM:
     arguments = AsyncEngineArgs(**built(given, AsyncEngineArgs))
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
-    if config.model_config.runner_type != "generate":
-        raise ValueError(f"it is a model for {config.model_config.runner_type}, not for chat")
     log.info("%s: configured in %.1f s, starting the engine", model.id, time.monotonic() - begin)
     with milestones.told(config, model.id):
         return AsyncLLM.from_vllm_config(

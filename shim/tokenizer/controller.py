@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 from msgspec import UNSET, UnsetType
 
-from backends.base import ChatBackend, Prompt
+from backends.base import Prompt
 from backends.conversation import Conversation
 from shim.auth import TOKENIZER
 from shim.chat.conversation import to_messages, to_tools
@@ -27,7 +27,7 @@ class TokenizerController(Controller):
         self, data: JSONBody[TokenizeRequest], models: NamedDependency[Models]
     ) -> Tokens:
         """Return the tokens of a text or of a conversation."""
-        backend = _backend(models, data.model)
+        backend = models.tokenizer(data.model)
         special = data.add_special_tokens is not False
         tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
         texts: list[str] | UnsetType = UNSET
@@ -45,18 +45,14 @@ class TokenizerController(Controller):
         self, data: JSONBody[DetokenizeRequest], models: NamedDependency[Models]
     ) -> Text:
         """Return the text of token ids, special ones included."""
-        return Text(await _backend(models, data.model).detokenize(tuple(data.tokens)))
+        return Text(await models.tokenizer(data.model).detokenize(tuple(data.tokens)))
 
     @get("/tokenizer_info")
     async def info(
         self, models: NamedDependency[Models], model: FromQuery[str | None] = None
     ) -> dict[str, Any]:
         """Return the special tokens and the chat template."""
-        return _backend(models, model).tokenizer_info()
-
-
-def _backend(models: Models, name: str | None) -> ChatBackend:
-    return models.chat(models.named(name) or models.first_chat()).backend
+        return models.tokenizer(model).tokenizer_info()
 
 
 def _prompt(data: TokenizeRequest) -> Prompt:

@@ -12,7 +12,7 @@ class TokenizeRequest(Struct, frozen=True, kw_only=True):
     """A text, or messages, which some harnesses call `prompt` too."""
 
     model: str | None = None
-    """None: the first chat model."""
+    """None: the first model that reads text."""
     prompt: str | Messages | None = None
     messages: Messages | None = None
     tools: list[ToolParam] | None = None

@@ -23,6 +23,12 @@ async def chat(request: pytest.FixtureRequest, opener: Opener) -> Backend:
     return await opener.open(request.param)
 
 
+@pytest_asyncio.fixture(params=["vllm-embedding", "fake-embedding"])
+async def embedding(request: pytest.FixtureRequest, opener: Opener) -> Backend:
+    """Every embedding backend in turn."""
+    return await opener.open(request.param)
+
+
 @pytest_asyncio.fixture(params=["whisper", "fake-speech"])
 async def speech(request: pytest.FixtureRequest, opener: Opener) -> Backend:
     """Every speech backend in turn."""

@@ -20,6 +20,12 @@ CONFIGS: dict[str, ModelConfig] = {
         id="ct2", source=str(BUILTIN / "chat"), options=Ct2Options(intra_threads=1)
     ),
     "vllm": VllmModelConfig(id="vllm", source=str(MODELS / "chat-hf"), options=VLLM_OPTIONS),
+    "vllm-embedding": VllmModelConfig(
+        id="vllm-embedding",
+        source=str(MODELS / "chat-hf"),
+        options={**VLLM_OPTIONS, "runner": "pooling", "convert": "embed"},
+    ),
+    "fake-embedding": FakeModelConfig(id="fake-embedding", source="embedding"),
     "fake-chat": FakeModelConfig(id="fake-chat", source="chat"),
     "whisper": WhisperModelConfig(
         id="whisper",
@@ -40,7 +46,7 @@ class Opener:
 
     async def open(self, name: str) -> Backend:
         """Return the backend of that name in CONFIGS."""
-        if name == "vllm":
+        if name.startswith("vllm"):
             skip_without_vllm()
         if name not in self._opened:
             context = adapter(CONFIGS[name])

@@ -10,6 +10,9 @@ from msgspec.structs import replace
 
 from backends.base import (
     ChatBackend,
+    Embedding,
+    EmbeddingBackend,
+    EmbeddingJob,
     Finish,
     Generation,
     Job,
@@ -51,9 +54,9 @@ def text(items: list[TextDelta | Finish], index: int = 0) -> str:
 
 
 async def test_chat_is_what_the_protocol_says(chat: ChatBackend) -> None:
-    """A chat backend is told from a speech backend by its methods, and is ready once opened."""
+    """A chat backend is told from the others by its methods, and is ready once opened."""
     assert isinstance(chat, ChatBackend)
-    assert not isinstance(chat, SpeechBackend)
+    assert not isinstance(chat, SpeechBackend | EmbeddingBackend)
     assert await chat.ready()
     assert chat.max_model_len > 0
 
@@ -174,7 +177,7 @@ async def test_tokens_beyond_the_vocabulary_are_refused(name: str, opener: Opene
 TEXT = "What is 3 plus 4? Ünïcode: 一, 😀."
 
 
-@pytest.mark.parametrize("name", ["ct2", "vllm", "fake-chat"])
+@pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding", "fake-chat", "fake-embedding"])
 async def test_tokens_are_a_text_and_back(name: str, opener: Opener) -> None:
     """What was tokenized without special tokens is the same text again."""
     backend = await opener.open(name)
@@ -207,7 +210,7 @@ async def test_tokens_are_those_that_are_continued(
     assert tokens == await (await opener.open("ct2")).tokenize(prompt)
 
 
-@pytest.mark.parametrize("name", ["ct2", "vllm"])
+@pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding"])
 async def test_the_tokenizer_tells_of_itself(name: str, opener: Opener) -> None:
     """Harnesses read the special tokens and the template."""
     info = (await opener.open(name)).tokenizer_info()
@@ -217,13 +220,62 @@ async def test_the_tokenizer_tells_of_itself(name: str, opener: Opener) -> None:
     assert {"bos_token", "pad_token"} <= info.keys()
 
 
+# ── vectors ───────────────────────────────────────────────────────────────────
+
+
+async def vector(backend: EmbeddingBackend, given: str | tuple[int, ...]) -> Embedding:
+    """Return the one vector of *given*."""
+    (found,) = [item async for item in backend.embed(EmbeddingJob(input=given))]
+    return found
+
+
+async def test_embedding_is_what_the_protocol_says(embedding: EmbeddingBackend) -> None:
+    """An embedding backend is told from the others by its methods, and is ready once opened."""
+    assert isinstance(embedding, EmbeddingBackend)
+    assert not isinstance(embedding, ChatBackend | SpeechBackend)
+    assert await embedding.ready()
+    assert embedding.max_model_len > 0
+
+
+@pytest.mark.parametrize("given", ["one two three", (5, 6, 7)])
+async def test_a_vector_is_float32(
+    embedding: EmbeddingBackend, given: str | tuple[int, ...]
+) -> None:
+    """One row of float32 numbers, as long for every text, and the tokens counted."""
+    found = await vector(embedding, given)
+
+    assert (found.values.dtype, found.values.ndim) == ("float32", 1)
+    assert found.values.shape == (await vector(embedding, "four")).values.shape
+    assert found.prompt_tokens > 0
+
+
+async def test_vectors_do_not_mix(embedding: EmbeddingBackend) -> None:
+    """Many at once get what each would get alone."""
+    texts = [" ".join(["word"] * n) for n in range(1, 20)]
+    alone = [await vector(embedding, text) for text in texts]
+
+    together = await asyncio.gather(*(vector(embedding, text) for text in texts))
+
+    for one, other in zip(together, alone, strict=True):
+        assert one.values == pytest.approx(other.values, abs=1e-5)
+        assert one.prompt_tokens == other.prompt_tokens
+
+
+async def test_too_long_a_text(embedding: EmbeddingBackend) -> None:
+    """A text beyond the context is refused and not cut, in the words harnesses look for."""
+    with pytest.raises(PromptTooLong, match="maximum context length") as refused:
+        await vector(embedding, "one " * (embedding.max_model_len + 1))
+
+    assert refused.value.option == "input"
+
+
 # ── speech ────────────────────────────────────────────────────────────────────
 
 
 async def test_speech_is_what_the_protocol_says(speech: SpeechBackend) -> None:
-    """A speech backend is told from a chat backend by its methods, and is ready once opened."""
+    """A speech backend is told from the others by its methods, and is ready once opened."""
     assert isinstance(speech, SpeechBackend)
-    assert not isinstance(speech, ChatBackend)
+    assert not isinstance(speech, ChatBackend | EmbeddingBackend)
     assert await speech.ready()
     assert "en" in speech.languages
 

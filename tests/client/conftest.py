@@ -64,6 +64,25 @@ id = "dying-speech"
 backend = "fake"
 source = "speech"
 options = {{ fail_after = 2 }}
+
+[[models]]
+id = "vectors"
+backend = "fake"
+source = "embedding"
+
+[[models]]
+id = "one-vector"
+backend = "fake"
+source = "embedding"
+max_running = 1
+max_waiting = 0
+options = {{ seconds_per_item = 60, max_model_len = 10 }}
+
+[[models]]
+id = "dead-vectors"
+backend = "fake"
+source = "embedding"
+options = {{ dead = true }}
 """
 """Echoes, one of them with a single slot, and engines that fail."""
 

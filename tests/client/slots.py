@@ -1,4 +1,4 @@
-"""Whether the one slot of the models `one` and `one-line` is taken.
+"""Whether the one slot of the models `one`, `one-line` and `one-vector` is taken.
 
 A request that is too long for its model tells without taking it: it is refused with 429 if so,
 else, once admitted, with 400 and before anything is awaited.
@@ -26,7 +26,13 @@ async def speech_status(http: httpx.AsyncClient) -> int:
     return (await http.post("audio/transcriptions", **upload)).status_code
 
 
-STATUS = {"one": chat_status, "one-line": speech_status}
+async def embedding_status(http: httpx.AsyncClient) -> int:
+    """Return 429 if the slot of `one-vector` is taken, else 400."""
+    body = {"model": "one-vector", "input": "word " * 11}
+    return (await http.post("embeddings", json=body)).status_code
+
+
+STATUS = {"one": chat_status, "one-line": speech_status, "one-vector": embedding_status}
 
 
 async def reaches(http: httpx.AsyncClient, model: str, status: int) -> bool:

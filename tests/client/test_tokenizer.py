@@ -60,6 +60,15 @@ async def test_what_the_tokenizer_is(server: LiveServer) -> None:
     assert {"bos_token", "pad_token", "chat_template"} <= found.keys()
 
 
+async def test_an_embedding_model(fakes: LiveServer) -> None:
+    """Whoever cuts texts for an embedding model counts its tokens here; a speech model has none."""
+    there = await sent(fakes, "/tokenize", {"prompt": "ab", "model": "vectors"})
+    speech = await sent(fakes, "/tokenize", {"prompt": "ab", "model": "lines"})
+
+    assert there.json()["tokens"] == [97, 98]
+    assert (speech.status_code, speech.json()["error"]["param"]) == (404, "model")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "param"),
     [

@@ -15,12 +15,14 @@ from backends.decoding import Decoding, VadParameters
 from shim.app import create_app
 from shim.chat.messages import ChatMessage
 from shim.chat.protocol import ChatRequest
+from shim.embeddings.protocol import EmbeddingRequest
 from shim.settings import Settings
 from shim.transcription.protocol import ServerVad, TranscriptionForm
 
 MODELS = (
     FakeModelConfig(id="chat", source="chat"),
     FakeModelConfig(id="speech", source="speech"),
+    FakeModelConfig(id="embedding", source="embedding"),
 )
 
 scalars = (
@@ -98,6 +100,25 @@ def test_chat(client: TestClient[Litestar], body: Any, strict: str) -> None:
 def test_bytes(client: TestClient[Litestar], content: bytes) -> None:
     """So are any bytes."""
     assert is_openais(client.post("/v1/chat/completions", content=content))
+
+
+# ── vectors ───────────────────────────────────────────────────────────────────
+
+inputs = st.sampled_from(["a", ["a", "b"], [1, 2], [[1], [2]], "", [[]]]) | values
+embedded = st.builds(
+    lambda given, some: {"model": "embedding", "input": given, **some},
+    inputs,
+    st.dictionaries(
+        st.sampled_from(EmbeddingRequest.__struct_fields__[2:]), numbers | values, max_size=2
+    ),
+)
+
+
+@any_input
+@given(body=embedded | values, strict=answers)
+def test_embeddings(client: TestClient[Litestar], body: Any, strict: str) -> None:
+    """So is any JSON that may hold texts."""
+    assert is_openais(client.post("/v1/embeddings", json=body, headers={"x-shim-strict": strict}))
 
 
 # ── recordings ────────────────────────────────────────────────────────────────

@@ -30,6 +30,7 @@ TABLE = [
     (errors.TooLarge(10, 20), 413, INVALID, "content_too_large", None),
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
     (errors.ClientGone("m"), 499, INVALID, None, None),
+    (errors.NotFinite("m"), 500, "server_error", "not_finite", None),
     (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
     (failures.InvalidRequest("m"), 400, INVALID, None, None),
     (failures.InvalidOption("m", option="top_p"), 400, INVALID, None, "top_p"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from backends.base import ChatBackend
+from backends.base import ChatBackend, EmbeddingBackend
 from tests.backends.opener import Opener
 from tests.backends.vllm.dialogue import END_OF_TEXT
 from tests.live import MODELS, skip_without_vllm
@@ -23,6 +23,12 @@ def requires_vllm() -> None:
 async def backend(opener: Opener) -> ChatBackend:
     """Open the engine, or take the one that the contract suite has opened."""
     return await opener.open("vllm")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def embedder(opener: Opener) -> EmbeddingBackend:
+    """Open the same model for embeddings."""
+    return await opener.open("vllm-embedding")
 
 
 class Reference:
@@ -49,6 +55,13 @@ class Reference:
     def first_logprobs(self, question: str) -> Any:
         """Return the log probabilities of the whole vocabulary for the first generated token."""
         return self._model(self.prompt(question)).logits[0, -1].float().log_softmax(-1).detach()
+
+    def last_state(self, ids: list[int]) -> Any:
+        """Return the last hidden state of the last token, after the final norm."""
+        import torch  # noqa: PLC0415 - vLLM brings it
+
+        with torch.inference_mode():
+            return self._model.model(torch.tensor([ids])).last_hidden_state[0, -1].numpy()
 
     def penalised(
         self, question: str, *, tokens: int, presence: float, frequency: float, repetition: float

@@ -19,7 +19,6 @@ SOURCE = str(MODELS / "chat-hf")
         (SOURCE, {"max_modle_len": 64}, "unexpected keyword argument 'max_modle_len'"),
         (SOURCE, {"max_model_len": "long"}, "max_model_len"),
         (SOURCE, {"dtype": "float7"}, "dtype"),
-        (SOURCE, {"runner": "pooling"}, "not for chat"),
         ("/nowhere", {}, "/nowhere"),
     ],
 )

@@ -1,0 +1,41 @@
+"""Embeddings: look up, translate, admit, answer."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+from msgspec.structs import fields
+
+from shim.merging import merged
+from shim.models import Models
+from shim.presence import collected, while_present
+from shim.strict import is_strict, refuse
+
+from .protocol import EmbeddingList, EmbeddingRequest
+from .translate import embedding_list, to_jobs, written
+
+_KNOWN = {field.encode_name for field in fields(EmbeddingRequest)}
+
+
+class EmbeddingsController(Controller):
+    """`POST /v1/embeddings`."""
+
+    path = "/v1/embeddings"
+
+    @post(status_code=200)
+    async def create(
+        self,
+        request: Request[Any, Any, Any],
+        data: JSONBody[EmbeddingRequest],
+        models: NamedDependency[Models],
+    ) -> Response[EmbeddingList]:
+        """Turn texts into vectors."""
+        if is_strict(request):
+            refuse(set(await request.json()) - _KNOWN)
+        served = models.embedding(data.model)
+        # A slot for each input, as for the prompts of a completion.
+        found = merged([served.admission.admit(served.backend.embed(job)) for job in to_jobs(data)])
+        items = written(found, in_base64=data.encoding_format == "base64")
+        done = await while_present(request, collected(items))
+        return Response(embedding_list(data.model or served.id, done))
