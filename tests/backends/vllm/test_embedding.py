@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.base import Conversation, Embedding, EmbeddingBackend, EmbeddingJob, Message
+from backends.base import Embedding, EmbeddingBackend, EmbeddingJob
+from backends.conversation import Conversation, Message
 from backends.failures import InvalidOption, UnsupportedOption
 from tests.backends.vllm.conftest import Reference
 
