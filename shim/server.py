@@ -10,6 +10,8 @@ import uvicorn
 import uvloop
 from litestar import Litestar
 
+from backends.config import names
+
 from .app import create_app
 from .lingering import Lingering
 from .models import Models
@@ -92,9 +94,9 @@ async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
 
 
 def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
-    names = [name for model in settings.models for name in (model.id, *model.aliases)]
+    served = [name for model in settings.models for name in names(model)]
     return uvicorn.Config(
-        Lingering(ModelPrefix(app, names)),
+        Lingering(ModelPrefix(app, served)),
         http="httptools",
         ws="none",
         lifespan="off",

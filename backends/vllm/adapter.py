@@ -77,6 +77,8 @@ def _prepare_environment() -> None:
     # An on-premises tool does not phone home; one name for vLLM, one for its libraries.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    # An allowed host must not send vLLM on to one that is not.
+    os.environ.setdefault("VLLM_MEDIA_URL_ALLOW_REDIRECTS", "0")
     # vLLM writes its log to stdout, which belongs to the command line's own output.
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     level = os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
