@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import uvicorn
 from litestar import Litestar
@@ -58,14 +58,14 @@ async def vanish(port: int, seed: int, all_asked: asyncio.Barrier) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request(seed))
     await all_asked.wait()
-    if seed % 4 > 0:
-        for _ in range(draw.randrange(3)):
-            # Not all are among the running, so that not all get to read.
-            async with asyncio.timeout(draw.random()) as patience:
+    # Not all are among the running, so that not all get to read.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(draw.random()):
+            for _ in range(draw.randrange(5)):
                 await reader.readuntil(b"\n\n")
-            if patience.expired():
-                break
     writer.transport.abort()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def test_nothing_is_left(backend: ChatBackend) -> None:
@@ -74,12 +74,10 @@ async def test_nothing_is_left(backend: ChatBackend) -> None:
         all_asked = asyncio.Barrier(CLIENTS)
         clients = (vanish(port, seed, all_asked) for seed in range(CLIENTS))
 
-        await asyncio.gather(*clients, return_exceptions=True)
+        await asyncio.gather(*clients)
 
-        begin = asyncio.get_running_loop().time()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(10):
             # There is no event for it.
             while backend._engine.get_num_unfinished_requests():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
             await all_blocks_are_free(backend)
-        print(f"free after {asyncio.get_running_loop().time() - begin:.3f} s")  # noqa: T201
