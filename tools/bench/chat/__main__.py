@@ -20,6 +20,7 @@ from tools.bench.chat.match import PEERS, Load, Match, play
 
 MODEL = Path("tests") / "models" / "chat-hf"
 STREAMS = [1, 8, 64, 256]
+TOKENS = 64
 KINDS = ["streamed", "whole"]
 ENGINE = {
     "dtype": "float32",
@@ -42,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--streams", type=_listed, default=STREAMS, help="in flight: 1,8,64,256")
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="of every answer")
     parser.add_argument("--peers", type=_listed, default=list(PEERS), help=",".join(PEERS))
     parser.add_argument("--only", choices=KINDS)
     parser.add_argument("--compile", action="store_true", help="without enforce_eager")
@@ -67,14 +69,14 @@ def main() -> None:
     rounds, seconds = (1, 1.0) if given.quick else (given.rounds, given.seconds)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Match(MODEL, engine, peers).open(Path(folder)) as match,
+        Match(MODEL, engine, peers, tokens=given.tokens).open(Path(folder)) as match,
     ):
         played = play(match, loads, peers, rounds=rounds, seconds=seconds, say=say)
     command = shlex.join(["python", "-m", "tools.bench.chat", *sys.argv[1:]])
-    text = report.document(played, engine, command)
+    text = report.document(played, engine, tokens=given.tokens, command=command)
     print(text)
     everything = len(loads) == len(STREAMS) * len(KINDS) and len(peers) == len(PEERS)
-    if everything and not given.quick:
+    if everything and given.tokens == TOKENS and not given.quick:
         tables.write(tables.DOCUMENT, "chat", text)
 
 

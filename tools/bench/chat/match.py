@@ -18,11 +18,9 @@ engine and a line in the log for each request."""
 
 NAME = "chat"
 """The model's, on the wire."""
-TOKENS = 64
 WARMING = 16
 """Requests at least before a load is measured."""
 FIELDS = {
-    "max_tokens": TOKENS,
     "temperature": 0,
     # The end of text is never drawn: every answer has all its tokens.
     "logit_bias": {"2": -100},
@@ -47,6 +45,8 @@ class Measured:
     """A run, and what it cost the process that talks to the client."""
 
     run: Run
+    tokens: int
+    """Of all answers."""
     cpu: float
     """Seconds for each token, of that process alone: the engine has its own."""
     client: float
@@ -57,7 +57,7 @@ class Measured:
     @property
     def rate(self) -> float:
         """Tokens per second."""
-        return self.run.rate * TOKENS
+        return self.tokens / self.run.seconds
 
     @property
     def waits(self) -> list[float]:
@@ -72,8 +72,12 @@ Round = dict[tuple[Load, str], Measured]
 class Match:
     """The peers' processes, each with an engine of its own, which idles while others work."""
 
-    def __init__(self, model: Path, engine: dict[str, Any], peers: Sequence[str]) -> None:
+    def __init__(
+        self, model: Path, engine: dict[str, Any], peers: Sequence[str], *, tokens: int
+    ) -> None:
         self._model = model
+        self._fields = {**FIELDS, "max_tokens": tokens}
+        self._tokens = tokens
         self._engine = engine
         self._peers = peers
         self._servers: dict[str, Server] = {}
@@ -121,8 +125,8 @@ class Match:
             "streamed": load.streamed,
         }
         if peer == BARE:
-            return self._bare.ask(fields=FIELDS, **job)
-        fields = {"model": NAME, **FIELDS}
+            return self._bare.ask(fields=self._fields, **job)
+        fields = {"model": NAME, **self._fields}
         return self._load.ask(url=self._servers[peer].url, fields=fields, **job)
 
     def measure(self, peer: str, load: Load, count: int) -> Measured:
@@ -135,9 +139,11 @@ class Match:
         clock = cpu_clock(front) - clock
         own = sum(cpu_seconds(pid) - before[pid] for pid in watched)
         busy, had = (now - then for now, then in zip(machine_seconds(), (busy, had), strict=True))
+        tokens = count * self._tokens
         return Measured(
             run=run,
-            cpu=(run.cpu if peer == BARE else clock) / (count * TOKENS),
+            tokens=tokens,
+            cpu=(run.cpu if peer == BARE else clock) / tokens,
             client=0.0 if peer == BARE else run.cpu / run.seconds,
             others=max(busy - own, 0) / had,
         )
