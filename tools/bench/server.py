@@ -1,5 +1,7 @@
 """A server for the length of a benchmark, on a free port, its output in a file."""
 
+import ctypes
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 START_SECONDS = 300.0
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2), Linux."""
 
 
 class Server:
@@ -45,7 +49,12 @@ def starting(log: Path, module: str, *arguments: str) -> Iterator[Server]:
     port = _free_port()
     command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603  our own
+        process = subprocess.Popen(  # noqa: S603  our own
+            command,
+            stdout=output,
+            stderr=output,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509  there are no threads yet
+        )
     try:
         yield Server(process, port, log)
     finally:
@@ -60,6 +69,11 @@ def serving(config: Path) -> Iterator[Server]:
     with starting(log, "shim", "serve", "--config", str(config)) as server:
         server.wait()
         yield server
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process when a benchmark is killed before it can."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:
