@@ -32,7 +32,8 @@ class KeyGuard:
             for key in keys
         ]
 
-    def __call__(
+    # Asynchronous though it awaits nothing: Litestar would send it to a thread.
+    async def __call__(
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         """Let the request pass, or raise InvalidKey."""

@@ -32,6 +32,9 @@ from .manifests import Manifests
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
 
 
+_KINDS: tuple[Any, ...] = (ChatBackend, EmbeddingBackend, SpeechBackend, TextBackend)
+
+
 class ServedModel(Generic[B_co]):
     """A backend with the queue in front of it, under its configured name."""
 
@@ -44,6 +47,8 @@ class ServedModel(Generic[B_co]):
         self.id = config.id
         self.names: tuple[str, ...] = (config.id, *config.aliases)
         self.backend = backend
+        # Once: to compare an object with a Protocol takes longer than to route a request.
+        self.kinds = frozenset(kind for kind in _KINDS if isinstance(backend, kind))
         self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
         self.manifests = Manifests()
         self.created = int(time.time())
@@ -123,22 +128,22 @@ class Models:
 
     def _first_text(self) -> TextBackend:
         for model in self.served:
-            if isinstance(model.backend, TextBackend):
-                return model.backend
+            if TextBackend in model.kinds:
+                return cast("TextBackend", model.backend)
         raise UnknownModel("No model that reads text is served here.", param="model")
 
     def first_speech(self) -> str | None:
         """Return the id of the first speech model, which is asked where none is named."""
-        return next((m.id for m in self.served if isinstance(m.backend, SpeechBackend)), None)
+        return next((m.id for m in self.served if SpeechBackend in m.kinds), None)
 
     def _able(self, name: str | None, kind: Any, what: str) -> ServedModel[Backend]:
         model = self.find(name)
-        if not isinstance(model.backend, kind):
+        if kind not in model.kinds:
             raise _wrong_kind(self.named(name), what, self._names_of(kind))
         return model
 
     def _names_of(self, kind: type) -> str:
-        models = (model for model in self.served if isinstance(model.backend, kind))
+        models = (model for model in self.served if kind in model.kinds)
         return ", ".join(name for model in models for name in model.names) or "none"
 
 

@@ -1,6 +1,7 @@
 """The process: an event loop, the models, uvicorn on a socket; ended by a signal."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -90,6 +91,10 @@ def run(settings: Settings, address: socket.socket, on_listening: Callable[[Mode
 async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
     # Not by uvicorn, which would only log that a model could not be opened.
     async with app.lifespan():
+        # What has been loaded stays: to look through all of it for garbage would stop every
+        # stream for half a second, again and again.
+        gc.collect()
+        gc.freeze()
         await server.serve([address])
 
 
