@@ -6,10 +6,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,18 +77,21 @@ def vllm_config(folder: Path) -> Path:
     """
     config = folder / "shim.toml"
     adapter = lora.make(folder / "odd")
-    given = {**VLLM_OPTIONS, "tool_call_parser": "hermes", "max_lora_rank": lora.RANK}
-    options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in given.items())
+    adapted = {"max_lora_rank": lora.RANK, "lora_target_modules": lora.TARGETS}
+    given = {**VLLM_OPTIONS, "tool_call_parser": "hermes", **adapted}
     # Where a grammar allows white space, the small model writes nothing else.
-    options += (
-        '\nstructured_outputs_config = { backend = "xgrammar", disable_any_whitespace = true }'
-    )
+    form = 'structured_outputs_config = { backend = "xgrammar", disable_any_whitespace = true }'
     config.write_text(
         f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
         f'source = "{MODELS / "chat-hf"}"\nadapters = {{ odd = "{adapter}" }}\n'
-        f"[models.options]\n{options}\n"
+        f"[models.options]\n{as_toml(given)}\n{form}\n"
     )
     return config
+
+
+def as_toml(values: Mapping[str, Any]) -> str:
+    """Return *values*, none of them a table, as lines of TOML."""
+    return "\n".join(f"{name} = {json.dumps(value)}" for name, value in values.items())
 
 
 def skip_without_vllm() -> None:

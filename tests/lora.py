@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 RANK = 8
+TARGETS = ["q_proj", "v_proj"]
 LAYERS, HIDDEN = 3, 128
 
 
@@ -19,7 +20,7 @@ def make(folder: Path, *, seed: int = 0) -> Path:
 
     weights = {}
     for layer in range(LAYERS):
-        for name in ("q_proj", "v_proj"):
+        for name in TARGETS:
             prefix = f"base_model.model.model.layers.{layer}.self_attn.{name}"
             weights[f"{prefix}.lora_A.weight"] = drawn(RANK, HIDDEN)
             weights[f"{prefix}.lora_B.weight"] = drawn(HIDDEN, RANK)
@@ -32,7 +33,7 @@ def make(folder: Path, *, seed: int = 0) -> Path:
         "lora_alpha": 2 * RANK,
         "lora_dropout": 0.0,
         "bias": "none",
-        "target_modules": ["q_proj", "v_proj"],
+        "target_modules": TARGETS,
         "base_model_name_or_path": "chat-hf",
     }
     (folder / "adapter_config.json").write_text(json.dumps(config))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from msgspec.structs import replace
 
 from backends.base import Candidate, Delta, Finish, Generation, TextDelta, TokenLogprob
-from backends.failures import EngineDead
+from backends.failures import EngineDead, InvalidOption
 
 if TYPE_CHECKING:
     from .parsing import ChoiceParser
@@ -22,6 +22,7 @@ class Choices:
         copies: int,
         parser: "Callable[[], ChoiceParser] | None" = None,
         named: bool = False,
+        constraint: str | None = None,
     ) -> None:
         self._stream = generation.stream
         self._empty = generation.sampling.max_tokens == 0
@@ -35,6 +36,8 @@ class Choices:
         self._parsers: dict[int, ChoiceParser] = {}
         self._named = named
         """Whether the request named the one tool to call: that is no reason to end."""
+        self._constraint = constraint
+        """The option by which the request constrains what may be drawn."""
         self._counts: dict[int, int] = {}
 
     def items(self, output: Any) -> Iterator[Delta | Finish]:
@@ -76,7 +79,8 @@ class Choices:
 
     def _finish(self, choice: Any, output: Any) -> Finish:
         parser = self._parsers.get(choice.index)
-        reason = "length" if self._empty else _reason(choice.finish_reason)
+        reason: Literal["stop", "length", "tool_calls"]
+        reason = "length" if self._empty else self._reason(choice.finish_reason)
         if reason == "stop" and parser is not None and parser.called and not self._named:
             reason = "tool_calls"
         return Finish(
@@ -87,6 +91,27 @@ class Choices:
             reasoning_tokens=None if parser is None else parser.reasoning_tokens(),
             stop_reason=choice.stop_reason,
         )
+
+    def _reason(self, reason: str) -> Literal["stop", "length"]:
+        """Return what an end is called; raise what it means if it is none.
+
+        There are three cases:
+        - `repetition`: asked for by `repetition_detection`, and told by `stop_reason`;
+        - `error`, where tokens are constrained: no token, or none that the rest of the request
+          lets by, satisfies the constraint;
+        - `error` and `abort` else: the engine's doing, as nobody but us aborts, and we are gone.
+        """
+        if reason == "repetition":
+            return "stop"
+        if reason == "error" and self._constraint is not None:
+            raise InvalidOption(
+                f"The engine found no token that `{self._constraint}` and the request's other "
+                "parameters allow.",
+                option=self._constraint,
+            )
+        if reason not in ("stop", "length"):
+            raise EngineDead(f"the engine ended the request with `{reason}`")
+        return cast("Literal['stop', 'length']", reason)
 
     def _spread(self, item: Any) -> Sequence[Any]:
         if self._copies == 1:
@@ -110,10 +135,3 @@ def token_logprob(token: int, found: Mapping[int, Any], top: int) -> TokenLogpro
 def _candidate(found: Any) -> Candidate:
     text = found.decoded_token or ""
     return Candidate(text, found.logprob, text.encode("utf-8", errors="replace"))
-
-
-def _reason(reason: str) -> Literal["stop", "length", "tool_calls"]:
-    if reason not in ("stop", "length"):
-        # `abort` and `error` are the engine's doing: nobody but us aborts, and we are gone then.
-        raise EngineDead(f"the engine ended the request with `{reason}`")
-    return cast(Literal["stop", "length"], reason)

@@ -16,10 +16,11 @@ from .adapters import Adapters
 from .deltas import Choices
 from .echo import echoed, told_prompt
 from .failures import alive
+from .media import lacks_media
 from .options import split
 from .pace import Pace, paced
 from .protocol import constraint
-from .request import Requests
+from .request import EngineRequest, Requests
 from .tokenizer import described
 
 
@@ -79,23 +80,19 @@ class VllmChat:
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; see ChatBackend."""
-        with alive(self._engine, suspect=constraint(generation)) as engine:
-            request = await self._requests.render(generation)
+        constrained = constraint(generation)
+        with alive(self._engine, suspect=constrained) as engine:
+            self._adapters.check(generation, engine.vllm_config.lora_config)
+            request, outputs, first = await self._begun(engine, generation)
             choices = Choices(
                 generation,
                 copies=request.copies,
                 parser=request.parser,
                 named=request.named,
+                constraint=constrained,
             )
-            options = {"lora_request": self._adapters.request(generation.adapter), **request.more}
             # Closing these outputs is what aborts the request in the engine.
-            outputs = (
-                paced(engine, self._pace, request.prompt, request.params, **options)
-                if generation.stream
-                else engine.generate(request.prompt, request.params, uuid4().hex, **options)
-            )
             async with aclosing(outputs):
-                first = await anext(outputs)
                 # The prompt's log probabilities come with the first token, all at once.
                 for told in self._before(generation, first):
                     yield told
@@ -104,6 +101,35 @@ class VllmChat:
                 async for output in outputs:
                     for item in choices.items(output):
                         yield item
+
+    async def _begun(
+        self, engine: AsyncLLM, generation: Generation
+    ) -> tuple[EngineRequest, AsyncGenerator[Any, None], Any]:
+        """Return the request that *engine* has begun to answer, its outputs and the first of them.
+
+        What vLLM has made of a medium goes to the engine once, and is then referred to. Where the
+        request that it was made for never went there (it was too long, or only tokenized) the
+        engine lacks it, and says so: the next try brings it.
+        """
+        for last in (False, False, True):
+            request = await self._requests.render(generation)
+            outputs = self._outputs(engine, generation, request)
+            first = await anext(outputs)
+            if last or not lacks_media(request.prompt, first):
+                break
+            await outputs.aclose()
+        return request, outputs, first
+
+    def _outputs(
+        self, engine: AsyncLLM, generation: Generation, request: EngineRequest
+    ) -> AsyncGenerator[Any, None]:
+        options = {"lora_request": self._adapters.request(generation.adapter), **request.more}
+        if generation.stream:
+            return paced(engine, self._pace, request.prompt, request.params, **options)
+        whole: AsyncGenerator[Any, None] = engine.generate(
+            request.prompt, request.params, uuid4().hex, **options
+        )
+        return whole
 
     def _before(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
         """Yield what is told of the prompt, where it was asked for."""

@@ -27,6 +27,14 @@ _OPTIONS = {
     *EmbeddingJob.__struct_fields__,
 }
 _RENAMED = {"logprobs": "top_logprobs"}
+_PLAIN = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    NotImplementedError,
+    AssertionError,
+    TemplateError,
+)
 _PROMPT = {"input_text", "input_tokens"}
 """What vLLM calls the prompt when that is too long."""
 
@@ -36,13 +44,14 @@ def as_refusals(*, suspect: str | None) -> Iterator[None]:
     """Raise InvalidRequest for what vLLM raises inside, where it reads a request.
 
     There it refuses with plain exceptions too: of its renderers, its media's readers, a template.
-    The list is that of its own server. *suspect* is to blame where a refusal names no option.
+    The list is that of its own server, and AssertionError, by which it refuses prompts whose media
+    have been truncated away. *suspect* is to blame where a refusal names no option.
     """
     try:
         yield
     except (VLLMClientError, ValidationError) as refusal:
         raise refused(refusal, suspect=suspect) from refusal
-    except (ValueError, TypeError, OverflowError, NotImplementedError, TemplateError) as refusal:
+    except _PLAIN as refusal:
         raise InvalidOption(sanitize_message(str(refusal)), option="messages") from refusal
 
 

@@ -1,6 +1,7 @@
-"""Where a conversation's media may come from: the request itself, or hosts that are allowed."""
+"""A conversation's media: where they may come from, and whether they have reached the engine."""
 
 from collections.abc import Collection
+from typing import Any
 from urllib.parse import urlsplit
 
 from backends.conversation import Conversation, Media
@@ -38,3 +39,13 @@ def _allowed(url: str, hosts: Collection[str]) -> bool:
 
 def _besides(hosts: Collection[str]) -> str:
     return f", and those of {', '.join(hosts)}" if hosts else ""
+
+
+def lacks_media(prompt: Any, first: Any) -> bool:
+    """Return whether the engine has failed for want of the media in *prompt*.
+
+    *first* is the request's first `vllm.RequestOutput`; there is no other sign.
+    """
+    return prompt["type"] == "multimodal" and any(
+        choice.finish_reason == "error" and not choice.token_ids for choice in first.outputs
+    )

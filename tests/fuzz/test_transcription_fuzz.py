@@ -6,7 +6,8 @@ import pytest
 
 from tests.live import LiveServer, serving
 
-from .transcription import fuzz
+from .recordings import cases
+from .sending import fuzz
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def keyless() -> Iterator[LiveServer]:
 
 async def test_damaged_requests(keyless: LiveServer) -> None:
     """No damaged request makes the server fail, hang or die, and some are answered."""
-    seen, wrong = await fuzz(keyless, seed=20261124, count=250)
+    seen, wrong = await fuzz(keyless, cases(20261124, 250))
 
     assert wrong == []
     assert seen[200] > 20

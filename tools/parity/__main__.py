@@ -50,11 +50,12 @@ def _suites(folder: Path) -> tuple[Suite, ...]:
         "structured_outputs_config": {"enable_in_reasoning": True},
     }
     adapters = {"odd": lora.make(folder / "odd")}
+    adapted = {"max_lora_rank": lora.RANK, "lora_target_modules": lora.TARGETS}
     seeing = idefics.make(folder / "idefics")
     return (
         (Setup({"tool_call_parser": "hermes"}), PLAIN),
         (Setup(thinking), REASONING),
-        (Setup({"max_lora_rank": 8}, adapters=adapters), ADAPTED),
+        (Setup(adapted, adapters=adapters), ADAPTED),
         (Setup({"max_model_len": 1024}, source=seeing), IMAGES),
     )
 

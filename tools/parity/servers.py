@@ -74,7 +74,7 @@ def vllm(folder: Path, setup: Setup) -> Iterator[Server]:
     command += ["--model", str(setup.source), "--served-model-name", NAME]
     for name, value in {**ENGINE, **setup.options}.items():
         flag = f"--{name.replace('_', '-')}"
-        command += [flag] if value is True else [flag, _argument(value)]
+        command += [flag] if value is True else [flag, *_arguments(value)]
     if "tool_call_parser" in setup.options:
         command.append("--enable-auto-tool-choice")
     if setup.adapters:
@@ -90,8 +90,9 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def _argument(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _arguments(value: Any) -> list[str]:
+    several = value if isinstance(value, list) else [value]
+    return [one if isinstance(one, str) else json.dumps(one) for one in several]
 
 
 @contextmanager

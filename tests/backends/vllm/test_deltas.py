@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backends.base import Finish, TextDelta
-from backends.failures import EngineDead, UnsupportedOption
+from backends.failures import EngineDead, InvalidOption, UnsupportedOption
 from backends.vllm.deltas import Choices
 from tests.backends.vllm.dialogue import generation
 
@@ -61,6 +61,26 @@ def test_an_end_that_is_the_engines_doing(reason: str) -> None:
     """Nobody but us aborts: such an end is a failure and not an answer cut short."""
     with pytest.raises(EngineDead, match=reason):
         list(Choices(generation(), copies=1).items(output("half", reason=reason)))
+
+
+def test_an_end_without_a_token_to_draw() -> None:
+    """Where the request constrains what may be drawn, `error` is its own contradiction."""
+    choices = Choices(generation(), copies=1, constraint="response_format")
+
+    with pytest.raises(InvalidOption) as refusal:
+        list(choices.items(output("half", reason="error")))
+
+    assert refusal.value.option == "response_format"
+
+
+def test_an_end_by_repetition() -> None:
+    """What `repetition_detection` ends has stopped, and says by what."""
+    ended = output("a", reason="repetition", stop_reason="repetition_detected")
+
+    *_, end = Choices(generation(), copies=1).items(ended)
+
+    assert isinstance(end, Finish)
+    assert (end.reason, end.stop_reason) == ("stop", "repetition_detected")
 
 
 @pytest.mark.usefixtures("requires_vllm")

@@ -3,13 +3,15 @@
 import base64
 import json
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from backends.decoding import Decoding, VadParameters
 from shim.transcription.protocol import TranscriptionForm
 from tests.backends.encoders import as_format, movie
+
+from .damage import damaged
+from .sending import Case
 
 ROUTES = ("/v1/audio/transcriptions", "/audio/transcriptions", "/v1/audio/translations")
 
@@ -52,18 +54,6 @@ _VALUES = (
 )
 
 
-@dataclass(frozen=True)
-class Case:
-    """One request."""
-
-    route: str
-    headers: dict[str, str]
-    content: bytes
-
-    def __str__(self) -> str:
-        return f"{self.route} {self.headers} {self.content[:2000]!r}"
-
-
 def cases(seed: int, count: int) -> Iterator[Case]:
     """Yield *count* requests, the same for the same *seed*."""
     for number in range(count):
@@ -71,7 +61,7 @@ def cases(seed: int, count: int) -> Iterator[Case]:
 
 
 def _case(draw: random.Random) -> Case:
-    audio = _damaged(draw, SOUND[draw.choice(list(SOUND))])
+    audio = damaged(draw, SOUND[draw.choice(list(SOUND))])
     strict = {"x-shim-strict": "true"} if draw.random() < 0.1 else {}
     route = draw.choice(ROUTES)
     if draw.random() < 0.25:
@@ -80,63 +70,8 @@ def _case(draw: random.Random) -> Case:
     kind = f"multipart/form-data; boundary={boundary}"
     body = _multipart(draw, audio, boundary.encode())
     if draw.random() < 0.1:
-        body = _damaged(draw, body)
+        body = damaged(draw, body)
     return Case(route, strict | {"content-type": kind}, body)
-
-
-# ── bytes ─────────────────────────────────────────────────────────────────────
-
-
-def _damaged(draw: random.Random, whole: bytes) -> bytes:
-    content = bytearray(whole)
-    for _ in range(draw.choice((0, 1, 1, 2, 5, 20))):
-        if content:
-            draw.choice(_DAMAGES)(draw, content)
-    return bytes(content)
-
-
-def _flip(draw: random.Random, content: bytearray) -> None:
-    content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-
-
-def _flip_in_head(draw: random.Random, content: bytearray) -> None:
-    content[draw.randrange(min(len(content), 128))] = draw.randrange(256)
-
-
-def _cut(draw: random.Random, content: bytearray) -> None:
-    del content[draw.randrange(len(content)) :]
-
-
-def _drop(draw: random.Random, content: bytearray) -> None:
-    at = draw.randrange(len(content))
-    del content[at : at + draw.randrange(1, 200)]
-
-
-def _repeat(draw: random.Random, content: bytearray) -> None:
-    at = draw.randrange(len(content))
-    content[at:at] = content[at : at + draw.randrange(1, 200)]
-
-
-def _insert(draw: random.Random, content: bytearray) -> None:
-    at = draw.randrange(len(content))
-    content[at:at] = draw.randbytes(draw.randrange(1, 64))
-
-
-def _overwrite(draw: random.Random, content: bytearray) -> None:
-    at = draw.randrange(len(content))
-    with_ = draw.choice((b"\x00", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff"))
-    content[at : at + len(with_)] = with_
-
-
-_DAMAGES: tuple[Callable[[random.Random, bytearray], None], ...] = (
-    _flip,
-    _flip_in_head,
-    _cut,
-    _drop,
-    _repeat,
-    _insert,
-    _overwrite,
-)
 
 
 # ── bodies ────────────────────────────────────────────────────────────────────
@@ -168,4 +103,4 @@ def _json(draw: random.Random, audio: bytes) -> bytes:
     for name, value in _fields(draw):
         body[name] = draw.choice((value, value, None, 1, -1.5, True, [value], {"a": value}, []))
     content = json.dumps(body).encode()
-    return _damaged(draw, content) if draw.random() < 0.1 else content
+    return damaged(draw, content) if draw.random() < 0.1 else content

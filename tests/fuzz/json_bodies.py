@@ -1,0 +1,123 @@
+"""Send mutated bodies to all JSON routes: `python -m tests.fuzz.json_bodies --cases 5000 --seed 1`.
+
+No answer may be a 5xx, none may take longer than a minute, every refusal has OpenAI's shape, every
+stream its end, and in the end the models answer what they answered in the beginning.
+"""
+
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests import idefics
+from tests.live import (
+    BUILTIN,
+    KEY,
+    MODELS,
+    VLLM_OPTIONS,
+    LiveServer,
+    as_toml,
+    serving,
+    vllm_config,
+)
+
+from .bodies import valid
+from .damage import damaged
+from .mutations import encoded, mutated
+from .sending import Case, run
+
+HEADERS = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+PREFIXES = ("gpt-4o-mini", "toy-chat", "vectors", "nobody")
+TYPES = (
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "multipart/form-data; boundary=x",
+    "application/msgpack",
+    "application/json; charset=utf-16",
+    "application/octet-stream",
+    "image/png",
+    "",
+)
+
+
+# ── cases ─────────────────────────────────────────────────────────────────────
+
+
+def cases(seed: int, count: int) -> Iterator[Case]:
+    """Yield *count* requests, the same for the same *seed*."""
+    for number in range(count):
+        yield _case(random.Random(f"{seed}/{number}"))  # noqa: S311
+
+
+def _case(draw: random.Random) -> Case:
+    route, body = valid(draw)
+    content = encoded(mutated(draw, body))
+    if draw.random() < 0.1:
+        content = damaged(draw, content)
+    headers = dict(HEADERS)
+    if draw.random() < 0.05:
+        headers["content-type"] = draw.choice(TYPES)
+    if draw.random() < 0.05:
+        headers["x-shim-strict"] = draw.choice(("true", "false", "perhaps"))
+    if draw.random() < 0.05:
+        route = f"/m/{draw.choice(PREFIXES)}{route}"
+    return Case(route, headers, content)
+
+
+# ── what is asked ─────────────────────────────────────────────────────────────
+
+TOY = f"""
+[[models]]
+id = "toy-chat"
+backend = "ct2"
+source = "{BUILTIN / "chat"}"
+"""
+FAKE_VECTORS = """
+[[models]]
+id = "vectors"
+backend = "fake"
+source = "embedding"
+"""
+
+
+def _through_vllm(name: str, source: Path, **options: Any) -> str:
+    return (
+        f'[[models]]\nid = "{name}"\nbackend = "vllm"\nsource = "{source}"\n'
+        f"[models.options]\n{as_toml({**VLLM_OPTIONS, **options})}\n"
+    )
+
+
+@contextmanager
+def serving_chats(*more: str) -> Iterator[LiveServer]:
+    """Serve the tests' model in vLLM, its adapter, the built-in one of CTranslate2 and *more*."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = vllm_config(Path(folder))
+        config.write_text("\n".join((config.read_text(), TOY, *more)))
+        with serving("--config", str(config)) as live:
+            yield live
+
+
+@contextmanager
+def serving_all() -> Iterator[LiveServer]:
+    """Serve beside them, in vLLM too, a model for embeddings and one that sees images."""
+    with tempfile.TemporaryDirectory() as folder:
+        vectors = _through_vllm("vectors", MODELS / "chat-hf", runner="pooling", convert="embed")
+        seeing = _through_vllm("seeing", idefics.make(Path(folder)), max_model_len=1024)
+        with serving_chats(vectors, seeing) as live:
+            yield live
+
+
+def probes() -> list[Case]:
+    """Return requests that have to be answered, before and after."""
+    body = {"prompt": "What is 2 plus 2?", "temperature": 0, "max_tokens": 8}
+    return [
+        Case("/v1/completions", HEADERS, encoded({"model": model, **body}))
+        for model in ("gpt-4o-mini", "odd", "toy-chat")
+    ]
+
+
+if __name__ == "__main__":
+    run(cases, serving_all(), probes())
