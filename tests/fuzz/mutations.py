@@ -66,7 +66,8 @@ def mutated(draw: random.Random, body: dict[str, Any]) -> Any:
     """Return *body* with up to five things done to it."""
     whole: Container = [deepcopy(body)]
     for _ in range(draw.choice((0, 1, 1, 1, 2, 2, 5))):
-        draw.choice(_MUTATIONS)(draw, *_place(draw, whole))
+        if whole:
+            draw.choice(_MUTATIONS)(draw, *_place(draw, whole))
     return whole[0] if whole else None
 
 
@@ -84,8 +85,7 @@ def _place(draw: random.Random, whole: Container) -> tuple[Container, Any]:
     while True:
         keys = list(found) if isinstance(found, dict) else list(range(len(found)))
         if not keys:
-            found = whole
-            return found, 0
+            return whole, 0
         key = draw.choice(keys)
         within = found[key]
         if not isinstance(within, dict | list) or not within:
