@@ -16,6 +16,7 @@ from backends.base import Generation, Sampling
 from backends.conversation import Conversation, NamedTool
 from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
 
+from .bounds import check_constraints
 from .failures import as_refusals
 from .media import check_media
 from .options import ServerOptions
@@ -121,6 +122,7 @@ class Requests:
 
     async def _rendered(self, generation: Generation) -> tuple[Any, Any]:
         """Return vLLM's own request, and its prompt as the engine takes it."""
+        check_constraints(generation)
         if isinstance(generation.prompt, Conversation):
             self._check_conversation(generation.prompt)
             with as_refusals(suspect=constraint(generation)):
