@@ -69,7 +69,10 @@ def test_an_engine_dies(live: LiveServer, http: httpx.Client) -> None:
     assert json.loads(error.removeprefix("data: "))["error"]["code"] == "server_is_overloaded"
     assert done == "data: [DONE]"
     ready = http.get("/ready")
-    assert (ready.status_code, ready.json()["models"]) == (503, {"gpt-4o-mini": False})
+    assert (ready.status_code, ready.json()["models"]) == (
+        503,
+        {"gpt-4o-mini": False, "odd": False},
+    )
     refused = http.post("/v1/chat/completions", json=QUESTION)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
     assert http.get("/v1/models").status_code == 200

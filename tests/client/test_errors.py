@@ -111,9 +111,7 @@ REFUSALS = {
         (INVALID, "unsupported_parameter", "known_speaker_names"),
     ),
     "unknown url": (
-        lambda client: client.embeddings.create(
-            model="org/echo", input="a", encoding_format="float"
-        ),
+        lambda client: client.moderations.create(model="org/echo", input="a"),
         openai.NotFoundError,
         (INVALID, "unknown_url", None),
     ),
