@@ -1,4 +1,7 @@
-"""The tree of failures, their one JSON shape and their statuses: numbers live only here."""
+"""The tree of failures, their one JSON shape and their statuses: numbers live only here.
+
+A little longer than a file should be, so that a failure, its number and its words stand together.
+"""
 
 import logging
 import re

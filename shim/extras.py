@@ -42,6 +42,17 @@ class GenerationFields(SamplingFields, frozen=True, kw_only=True):
     return_tokens_as_token_ids: bool | None = None
 
 
+class ChatFields(GenerationFields, frozen=True, kw_only=True):
+    """Those, and vLLM's of chats alone."""
+
+    chat_template: str | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    documents: list[dict[str, str]] | None = None
+    include_reasoning: bool | None = None
+    mm_processor_kwargs: dict[str, Any] | None = None
+    media_io_kwargs: dict[str, dict[str, Any]] | None = None
+
+
 _NAMES = tuple(
     name
     for name in GenerationFields.__struct_fields__
@@ -70,6 +81,15 @@ _NOTHING: dict[str, tuple[object, ...]] = {
 }
 """The values by which nothing is asked for."""
 
+_OF_CHATS = (
+    "chat_template",
+    "documents",
+    "include_reasoning",
+    "mm_processor_kwargs",
+    "media_io_kwargs",
+)
+"""A Conversation has words for the other."""
+
 _REFUSED = ("length_penalty", "use_beam_search", "logprob_token_ids", "return_tokens_as_token_ids")
 
 
@@ -83,12 +103,13 @@ def asked(fields: Struct, names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def extras(fields: GenerationFields, *more: str) -> dict[str, Any]:
-    """Return what crosses the seam of the extra fields and of *more*.
+def extras(fields: GenerationFields) -> dict[str, Any]:
+    """Return what crosses the seam of the extra fields.
 
     Raises UnsupportedParameter for what no backend honours.
     """
-    found = asked(fields, (*_NAMES, *more))
+    chats = _OF_CHATS if isinstance(fields, ChatFields) else ()
+    found = asked(fields, (*_NAMES, *chats))
     for name in _REFUSED:
         if name in found:
             raise UnsupportedParameter(f"`{name}` is not supported by this server.", param=name)

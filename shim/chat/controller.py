@@ -6,20 +6,17 @@ from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response import Stream
-from msgspec.structs import fields
 
 from shim.heading import Heading
 from shim.models import Models
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
-from shim.strict import is_strict, refuse
+from shim.strict import check_fields
 
 from .answer import completion
 from .protocol import ChatCompletion, ChatRequest
 from .stream import chunks
 from .translate import to_generation
-
-_KNOWN = {field.encode_name for field in fields(ChatRequest)}
 
 
 class ChatController(Controller):
@@ -35,8 +32,7 @@ class ChatController(Controller):
         models: NamedDependency[Models],
     ) -> Response[ChatCompletion] | Stream:
         """Continue a conversation."""
-        if is_strict(request):
-            refuse(set(await request.json()) - _KNOWN)
+        await check_fields(request, ChatRequest)
         served = models.chat(data.model)
         generation = to_generation(data, adapter=served.adapter)
         items = served.admission.admit(served.backend.generate(generation))

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from shim.extras import GenerationFields
+from shim.extras import ChatFields
 from shim.formats import ResponseFormat
 
 from .messages import CalledFunction, Messages, ToolChoice, ToolParam
@@ -22,7 +22,7 @@ Count = Annotated[int, Meta(ge=1)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
-class ChatRequest(GenerationFields, frozen=True, kw_only=True):
+class ChatRequest(ChatFields, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
     model: str | None = None
@@ -42,12 +42,6 @@ class ChatRequest(GenerationFields, frozen=True, kw_only=True):
     # vLLM's, of chats alone.
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
-    chat_template: str | None = None
-    chat_template_kwargs: dict[str, Any] | None = None
-    documents: list[dict[str, str]] | None = None
-    include_reasoning: bool | None = None
-    mm_processor_kwargs: dict[str, Any] | None = None
-    media_io_kwargs: dict[str, dict[str, Any]] | None = None
     # Known, and refused where they would change the answer: OpenAI's …
     functions: list[Any] | None = None
     function_call: Any = None

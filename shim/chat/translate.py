@@ -3,23 +3,13 @@
 from backends.base import Generation
 from backends.conversation import Conversation
 from shim.errors import InvalidParameter
-from shim.extras import extras
+from shim.extras import asked, extras
 from shim.formats import to_format
 from shim.sampling import to_sampling
 
 from .conversation import to_messages, to_tool_choice, to_tools
 from .protocol import ChatRequest
 from .unsupported import refuse_unsupported
-
-_EXTRAS = (
-    "reasoning_effort",
-    "include_reasoning",
-    "documents",
-    "chat_template",
-    "mm_processor_kwargs",
-    "media_io_kwargs",
-)
-"""vLLM's parameters of chats alone, but for those that a Conversation has words for."""
 
 
 def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Generation:
@@ -39,7 +29,7 @@ def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Genera
         format=to_format(request.response_format),
         adapter=adapter,
         stream=bool(request.stream),
-        extras=extras(request, *_EXTRAS),
+        extras={**extras(request), **asked(request, ("reasoning_effort",))},
     )
 
 

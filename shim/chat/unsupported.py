@@ -1,6 +1,6 @@
 """What chat requests may ask for and no backend here honours: refused by name."""
 
-from shim.errors import UnsupportedParameter
+from shim.unsupported import refuse_asked
 
 from .protocol import ChatRequest
 
@@ -18,7 +18,4 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
 
 def refuse_unsupported(request: ChatRequest) -> None:
     """Raise UnsupportedParameter for the first parameter that would change the answer."""
-    for name, harmless in _HARMLESS.items():
-        value = getattr(request, name)
-        if value is not None and value not in harmless:
-            raise UnsupportedParameter(f"`{name}` is not supported by this server.", param=name)
+    refuse_asked(request, _HARMLESS)

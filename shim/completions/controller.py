@@ -6,19 +6,16 @@ from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response import Stream
-from msgspec.structs import fields
 
 from shim.heading import Heading
 from shim.merging import merged
 from shim.models import Models
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
-from shim.strict import is_strict, refuse
+from shim.strict import check_fields
 
 from .protocol import CompletionRequest, TextCompletion
 from .translate import completion, events, to_generations
-
-_KNOWN = {field.encode_name for field in fields(CompletionRequest)}
 
 
 class CompletionsController(Controller):
@@ -34,8 +31,7 @@ class CompletionsController(Controller):
         models: NamedDependency[Models],
     ) -> Response[TextCompletion] | Stream:
         """Continue texts."""
-        if is_strict(request):
-            refuse(set(await request.json()) - _KNOWN)
+        await check_fields(request, CompletionRequest)
         served = models.chat(data.model)
         # A slot for each prompt: a batch of a thousand is a thousand requests to the engine.
         items = merged(

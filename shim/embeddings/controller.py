@@ -5,17 +5,14 @@ from typing import Any
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
-from msgspec.structs import fields
 
 from shim.merging import merged
 from shim.models import Models
 from shim.presence import collected, while_present
-from shim.strict import is_strict, refuse
+from shim.strict import check_fields
 
 from .protocol import EmbeddingList, EmbeddingRequest
 from .translate import embedding_list, to_jobs, written
-
-_KNOWN = {field.encode_name for field in fields(EmbeddingRequest)}
 
 
 class EmbeddingsController(Controller):
@@ -31,8 +28,7 @@ class EmbeddingsController(Controller):
         models: NamedDependency[Models],
     ) -> Response[EmbeddingList]:
         """Turn texts into vectors."""
-        if is_strict(request):
-            refuse(set(await request.json()) - _KNOWN)
+        await check_fields(request, EmbeddingRequest)
         served = models.embedding(data.model)
         # A slot for each input, as for the prompts of a completion.
         found = merged([served.admission.admit(served.backend.embed(job)) for job in to_jobs(data)])

@@ -7,20 +7,17 @@ from litestar import Response as Answer
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.response import Stream
-from msgspec.structs import fields
 
 from shim.models import Models
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
-from shim.strict import is_strict, refuse
+from shim.strict import check_fields
 
 from .answer import begun, response
 from .events import events, framed
 from .naming import renamed
 from .protocol import Response, ResponsesRequest
 from .translate import to_generation
-
-_KNOWN = {field.encode_name for field in fields(ResponsesRequest)}
 
 
 class ResponsesController(Controller):
@@ -36,8 +33,7 @@ class ResponsesController(Controller):
         models: NamedDependency[Models],
     ) -> Answer[Response] | Stream:
         """Answer a conversation."""
-        if is_strict(request):
-            refuse(set(await request.json()) - _KNOWN)
+        await check_fields(request, ResponsesRequest)
         served = models.chat(data.model)
         asked = to_generation(data, adapter=served.adapter)
         items = served.admission.admit(served.backend.generate(asked.generation))

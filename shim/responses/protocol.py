@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from shim.chat.protocol import Count, Effort, TokenLogprob
-from shim.extras import GenerationFields
+from shim.extras import ChatFields
 from shim.formats import JsonObjectFormat, TextFormat
 
 # ── request ───────────────────────────────────────────────────────────────────
@@ -77,7 +77,7 @@ Includable = Literal[
 Metadata = dict[str, str]
 
 
-class ResponsesRequest(GenerationFields, frozen=True, kw_only=True):
+class ResponsesRequest(ChatFields, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
     model: str | None = None
@@ -96,13 +96,6 @@ class ResponsesRequest(GenerationFields, frozen=True, kw_only=True):
     stream: bool | None = None
     metadata: Metadata | None = None
     user: str | None = None
-    # vLLM's, of chats alone.
-    chat_template: str | None = None
-    chat_template_kwargs: dict[str, Any] | None = None
-    documents: list[dict[str, str]] | None = None
-    include_reasoning: bool | None = None
-    mm_processor_kwargs: dict[str, Any] | None = None
-    media_io_kwargs: dict[str, dict[str, Any]] | None = None
     # Known, and without consequence for the answer.
     store: bool | None = None
     stream_options: Any = None

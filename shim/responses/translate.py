@@ -23,15 +23,6 @@ from .protocol import (
 )
 from .unsupported import refuse_unsupported
 
-_EXTRAS = (
-    "include_reasoning",
-    "documents",
-    "chat_template",
-    "mm_processor_kwargs",
-    "media_io_kwargs",
-)
-"""vLLM's parameters of chats alone, but for those that go by another name here."""
-
 
 class Asked(NamedTuple):
     """What the engine is asked, and what of the request its refusals mean."""
@@ -60,7 +51,7 @@ def to_generation(request: ResponsesRequest, *, adapter: str | None = None) -> A
         format=_format(request),
         adapter=adapter,
         stream=bool(request.stream),
-        extras={**extras(request, *_EXTRAS), **_effort(request)},
+        extras={**extras(request), **_effort(request)},
     )
     return Asked(generation, {**turns.places, **_PLACES})
 

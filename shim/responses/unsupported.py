@@ -1,10 +1,6 @@
 """What requests for responses may ask for and is not here: refused by name."""
 
-from collections.abc import Mapping
-
-from msgspec import Struct
-
-from shim.errors import UnsupportedParameter
+from shim.unsupported import refuse_asked
 
 from .protocol import ResponsesRequest
 
@@ -31,23 +27,7 @@ _OF_REASONING: dict[str, tuple[object, ...]] = {"mode": ("standard",), "context"
 
 def refuse_unsupported(request: ResponsesRequest) -> None:
     """Raise UnsupportedParameter for the first parameter that would change the answer."""
-    _refuse(request, _KEPT, why=": it keeps nothing from one request to the next")
-    _refuse(request, _OTHERS)
-    _refuse(request.text, _OF_TEXT, within="text.")
-    _refuse(request.reasoning, _OF_REASONING, within="reasoning.")
-
-
-def _refuse(
-    fields: Struct | None,
-    harmless: Mapping[str, tuple[object, ...]],
-    *,
-    within: str = "",
-    why: str = "",
-) -> None:
-    for name, values in harmless.items():
-        value = getattr(fields, name, None)
-        if value is not None and value not in values:
-            param = f"{within}{name}"
-            raise UnsupportedParameter(
-                f"`{param}` is not supported by this server{why}.", param=param
-            )
+    refuse_asked(request, _KEPT, why=": it keeps nothing from one request to the next")
+    refuse_asked(request, _OTHERS)
+    refuse_asked(request.text, _OF_TEXT, within="text.")
+    refuse_asked(request.reasoning, _OF_REASONING, within="reasoning.")
