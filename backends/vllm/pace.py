@@ -1,22 +1,24 @@
-"""How often streams are woken: the more of them run, the less often each.
+"""How often streams are told of their tokens: the more of them run, the less often each.
 
-To wake a stream and to write costs some 40 µs of CPU, more than all that vLLM does for a token;
-with hundreds of streams that is what a server spends its time with. So tokens that come between
-two *beats* travel together, as they do in vLLM's own server where it cannot follow. A stream's
-first token and its end never wait, and while one or two streams run nothing does.
+To make an output of a token, to wake its stream and to write costs some 40 µs of CPU, more than all
+else that vLLM does for it; with hundreds of streams that is what a server spends its time with. So
+vLLM is told to keep a stream's tokens to itself until the next *beat*: it has a number for that in
+each request's state, its `stream_interval`. A stream's first token and its end never wait, and
+while one or two streams run nothing does.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
-    from vllm.v1.engine.output_processor import RequestOutputCollector
+    from vllm.v1.engine.output_processor import RequestOutputCollector, RequestState
 
 _A_STREAM = 0.001
-"""Seconds between two beats for each running stream: waking all takes some 4 % of a core."""
+"""Seconds between two beats for each running stream: telling all takes some 4 % of a core."""
 _MOST = 0.1
 """Seconds: people still see a text flow."""
 _LEAST = 0.003
@@ -28,7 +30,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._running = 0
-        self._due: list[Outputs] = []
+        self._held: list[Held] = []
 
     def begin(self) -> None:
         """Count a stream that begins."""
@@ -38,75 +40,81 @@ class Pace:
         """Count one that has ended."""
         self._running -= 1
 
-    def wake(self, outputs: "Outputs") -> None:
-        """Wake *outputs* at the next beat, or at once if few streams run."""
+    def follow(self, held: "Held") -> None:
+        """Hold a stream that has just been told all until the next beat, unless few run."""
         interval = min(self._running * _A_STREAM, _MOST)
         if interval < _LEAST:
-            outputs.wake()
+            held.release()
             return
-        if not self._due:
+        if not self._held:
             asyncio.get_running_loop().call_later(interval, self._beat)
-        self._due.append(outputs)
+        held.hold()
+        self._held.append(held)
 
     def _beat(self) -> None:
-        due, self._due = self._due, []
-        for outputs in due:
-            outputs.wake()
+        due, self._held = self._held, []
+        for held in due:
+            held.release()
 
 
-class Outputs:
-    """One request's outputs, each with all that has come since the one before."""
+class Held:
+    """What vLLM knows of a running stream, and when it tells it."""
 
-    def __init__(self, collector: "RequestOutputCollector", pace: Pace) -> None:
-        """Take the *collector* that vLLM puts outputs into; it merges what nobody has taken."""
-        self._collector = collector
+    def __init__(
+        self, state: "RequestState", collector: "RequestOutputCollector", pace: Pace
+    ) -> None:
+        """Follow *pace* from now on, with all outputs that vLLM puts into *collector*."""
+        self._state = state
         self._pace = pace
-        self._merge = collector.put
-        self._woken = asyncio.Event()
-        self._begun = collector.output is not None
-        if self._begun:
-            self._woken.set()
-        # What vLLM calls for every token: its own way is to wake the reader each time.
-        collector.put = self._put
+        self._put = collector.put
+        self._least = state.stream_interval
+        """Tokens of an output; asked for by the request or the engine's options."""
+        collector.put = self._told
 
-    def _put(self, output: Any) -> None:
-        taken = self._collector.output is None
-        self._merge(output)
-        if not self._begun or isinstance(output, Exception) or output.finished:
-            self._begun = True
-            self._woken.set()
-        elif taken:
-            self._pace.wake(self)
+    def _told(self, output: Any) -> None:
+        self._put(output)
+        if isinstance(output, Exception) or output.finished:
+            return
+        # vLLM itself keeps this only while it tells several tokens at once.
+        self._state.sent_tokens_offset = self._state.detokenizer.num_output_tokens()
+        self._pace.follow(self)
 
-    def wake(self) -> None:
-        """Let the reader take what there is."""
-        self._woken.set()
+    def hold(self) -> None:
+        """Let nothing be told but the end."""
+        self._state.stream_interval = sys.maxsize
 
-    async def next(self) -> Any:
-        """Return the next `vllm.RequestOutput`; raise what vLLM puts there instead."""
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            # A late beat may find that all has been taken.
-            if (output := self._collector.get_nowait()) is not None:
-                return output
+    def release(self) -> None:
+        """Let the next token be told, with all that was held."""
+        # With 1, vLLM tells the next token alone, whatever it held.
+        holds = self._state.detokenizer.num_output_tokens() > self._state.sent_tokens_offset
+        self._state.stream_interval = max(2 if holds else 1, self._least)
 
 
 async def paced(
     engine: "AsyncLLM", pace: Pace, prompt: Any, params: Any, **options: Any
 ) -> AsyncGenerator[Any, None]:
-    """Yield what `AsyncLLM.generate` would, merged as *pace* has it; closing aborts, as there."""
-    collector = await engine.add_request(uuid4().hex, prompt, params, **options)
-    outputs = Outputs(collector, pace)
+    """Yield what `AsyncLLM.generate` would, as *pace* has it; closing aborts, as there."""
+    name = uuid4().hex
+    collector = None
     finished = False
     pace.begin()
     try:
+        collector = await engine.add_request(name, prompt, params, **options)
+        # None: it has several choices, whose outputs are merged where nobody has taken them yet;
+        # or it has ended already.
+        state = engine.output_processor.request_states.get(collector.request_id)
+        if state is not None:
+            Held(state, collector, pace)
         while not finished:
-            output = await outputs.next()
+            output = collector.get_nowait() or await collector.get()
             finished = output.finished
             yield output
     finally:
         pace.end()
-        collector.close()
+        if collector is not None:
+            collector.close()
         if not finished and not engine.errored:
-            await engine.abort(collector.request_id, internal=True)
+            if collector is None:
+                await engine.abort(name)
+            else:
+                await engine.abort(collector.request_id, internal=True)

@@ -1,39 +1,69 @@
-"""When a stream is woken, without an engine: vLLM's collector and its outputs are stand-ins."""
+"""When a stream is told its tokens: vLLM's own bookkeeping, fed by hand; then its engine."""
 
 import asyncio
-from types import SimpleNamespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from backends.vllm.pace import Outputs, Pace
+from backends.base import ChatBackend, TextDelta
+from backends.vllm.pace import Held, Pace
+from tests.backends.vllm.dialogue import WITHOUT_END, generation
+from tests.live import MODELS
 
-
-class Collector:
-    """What vLLM keeps for each request: outputs that nobody has taken are merged."""
-
-    def __init__(self) -> None:
-        self.output: Any = None
-
-    def put(self, output: Any) -> None:
-        """Keep *output*, after what is there."""
-        if self.output is None or isinstance(output, Exception):
-            self.output = output
-            return
-        text = self.output.text + output.text
-        self.output = SimpleNamespace(text=text, finished=output.finished)
-
-    def get_nowait(self) -> Any:
-        """Hand over what is there, or raise it."""
-        found, self.output = self.output, None
-        if isinstance(found, Exception):
-            raise found
-        return found
+pytestmark = pytest.mark.usefixtures("requires_vllm")
 
 
-def output(text: str, *, finished: bool = False) -> Any:
-    """Return the next piece of a text."""
-    return SimpleNamespace(text=text, finished=finished)
+@pytest.fixture(scope="module")
+def processor() -> Any:
+    """Make vLLM's keeper of what each request has been told."""
+    tokenizers = import_module("vllm.tokenizers")
+    tokenizer = tokenizers.get_tokenizer(str(MODELS / "chat-hf"))
+    return import_module("vllm.v1.engine.output_processor").OutputProcessor(
+        tokenizer, log_stats=False
+    )
+
+
+class Stream:
+    """One request that has begun: its tokens come when the test says so."""
+
+    def __init__(self, processor: Any, pace: Pace, *, interval: int = 1) -> None:
+        params = import_module("vllm.sampling_params")
+        kind = params.RequestOutputKind.DELTA
+        self._name = str(id(self))
+        self._engine = import_module("vllm.v1.engine")
+        self._processor = processor
+        request = self._engine.EngineCoreRequest(
+            request_id=self._name,
+            external_req_id=self._name,
+            prompt_token_ids=[1],
+            mm_features=None,
+            sampling_params=params.SamplingParams(output_kind=kind, stream_interval=interval),
+            pooling_params=None,
+            arrival_time=0.0,
+            lora_request=None,
+            cache_salt=None,
+            data_parallel_rank=None,
+        )
+        outputs = import_module("vllm.v1.engine.output_processor")
+        self.collector = outputs.RequestOutputCollector(kind, self._name)
+        processor.add_request(request, None, queue=self.collector)
+        pace.begin()
+        Held(processor.request_states[self._name], self.collector, pace)
+
+    def draw(self, *tokens: int, last: bool = False) -> None:
+        """Have the engine draw *tokens* in one step."""
+        reason = self._engine.FinishReason.LENGTH if last else None
+        output = self._engine.EngineCoreOutput(self._name, list(tokens), finish_reason=reason)
+        self._processor.process_outputs([output])
+
+    def told(self) -> list[int] | None:
+        """Return the tokens that there are to read; None where there is nothing."""
+        output = self.collector.get_nowait()
+        return None if output is None else list(output.outputs[0].token_ids)
 
 
 def crowded(streams: int) -> Pace:
@@ -44,98 +74,157 @@ def crowded(streams: int) -> Pace:
     return pace
 
 
-def begun(pace: Pace) -> tuple[Collector, Outputs]:
-    """Return a stream that has told its first token."""
-    collector = Collector()
-    return collector, Outputs(collector, pace)
+async def beat(pace: Pace) -> None:
+    """Wait for the next beat, which has to be due."""
+    due = pace._held
+    assert due
+    async with asyncio.timeout(5):
+        # Nobody but the streams is told of it.
+        while pace._held is due:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
-async def ready(outputs: Outputs) -> Any:
-    """Return what is there without waiting; None if nothing is."""
-    task = asyncio.ensure_future(outputs.next())
-    await asyncio.sleep(0)
-    if not task.done():
-        task.cancel()
-        return None
-    return task.result()
-
-
-@pytest.mark.parametrize("streams", [1, 1000])
-async def test_the_first_token_never_waits(streams: int) -> None:
+@pytest.mark.parametrize("others", [0, 1000])
+async def test_the_first_token_never_waits(processor: Any, others: int) -> None:
     """However many streams run, a new one begins at once."""
-    collector, outputs = begun(crowded(streams))
+    stream = Stream(processor, crowded(others))
 
-    collector.put(output("a"))
+    stream.draw(7)
 
-    assert (await ready(outputs)).text == "a"
-
-
-async def test_what_came_before_is_not_lost() -> None:
-    """An output that vLLM put before anyone could listen is the first."""
-    collector = Collector()
-    collector.put(output("a"))
-
-    outputs = Outputs(collector, crowded(1000))
-
-    assert (await ready(outputs)).text == "a"
+    assert stream.told() == [7]
 
 
-async def test_few_streams_do_not_wait() -> None:
+async def test_few_streams_do_not_wait(processor: Any) -> None:
     """A lone stream gets every token as it comes."""
-    collector, outputs = begun(crowded(1))
+    stream = Stream(processor, Pace())
 
-    for text in "abc":
-        collector.put(output(text))
+    for token in (7, 8, 9):
+        stream.draw(token)
 
-        assert (await ready(outputs)).text == text
-
-
-async def test_many_streams_wait_for_the_beat() -> None:
-    """Tokens between two beats come together."""
-    collector, outputs = begun(crowded(20))
-    collector.put(output("a"))
-    await outputs.next()
-
-    for text in "bcd":
-        collector.put(output(text))
-        assert await ready(outputs) is None
-
-    assert (await outputs.next()).text == "bcd"
+        assert stream.told() == [token]
 
 
-async def test_the_end_never_waits() -> None:
+async def test_many_streams_wait_for_the_beat(processor: Any) -> None:
+    """Tokens between two beats come with the next one after, each once and in order."""
+    pace = crowded(20)
+    stream = Stream(processor, pace)
+    stream.draw(7)
+    stream.told()
+
+    for rounds in ([8, 9, 10], [11], [], [12, 13]):
+        for token in rounds:
+            stream.draw(token)
+            assert stream.told() is None
+        await beat(pace)
+        stream.draw(99)
+
+        assert stream.told() == [*rounds, 99]
+
+
+async def test_the_end_never_waits(processor: Any) -> None:
     """The last token brings all before it along, at once."""
-    collector, outputs = begun(crowded(1000))
-    collector.put(output("a"))
-    await outputs.next()
-    collector.put(output("b"))
+    stream = Stream(processor, crowded(1000))
+    stream.draw(7)
+    stream.told()
+    stream.draw(8)
 
-    collector.put(output("c", finished=True))
+    stream.draw(9, last=True)
 
-    assert (await ready(outputs)).text == "bc"
+    assert stream.told() == [8, 9]
 
 
-async def test_a_failure_never_waits() -> None:
+async def test_a_failure_never_waits(processor: Any) -> None:
     """So does what vLLM puts there when it fails."""
-    collector, outputs = begun(crowded(1000))
-    collector.put(output("a"))
-    await outputs.next()
+    stream = Stream(processor, crowded(1000))
+    stream.draw(7)
+    stream.told()
 
-    collector.put(RuntimeError("dead"))
+    stream.collector.put(RuntimeError("dead"))
 
     with pytest.raises(RuntimeError, match="dead"):
-        await outputs.next()
+        stream.told()
 
 
-async def test_one_beat_for_all() -> None:
-    """Streams share the beat: what two of them have waiting comes at the same time."""
+async def test_one_beat_for_all(processor: Any) -> None:
+    """Streams share the beat: after it, all are told with their next tokens."""
     pace = crowded(20)
-    streams = [begun(pace) for _ in range(2)]
-    for collector, outputs in streams:
-        collector.put(output("a"))
-        await outputs.next()
-        collector.put(output("b"))
+    streams = [Stream(processor, pace) for _ in range(2)]
+    for stream in streams:
+        stream.draw(7)
+        stream.told()
+        stream.draw(8)
 
-    await streams[0][1].next()
+    await beat(pace)
 
-    assert (await ready(streams[1][1])).text == "b"
+    for stream in streams:
+        stream.draw(9)
+        assert stream.told() == [8, 9]
+
+
+async def test_when_the_others_have_ended(processor: Any) -> None:
+    """What was held is told with the next token, and from then on nothing is held."""
+    pace = crowded(20)
+    stream = Stream(processor, pace)
+    stream.draw(7)
+    stream.draw(8)
+    stream.told()
+    for _ in range(20):
+        pace.end()
+
+    await beat(pace)
+    told = []
+    for token in (9, 10, 11):
+        stream.draw(token)
+        told.append(stream.told())
+
+    assert told == [[8, 9], [10], [11]]
+
+
+async def test_an_interval_that_was_asked_for(processor: Any) -> None:
+    """The setting of vLLM's own, of the engine or the request, is kept."""
+    stream = Stream(processor, Pace(), interval=3)
+
+    told = []
+    for token in range(7, 14):
+        stream.draw(token)
+        told.append(stream.told())
+
+    assert told == [[7], None, None, [8, 9, 10], None, None, [11, 12, 13]]
+
+
+# ── the engine ────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def crowd(backend: Any) -> Iterator[None]:
+    """Let *backend* believe that a hundred more streams run."""
+    for _ in range(100):
+        backend._pace.begin()
+    try:
+        yield
+    finally:
+        for _ in range(100):
+            backend._pace.end()
+
+
+async def test_a_stream_in_a_crowd_is_the_whole_answer(backend: ChatBackend) -> None:
+    """Text, ids and log probabilities are those of the answer in one piece, in fewer pieces."""
+    asked = generation(max_tokens=64, temperature=0.0, logit_bias=WITHOUT_END, top_logprobs=2)
+    asked = replace(asked, extras={"return_token_ids": True})
+    answer = backend.generate(replace(asked, stream=False))
+    (whole,) = [item async for item in answer if isinstance(item, TextDelta)]
+
+    with crowd(backend):
+        streamed = backend.generate(asked)
+        pieces = [item async for item in streamed if isinstance(item, TextDelta)]
+
+    assert 2 < len(pieces) < 32
+    assert "".join(piece.text for piece in pieces) == whole.text
+    assert [token for piece in pieces for token in piece.token_ids] == list(whole.token_ids)
+    for piece in pieces:
+        assert len(piece.logprobs) == len(piece.token_ids)
+    got = [token for piece in pieces for token in piece.logprobs]
+    assert [token.drawn.token for token in got] == [t.drawn.token for t in whole.logprobs]
+    assert [token.drawn.logprob for token in got] == pytest.approx(
+        [token.drawn.logprob for token in whole.logprobs], abs=1e-4
+    )
