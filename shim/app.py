@@ -7,17 +7,15 @@ from typing import cast
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import Scope
 
 from backends.registry import opened
 
-from . import __version__
 from .auth import PUBLIC, TOKENIZER, KeyGuard
 from .body import BodyRequest
 from .chat.controller import ChatController
 from .completions.controller import CompletionsController
+from .document import document_route
 from .embeddings.controller import EmbeddingsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
@@ -51,6 +49,7 @@ def create_app(settings: Settings) -> Litestar:
             health,
             ready,
             metrics,
+            document_route(keyed=bool(server.api_keys)),
             ModelsController,
             ChatController,
             CompletionsController,
@@ -71,13 +70,8 @@ def create_app(settings: Settings) -> Litestar:
         request_class=BodyRequest,
         request_max_body_size=server.max_body_bytes,
         logging_config=None,  # the command line sets logging up
-        openapi_config=OpenAPIConfig(
-            title="Shim",
-            version=__version__,
-            path="/schema",
-            # The document alone: pages that show it load their scripts from elsewhere.
-            render_plugins=[JsonRenderPlugin()],
-        ),
+        # Litestar's own lacks bounds, answers and failures.
+        openapi_config=None,
     )
 
 

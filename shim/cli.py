@@ -1,4 +1,4 @@
-"""`shim serve | check`: arguments → Settings → server."""
+"""`shim serve | check | openapi`: arguments → Settings → server."""
 
 import logging
 import socket
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from backends.registry import ModelNotOpened
 
 from . import __version__
+from .document import document
 from .server import bound, run, url
 from .settings import Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
@@ -88,3 +90,11 @@ def check(**flags: Any) -> None:
     keys = f"{len(server.api_keys)} keys" if server.api_keys else "no key"
     click.echo(f"http://{server.host}:{server.port}/v1, {keys}")
     show_models(settings)
+
+
+@main.command()
+@_options
+def openapi(**flags: Any) -> None:
+    """Print the OpenAPI document of what would be served."""
+    found = document(keyed=bool(_settings(**flags).server.api_keys))
+    click.echo(msgspec.json.format(msgspec.json.encode(found)))
