@@ -10,12 +10,16 @@ from litestar.response import Stream
 from shim.heading import Heading
 from shim.merging import merged
 from shim.models import Models
+from shim.naming import renamed
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
 from shim.strict import check_fields
 
 from .protocol import CompletionRequest, TextCompletion
 from .translate import completion, events, to_generations
+
+_PLACES = {"messages": "prompt"}
+"""What backends call that which is continued, and what this request does."""
 
 
 class CompletionsController(Controller):
@@ -40,6 +44,7 @@ class CompletionsController(Controller):
                 for g in to_generations(data, adapter=served.adapter)
             ]
         )
+        items = renamed(items, _PLACES)
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1
         if not data.stream:

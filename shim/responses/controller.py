@@ -9,13 +9,13 @@ from litestar.params import JSONBody
 from litestar.response import Stream
 
 from shim.models import Models
+from shim.naming import renamed
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
 from shim.strict import check_fields
 
 from .answer import begun, response
 from .events import events, framed
-from .naming import renamed
 from .protocol import Response, ResponsesRequest
 from .translate import to_generation
 

@@ -118,6 +118,7 @@ async def test_too_long(client: Any) -> None:
         await complete(client, prompt="one " * 5000)
 
     assert refusal.value.code == "context_length_exceeded"
+    assert refusal.value.param == "prompt"
 
 
 async def test_one_bad_prompt_fails_the_batch(client: Any) -> None:

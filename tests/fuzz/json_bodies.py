@@ -101,12 +101,12 @@ def serving_chats(*more: str) -> Iterator[LiveServer]:
 
 
 @contextmanager
-def serving_all() -> Iterator[LiveServer]:
+def serving_all(*more: str) -> Iterator[LiveServer]:
     """Serve beside them, in vLLM too, a model for embeddings and one that sees images."""
     with tempfile.TemporaryDirectory() as folder:
         vectors = _through_vllm("vectors", MODELS / "chat-hf", runner="pooling", convert="embed")
         seeing = _through_vllm("seeing", idefics.make(Path(folder)), max_model_len=1024)
-        with serving_chats(vectors, seeing) as live:
+        with serving_chats(vectors, seeing, *more) as live:
             yield live
 
 

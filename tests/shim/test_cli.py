@@ -1,5 +1,6 @@
 """The command line: what it prints, and how it ends."""
 
+import json
 import logging
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from shim import __version__
 from shim.cli import main
+from shim.document import document
 
 ECHO = """
 [server]
@@ -140,3 +142,11 @@ def test_models_tell_how_far_they_are(tmp_path: Path, flags: list[str], *, shown
 def test_version() -> None:
     """The version is the package's."""
     assert shim("--version").output == f"shim, version {__version__}\n"
+
+
+def test_the_document_is_printed() -> None:
+    """What is printed is what a server with these settings gives out."""
+    done = shim("openapi", "--api-key", "secret")
+
+    assert done.exit_code == 0
+    assert json.loads(done.output) == document(keyed=True)

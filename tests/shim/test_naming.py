@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from backends.failures import InvalidOption, PromptTooLong
-from shim.responses.naming import renamed
+from shim.naming import renamed
 from shim.responses.protocol import ResponsesRequest
 from shim.responses.translate import to_generation
 
