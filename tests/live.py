@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,9 @@ BUILTIN = ROOT / "backends" / "builtin"
 CLIPS = ROOT / "evals" / "data" / "clips"
 
 KEY = "sk-test"
+
+PYTHON = os.environ.get("SHIM_PYTHON", sys.executable)
+"""Which Python serves: not that of the tests where only the client is another (`tools.matrix`)."""
 
 # Quick to start and small: no compilation, a quarter of a GiB of cache.
 VLLM_OPTIONS = {
@@ -50,7 +52,7 @@ class LiveServer:
 @contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
     """Run `shim serve` with *arguments* on a free port until the block ends."""
-    command = [sys.executable, "-m", "shim", "serve", "--port", "0", *arguments]
+    command = [PYTHON, "-m", "shim", "serve", "--port", "0", *arguments]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SHIM_")}
     process = subprocess.Popen(  # noqa: S603
         command, env={**clean, **environment}, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -76,7 +78,9 @@ def vllm_config(folder: Path) -> Path:
     It calls tools as Hermes does, and has an adapter, `odd`.
     """
     config = folder / "shim.toml"
-    adapter = lora.make(folder / "odd")
+    adapter = folder / "odd"
+    # It takes torch, which only the Python that serves need have.
+    subprocess.run([PYTHON, "-m", "tests.lora", str(adapter)], check=True, cwd=ROOT)  # noqa: S603
     adapted = {"max_lora_rank": lora.RANK, "lora_target_modules": lora.TARGETS}
     given = {**VLLM_OPTIONS, "tool_call_parser": "hermes", **adapted}
     # Where a grammar allows white space, the small model writes nothing else.
@@ -96,7 +100,8 @@ def as_toml(values: Mapping[str, Any]) -> str:
 
 def skip_without_vllm() -> None:
     """Skip loudly where vLLM is not installed; in CI that is a failure."""
-    if find_spec("vllm") is None:
+    look = "import sys, importlib.util; sys.exit(importlib.util.find_spec('vllm') is None)"
+    if subprocess.run([PYTHON, "-c", look], check=False).returncode:  # noqa: S603
         if os.environ.get("CI") == "true":
             pytest.fail("vLLM is not installed: in CI its tests must run")
         pytest.skip("vLLM IS NOT INSTALLED: ITS TESTS DID NOT RUN", allow_module_level=True)

@@ -1,6 +1,7 @@
 """A LoRA adapter with random weights for the tests' chat model."""
 
 import json
+import sys
 from pathlib import Path
 
 RANK = 8
@@ -38,3 +39,7 @@ def make(folder: Path, *, seed: int = 0) -> Path:
     }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     return folder
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))

@@ -2,16 +2,25 @@
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
-from inspect import isawaitable
+from inspect import isawaitable, signature
 from typing import Any, TypeVar
 
+import openai
+import pytest
 from openai import AsyncOpenAI, OpenAI
+from openai.resources.audio import Transcriptions
 
 from tests.live import KEY, LiveServer
 
 T = TypeVar("T")
 
 KINDS = {"sync": OpenAI, "async": AsyncOpenAI}
+
+names_languages = pytest.mark.skipif(
+    "languages" not in signature(Transcriptions.create).parameters,
+    reason=f"openai {openai.__version__} has no `languages` and `keywords` of transcriptions",
+)
+"""Of a test that gives the client what only later versions of it take."""
 
 
 def connect(kind: str, server: LiveServer, **options: Any) -> Any:

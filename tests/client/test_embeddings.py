@@ -47,6 +47,19 @@ async def test_forms_of_input(client: Any, given: Any) -> None:
     assert len(found.data) == (2 if given == [[97], [98]] else 1)
 
 
+async def test_raw_responses(client: Any) -> None:
+    """The raw answer has the request's id, and parses to the same."""
+    raw = await answered(
+        client.embeddings.with_raw_response.create(
+            model="vectors", input="one two", encoding_format="float"
+        )
+    )
+
+    assert raw.headers["x-request-id"].startswith("req_")
+    found = await embed(client, "one two")
+    assert (await answered(raw.parse())).data == found.data
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_clients_default_is_base64(fakes: LiveServer, kind: str, client: Any) -> None:
     """The stock client asks for base64 unless told, and decodes the very numbers of `float`."""

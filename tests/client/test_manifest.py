@@ -49,10 +49,10 @@ async def test_options(builtin: Any) -> None:
 
 OPTIONS = [
     {"language": "en"},
-    {"languages": ["en", "de"]},
+    {"extra_body": {"languages": ["en", "de"]}},
     {"prompt": "Shim"},
     {"temperature": 0.5},
-    {"keywords": ["Shim"]},
+    {"extra_body": {"keywords": ["Shim"]}},
     {"chunking_strategy": "auto"},
     {"extra_body": {"beam_size": 2}},
 ]

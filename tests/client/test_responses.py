@@ -94,6 +94,17 @@ async def test_the_stream_helper(client: Any) -> None:
     assert final.output_text == "one two"
 
 
+async def test_raw_responses(client: Any) -> None:
+    """The raw answer has the request's id, and parses to the same."""
+    raw = await answered(
+        client.responses.with_raw_response.create(model="org/echo", input="one two")
+    )
+
+    response = await answered(raw.parse())
+    assert raw.headers["x-request-id"] == response._request_id
+    assert response.output_text == "one two"
+
+
 async def test_a_death(client: Any) -> None:
     """A failure in mid-stream is raised: nobody takes half an answer for a whole one."""
     stream = await answered(client.responses.create(model="dies", input="a b c d", stream=True))

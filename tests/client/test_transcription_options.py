@@ -6,7 +6,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.client.stock import answered
+from tests.client.stock import answered, names_languages
 from tests.live import CLIPS
 
 CLIP = CLIPS / "en-01-espeak-en-us-f4.flac"
@@ -46,9 +46,9 @@ async def refusal(client: Any, **options: Any) -> openai.BadRequestError:
                 "threshold": 0.4,
             }
         },
-        {"keywords": ["kitchen"]},
-        {"languages": ["en", "de"]},
-        {"languages": ["english"]},
+        pytest.param({"keywords": ["kitchen"]}, marks=names_languages),
+        pytest.param({"languages": ["en", "de"]}, marks=names_languages),
+        pytest.param({"languages": ["english"]}, marks=names_languages),
         {"temperature": 0.1},
         {"include": []},
     ],
@@ -67,6 +67,7 @@ async def test_a_threshold_that_nothing_passes(builtin: Any) -> None:
     assert found.text == ""
 
 
+@names_languages
 async def test_languages(builtin: Any) -> None:
     """The language is detected among those that were named, and told with its probability."""
     options = {"response_format": "verbose_json"}
@@ -80,6 +81,7 @@ async def test_languages(builtin: Any) -> None:
     assert among.language_probability < free.language_probability < 1
 
 
+@names_languages
 async def test_keywords_are_read_as_a_prompt(builtin: Any) -> None:
     """Keywords reach the model: what it read before the recording is told in a stream's usage."""
     stream = await answered(
@@ -117,8 +119,12 @@ async def test_no_log_probabilities_unasked(builtin: Any) -> None:
             "known_speaker_references",
             "unsupported_parameter",
         ),
-        ({"languages": ["tlh"]}, "languages", "unsupported_language"),
-        ({"language": "en", "languages": ["en"]}, "languages", None),
+        pytest.param(
+            {"languages": ["tlh"]}, "languages", "unsupported_language", marks=names_languages
+        ),
+        pytest.param(
+            {"language": "en", "languages": ["en"]}, "languages", None, marks=names_languages
+        ),
         ({"include": ["logprobs"], "response_format": "text"}, "include", None),
         ({"stream": True, "response_format": "vtt"}, "response_format", None),
         (
