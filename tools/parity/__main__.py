@@ -14,7 +14,9 @@ from tests import idefics, lora
 
 from .answers import Told, ask
 from .compare import differences
+from .embedding_shapes import EMBEDDINGS
 from .report import Outcome, write
+from .response_shapes import RESPONSES
 from .servers import Server, Setup, shim, vllm
 from .shapes import ADAPTED, IMAGES, PLAIN, REASONING, Shape
 
@@ -51,12 +53,18 @@ def _suites(folder: Path) -> tuple[Suite, ...]:
     }
     adapters = {"odd": lora.make(folder / "odd")}
     adapted = {"max_lora_rank": lora.RANK, "lora_target_modules": lora.TARGETS}
+    pooling = {
+        "runner": "pooling",
+        "convert": "embed",
+        "hf_overrides": {"matryoshka_dimensions": [32]},
+    }
     seeing = idefics.make(folder / "idefics")
     return (
-        (Setup({"tool_call_parser": "hermes"}), PLAIN),
+        (Setup({"tool_call_parser": "hermes"}), (*PLAIN, *RESPONSES)),
         (Setup(thinking), REASONING),
         (Setup(adapted, adapters=adapters), ADAPTED),
         (Setup({"max_model_len": 1024}, source=seeing), IMAGES),
+        (Setup(pooling), EMBEDDINGS),
     )
 
 

@@ -1,9 +1,13 @@
 """What an answer says, whole or streamed, in one form that two servers' can be compared in."""
 
+import base64
 import json
 from typing import Any
 
 import httpx
+import numpy as np
+
+from . import responses
 
 Told = dict[str, Any]
 
@@ -18,19 +22,42 @@ def ask(url: str, path: str, body: dict[str, Any], *, stream: bool) -> Told:
         if answer.status_code != httpx.codes.OK:
             answer.read()
             return _whole(answer.status_code, answer.json())
-        lines = [line[6:] for line in answer.iter_lines() if line.startswith("data: ")]
-    return _folded([json.loads(line) for line in lines if line != "[DONE]"])
+        try:
+            lines = [line[6:] for line in answer.iter_lines() if line.startswith("data: ")]
+        except httpx.RemoteProtocolError:
+            return {"stream": "breaks off"}
+    events = [json.loads(line) for line in lines if line != "[DONE]"]
+    return responses.folded(events) if "type" in events[0] else _folded(events)
 
 
 def _whole(status: int, body: Any) -> Told:
     if status != httpx.codes.OK:
         return {"status": status}
+    match body["object"]:
+        case "response":
+            return responses.whole(body)
+        case "list":
+            return _embedded(body)
     return {
         "choices": {choice["index"]: _choice(choice) for choice in body["choices"]},
         "usage": _usage(body["usage"]),
         "prompt_logprobs": body.get("prompt_logprobs"),
         "prompt_token_ids": body.get("prompt_token_ids"),
     }
+
+
+def _embedded(body: Any) -> Told:
+    usage = body["usage"]
+    return {
+        "vectors": {item["index"]: _numbers(item["embedding"]) for item in body["data"]},
+        "usage": (usage["prompt_tokens"], usage["total_tokens"]),
+    }
+
+
+def _numbers(vector: str | list[float]) -> list[float]:
+    if isinstance(vector, list):
+        return vector
+    return np.frombuffer(base64.b64decode(vector), "<f4").tolist()
 
 
 def _usage(usage: Any) -> tuple[int, int, int]:

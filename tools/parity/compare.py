@@ -7,6 +7,9 @@ from typing import Any
 TOLERANCE = 1e-4
 """Of log probabilities: batches of another size are summed in another order."""
 
+VECTORS = 1e-5
+"""Of the numbers of embeddings, which are at length 1."""
+
 
 def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
     """Yield where *ours* is not what *theirs* is; keys that only one has count as null."""
@@ -17,11 +20,15 @@ def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
         case (list() | tuple(), list() | tuple()) if len(ours) == len(theirs):
             for at, pair in enumerate(zip(ours, theirs, strict=True)):
                 yield from differences(*pair, f"{path}[{at}]")
-        case float(), float() if math.isclose(ours, theirs, rel_tol=0, abs_tol=TOLERANCE):
+        case float(), float() if math.isclose(ours, theirs, rel_tol=0, abs_tol=_tolerance(path)):
             return
         case _:
             if ours != theirs:
                 yield f"{path}: {_short(ours)} here, {_short(theirs)} there"
+
+
+def _tolerance(path: str) -> float:
+    return VECTORS if path.startswith("vectors") else TOLERANCE
 
 
 def _short(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -99,14 +100,21 @@ def _arguments(value: Any) -> list[str]:
 def _running(command: list[str], port: int, output: Path) -> Iterator[Server]:
     environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     with output.open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(process, f"{url}/health", output)
         yield Server(process.pid, url)
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            # vLLM's server waits for workers that hang while they start.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _wait(process: "subprocess.Popen[bytes]", url: str, output: Path) -> None:

@@ -1,4 +1,4 @@
-"""The requests that both servers are asked: nothing else."""
+"""The chats and texts that both servers are asked, and what all requests share."""
 
 from dataclasses import dataclass
 from typing import Any
