@@ -100,6 +100,8 @@ async def test_many_leave_at_once(fakes: LiveServer, http: httpx.AsyncClient) ->
     """Clients that leave in a crowd, refused, running or unread, leak no slot."""
     request = raw(chat_request(stream=True))
     for _ in range(5):
+        # Whoever had it last: else all three may be refused before it is free.
+        assert await reaches(http, "one", 400)
         async with (
             connection(fakes) as one,
             connection(fakes) as two,
