@@ -233,8 +233,22 @@ def _answers(operation: Operation, by_type: dict[Any, Any]) -> dict[str, Any]:
     if operation.takes is TranscriptionForm:
         content["text/plain"] = text
     if operation.events:
-        content["text/event-stream"] = {**text, "x-event": _one_of(operation.events, by_type)}
+        content["text/event-stream"] = {"schema": _event(_one_of(operation.events, by_type))}
     return content
+
+
+def _event(data: dict[str, Any]) -> dict[str, Any]:
+    """Return one event of a stream; OpenAPI 3.2 is the first that has a word for what repeats."""
+    told = {"contentMediaType": "application/json", "contentSchema": data}
+    return {
+        "type": "object",
+        "description": "One event of many.",
+        "properties": {
+            "event": {"type": "string"},
+            "data": {"type": "string", "anyOf": [told, {"const": "[DONE]"}]},
+        },
+        "required": ["data"],
+    }
 
 
 def _one_of(types: Sequence[Any], by_type: dict[Any, Any]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """How CTranslate2's Generator draws: the seam's words in its own, and what it has no words for."""
 
 from backends.base import Sampling
-from backends.failures import PromptTooLong, UnsupportedOption
+from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
 
 ENGINE = "CTranslate2"
+
+_NOTHING = 1e-30
+"""What is smaller is 0 in the engine's single precision, or becomes infinite as a divisor."""
 
 
 def token_limit(prompt: int, wanted: int | None, context: int) -> int:
@@ -16,6 +19,8 @@ def token_limit(prompt: int, wanted: int | None, context: int) -> int:
 
 def refuse_unsupported(sampling: Sampling) -> None:
     """Refuse what CTranslate2's sampler lacks, wherever it would change the answer."""
+    if 0 < (sampling.repetition_penalty or 1) < _NOTHING:
+        raise InvalidOption("`repetition_penalty` is too small.", option="repetition_penalty")
     random = sampling.temperature is None or sampling.temperature > 0
     refused = {
         "presence_penalty": bool(sampling.presence_penalty),
@@ -43,12 +48,13 @@ def arguments(sampling: Sampling, vocabulary: int) -> dict[str, float]:
     """
     penalty = {"repetition_penalty": sampling.repetition_penalty or 1.0}
     temperature = 1.0 if sampling.temperature is None else sampling.temperature
-    if temperature == 0 or sampling.top_p == 0:
+    top_p = 1.0 if sampling.top_p is None else sampling.top_p
+    if min(temperature, top_p) < _NOTHING:
         return {"sampling_topk": 1, **penalty}
     top_k = max(sampling.top_k or 0, 0)
     return {
         "sampling_temperature": temperature,
         "sampling_topk": top_k if top_k < vocabulary else 0,
-        "sampling_topp": 1.0 if sampling.top_p is None else sampling.top_p,
+        "sampling_topp": top_p,
         **penalty,
     }

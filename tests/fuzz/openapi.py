@@ -3,7 +3,7 @@
 It makes requests that fit the document and requests that do not, for every operation, and finds an
 answer wrong that is a 5xx, or has a status, a content type or a body that the document does not
 say. Most requests are made a little likelier to be answered: they get the name of a model that is
-there, few tokens to write, a recording that can be heard, or lose some fields.
+there, few tokens to write, messages or a recording that can be understood, and lose most fields.
 """
 
 import argparse
@@ -48,6 +48,8 @@ SHORT = {"max_tokens": 4, "max_completion_tokens": 4, "max_output_tokens": 4}
 CLIP = min(CLIPS.iterdir(), key=lambda clip: clip.stat().st_size)
 LIKELIER = 0.8
 """Share of the requests that are changed."""
+FEW = 3
+"""Fields, at most, that are left to such a request beside those that it needs."""
 NEEDED = {"messages", "prompt", "input", "tokens", "file"}
 
 
@@ -107,9 +109,12 @@ def _make_likelier(case: Any, draw: random.Random) -> None:
     if not isinstance(case.body, dict):
         return
     fields = [name for name in case.body if name not in NEEDED]
-    for name in draw.sample(fields, draw.randint(0, len(fields))):
+    for name in draw.sample(fields, max(len(fields) - draw.randint(0, FEW), 0)):
         del case.body[name]
     case.body = {**SHORT, **case.body, "model": model}
+    # Most messages that are made up have a medium that is none, or a field that is refused.
+    if "messages" in case.body and draw.random() < LIKELIER:
+        case.body["messages"] = [{"role": "user", "content": "What is 2 plus 2?"}]
     if "file" in case.body and draw.random() < LIKELIER:
         clip = CLIP.read_bytes()
         form = case.media_type == "multipart/form-data"
