@@ -142,9 +142,9 @@ async def test_a_harness_with_explicit_nulls(server: LiveServer) -> None:
 @pytest.mark.parametrize("options", [{"top_p": 1e-300}, {"temperature": 1e-40}])
 async def test_next_to_nothing(builtin: Any, options: dict[str, float]) -> None:
     """What is 0 in an engine's single precision is answered as 0 is."""
-    prompt = {"model": "gpt-4o-mini", "prompt": "What is 3 plus 4?", "max_tokens": 8}
+    prompt = {"model": "gpt-4o-mini", "prompt": SUM, "max_tokens": 8}
 
     greedy = await answered(builtin.completions.create(**prompt, temperature=0))
     found = await answered(builtin.completions.create(**prompt, **options))
 
-    assert found.choices[0].text == greedy.choices[0].text
+    assert found.choices[0].text == greedy.choices[0].text != ""
