@@ -1,153 +1,22 @@
 """What is served, as an OpenAPI 3.1 document: made of the very Structs that requests go through."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from msgspec import Struct
 
-from backends.base import Manifest
 from backends.decoding import Decoding
 
 from . import __version__
 from .auth import PUBLIC
-from .chat.protocol import ChatChunk, ChatCompletion, ChatRequest
-from .completions.protocol import CompletionRequest, TextCompletion
-from .embeddings.protocol import EmbeddingList, EmbeddingRequest
 from .errors import ErrorAnswer
-from .health import Health, Readiness
-from .models import ModelCard, ModelList
-from .responses.event import ErrorEvent, Event
-from .responses.protocol import Response as WholeResponse
-from .responses.protocol import ResponsesRequest
-from .tokenizer.protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
-from .transcription.protocol import (
-    TextDelta,
-    TextDone,
-    Transcription,
-    TranscriptionForm,
-    VerboseTranscription,
-)
+from .operations import OPERATIONS, PATH, Operation
+from .transcription.protocol import TranscriptionForm
 
-PATH = "/openapi.json"
-
-
-class Operation(Struct, frozen=True, kw_only=True):
-    """What a route takes and gives, by type."""
-
-    method: str
-    path: str
-    says: str
-    takes: Any = None
-    gives: tuple[Any, ...] = ()
-    """One of these; none: text."""
-    events: tuple[Any, ...] = ()
-    """What the answer consists of where the request asks for a stream."""
-    keyless: bool = False
-
-
-def _transcription(path: str, says: str) -> Operation:
-    return Operation(
-        method="post",
-        path=path,
-        says=says,
-        takes=TranscriptionForm,
-        gives=(Transcription, VerboseTranscription),
-        events=(TextDelta, TextDone, ErrorAnswer),
-    )
-
-
-_WRITES = "Write down what is said."
-_TRANSLATES = "Write down in English what is said."
-
-OPERATIONS = (
-    Operation(
-        method="post",
-        path="/v1/chat/completions",
-        says="Continue a conversation.",
-        takes=ChatRequest,
-        gives=(ChatCompletion,),
-        events=(ChatChunk, ErrorAnswer),
-    ),
-    Operation(
-        method="post",
-        path="/v1/completions",
-        says="Continue texts.",
-        takes=CompletionRequest,
-        gives=(TextCompletion,),
-        events=(TextCompletion, ErrorAnswer),
-    ),
-    Operation(
-        method="post",
-        path="/v1/responses",
-        says="Answer a conversation; nothing is kept.",
-        takes=ResponsesRequest,
-        gives=(WholeResponse,),
-        events=(Event, ErrorEvent),
-    ),
-    Operation(
-        method="post",
-        path="/v1/embeddings",
-        says="Turn texts into vectors.",
-        takes=EmbeddingRequest,
-        gives=(EmbeddingList,),
-    ),
-    _transcription("/v1/audio/transcriptions", _WRITES),
-    _transcription("/audio/transcriptions", _WRITES),
-    _transcription("/v1/audio/translations", _TRANSLATES),
-    _transcription("/audio/translations", _TRANSLATES),
-    Operation(method="get", path="/v1/models", says="List every name.", gives=(ModelList,)),
-    Operation(
-        method="get",
-        path="/v1/models/{model_id}",
-        says="Describe a model, or, by `ID/manifest/HASH`, how it made its answers.",
-        gives=(ModelCard, Manifest),
-    ),
-    Operation(
-        method="post",
-        path="/tokenize",
-        says="Return the tokens of a text or of a conversation.",
-        takes=TokenizeRequest,
-        gives=(Tokens,),
-    ),
-    Operation(
-        method="post",
-        path="/detokenize",
-        says="Return the text of token ids.",
-        takes=DetokenizeRequest,
-        gives=(Text,),
-    ),
-    Operation(
-        method="get",
-        path="/tokenizer_info",
-        says="Return the special tokens and the chat template.",
-        gives=(dict[str, Any],),
-    ),
-    Operation(
-        method="get",
-        path="/health",
-        says="Answer as long as the server lives.",
-        gives=(Health,),
-        keyless=True,
-    ),
-    Operation(
-        method="get",
-        path="/ready",
-        says="Tell whether every model would answer now.",
-        gives=(Readiness,),
-        keyless=True,
-    ),
-    Operation(method="get", path="/metrics", says="Return metrics in Prometheus's text format."),
-    Operation(
-        method="get",
-        path=PATH,
-        says="Return this document.",
-        gives=(dict[str, Any],),
-        keyless=True,
-    ),
-)
+_IN_PATH = re.compile("{([^}]+)}")
 
 
 def document(*, keyed: bool) -> dict[str, Any]:
@@ -207,9 +76,9 @@ def _described(
             "5XX": _failure("The server cannot answer it.", by_type),
         },
     }
-    if operation.path == "/ready":
-        not_ready = _json(by_type[Readiness])
-        described["responses"]["503"] = {"description": "Not all would.", "content": not_ready}
+    if operation.unready is not None:
+        unready = _json(by_type[operation.unready])
+        described["responses"]["503"] = {"description": "Not all would.", "content": unready}
     if operation.takes is TranscriptionForm:
         described["requestBody"] = {"required": True, "content": _recordings(components)}
     elif operation.takes is not None:
@@ -257,11 +126,10 @@ def _one_of(types: Sequence[Any], by_type: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
-    schema = {"type": "string"}
-    if operation.path.endswith("{model_id}"):
-        yield {"name": "model_id", "in": "path", "required": True, "schema": schema}
-    if operation.path == "/tokenizer_info":
-        yield {"name": "model", "in": "query", "required": False, "schema": schema}
+    places = [(name, "path") for name in _IN_PATH.findall(operation.path)]
+    for name, place in (*places, *((name, "query") for name in operation.query)):
+        schema = {"type": "string"}
+        yield {"name": name, "in": place, "required": place == "path", "schema": schema}
 
 
 def _recordings(components: dict[str, Any]) -> dict[str, Any]:
