@@ -94,14 +94,16 @@ async def test_the_first_token_never_waits(processor: Any, others: int) -> None:
     assert stream.told() == [7]
 
 
-async def test_few_streams_do_not_wait(processor: Any) -> None:
-    """A lone stream gets every token as it comes."""
-    stream = Stream(processor, Pace())
+async def test_a_token_after_the_beat_does_not_wait(processor: Any) -> None:
+    """A stream that is slower than the beat gets every token as it comes."""
+    pace = Pace()
+    stream = Stream(processor, pace)
 
     for token in (7, 8, 9):
         stream.draw(token)
 
         assert stream.told() == [token]
+        await beat(pace)
 
 
 async def test_many_streams_wait_for_the_beat(processor: Any) -> None:
@@ -161,33 +163,31 @@ async def test_one_beat_for_all(processor: Any) -> None:
         assert stream.told() == [8, 9]
 
 
-async def test_when_the_others_have_ended(processor: Any) -> None:
-    """What was held is told with the next token, and from then on nothing is held."""
-    pace = crowded(20)
-    stream = Stream(processor, pace)
-    stream.draw(7)
-    stream.draw(8)
-    stream.told()
-    for _ in range(20):
-        pace.end()
+@pytest.mark.parametrize(("streams", "seconds"), [(1, 0.01), (20, 0.04), (1000, 0.1)])
+async def test_the_beat(
+    processor: Any, monkeypatch: pytest.MonkeyPatch, streams: int, seconds: float
+) -> None:
+    """The more streams run the slower it is, within bounds."""
+    intervals = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "call_later", lambda delay, _: intervals.append(delay))
 
-    await beat(pace)
-    told = []
-    for token in (9, 10, 11):
-        stream.draw(token)
-        told.append(stream.told())
+    Stream(processor, crowded(streams - 1)).draw(7)
 
-    assert told == [[8, 9], [10], [11]]
+    assert intervals == [pytest.approx(seconds)]
 
 
 async def test_an_interval_that_was_asked_for(processor: Any) -> None:
     """The setting of vLLM's own, of the engine or the request, is kept."""
-    stream = Stream(processor, Pace(), interval=3)
+    pace = Pace()
+    stream = Stream(processor, pace, interval=3)
 
     told = []
     for token in range(7, 14):
         stream.draw(token)
         told.append(stream.told())
+        if told[-1]:
+            await beat(pace)
 
     assert told == [[7], None, None, [8, 9, 10], None, None, [11, 12, 13]]
 
