@@ -40,8 +40,9 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one small round, nothing written")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("--starts", type=int, default=3, help="of all processes anew")
+    parser.add_argument("--rounds", type=int, default=3, help="after each start")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
     parser.add_argument("--streams", type=_listed, default=STREAMS, help="in flight: 1,8,64,256")
     parser.add_argument("--tokens", type=int, default=TOKENS, help="of every answer")
     parser.add_argument("--peers", type=_listed, default=list(PEERS), help=",".join(PEERS))
@@ -66,14 +67,17 @@ def main() -> None:
     loads = [Load(streams, kind == "streamed") for streams in given.streams for kind in kinds]
     peers = [peer for peer in PEERS if peer in given.peers]
     engine = {**ENGINE, "enforce_eager": not given.compile}
-    rounds, seconds = (1, 1.0) if given.quick else (given.rounds, given.seconds)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Match(MODEL, engine, peers, tokens=given.tokens).open(Path(folder)) as match,
-    ):
-        played = play(match, loads, peers, rounds=rounds, seconds=seconds, say=say)
+    starts, rounds = (1, 1) if given.quick else (given.starts, given.rounds)
+    played = []
+    for start in range(starts):
+        say(f"start {start + 1} of {starts}")
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Match(MODEL, engine, peers, tokens=given.tokens).open(Path(folder)) as match,
+        ):
+            played += play(match, loads, peers, rounds=rounds, seconds=given.seconds, say=say)
     command = shlex.join(["python", "-m", "tools.bench.chat", *sys.argv[1:]])
-    text = report.document(played, engine, tokens=given.tokens, command=command)
+    text = report.document(played, engine, tokens=given.tokens, starts=starts, command=command)
     print(text)
     everything = len(loads) == len(STREAMS) * len(KINDS) and len(peers) == len(PEERS)
     if everything and given.tokens == TOKENS and not given.quick:

@@ -31,14 +31,17 @@ def table(rounds: Sequence[Round], *, streamed: bool) -> str:
     return f"{title} {what}:\n\n{tables.table(COLUMNS, rows)}" if rows else ""
 
 
-def document(rounds: Sequence[Round], engine: dict[str, Any], *, tokens: int, command: str) -> str:
+def document(
+    rounds: Sequence[Round], engine: dict[str, Any], *, tokens: int, starts: int, command: str
+) -> str:
     """Return everything between the marks."""
     (package,) = set(packages_distributions()["vllm"])
     settings = ", ".join(f"{name}={value}" for name, value in engine.items())
     return (
         f"\n    {command}\n\n"
-        f"{tables.machine(package, 'litestar', 'uvicorn')} Medians of {len(rounds)} rounds; every "
-        f"answer has {tokens} tokens. The engine of all: {settings}.\n\n"
+        f"{tables.machine(package, 'litestar', 'uvicorn')} Medians of {len(rounds)} rounds, "
+        f"all processes started {starts} times; every answer has {tokens} tokens. "
+        f"The engine of all: {settings}.\n\n"
         + "\n".join(filter(None, (table(rounds, streamed=streamed) for streamed in (True, False))))
     )
 
