@@ -11,7 +11,7 @@ from litestar.types import Scope
 
 from backends.registry import opened
 
-from .auth import PUBLIC, TOKENIZER, KeyGuard
+from .auth import KeyGuard, free
 from .body import BodyRequest
 from .chat.controller import ChatController
 from .completions.controller import CompletionsController
@@ -22,7 +22,7 @@ from .health import health, metrics, ready
 from .models import Models, ModelsController
 from .prefix import IN_SCOPE
 from .responses.controller import ResponsesController
-from .settings import ServerSettings, Settings
+from .settings import Settings
 from .telemetry import Telemetry, stamp
 from .tokenizer.controller import TokenizerController
 from .transcription.controller import TranscriptionController
@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> Litestar:
             health,
             ready,
             metrics,
-            document_route(keyed=bool(server.api_keys)),
+            document_route(server),
             ModelsController,
             ChatController,
             CompletionsController,
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> Litestar:
             TokenizerController,
             uploads,
         ],
-        guards=[KeyGuard(server.api_keys, free=_free(server))],
+        guards=[KeyGuard(server.api_keys, free=free(server))],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "telemetry": Provide(lambda: telemetry, sync_to_thread=False),
@@ -73,10 +73,6 @@ def create_app(settings: Settings) -> Litestar:
         # Litestar's own lacks bounds, answers and failures.
         openapi_config=None,
     )
-
-
-def _free(server: ServerSettings) -> frozenset[str]:
-    return frozenset({PUBLIC} if server.tokenizer_needs_key else {PUBLIC, TOKENIZER})
 
 
 def _models(state: State, scope: Scope) -> Models:

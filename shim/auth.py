@@ -8,6 +8,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from .errors import InvalidKey
+from .settings import ServerSettings
 
 PUBLIC = "public"
 """The `opt` by which a route says that it needs no key."""
@@ -16,6 +17,11 @@ TOKENIZER = "tokenizer"
 """The `opt` of routes that count tokens: harnesses send no key there."""
 
 _DIGEST = "sha256:"
+
+
+def free(server: ServerSettings) -> frozenset[str]:
+    """Return the `opt`s whose routes need no key on *server*."""
+    return frozenset({PUBLIC} if server.tokenizer_needs_key else {PUBLIC, TOKENIZER})
 
 
 class KeyGuard:

@@ -96,5 +96,5 @@ def check(**flags: Any) -> None:
 @_options
 def openapi(**flags: Any) -> None:
     """Print the OpenAPI document of what would be served."""
-    found = document(keyed=bool(_settings(**flags).server.api_keys))
+    found = document(_settings(**flags).server)
     click.echo(msgspec.json.format(msgspec.json.encode(found)))

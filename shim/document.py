@@ -11,16 +11,17 @@ from litestar.handlers import HTTPRouteHandler
 from backends.decoding import Decoding
 
 from . import __version__
-from .auth import PUBLIC
+from .auth import PUBLIC, free
 from .errors import ErrorAnswer
 from .operations import OPERATIONS, PATH, Operation
+from .settings import ServerSettings
 from .transcription.protocol import TranscriptionForm
 
 _IN_PATH = re.compile("{([^}]+)}")
 
 
-def document(*, keyed: bool) -> dict[str, Any]:
-    """Return the document of a server, which may ask for keys."""
+def document(server: ServerSettings) -> dict[str, Any]:
+    """Return the document of *server*: only whether it asks for keys depends on it."""
     types = [ErrorAnswer, Decoding, *_types()]
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
@@ -29,13 +30,13 @@ def document(*, keyed: bool) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         described = _described(operation, by_type, components)
-        if operation.keyless:
+        if operation.opt in free(server):
             described["security"] = []
         paths.setdefault(operation.path, {})[operation.method] = described
     return {
         "openapi": "3.1.0",
         "info": {"title": "Shim", "version": __version__},
-        "security": [{"key": []}] if keyed else [],
+        "security": [{"key": []}] if server.api_keys else [],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -44,9 +45,9 @@ def document(*, keyed: bool) -> dict[str, Any]:
     }
 
 
-def document_route(*, keyed: bool) -> HTTPRouteHandler:
-    """Return the handler that gives out the document of such a server."""
-    encoded = msgspec.json.encode(document(keyed=keyed))
+def document_route(server: ServerSettings) -> HTTPRouteHandler:
+    """Return the handler that gives out the document of *server*."""
+    encoded = msgspec.json.encode(document(server))
 
     @get(PATH, opt={PUBLIC: True})
     async def openapi() -> Response[bytes]:

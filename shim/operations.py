@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from backends.base import Manifest
 
+from .auth import PUBLIC, TOKENIZER
 from .chat.protocol import ChatChunk, ChatCompletion, ChatRequest
 from .completions.protocol import CompletionRequest, TextCompletion
 from .embeddings.protocol import EmbeddingList, EmbeddingRequest
@@ -43,7 +44,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     """What it gives with a 503, if that is no error."""
     query: tuple[str, ...] = ()
     """Texts that its URL may name."""
-    keyless: bool = False
+    opt: str | None = None
+    """By which its handler says that it may need no key."""
 
 
 def _transcription(path: str, says: str) -> Operation:
@@ -106,6 +108,7 @@ OPERATIONS = (
     Operation(
         method="post",
         path="/tokenize",
+        opt=TOKENIZER,
         says="Return the tokens of a text or of a conversation.",
         takes=TokenizeRequest,
         gives=(Tokens,),
@@ -113,6 +116,7 @@ OPERATIONS = (
     Operation(
         method="post",
         path="/detokenize",
+        opt=TOKENIZER,
         says="Return the text of token ids.",
         takes=DetokenizeRequest,
         gives=(Text,),
@@ -120,6 +124,7 @@ OPERATIONS = (
     Operation(
         method="get",
         path="/tokenizer_info",
+        opt=TOKENIZER,
         says="Return the special tokens and the chat template.",
         gives=(dict[str, Any],),
         query=("model",),
@@ -129,7 +134,7 @@ OPERATIONS = (
         path="/health",
         says="Answer as long as the server lives.",
         gives=(Health,),
-        keyless=True,
+        opt=PUBLIC,
     ),
     Operation(
         method="get",
@@ -137,7 +142,7 @@ OPERATIONS = (
         says="Tell whether every model would answer now.",
         gives=(Readiness,),
         unready=Readiness,
-        keyless=True,
+        opt=PUBLIC,
     ),
     Operation(method="get", path="/metrics", says="Return metrics in Prometheus's text format."),
     Operation(
@@ -145,6 +150,6 @@ OPERATIONS = (
         path=PATH,
         says="Return this document.",
         gives=(dict[str, Any],),
-        keyless=True,
+        opt=PUBLIC,
     ),
 )

@@ -3,6 +3,7 @@
 import httpx
 
 from shim.document import document
+from shim.settings import ServerSettings
 from tests.live import LiveServer
 
 
@@ -13,4 +14,4 @@ async def test_it_needs_no_key(fakes: LiveServer) -> None:
 
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == document(keyed=True)
+    assert answer.json() == document(ServerSettings(api_keys=("secret",)))

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from shim import __version__
 from shim.cli import main
 from shim.document import document
+from shim.settings import ServerSettings
 
 ECHO = """
 [server]
@@ -149,4 +150,4 @@ def test_the_document_is_printed() -> None:
     done = shim("openapi", "--api-key", "secret")
 
     assert done.exit_code == 0
-    assert json.loads(done.output) == document(keyed=True)
+    assert json.loads(done.output) == document(ServerSettings(api_keys=("secret",)))

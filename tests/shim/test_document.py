@@ -8,13 +8,13 @@ from litestar.routes import HTTPRoute
 
 from shim.app import create_app
 from shim.document import document
-from shim.settings import Settings
+from shim.settings import ServerSettings, Settings
 
 
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, Any]:
     """Return the document's schemas by name."""
-    found: dict[str, Any] = document(keyed=False)["components"]["schemas"]
+    found: dict[str, Any] = document(ServerSettings())["components"]["schemas"]
     return found
 
 
@@ -41,14 +41,14 @@ def test_every_route_is_there() -> None:
         for method in route.methods - {"OPTIONS"}
     }
 
-    paths = document(keyed=False)["paths"]
+    paths = document(ServerSettings())["paths"]
 
     assert {(path, method) for path, methods in paths.items() for method in methods} == served
 
 
 def test_references_lead_somewhere(schemas: dict[str, Any]) -> None:
     """Every schema that is named is there."""
-    found = set(references(document(keyed=False)))
+    found = set(references(document(ServerSettings())))
 
     assert len(found) > 50
     assert found <= {f"#/components/schemas/{name}" for name in schemas}
@@ -69,7 +69,7 @@ def test_bounds(schemas: dict[str, Any], name: str, field: str, bounds: dict[str
 
 def test_a_recording_comes_in_two_forms() -> None:
     """A form with a file, or JSON with the same fields; the engine's options among them."""
-    operation = document(keyed=False)["paths"]["/v1/audio/transcriptions"]["post"]
+    operation = document(ServerSettings())["paths"]["/v1/audio/transcriptions"]["post"]
 
     for media in ("multipart/form-data", "application/json"):
         body = operation["requestBody"]["content"][media]["schema"]
@@ -79,11 +79,21 @@ def test_a_recording_comes_in_two_forms() -> None:
         ].keys()
 
 
-@pytest.mark.parametrize("keyed", [True, False])
-def test_keys(*, keyed: bool) -> None:
+@pytest.mark.parametrize("keys", [(), ("secret",)])
+def test_keys(keys: tuple[str, ...]) -> None:
     """Only a server with keys says that it asks for them, and not for its health."""
-    found = document(keyed=keyed)
+    found = document(ServerSettings(api_keys=keys))
 
-    assert found["security"] == ([{"key": []}] if keyed else [])
+    assert found["security"] == ([{"key": []}] if keys else [])
     assert found["paths"]["/health"]["get"]["security"] == []
     assert "security" not in found["paths"]["/v1/chat/completions"]["post"]
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_keys_of_the_tokenizer(*, needed: bool) -> None:
+    """Counting tokens needs a key only where it was set so."""
+    server = ServerSettings(api_keys=("secret",), tokenizer_needs_key=needed)
+
+    found = document(server)["paths"]["/tokenize"]["post"]
+
+    assert found.get("security") == (None if needed else [])
