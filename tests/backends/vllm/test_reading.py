@@ -10,8 +10,30 @@ import uvloop
 
 pytestmark = pytest.mark.usefixtures("requires_vllm")
 
-LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-"""Python's, and the server's."""
+
+class Watching:
+    """Tells when a loop stops to watch a descriptor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unwatched = asyncio.Event()
+
+    def remove_reader(self, descriptor: int) -> bool:
+        """Tell it, and do it."""
+        self.unwatched.set()
+        removed: bool = super().remove_reader(descriptor)  # type: ignore[misc]
+        return removed
+
+
+class PythonLoop(Watching, asyncio.SelectorEventLoop):
+    """Python's."""
+
+
+class UvLoop(Watching, uvloop.Loop):
+    """The server's."""
+
+
+LOOPS = pytest.mark.parametrize("kind", [PythonLoop, UvLoop])
 
 
 @pytest.fixture
@@ -36,9 +58,7 @@ def plain(reader: Any) -> Callable[..., Any]:
 
 
 @LOOPS
-def test_each_message_comes_once_and_in_order(
-    ends: tuple[Any, Any], loop: Callable[[], asyncio.AbstractEventLoop]
-) -> None:
+def test_each_message_comes_once_and_in_order(ends: tuple[Any, Any], kind: Any) -> None:
     """In bursts and one by one, whether they wait for the reader or it for them."""
     writer, reader = ends
     bursts = [1, 1, 5000, 1, 2, 300, 1]
@@ -56,29 +76,48 @@ def test_each_message_comes_once_and_in_order(
                 assert [bytes(frame) for frame in frames] == [b"%d" % place, b"x" * (place % 7)]
             number += burst
 
-    with asyncio.Runner(loop_factory=loop) as runner:
+    with asyncio.Runner(loop_factory=kind) as runner:
         runner.run(asyncio.wait_for(main(), 60))
 
 
 @LOOPS
-def test_a_reader_that_gives_up_takes_nothing_along(
-    ends: tuple[Any, Any], loop: Callable[[], asyncio.AbstractEventLoop]
-) -> None:
-    """What comes after it was cancelled is there for the next."""
+def test_a_reader_that_gives_up_takes_nothing_along(ends: tuple[Any, Any], kind: Any) -> None:
+    """What comes after it was cancelled is there for the next, and does not keep the loop busy."""
     writer, reader = ends
 
     async def main() -> list[bytes]:
+        loop: Any = asyncio.get_running_loop()
         read = plain(reader)
         given_up = asyncio.create_task(read())
         await asyncio.sleep(0)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
-        # Nobody is registered: there is nothing to remove.
-        assert not asyncio.get_running_loop().remove_reader(reader.fd)
         writer.send_multipart([b"later"])
+        await loop.unwatched.wait()
         frames: list[bytes] = await read()
         return frames
 
-    with asyncio.Runner(loop_factory=loop) as runner:
+    with asyncio.Runner(loop_factory=kind) as runner:
         assert runner.run(asyncio.wait_for(main(), 60)) == [b"later"]
+
+
+@LOOPS
+def test_a_closed_socket_is_not_watched(ends: tuple[Any, Any], kind: Any) -> None:
+    """Its descriptor can become another's, whose reader it would take."""
+    _, reader = ends
+
+    async def main() -> None:
+        stand_in = import_module("backends.vllm.reading").Plain(reader)
+        waiting = asyncio.create_task(stand_in.recv_multipart())
+        await asyncio.sleep(0)
+        number = reader.fd
+        stand_in.close(linger=0)
+        assert reader.closed
+        assert not asyncio.get_running_loop().remove_reader(number)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    with asyncio.Runner(loop_factory=kind) as runner:
+        runner.run(asyncio.wait_for(main(), 60))
