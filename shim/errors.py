@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
-from msgspec import Struct
+from msgspec import Struct, ValidationError
 
 from backends.failures import (
     AudioTooCostly,
@@ -188,31 +188,20 @@ def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnsw
     return _answer(*describe(error))
 
 
-def _on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Response[ErrorAnswer]:
-    """Litestar found the body wrong: name the first fault by its path."""
-    faults = error.extra if isinstance(error.extra, list) else []
-    first: dict[str, str] = faults[0] if faults else {}
-    message, param = fault(first.get("message", error.detail), first.get("key", _BODY))
-    failure = _FAILURES[InvalidParameter]
-    return _answer(failure, ErrorBody(message, failure.type, param, failure.code))
-
-
-_BODY = "data"
-"""What Litestar calls the body as a whole."""
-
-
-def fault(message: str, path: str) -> tuple[str, str | None]:
-    """Return msgspec's *message* about the value at *path* as OpenAI words it, and the `param`."""
-    message = message.replace("`", "'")
-    within = "" if path == _BODY else path
-    if message == f"'{_BODY}'":
-        return "The request has no body.", None
-    if missing := re.search("missing required field '(.+)'", message):
-        param = f"{within}.{missing[1]}".removeprefix(".")
-        return f"Missing required parameter: '{param}'.", param
-    if not within:
-        return f"Invalid body: {message}.", None
-    return f"Invalid value for '{within}': {message}.", within
+def invalid(error: ValidationError, within: str = "") -> InvalidParameter:
+    """Return msgspec's *error*, about what stands at the path *within*, as OpenAI words it."""
+    said, path = str(error), ""
+    # The last path that it names: what was sent, which it may repeat, can look like one.
+    if placed := re.fullmatch(r"(.*) - at (?:`key` in )?`\$(.*)`", said, re.DOTALL):
+        said, path = placed.groups()
+    path = f"{within}{path}".removeprefix(".")
+    said = said.replace("`", "'")
+    if missing := re.search("missing required field '(.+)'", said):
+        param = f"{path}.{missing[1]}".removeprefix(".")
+        return InvalidParameter(f"Missing required parameter: '{param}'.", param=param)
+    if not path:
+        return InvalidParameter(f"Invalid body: {said}.")
+    return InvalidParameter(f"Invalid value for '{path}': {said}.", param=path)
 
 
 def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorAnswer]:
@@ -246,7 +235,6 @@ def _too_large(request: Request[Any, Any, Any]) -> str:
 
 
 HANDLERS: ExceptionHandlersMap = {
-    ValidationException: _on_invalid,
     HTTPException: _on_http,
     ApiError: _on_error,
     BackendError: _on_error,

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request
-from msgspec import Struct
-from msgspec.structs import fields
 
 from .errors import InvalidParameter, UnsupportedParameter
 
@@ -19,12 +17,6 @@ def is_strict(request: Request[Any, Any, Any]) -> bool:
     if said not in ("", "true", "false"):
         raise InvalidParameter(f"`{HEADER}` is `true` or `false`.", param=HEADER)
     return said == "true" if said else bool(request.app.state.server.strict)
-
-
-async def check_fields(request: Request[Any, Any, Any], kind: type[Struct]) -> None:
-    """Raise UnsupportedParameter, in strict mode, for what the JSON body has beside *kind*'s."""
-    if is_strict(request):
-        refuse(set(await request.json()) - {field.encode_name for field in fields(kind)})
 
 
 def refuse(unknown: Iterable[str]) -> None:

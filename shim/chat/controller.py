@@ -1,17 +1,14 @@
 """Chat completions: look up, translate, admit, answer."""
 
-from typing import Any
-
-from litestar import Controller, Request, Response, post
+from litestar import Controller, Response, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
 from litestar.response import Stream
 
+from shim.body import BodyRequest
 from shim.heading import Heading
 from shim.models import Models
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
-from shim.strict import check_fields
 
 from .answer import completion
 from .protocol import ChatCompletion, ChatRequest
@@ -27,12 +24,11 @@ class ChatController(Controller):
     @post(status_code=200)
     async def create(
         self,
-        request: Request[Any, Any, Any],
-        data: JSONBody[ChatRequest],
+        request: BodyRequest,
         models: NamedDependency[Models],
     ) -> Response[ChatCompletion] | Stream:
         """Continue a conversation."""
-        await check_fields(request, ChatRequest)
+        data = await request.read(ChatRequest)
         served = models.chat(data.model)
         generation = to_generation(data, adapter=served.adapter)
         items = served.admission.admit(served.backend.generate(generation))

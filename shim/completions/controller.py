@@ -1,19 +1,16 @@
 """Text completions: look up, translate, admit, answer."""
 
-from typing import Any
-
-from litestar import Controller, Request, Response, post
+from litestar import Controller, Response, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
 from litestar.response import Stream
 
+from shim.body import BodyRequest
 from shim.heading import Heading
 from shim.merging import merged
 from shim.models import Models
 from shim.naming import renamed
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
-from shim.strict import check_fields
 
 from .protocol import CompletionRequest, TextCompletion
 from .translate import completion, events, to_generations
@@ -30,12 +27,11 @@ class CompletionsController(Controller):
     @post(status_code=200)
     async def create(
         self,
-        request: Request[Any, Any, Any],
-        data: JSONBody[CompletionRequest],
+        request: BodyRequest,
         models: NamedDependency[Models],
     ) -> Response[TextCompletion] | Stream:
         """Continue texts."""
-        await check_fields(request, CompletionRequest)
+        data = await request.read(CompletionRequest)
         served = models.chat(data.model)
         # A slot for each prompt: a batch of a thousand is a thousand requests to the engine.
         items = merged(

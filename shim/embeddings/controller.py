@@ -1,15 +1,12 @@
 """Embeddings: look up, translate, admit, answer."""
 
-from typing import Any
-
-from litestar import Controller, Request, Response, post
+from litestar import Controller, Response, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
 
+from shim.body import BodyRequest
 from shim.merging import merged
 from shim.models import Models
 from shim.presence import collected, while_present
-from shim.strict import check_fields
 
 from .protocol import EmbeddingList, EmbeddingRequest
 from .translate import embedding_list, to_jobs, written
@@ -23,12 +20,11 @@ class EmbeddingsController(Controller):
     @post(status_code=200)
     async def create(
         self,
-        request: Request[Any, Any, Any],
-        data: JSONBody[EmbeddingRequest],
+        request: BodyRequest,
         models: NamedDependency[Models],
     ) -> Response[EmbeddingList]:
         """Turn texts into vectors."""
-        await check_fields(request, EmbeddingRequest)
+        data = await request.read(EmbeddingRequest)
         served = models.embedding(data.model)
         # A slot for each input, as for the prompts of a completion.
         found = merged([served.admission.admit(served.backend.embed(job)) for job in to_jobs(data)])

@@ -1,18 +1,15 @@
 """Responses: look up, translate, admit, answer."""
 
-from typing import Any
-
-from litestar import Controller, Request, post
+from litestar import Controller, post
 from litestar import Response as Answer
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
 from litestar.response import Stream
 
+from shim.body import BodyRequest
 from shim.models import Models
 from shim.naming import renamed
 from shim.presence import collected, while_present
 from shim.sse import event_stream, primed
-from shim.strict import check_fields
 
 from .answer import begun, response
 from .events import events, framed
@@ -28,12 +25,11 @@ class ResponsesController(Controller):
     @post(status_code=200)
     async def create(
         self,
-        request: Request[Any, Any, Any],
-        data: JSONBody[ResponsesRequest],
+        request: BodyRequest,
         models: NamedDependency[Models],
     ) -> Answer[Response] | Stream:
         """Answer a conversation."""
-        await check_fields(request, ResponsesRequest)
+        data = await request.read(ResponsesRequest)
         served = models.chat(data.model)
         asked = to_generation(data, adapter=served.adapter)
         items = served.admission.admit(served.backend.generate(asked.generation))

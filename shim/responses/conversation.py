@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from backends.conversation import Media, Message, ToolCall
 from shim.chat.messages import InputAudioPart, RefusalPart
-from shim.errors import InvalidParameter, UnsupportedParameter, fault
+from shim.errors import UnsupportedParameter, invalid
 
 from .items import (
     CallItem,
@@ -125,9 +125,7 @@ def _item(raw: dict[str, Any], place: str) -> Item:
     try:
         return cast("Item", msgspec.convert(typed, Item))
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        message, param = fault(said, f"{place}{path.removesuffix('`')}")
-        raise InvalidParameter(message, param=param) from error
+        raise invalid(error, place) from error
 
 
 def _thoughts(item: ReasoningItem, place: str) -> str:

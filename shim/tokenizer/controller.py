@@ -4,12 +4,13 @@ from typing import Any
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody
+from litestar.params import FromQuery
 from msgspec import UNSET, UnsetType
 
 from backends.base import Prompt
 from backends.conversation import Conversation
 from shim.auth import TOKENIZER
+from shim.body import BodyRequest
 from shim.chat.conversation import to_messages, to_tools
 from shim.errors import InvalidParameter
 from shim.models import Models
@@ -23,10 +24,9 @@ class TokenizerController(Controller):
     opt = {TOKENIZER: True}  # noqa: RUF012  Litestar reads it from the class
 
     @post("/tokenize", status_code=200)
-    async def tokenize(
-        self, data: JSONBody[TokenizeRequest], models: NamedDependency[Models]
-    ) -> Tokens:
+    async def tokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
+        data = await request.read(TokenizeRequest)
         backend = models.tokenizer(data.model)
         special = data.add_special_tokens is not False
         tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
@@ -41,10 +41,9 @@ class TokenizerController(Controller):
         )
 
     @post("/detokenize", status_code=200)
-    async def detokenize(
-        self, data: JSONBody[DetokenizeRequest], models: NamedDependency[Models]
-    ) -> Text:
+    async def detokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
+        data = await request.read(DetokenizeRequest)
         return Text(await models.tokenizer(data.model).detokenize(tuple(data.tokens)))
 
     @get("/tokenizer_info")

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from backends.decoding import Decoding
-from shim.errors import InvalidParameter, fault
+from shim.errors import InvalidParameter, invalid
 
 from .protocol import TranscriptionForm
 
@@ -109,7 +109,4 @@ def _converted(fields: dict[str, Any], kind: type[S]) -> S:
     try:
         return msgspec.convert(fields, kind, strict=False)
     except msgspec.ValidationError as error:
-        # The last one: the message may repeat what was sent, which may look the same.
-        message, _, path = str(error).rpartition(" - at `$.")
-        message, param = fault(message, path.rstrip("`"))
-        raise InvalidParameter(message, param=param) from error
+        raise invalid(error) from error

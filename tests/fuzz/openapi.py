@@ -58,11 +58,10 @@ def explore(server: LiveServer, *, cases: int, number: int = 1) -> Counter[tuple
 
     The same *number* gives the same cases. Raises what schemathesis finds wrong, with the request.
     """
-    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
-    operations = [found.ok() for found in schema.get_all_operations()]
     seen: Counter[tuple[str, int]] = Counter()
-    share = max(cases // (len(operations) * len(GenerationMode)), 1)
-    for operation in operations:
+    found = operations(server)
+    share = max(cases // (len(found) * len(GenerationMode)), 1)
+    for operation in found:
         for mode in GenerationMode:
             try:
                 _explore(server, operation, mode, seen, cases=share, number=number)
@@ -71,6 +70,23 @@ def explore(server: LiveServer, *, cases: int, number: int = 1) -> Counter[tuple
                 if mode is GenerationMode.POSITIVE:
                     raise
     return seen
+
+
+def operations(server: LiveServer) -> list[Any]:
+    """Return what the document of *server* describes."""
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    return [found.ok() for found in schema.get_all_operations()]
+
+
+def answered(server: LiveServer, case: Any) -> Any:
+    """Return the answer of *server* to *case*."""
+    headers = {"authorization": f"Bearer {KEY}"}
+    return case.call(base_url=server.url, headers=headers, timeout=SECONDS)
+
+
+def check(case: Any, answer: Any) -> None:
+    """Raise what is wrong with an *answer* to *case*."""
+    case.validate_response(answer, checks=CHECKS)
 
 
 def _explore(
@@ -94,10 +110,9 @@ def _explore(
     def ask(case: Any, draw: random.Random) -> None:
         if draw.random() < LIKELIER:
             _make_likelier(case, draw)
-        headers = {"authorization": f"Bearer {KEY}"}
-        answer = case.call(base_url=server.url, headers=headers, timeout=SECONDS)
+        answer = answered(server, case)
         seen[operation.label, answer.status_code] += 1
-        case.validate_response(answer, checks=CHECKS)
+        check(case, answer)
 
     ask()
 
