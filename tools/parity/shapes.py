@@ -68,6 +68,7 @@ RARE = {"temperature": 2, "seed": 3, "ignore_eos": True}
 OPENAI_N = (
     "vLLM refuses more than one choice at temperature 0; OpenAI answers, and harnesses send it."
 )
+STRICT_TYPES = "vLLM takes one type for another, OpenAI refuses it."
 OPENAI_LENGTH = (
     "A prompt plus `max_tokens` beyond the context is a 400 at OpenAI; vLLM cuts the completion "
     "short."
@@ -225,6 +226,8 @@ REFUSED = [
     ),
     _chat("refused: a completion beyond the context", OPENAI_LENGTH, max_tokens=2047),
     _chat("refused: no message", messages=[]),
+    _chat("refused: a text for a number", STRICT_TYPES, max_tokens="5"),
+    _chat("refused: a number for a truth", STRICT_TYPES, logprobs=1),
     _chat(
         "refused: an image",
         messages=[
