@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _A_STREAM = 0.004
 """Seconds between two beats for each running stream: telling all takes some 1 % of a core."""
-_LEAST = 0.01
-"""Seconds: a hundred events a second are more than anyone sees, and readers pay for each too."""
+_LEAST = 0.04
+"""Seconds: as long as a picture of a film stays. Readers pay for each event, too."""
 _MOST = 0.1
 """Seconds: people still see a text flow."""
 

@@ -163,7 +163,7 @@ async def test_one_beat_for_all(processor: Any) -> None:
         assert stream.told() == [8, 9]
 
 
-@pytest.mark.parametrize(("streams", "seconds"), [(1, 0.01), (8, 0.032), (1000, 0.1)])
+@pytest.mark.parametrize(("streams", "seconds"), [(1, 0.04), (16, 0.064), (1000, 0.1)])
 async def test_the_beat(
     processor: Any, monkeypatch: pytest.MonkeyPatch, streams: int, seconds: float
 ) -> None:
