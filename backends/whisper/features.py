@@ -1,8 +1,9 @@
 """faster-whisper's log-mel spectrogram of a long recording, in bounded memory.
 
 faster-whisper's own `FeatureExtractor` transforms a file in one piece, for which it takes some
-7 kB a frame: 5 GB for two hours. The numbers here are the same to the last bit, and come a block of
-frames at a time.
+7 kB a frame: 5 GB for two hours. The numbers here are the same, and come a block of frames at a
+time. Where OpenBLAS has no kernels for AVX-512, the last bit of a few differs, as it does in
+faster-whisper's own from one number of threads to the next.
 """
 
 from collections.abc import Iterator

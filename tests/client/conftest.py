@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.client.stock import KINDS, answered, connect
-from tests.live import KEY, LiveServer, serving
+from tests.live import BUILTIN, KEY, LiveServer, serving
 
 FAKES = f"""
 [server]
@@ -131,6 +131,29 @@ async def http(fakes: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
 async def builtin_http(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
     """Send bytes of our own to the built-in models."""
     async with _http(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def exact_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Serve the built-in speech model in single precision.
+
+    Its times are then the same on every processor: products of int8 are not, and a tie of two
+    times falls here or there.
+    """
+    config = tmp_path_factory.mktemp("exact") / "shim.toml"
+    config.write_text(
+        f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "toy-speech"\nbackend = "whisper"\n'
+        f'source = "{BUILTIN / "speech"}"\n[models.options]\ncompute_type = "float32"\n'
+    )
+    with serving("--config", str(config)) as live:
+        yield live
+
+
+@pytest.fixture
+async def exact_http(exact_server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
+    """Send bytes of our own to the model that is the same everywhere."""
+    async with _http(exact_server) as client:
         yield client
 
 

@@ -58,7 +58,6 @@ async def test_transcriptions_in_pieces(
 
 # ── what was really said ──────────────────────────────────────────────────────
 
-# At temperature 0 on every instruction set that CTranslate2 has kernels for.
 SPOKEN = {"en": CLIPS / "en-04-flite-rms.flac", "de": CLIPS / "de-37-espeak-de-antonio.flac"}
 
 REAL = {
@@ -76,35 +75,35 @@ REAL = {
 @pytest.mark.parametrize("language", SPOKEN)
 @pytest.mark.parametrize(("suffix", "form"), REAL.items(), ids=REAL)
 async def test_speech(
-    builtin_http: httpx.AsyncClient, language: str, suffix: str, form: dict[str, Any]
+    exact_http: httpx.AsyncClient, language: str, suffix: str, form: dict[str, Any]
 ) -> None:
     """All formats and streams of recordings in two languages."""
     fields = {"model": "toy-speech", **form}
     files = {"file": SPOKEN[language].read_bytes()}
 
-    answer = await builtin_http.post("audio/transcriptions", data=fields, files=files)
+    answer = await exact_http.post("audio/transcriptions", data=fields, files=files)
 
     assert matches_golden(f"speech-{language}{suffix}", rounded(answer.content))
 
 
 @pytest.mark.parametrize("language", SPOKEN)
-async def test_translations(builtin_http: httpx.AsyncClient, language: str) -> None:
+async def test_translations(exact_http: httpx.AsyncClient, language: str) -> None:
     """A translation is told like a transcription."""
     fields = {"model": "toy-speech", "response_format": "verbose_json"}
     files = {"file": SPOKEN[language].read_bytes()}
 
-    answer = await builtin_http.post("audio/translations", data=fields, files=files)
+    answer = await exact_http.post("audio/translations", data=fields, files=files)
 
     assert matches_golden(f"speech-{language}-translated.json", rounded(answer.content))
 
 
 @pytest.mark.parametrize("language", SPOKEN)
-async def test_speech_within_json(builtin_http: httpx.AsyncClient, language: str) -> None:
+async def test_speech_within_json(exact_http: httpx.AsyncClient, language: str) -> None:
     """A recording in base64 is answered like one in a form."""
     recording = base64.b64encode(float_wav(speech(SPOKEN[language])))
     body = {"file": recording.decode(), "stream": False}
 
-    answer = await builtin_http.post(builtin_http.base_url.join("/audio/transcriptions"), json=body)
+    answer = await exact_http.post(exact_http.base_url.join("/audio/transcriptions"), json=body)
 
     assert matches_golden(f"speech-{language}-base64.json", rounded(answer.content))
 
