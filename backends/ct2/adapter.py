@@ -84,15 +84,16 @@ class Ct2Chat:
             return
         run = partial(
             self._generator.generate_batch,
-            [prompt] * sampling.n,
             max_length=limit,
             include_prompt_in_result=False,
             return_logits_vocab=scores is not None,
             **arguments(sampling, self._template.tokenizer.get_vocab_size()),
         )
-        async for step in self._steps(run, choices):
-            for item in choices[step.batch_id].take(step):
-                yield item
+        # CTranslate2 hands the logits of a whole batch to the first of its callbacks.
+        for batch in [choices] if scores is None else [[choice] for choice in choices]:
+            async for step in self._steps(partial(run, [prompt] * len(batch)), batch):
+                for item in batch[step.batch_id].take(step):
+                    yield item
 
     async def _echo(
         self, generation: Generation, prompt: list[str], scores: Scores | None

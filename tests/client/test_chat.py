@@ -185,3 +185,26 @@ async def test_the_builtin_model(builtin: Any) -> None:
     text = "".join(chunk.choices[0].delta.content or "" for chunk in await collected(stream))
 
     assert whole.choices[0].message.content == text == "4"
+
+
+async def test_each_choice_has_its_own_log_probabilities(builtin: Any) -> None:
+    """Of several choices, alike at temperature 0, each is weighed as one is alone."""
+
+    async def weighed(n: int) -> list[list[tuple[str, float, int]]]:
+        answer = await answered(
+            builtin.chat.completions.create(
+                model="toy-chat",
+                messages=says("What is 2 plus 2?"),
+                temperature=0,
+                logprobs=True,
+                top_logprobs=2,
+                n=n,
+            )
+        )
+        said = [choice.logprobs.content for choice in answer.choices]
+        return [[(t.token, t.logprob, len(t.top_logprobs)) for t in tokens] for tokens in said]
+
+    (alone,) = await weighed(1)
+
+    assert alone
+    assert await weighed(3) == [alone] * 3
