@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -13,12 +12,12 @@ from backends.base import Extras, Generated, Generation, Prompt, PromptEcho
 from backends.config import VllmModelConfig
 
 from .adapters import Adapters
+from .asking import answered
 from .deltas import Choices
 from .echo import echoed, told_prompt
 from .failures import alive
 from .media import lacks_media
 from .options import split
-from .pace import Pace, paced
 from .protocol import constraint
 from .request import EngineRequest, Requests
 from .tokenizer import described
@@ -30,7 +29,6 @@ class VllmChat:
     def __init__(self, model: VllmModelConfig, engine: AsyncLLM) -> None:
         _, self._options = split(model.options)
         self._adapters = Adapters(model)
-        self._pace = Pace()
         self.take(engine)
 
     def take(self, engine: AsyncLLM) -> None:
@@ -124,12 +122,7 @@ class VllmChat:
         self, engine: AsyncLLM, generation: Generation, request: EngineRequest
     ) -> AsyncGenerator[Any, None]:
         options = {"lora_request": self._adapters.request(generation.adapter), **request.more}
-        if generation.stream:
-            return paced(engine, self._pace, request.prompt, request.params, **options)
-        whole: AsyncGenerator[Any, None] = engine.generate(
-            request.prompt, request.params, uuid4().hex, **options
-        )
-        return whole
+        return answered(engine, request.prompt, request.params, **options)
 
     def _before(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
         """Yield what is told of the prompt, where it was asked for."""

@@ -15,7 +15,7 @@ from backends.config import VllmModelConfig
 from . import milestones
 from .adapters import Adapters
 from .options import built, split
-from .reading import read_plainly
+from .pace import set_pace
 
 log = logging.getLogger(__package__)
 
@@ -39,15 +39,15 @@ def start(model: VllmModelConfig) -> AsyncLLM:
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
     log.info("%s: configured in %.1f s, starting the engine", model.id, time.monotonic() - begin)
+    if milestones.at_home(config):
+        set_pace(config.scheduler_config)
     with milestones.told(config, model.id):
-        engine = AsyncLLM.from_vllm_config(
+        return AsyncLLM.from_vllm_config(
             config,
             usage_context=UsageContext.OPENAI_API_SERVER,
             enable_log_requests=arguments.enable_log_requests,
             disable_log_stats=arguments.disable_log_stats,
         )
-    read_plainly(engine)
-    return engine
 
 
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:

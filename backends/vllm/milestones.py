@@ -51,6 +51,24 @@ class Milestones(logging.StreamHandler[Any]):
                 super().emit(logging.makeLogRecord(record.__dict__ | ours))
 
 
+class OwnScheduler(logging.Filter):
+    """Drops vLLM's warning of a scheduler that it does not know where that is ours.
+
+    Half of it is not so (an asynchronous engine stays so), and ours is written for this very vLLM.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether *record* is anything else."""
+        message = record.getMessage()
+        return not message.startswith("Using custom scheduler") or f"{__package__}." not in message
+
+
+def at_home(config: Any) -> bool:
+    """Whether all processes of an engine with *config* start where this package is installed."""
+    parallel = config.parallel_config
+    return bool(parallel.distributed_executor_backend in ("uni", "mp") and parallel.nnodes == 1)
+
+
 @contextmanager
 def told(config: Any, model: str) -> Iterator[None]:
     """Have the milestones of an engine written that is started inside with *config*.
@@ -60,11 +78,9 @@ def told(config: Any, model: str) -> Iterator[None]:
     all), and where processes may start on machines that do not have this module.
     """
     theirs = config.logging_config
-    parallel = config.parallel_config
     quiet = theirs.log_level not in ("INFO", "DEBUG", "NOTSET")
     ours = theirs.configure_logging and not theirs.pylogging_config_file
-    here = parallel.distributed_executor_backend in ("uni", "mp") and parallel.nnodes == 1
-    if not (log.isEnabledFor(logging.INFO) and quiet and ours and here):
+    if not (log.isEnabledFor(logging.INFO) and quiet and ours and at_home(config)):
         yield
         return
     with NamedTemporaryFile("w", suffix=".json") as file:
@@ -79,7 +95,8 @@ def _configured(model: str, level: str) -> dict[str, Any]:
     from vllm.logger import DEFAULT_LOGGING_CONFIG
 
     config = deepcopy(DEFAULT_LOGGING_CONFIG)
-    config["handlers"]["vllm"]["level"] = level
+    config["filters"] = {"own scheduler": {"()": f"{__name__}.{OwnScheduler.__name__}"}}
+    config["handlers"]["vllm"] |= {"level": level, "filters": ["own scheduler"]}
     milestones = {"class": f"{__name__}.{Milestones.__name__}", "model": model}
     config["handlers"]["milestones"] = milestones
     config["loggers"]["vllm"] |= {"level": "INFO", "handlers": ["vllm", "milestones"]}

@@ -2,13 +2,14 @@
 
 import json
 import logging
+from logging.config import DictConfigurator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from backends.vllm.milestones import Milestones, told
+from backends.vllm.milestones import Milestones, OwnScheduler, told
 
 CACHE = (
     "%s KV cache size: %s tokens, Maximum concurrency for %s tokens per request: %.2fx",
@@ -73,6 +74,32 @@ def test_beside_their_log(level: str) -> None:
     assert logs["handlers"]["vllm"]["level"] == level
     assert logs["handlers"]["milestones"]["model"] == "tiny"
     assert logs["loggers"]["vllm"]["level"] == "INFO"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Using custom scheduler class <class 'backends.vllm.pace.PacedScheduler'>.", False),
+        ("Using custom scheduler class their.own.", True),
+        ("backends.vllm.pace has failed.", True),
+    ],
+)
+def test_a_scheduler_that_is_ours(message: str, *, shown: bool) -> None:
+    """They warn of every scheduler but their own; whoever did not bring one is not warned."""
+    record = logging.LogRecord("vllm", logging.WARNING, "", 0, message, None, None)
+
+    assert bool(OwnScheduler().filter(record)) == shown
+
+
+@pytest.mark.usefixtures("requires_vllm", "informed")
+def test_the_warning_is_filtered() -> None:
+    """Logging set up as an engine's processes do it drops it, and tells the others."""
+    with told(starting := config(), "tiny"):
+        logs = json.loads(Path(starting.logging_config.pylogging_config_file).read_text())
+
+    (name,) = logs["handlers"]["vllm"]["filters"]
+    made = DictConfigurator(logs).configure_filter(logs["filters"][name])
+    assert isinstance(made, OwnScheduler)
 
 
 @pytest.mark.usefixtures("requires_vllm", "informed")
