@@ -1,10 +1,10 @@
 """How often the engine tells of its tokens: the more streams run, the less often of each.
 
-By itself vLLM's engine sends a message after each step, and whoever reads it spends more on taking
-it, on waking the streams and on writing for each than the engine does on making the tokens. So the
-engine's scheduler keeps a stream's tokens until the next *beat*, and those of an answer that is
-wanted whole until they are many. A stream's first token and its end never wait, and where tokens
-are further apart than beats nothing does.
+By itself vLLM's engine sends a message after each step. To take it, to wake the streams and to
+write for each is what a server would spend most of its CPU on. So the engine's scheduler keeps a
+stream's tokens until the next *beat*, and those of an answer that is wanted whole until they are
+many. A stream's first token and its end never wait, and where tokens are further apart than beats
+nothing does.
 
 Imported in the engine's process: this is what `scheduler_cls` names there.
 """
@@ -88,10 +88,11 @@ class Pace:
         """Add what streams hold that had no part in *step*; forget whoever has gone."""
         for name in list(self._held):
             request = requests.get(name)
-            if request is None or not _is_whole(request):
-                held = self._held.pop(name)
-                if request is not None:
-                    step.setdefault(request.client_index, EngineCoreOutputs()).outputs += held
+            if request is None:
+                del self._held[name]
+            elif not _is_whole(request):
+                outputs = step.setdefault(request.client_index, EngineCoreOutputs())
+                outputs.outputs += self._held.pop(name)
 
 
 def _tells(outputs: EngineCoreOutputs) -> bool:
@@ -116,7 +117,7 @@ def _is_whole(request: Request) -> bool:
     return bool(params and params.output_kind is RequestOutputKind.FINAL_ONLY)
 
 
-class PacedScheduler(Scheduler):  # type: ignore[misc]  # it has no types
+class PacedScheduler(Scheduler):  # type: ignore[misc]  # vLLM has no types
     """vLLM's scheduler, which tells of its tokens at a pace."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -132,7 +133,7 @@ class PacedScheduler(Scheduler):  # type: ignore[misc]  # it has no types
         return self._pace.tell(step, self.requests, streams=running, now=time.monotonic())
 
 
-class PacedAsyncScheduler(PacedScheduler, AsyncScheduler):  # type: ignore[misc]  # it has no types
+class PacedAsyncScheduler(PacedScheduler, AsyncScheduler):  # type: ignore[misc]  # vLLM has no types
     """The same, for an engine that schedules a step while the one before it runs."""
 
 
