@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -37,8 +38,9 @@ def core(server: psutil.Process, *, other_than: psutil.Process | None = None) ->
     end = time.monotonic() + 60
     while time.monotonic() < end:
         for process in server.children(recursive=True):
-            if process != other_than and "EngineCore" in process.name():
-                return process
+            with suppress(psutil.NoSuchProcess):  # a start has short-lived helpers
+                if process != other_than and "EngineCore" in process.name():
+                    return process
         time.sleep(0.05)
     raise TimeoutError
 

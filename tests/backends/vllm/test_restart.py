@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,11 @@ QUICK: dict[str, Any] = {
 
 
 def family() -> dict[psutil.Process, str]:
-    """Return the command lines of all processes of this one, but for Python's resource tracker."""
-    found = {p: " ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)}
+    """Return the command lines of all living processes of this one, but for resource trackers."""
+    found = {}
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has just ended, or nobody has waited for it yet
+            found[process] = " ".join(process.cmdline())
     return {p: command for p, command in found.items() if "resource_tracker" not in command}
 
 
