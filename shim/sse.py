@@ -3,28 +3,16 @@
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from litestar.background_tasks import BackgroundTask
-from litestar.response import Stream
+from litestar import Response
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from .errors import ErrorAnswer, describe
 
-T = TypeVar("T")
-
 _DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.Encoder().encode
-
-
-async def primed(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Await the first of *items*, then return them all; to close what is returned closes them.
-
-    The first byte spends the HTTP status: what fails before it is still a 4xx or 5xx.
-    """
-    begun = _begun(items)
-    await anext(begun, None)
-    return begun
 
 
 async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator[bytes, None]:
@@ -40,39 +28,41 @@ async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator
     yield _DONE
 
 
-def event_stream(
-    chunks: AsyncGenerator[msgspec.Struct, None],
-    *,
-    framed: Callable[[AsyncGenerator[Any, None]], AsyncGenerator[bytes, None]] = frames,
-    headers: Mapping[str, str] = MappingProxyType({}),
-    then: Callable[[], None] | None = None,
-) -> Stream:
-    """Answer with *chunks*, which are closed even if the client leaves while one is being sent.
+class EventStream(Response[None]):
+    """An answer that is streamed, which closes what it is made of, however it ends.
 
-    *framed* makes bytes of them, *then* is called when that is done. Litestar never closes the
-    iterator that it streams; here its background task does.
+    Not Litestar's: that one never closes its iterator, and has three tasks for each answer to see
+    whether its client is there, which `presence.py` does for all.
     """
-    events = framed(chunks)
 
-    async def close() -> None:
-        await events.aclose()
-        await chunks.aclose()  # too: frames that were never begun have nothing to close them with
-        if then is not None:
-            then()
+    def __init__(
+        self,
+        chunks: AsyncGenerator[Any, None],
+        *,
+        framed: Callable[[AsyncGenerator[Any, None]], AsyncGenerator[bytes, None]] = frames,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Answer with *chunks*; *framed* makes bytes of them, *then* is called after the last."""
+        super().__init__(None, headers={"cache-control": "no-cache", **headers})
+        self._chunks = chunks
+        self._events = framed(chunks)
+        self._then = then
 
-    return Stream(
-        events,
-        media_type="text/event-stream",
-        headers={"cache-control": "no-cache", **headers},
-        background=BackgroundTask(close),
-    )
+    def to_asgi_response(self, *_args: Any, **_more: Any) -> ASGIApp:  # type: ignore[override]
+        """Return what sends the answer."""
+        return self._answer
 
-
-async def _begun(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    async with aclosing(items):
-        async for first in items:
-            yield first  # to `primed`
-            yield first  # to whom it is for
-            break
-        async for item in items:
-            yield item
+    async def _answer(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+        headers += [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            async for event in self._events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await self._events.aclose()
+            await self._chunks.aclose()  # events that were never begun have nothing to do it with
+            if self._then is not None:
+                self._then()

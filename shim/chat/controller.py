@@ -2,13 +2,12 @@
 
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
-from litestar.response import Stream
 
 from shim.body import BodyRequest
 from shim.heading import Heading
+from shim.items import collected, primed
 from shim.models import Models
-from shim.presence import collected, while_present
-from shim.sse import event_stream, primed
+from shim.sse import EventStream
 
 from .answer import completion
 from .protocol import ChatCompletion, ChatRequest
@@ -26,7 +25,7 @@ class ChatController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-    ) -> Response[ChatCompletion] | Stream:
+    ) -> Response[ChatCompletion] | EventStream:
         """Continue a conversation."""
         data = await request.read(ChatRequest)
         served = models.chat(data.model)
@@ -34,8 +33,8 @@ class ChatController(Controller):
         items = served.admission.admit(served.backend.generate(generation))
         heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
         if not data.stream:
-            return Response(completion(heading, await while_present(request, collected(items))))
+            return Response(completion(heading, await collected(items)))
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
         first = primed(chunks(heading, items, include_usage=usage))
-        return event_stream(await while_present(request, first))
+        return EventStream(await first)

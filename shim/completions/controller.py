@@ -2,15 +2,13 @@
 
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
-from litestar.response import Stream
 
 from shim.body import BodyRequest
 from shim.heading import Heading
-from shim.merging import merged
+from shim.items import collected, merged, primed
 from shim.models import Models
 from shim.naming import renamed
-from shim.presence import collected, while_present
-from shim.sse import event_stream, primed
+from shim.sse import EventStream
 
 from .protocol import CompletionRequest, TextCompletion
 from .translate import completion, events, to_generations
@@ -29,7 +27,7 @@ class CompletionsController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-    ) -> Response[TextCompletion] | Stream:
+    ) -> Response[TextCompletion] | EventStream:
         """Continue texts."""
         data = await request.read(CompletionRequest)
         served = models.chat(data.model)
@@ -44,8 +42,8 @@ class CompletionsController(Controller):
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1
         if not data.stream:
-            done = await while_present(request, collected(items))
+            done = await collected(items)
             return Response(completion(heading, done, n=n))
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         first = primed(events(heading, items, n=n, include_usage=usage))
-        return event_stream(await while_present(request, first))
+        return EventStream(await first)

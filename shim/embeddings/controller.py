@@ -4,9 +4,8 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.body import BodyRequest
-from shim.merging import merged
+from shim.items import collected, merged
 from shim.models import Models
-from shim.presence import collected, while_present
 
 from .protocol import EmbeddingList, EmbeddingRequest
 from .translate import embedding_list, to_jobs, written
@@ -29,5 +28,5 @@ class EmbeddingsController(Controller):
         # A slot for each input, as for the prompts of a completion.
         found = merged([served.admission.admit(served.backend.embed(job)) for job in to_jobs(data)])
         items = written(found, in_base64=data.encoding_format == "base64")
-        done = await while_present(request, collected(items))
+        done = await collected(items)
         return Response(embedding_list(data.model or served.id, done))

@@ -3,13 +3,12 @@
 from litestar import Controller, post
 from litestar import Response as Answer
 from litestar.di import NamedDependency
-from litestar.response import Stream
 
 from shim.body import BodyRequest
+from shim.items import collected, primed
 from shim.models import Models
 from shim.naming import renamed
-from shim.presence import collected, while_present
-from shim.sse import event_stream, primed
+from shim.sse import EventStream
 
 from .answer import begun, response
 from .events import events, framed
@@ -27,7 +26,7 @@ class ResponsesController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-    ) -> Answer[Response] | Stream:
+    ) -> Answer[Response] | EventStream:
         """Answer a conversation."""
         data = await request.read(ResponsesRequest)
         served = models.chat(data.model)
@@ -36,7 +35,7 @@ class ResponsesController(Controller):
         items = renamed(items, asked.places)
         opened = begun(data, model=data.model or served.id)
         if not data.stream:
-            return Answer(response(opened, await while_present(request, collected(items))))
+            return Answer(response(opened, await collected(items)))
         # Primed, so that a full queue is still a 429: the first byte spends the status.
         first = primed(events(opened, items))
-        return event_stream(await while_present(request, first), framed=framed)
+        return EventStream(await first, framed=framed)

@@ -4,12 +4,11 @@ from contextlib import ExitStack
 
 from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency
-from litestar.response import Stream
 
 from shim.body import BodyRequest
+from shim.items import collected, primed
 from shim.models import Models
-from shim.presence import collected, while_present
-from shim.sse import event_stream, primed
+from shim.sse import EventStream
 from shim.telemetry import Telemetry
 
 from .protocol import Transcription, VerboseTranscription
@@ -26,7 +25,7 @@ class TranscriptionController(Controller):
         request: BodyRequest,
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
-    ) -> Response[Transcription | VerboseTranscription | str] | Stream:
+    ) -> Response[Transcription | VerboseTranscription | str] | EventStream:
         """Write down what is said."""
         return await _answer(request, models, telemetry, "transcribe")
 
@@ -36,14 +35,14 @@ class TranscriptionController(Controller):
         request: BodyRequest,
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
-    ) -> Response[Transcription | VerboseTranscription | str] | Stream:
+    ) -> Response[Transcription | VerboseTranscription | str] | EventStream:
         """Write down in English what is said."""
         return await _answer(request, models, telemetry, "translate")
 
 
 async def _answer(
     request: BodyRequest, models: Models, telemetry: Telemetry, task: Task
-) -> Response[Transcription | VerboseTranscription | str] | Stream:
+) -> Response[Transcription | VerboseTranscription | str] | EventStream:
     with ExitStack() as stack:
         recording = await received(request, models, task)
         stack.callback(recording.audio.close)
@@ -53,11 +52,11 @@ async def _answer(
         manifest = served.manifests.keep(served.backend.manifest(recording.job))
         headers = {"x-shim-manifest": manifest}
         if form.stream:
-            first = await while_present(request, primed(events(form, items)))
+            first = await primed(events(form, items))
             # From here on the stream holds the recording, and closes it at its end.
             release = stack.pop_all()
-            return event_stream(first, headers=headers, then=release.close)
-        done = await while_present(request, collected(items))
+            return EventStream(first, headers=headers, then=release.close)
+        done = await collected(items)
         body = answer(form, task, done, silence=recording.silence)
     media = MediaType.TEXT if isinstance(body, str) else MediaType.JSON
     return Response(body, media_type=media, headers=headers)

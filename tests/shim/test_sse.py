@@ -1,12 +1,15 @@
 """Server-sent events: when the first byte goes out, what a stream is made of, how it ends."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 from msgspec import Struct
 
 from backends.failures import EngineDead
-from shim.sse import event_stream, frames, primed
+from shim.items import primed
+from shim.sse import EventStream, frames
 
 
 class Word(Struct):
@@ -66,49 +69,56 @@ async def test_the_unforeseen_in_mid_stream() -> None:
     assert stream.endswith("data: [DONE]\n\n")
 
 
-async def test_primed_passes_everything_on() -> None:
-    """The first item is awaited, and not lost."""
-    for words in ([], ["a"], ["a", "b", "c"]):
-        items = await primed(said(*words))
+class Reader:
+    """Takes an answer, and fails after so many messages."""
 
-        assert [item.word async for item in items] == words
+    def __init__(self, patience: int = 100) -> None:
+        self._patience = patience
+        self.read: list[Any] = []
 
-
-async def test_an_early_failure_is_raised() -> None:
-    """What fails before the first item is raised, so that it keeps its HTTP status."""
-    log: list[str] = []
-
-    with pytest.raises(EngineDead):
-        await primed(said("die", log=log))
-
-    assert log == ["closed"]
+    async def take(self, message: Any) -> None:
+        """Take *message*. Raises CancelledError when it is too many."""
+        if len(self.read) == self._patience:
+            raise asyncio.CancelledError
+        self.read.append(message)
 
 
-async def test_a_late_failure_is_not_raised_early() -> None:
-    """What fails later is raised later."""
-    items = await primed(said("a", "die"))
-    assert (await anext(items)).word == "a"
-
-    with pytest.raises(EngineDead):
-        await anext(items)
+async def answered(stream: EventStream, reader: Reader) -> None:
+    """Send a stream to *reader*, as Litestar does."""
+    unused: Any = None
+    await stream.to_asgi_response(app=None, request=unused)(unused, unused, reader.take)
 
 
-@pytest.mark.parametrize("read", [0, 1, 2])
+async def test_an_event_stream() -> None:
+    """It is announced as one that is not to be kept; each event leaves by itself."""
+    reader = Reader()
+
+    await answered(EventStream(said("a", "b"), headers={"x-more": "y"}), reader)
+
+    start, *pieces, end = reader.read
+    assert start["status"] == 200
+    assert sorted(start["headers"]) == [
+        (b"cache-control", b"no-cache"),
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"x-more", b"y"),
+    ]
+    assert [piece["body"] for piece in pieces] == [
+        b'data: {"word":"a"}\n\n',
+        b'data: {"word":"b"}\n\n',
+        b"data: [DONE]\n\n",
+    ]
+    assert all(piece["more_body"] for piece in pieces)
+    assert end == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+@pytest.mark.parametrize("read", [0, 1, 2, 3])
 async def test_closing_reaches_the_engine(read: int) -> None:
     """Wherever a stream is left, even before it began, the generator below is closed."""
     log: list[str] = []
-    answer = event_stream(await primed(said("a", "b", "c", log=log)))
-    for _ in range(read):
-        await anext(answer.iterator)
+    chunks = await primed(said("a", "b", "c", log=log))
+    answer = EventStream(chunks, then=lambda: log.append("released"))
 
-    await answer.background()  # what Litestar does in the end, whatever ended the stream
+    with pytest.raises(asyncio.CancelledError):
+        await answered(answer, Reader(read))
 
-    assert log == ["closed"]
-
-
-async def test_headers() -> None:
-    """A stream is announced as one, not to be kept."""
-    answer = event_stream(said("a"))
-
-    assert answer.media_type == "text/event-stream"
-    assert answer.headers["cache-control"] == "no-cache"
+    assert log == ["closed", "released"]

@@ -1,4 +1,4 @@
-"""Several streams as one."""
+"""Generators of items: the first of them awaited, all collected, several as one."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -9,6 +9,32 @@ T = TypeVar("T")
 
 _Queue: TypeAlias = "asyncio.Queue[tuple[int, T] | Exception | None]"
 """An item with the number of its stream, what a stream failed of, or None: one has ended."""
+
+
+async def primed(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """Await the first of *items*, then return them all; to close what is returned closes them.
+
+    The first byte spends the HTTP status: what fails before it is still a 4xx or 5xx.
+    """
+    begun = _begun(items)
+    await anext(begun, None)
+    return begun
+
+
+async def _begun(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    async with aclosing(items):
+        async for first in items:
+            yield first  # to `primed`
+            yield first  # to whom it is for
+            break
+        async for item in items:
+            yield item
+
+
+async def collected(items: AsyncGenerator[T, None]) -> list[T]:
+    """Return all *items*; if cancelled, close their generator, which aborts the engine."""
+    async with aclosing(items):
+        return [item async for item in items]
 
 
 async def merged(streams: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[tuple[int, T], None]:
