@@ -21,6 +21,7 @@ from .errors import HANDLERS
 from .health import health, metrics, ready
 from .models import Models, ModelsController
 from .prefix import IN_SCOPE
+from .presence import Presence
 from .responses.controller import ResponsesController
 from .settings import Settings
 from .telemetry import Telemetry, stamp
@@ -44,7 +45,7 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[TranscriptionController],
         request_max_body_size=server.max_upload_bytes,
     )
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             health,
             ready,
@@ -73,6 +74,9 @@ def create_app(settings: Settings) -> Litestar:
         # Litestar's own lacks bounds, answers and failures.
         openapi_config=None,
     )
+    # Not as a middleware: Litestar would put each event through one more handler of exceptions.
+    app.asgi_handler = Presence(app.asgi_handler)
+    return app
 
 
 def _models(state: State, scope: Scope) -> Models:

@@ -82,7 +82,7 @@ class NotFinite(ApiError):
 
 
 class ClientGone(ApiError):
-    """The client left before its answer: nobody reads this."""
+    """The client left before its request was complete: nobody reads this."""
 
 
 # ── how they look from outside ────────────────────────────────────────────────

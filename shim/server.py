@@ -18,7 +18,6 @@ from .corking import CorkedProtocol
 from .lingering import Lingering
 from .models import Models
 from .prefix import ModelPrefix
-from .presence import Presence
 from .settings import Settings
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as bound, to where it is reached
@@ -108,7 +107,7 @@ async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
 def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
     served = [name for model in settings.models for name in names(model)]
     return uvicorn.Config(
-        Lingering(Presence(ModelPrefix(app, served))),
+        Lingering(ModelPrefix(app, served)),
         http=CorkedProtocol,
         ws="none",
         lifespan="off",

@@ -4,8 +4,8 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.body import BodyRequest
+from shim.generators import collected, primed
 from shim.heading import Heading
-from shim.items import collected, primed
 from shim.models import Models
 from shim.sse import EventStream
 
@@ -36,5 +36,4 @@ class ChatController(Controller):
             return Response(completion(heading, await collected(items)))
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
-        first = primed(chunks(heading, items, include_usage=usage))
-        return EventStream(await first)
+        return EventStream(await primed(chunks(heading, items, include_usage=usage)))

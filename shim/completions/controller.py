@@ -4,8 +4,8 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.body import BodyRequest
+from shim.generators import collected, merged, primed
 from shim.heading import Heading
-from shim.items import collected, merged, primed
 from shim.models import Models
 from shim.naming import renamed
 from shim.sse import EventStream
@@ -42,8 +42,6 @@ class CompletionsController(Controller):
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1
         if not data.stream:
-            done = await collected(items)
-            return Response(completion(heading, done, n=n))
+            return Response(completion(heading, await collected(items), n=n))
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
-        first = primed(events(heading, items, n=n, include_usage=usage))
-        return EventStream(await first)
+        return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))

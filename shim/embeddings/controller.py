@@ -4,7 +4,7 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.body import BodyRequest
-from shim.items import collected, merged
+from shim.generators import collected, merged
 from shim.models import Models
 
 from .protocol import EmbeddingList, EmbeddingRequest

@@ -5,7 +5,7 @@ from litestar import Response as Answer
 from litestar.di import NamedDependency
 
 from shim.body import BodyRequest
-from shim.items import collected, primed
+from shim.generators import collected, primed
 from shim.models import Models
 from shim.naming import renamed
 from shim.sse import EventStream
@@ -37,5 +37,4 @@ class ResponsesController(Controller):
         if not data.stream:
             return Answer(response(opened, await collected(items)))
         # Primed, so that a full queue is still a 429: the first byte spends the status.
-        first = primed(events(opened, items))
-        return EventStream(await first, framed=framed)
+        return EventStream(await primed(events(opened, items)), framed=framed)

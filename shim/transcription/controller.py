@@ -6,7 +6,7 @@ from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency
 
 from shim.body import BodyRequest
-from shim.items import collected, primed
+from shim.generators import collected, primed
 from shim.models import Models
 from shim.sse import EventStream
 from shim.telemetry import Telemetry

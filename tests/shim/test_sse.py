@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct
 
 from backends.failures import EngineDead
-from shim.items import primed
+from shim.generators import primed
 from shim.sse import EventStream, frames
 
 

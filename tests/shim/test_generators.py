@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from shim.items import collected, merged, primed
+from shim.generators import collected, merged, primed
 
 
 class Source:
