@@ -1,7 +1,7 @@
 """Server-sent events as OpenAI's clients read them: `data:` lines, `[DONE]`, nothing else."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from .errors import ErrorAnswer, describe
 
 _DONE = b"data: [DONE]\n\n"
+_NOTHING = nullcontext()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -31,8 +32,8 @@ async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator
 class EventStream(Response[None]):
     """An answer that is streamed, which closes what it is made of, however it ends.
 
-    Not Litestar's: that one never closes its iterator, and has three tasks for each answer to see
-    whether its client is there, which `presence.py` does for all.
+    Not Litestar's: that one never closes its iterator, and makes a task group for each answer to
+    see whether its client is there, which `presence.py` does for all.
     """
 
     def __init__(
@@ -41,13 +42,13 @@ class EventStream(Response[None]):
         *,
         framed: Callable[[AsyncGenerator[Any, None]], AsyncGenerator[bytes, None]] = frames,
         headers: Mapping[str, str] = MappingProxyType({}),
-        then: Callable[[], None] | None = None,
+        holding: AbstractContextManager[Any] = _NOTHING,
     ) -> None:
-        """Answer with *chunks*; *framed* makes bytes of them, *then* is called after the last."""
+        """Answer with *chunks*, of which *framed* makes bytes; leave *holding* after the last."""
         super().__init__(None, headers={"cache-control": "no-cache", **headers})
         self._chunks = chunks
         self._events = framed(chunks)
-        self._then = then
+        self._holding = holding
 
     def to_asgi_response(self, *_args: Any, **_more: Any) -> ASGIApp:  # type: ignore[override]
         """Return what sends the answer."""
@@ -56,13 +57,10 @@ class EventStream(Response[None]):
     async def _answer(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         headers += [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            async for event in self._events:
-                await send({"type": "http.response.body", "body": event, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            await self._events.aclose()
-            await self._chunks.aclose()  # events that were never begun have nothing to do it with
-            if self._then is not None:
-                self._then()
+        with self._holding:
+            # The chunks, too: events that were never begun have nothing to close them with.
+            async with aclosing(self._chunks), aclosing(self._events):
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                async for event in self._events:
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})

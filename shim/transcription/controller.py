@@ -54,8 +54,7 @@ async def _answer(
         if form.stream:
             first = await primed(events(form, items))
             # From here on the stream holds the recording, and closes it at its end.
-            release = stack.pop_all()
-            return EventStream(first, headers=headers, then=release.close)
+            return EventStream(first, headers=headers, holding=stack.pop_all())
         done = await collected(items)
         body = answer(form, task, done, silence=recording.silence)
     media = MediaType.TEXT if isinstance(body, str) else MediaType.JSON

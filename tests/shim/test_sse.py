@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -116,9 +117,30 @@ async def test_closing_reaches_the_engine(read: int) -> None:
     """Wherever a stream is left, even before it began, the generator below is closed."""
     log: list[str] = []
     chunks = await primed(said("a", "b", "c", log=log))
-    answer = EventStream(chunks, then=lambda: log.append("released"))
+    holding = ExitStack()
+    holding.callback(log.append, "released")
+    answer = EventStream(chunks, holding=holding)
 
     with pytest.raises(asyncio.CancelledError):
         await answered(answer, Reader(read))
 
     assert log == ["closed", "released"]
+
+
+async def test_what_is_held_is_left_whatever_happens() -> None:
+    """Also where closing fails."""
+    log: list[str] = []
+
+    async def unclosable() -> AsyncGenerator[Word, None]:
+        try:
+            yield Word("a")
+        finally:
+            raise LookupError("cannot be closed")
+
+    holding = ExitStack()
+    holding.callback(log.append, "released")
+
+    with pytest.raises(LookupError, match="cannot be closed"):
+        await answered(EventStream(await primed(unclosable()), holding=holding), Reader(0))
+
+    assert log == ["released"]
