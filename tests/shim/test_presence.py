@@ -8,6 +8,10 @@ import pytest
 
 from shim.presence import Presence
 
+# Each test has a loop of its own: on the session's, engines of other tests are at work, and
+# whether anything goes on afterwards could not be seen.
+pytestmark = pytest.mark.asyncio(loop_scope="function")
+
 START = {"type": "http.response.start", "status": 200, "headers": []}
 PIECE = {"type": "http.response.body", "body": b"a", "more_body": True}
 LAST = {"type": "http.response.body", "body": b"z", "more_body": False}
