@@ -71,6 +71,7 @@ class Candidate(Struct, frozen=True):
     """A token that could have been drawn, with its natural-log probability."""
 
     token: str
+    """Its text; a byte that is no whole character stands there as `\\x` and two digits."""
     logprob: float
     bytes: bytes
 
@@ -88,6 +89,8 @@ class PromptEcho(Struct, frozen=True, kw_only=True):
     text: str
     tokens: tuple[str, ...] = ()
     """With log probabilities only, as are the next."""
+    offsets: tuple[int, ...] = ()
+    """Where in the text each begins, in characters."""
     logprobs: tuple[TokenLogprob | None, ...] = ()
     """Of each token after those before it; the first has none."""
 

@@ -37,7 +37,7 @@ class Ct2Chat:
         self._generator = generator
         self._template = template
         self._threads = threads
-        self._pieces = Pieces(template.tokenizer)
+        self._pieces = Pieces.of(template.tokenizer)
         self.max_model_len = max_model_len
 
     async def ready(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Candidate, PromptEcho, TokenLogprob
+from backends.base import PromptEcho, TokenLogprob
 from backends.pieces import Pieces
 
 
@@ -26,21 +26,14 @@ class Scores:
         """Return the prompt *tokens* with what (1, tokens, vocabulary) *log_probs* gave them."""
         rows = np.asarray(log_probs)[0]
         after = zip(tokens[1:], rows, strict=False)  # the last row is of what comes next
-        return PromptEcho(
-            text=text,
-            tokens=tuple(self._candidate(token, 0.0).token for token in tokens),
-            logprobs=(None, *(self._ranked(token, row) for token, row in after)),
-        )
+        weighed = (self._ranked(token, row) for token, row in after)
+        return self._pieces.echo(text, tokens, (None, *weighed))
 
     def _ranked(self, token: int, log_probs: NDArray[np.floating[Any]]) -> TokenLogprob:
         count = min(self._top, len(log_probs))
         rivals = np.argpartition(-log_probs, count - 1)[:count] if count else np.empty(0, int)
         ordered = sorted((-float(log_probs[rival]), int(rival)) for rival in rivals)
         return TokenLogprob(
-            self._candidate(token, float(log_probs[token])),
-            tuple(self._candidate(rival, -negative) for negative, rival in ordered),
+            self._pieces.candidate(token, float(log_probs[token])),
+            tuple(self._pieces.candidate(rival, -negative) for negative, rival in ordered),
         )
-
-    def _candidate(self, token: int, log_prob: float) -> Candidate:
-        piece = self._pieces.read(token)
-        return Candidate(piece.decode(errors="replace"), log_prob, piece)

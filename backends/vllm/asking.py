@@ -19,6 +19,7 @@ async def answered(
     finished = False
     try:
         asked = await engine.add_request(name, prompt, params, **options)
+        _leave_undecoded(engine, name)
         while not finished:
             # Without waiting where there is something: it saves a turn of the loop.
             output = asked.get_nowait() or await asked.get()
@@ -32,3 +33,13 @@ async def answered(
                 await engine.abort(name)
             else:
                 await engine.abort(asked.request_id, internal=True)
+
+
+def _leave_undecoded(engine: AsyncLLM, name: str) -> None:
+    """Have the tokens that log probabilities are of not decoded: `scores.py` reads them.
+
+    Text is decoded as ever. What is decoded before this takes effect is decoded for nothing.
+    """
+    processor = engine.output_processor
+    for each in processor.external_req_ids.get(name, ()):
+        processor.request_states[each].logprobs_processor.tokenizer = None

@@ -1,15 +1,16 @@
 """vLLM's answer as the seam's items: one request's outputs → deltas and ends."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from msgspec.structs import replace
 
-from backends.base import Candidate, Delta, Finish, Generation, TextDelta, TokenLogprob
+from backends.base import Delta, Finish, Generation, TextDelta
 from backends.failures import EngineDead, InvalidOption
 
 if TYPE_CHECKING:
     from .parsing import ChoiceParser
+    from .scores import Scores
 
 
 class Choices:
@@ -23,6 +24,7 @@ class Choices:
         parser: "Callable[[], ChoiceParser] | None" = None,
         named: bool = False,
         constraint: str | None = None,
+        scores: "Scores",
     ) -> None:
         self._stream = generation.stream
         self._empty = generation.sampling.max_tokens == 0
@@ -38,6 +40,7 @@ class Choices:
         """Whether the request named the one tool to call: that is no reason to end."""
         self._constraint = constraint
         """The option by which the request constrains what may be drawn."""
+        self._scores = scores
         self._counts: dict[int, int] = {}
 
     def items(self, output: Any) -> Iterator[Delta | Finish]:
@@ -71,8 +74,8 @@ class Choices:
         """Return what was asked to be told of the new tokens."""
         told: dict[str, Any] = {}
         if self._top is not None and choice.token_ids:
-            positions = zip(choice.token_ids, choice.logprobs, strict=True)
-            told["logprobs"] = tuple(token_logprob(*position, self._top) for position in positions)
+            weighed = self._scores.weighed(choice.token_ids, choice.logprobs, self._top)
+            told["logprobs"] = tuple(weighed)
         if self._ids and choice.token_ids:
             told["token_ids"] = tuple(choice.token_ids)
         return told
@@ -117,21 +120,3 @@ class Choices:
         if self._copies == 1:
             return (item,)
         return [replace(item, index=index) for index in range(self._copies)]
-
-
-def token_logprob(token: int, found: Mapping[int, Any], top: int) -> TokenLogprob:
-    """Order *found* (the drawn token and its rivals) as OpenAI does.
-
-    vLLM's own server leaves the drawn token in front whatever its probability, and drops the
-    last of the *top* most probable ones for it.
-    """
-    drawn = _candidate(found[token])
-    if top == 0:
-        return TokenLogprob(drawn)
-    ranked = sorted(found.values(), key=lambda rival: -rival.logprob)
-    return TokenLogprob(drawn, tuple(_candidate(rival) for rival in ranked[:top]))
-
-
-def _candidate(found: Any) -> Candidate:
-    text = found.decoded_token or ""
-    return Candidate(text, found.logprob, text.encode("utf-8", errors="replace"))

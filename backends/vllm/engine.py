@@ -14,12 +14,12 @@ from backends.config import VllmModelConfig
 from .adapters import Adapters
 from .asking import answered
 from .deltas import Choices
-from .echo import echoed, told_prompt
 from .failures import alive
 from .media import lacks_media
 from .options import split
 from .protocol import constraint
 from .request import EngineRequest, Requests
+from .scores import Scores
 from .tokenizer import described
 
 
@@ -40,6 +40,7 @@ class VllmChat:
             reasoning_parser=engine.vllm_config.structured_outputs_config.reasoning_parser,
         )
         self._tokenizer = engine.renderer.get_tokenizer()
+        self._scores = Scores(self._tokenizer)
         self._max_model_len = int(engine.model_config.max_model_len)
         # Last: requests are let in by it.
         self._engine: AsyncLLM | None = engine
@@ -88,6 +89,7 @@ class VllmChat:
                 parser=request.parser,
                 named=request.named,
                 constraint=constrained,
+                scores=self._scores,
             )
             # Closing these outputs is what aborts the request in the engine.
             async with aclosing(outputs):
@@ -126,12 +128,16 @@ class VllmChat:
 
     def _before(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
         """Yield what is told of the prompt, where it was asked for."""
-        if told := told_prompt(first, generation.extras):
+        told: dict[str, Any] = {}
+        if generation.extras.get("return_token_ids"):
+            told["prompt_token_ids"] = list(first.prompt_token_ids)
+        if generation.extras.get("prompt_logprobs") is not None:
+            told["prompt_logprobs"] = self._scores.told(first.prompt_logprobs)
+        if told:
             yield Extras(told)
         if generation.echo:
             text = generation.prompt if isinstance(generation.prompt, str) else None
-            top = generation.sampling.top_logprobs
-            yield echoed(first, self._tokenizer, text=text, top=top)
+            yield self._scores.echo(first, text=text, top=generation.sampling.top_logprobs)
 
     def close(self, *, patience: float) -> None:
         """Ask the engine's processes to end; kill them after *patience* seconds."""

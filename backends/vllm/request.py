@@ -87,6 +87,7 @@ class Requests:
         params = request.to_sampling_params(
             self._max_tokens(generation.sampling, len(ids)), self._defaults
         )
+        params.flat_logprobs = True  # as `scores.py` reads them
         more = {"priority": request.priority}
         parser = None
         if isinstance(generation.prompt, Conversation):

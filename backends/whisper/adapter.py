@@ -49,7 +49,7 @@ class WhisperBackend:
         self._made_of = made_of
         self._vocabulary = model.hf_tokenizer.get_vocab_size()
         self._languages = _languages(model)
-        self._pieces = Pieces(model.hf_tokenizer)
+        self._pieces = Pieces.of(model.hf_tokenizer)
         self._special = _special(model.hf_tokenizer)
         self._defaults = options.defaults(model.transcribe)
 

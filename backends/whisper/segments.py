@@ -38,9 +38,5 @@ def _word(found: Any) -> Word:
 
 
 def _candidates(tokens: list[int], pieces: Pieces) -> tuple[Candidate, ...]:
-    weighed = [token for token in tokens if isinstance(token, Token)]
-    read = (pieces.read(int(token)) for token in weighed)
-    return tuple(
-        Candidate(piece.decode(errors="replace"), token.logprob, piece)
-        for token, piece in zip(weighed, read, strict=True)
-    )
+    weighed = (token for token in tokens if isinstance(token, Token))
+    return tuple(pieces.candidate(int(token), token.logprob) for token in weighed)

@@ -36,7 +36,7 @@ class Logprobs(Struct, frozen=True, kw_only=True):
     top_logprobs: list[dict[str, float] | None]
     """The most probable tokens and the one that stands there, by the very number above."""
     text_offset: list[int]
-    """Characters of the tokens before."""
+    """Where in the text each begins, in characters; the prompt's are told with its echo only."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):

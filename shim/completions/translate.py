@@ -1,5 +1,6 @@
 """Wire ↔ engine values for text completions: pure functions, no I/O."""
 
+from codecs import getincrementaldecoder
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
@@ -95,15 +96,19 @@ def completion(heading: Heading, items: Iterable[Item], *, n: int) -> TextComple
 
 
 class _Text:
-    """One choice's text while it comes, and where in it its next token stands."""
+    """One choice's text while it comes, and what is known of its tokens."""
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
-        self._tokens: list[tuple[str, TokenLogprob | None]] = []
+        self._tokens: list[str] = []
+        self._offsets: list[int] = []
+        self._weighed: list[TokenLogprob | None] = []
         self._token_ids: list[int] = []
         self._extras: dict[str, Any] = {}
         self._told = 0
-        self._offset = 0
+        self._length = 0
+        """Characters of the text that the tokens so far complete."""
+        self._completed = getincrementaldecoder("utf-8")("replace").decode
 
     def add(self, item: Generated) -> None:
         """Take the prompt, what is told of it, or a delta."""
@@ -112,13 +117,23 @@ class _Text:
                 self._extras = values
             case PromptEcho():
                 self.pieces.append(item.text)
-                self._tokens += zip(item.tokens, item.logprobs, strict=True)
+                self._tokens += item.tokens
+                self._offsets += item.offsets
+                self._weighed += item.logprobs
+                self._length = len(item.text)
             case TextDelta():
                 self.pieces.append(item.text)
-                self._tokens += [(token.drawn.token, token) for token in item.logprobs]
+                for weighed in item.logprobs:
+                    self._add_token(weighed)
                 self._token_ids += item.token_ids
             case _:
                 raise TypeError(f"a text has no {type(item).__name__}")
+
+    def _add_token(self, weighed: TokenLogprob) -> None:
+        self._tokens.append(weighed.drawn.token)
+        self._offsets.append(self._length)
+        self._weighed.append(weighed)
+        self._length += len(self._completed(weighed.drawn.bytes))
 
     def whole(self, finish: Finish, index: int) -> Choice:
         """Return all of it."""
@@ -148,19 +163,16 @@ class _Text:
 
     def logprobs(self) -> Logprobs | None:
         """Return what has not been told yet of log probabilities; None where there are none."""
-        new = self._tokens[self._told :]
-        if not new:
+        new = slice(self._told, len(self._tokens))
+        if new.start == new.stop:
             return None
-        self._told = len(self._tokens)
-        offsets = []
-        for token, _ in new:
-            offsets.append(self._offset)
-            self._offset += len(token)
+        self._told = new.stop
+        weighed = self._weighed[new]
         return Logprobs(
-            tokens=[token for token, _ in new],
-            token_logprobs=[None if w is None else _number(w.drawn.logprob) for _, w in new],
-            top_logprobs=[None if w is None else _rivals(w) for _, w in new],
-            text_offset=offsets,
+            tokens=self._tokens[new],
+            token_logprobs=[None if w is None else _number(w.drawn.logprob) for w in weighed],
+            top_logprobs=[None if w is None else _rivals(w) for w in weighed],
+            text_offset=self._offsets[new],
         )
 
 

@@ -1,12 +1,16 @@
-"""A tokenizer's pieces as the bytes that they stand for."""
+"""A tokenizer's pieces as the bytes that they stand for, and where they stand in a text."""
+
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tokenizers.pre_tokenizers import ByteLevel
 
-from backends.pieces import Pieces
-from tests.live import BUILTIN
+from backends.base import Candidate
+from backends.pieces import Pieces, offsets
+from tests.live import BUILTIN, MODELS
 
+VOCABULARIES = [BUILTIN / "speech", BUILTIN / "chat", MODELS / "chat-hf"]
 TEXT = " für Ägypten: 一二三, 😀!"
 
 
@@ -14,14 +18,14 @@ def byte_level(*pieces: str) -> Pieces:
     """Return a byte-level vocabulary of *pieces*."""
     tokenizer = Tokenizer(models.WordLevel({piece: at for at, piece in enumerate(pieces)}))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
-    return Pieces(tokenizer)
+    return Pieces.of(tokenizer)
 
 
 def sentencepiece(*pieces: str) -> Pieces:
     """Return a vocabulary as SentencePiece writes it."""
     tokenizer = Tokenizer(models.WordLevel({piece: at for at, piece in enumerate(pieces)}))
     tokenizer.decoder = decoders.Metaspace()
-    return Pieces(tokenizer)
+    return Pieces.of(tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -52,15 +56,66 @@ def test_sentencepiece_pieces(piece: str, raw: bytes) -> None:
     assert sentencepiece(piece).read(0) == raw
 
 
-@pytest.mark.parametrize("model", ["speech", "chat"])
-def test_a_real_vocabulary(model: str) -> None:
-    """The bytes of the tokens that a text is made of are the text, whatever its script."""
-    tokenizer = Tokenizer.from_file(str(BUILTIN / model / "tokenizer.json"))
-    pieces = Pieces(tokenizer)
+@pytest.mark.parametrize("added", ["<end▁of▁text>", "é", "<0x0A>"])
+def test_added_tokens(added: str) -> None:
+    """What was added to a vocabulary stands in texts as it is, in whatever letters."""
+    tokenizer = Tokenizer(models.WordLevel({"Ġa": 0}))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    tokenizer.add_special_tokens([added])
 
-    found = b"".join(map(pieces.read, tokenizer.encode(TEXT, add_special_tokens=False).ids))
+    assert Pieces.of(tokenizer).read(1) == added.encode()
 
-    assert found.decode() == TEXT
+
+def test_no_such_token() -> None:
+    """A model may have more rows than its tokenizer has tokens: they stand for nothing."""
+    assert byte_level("a").read(7) == b""
+
+
+@pytest.mark.parametrize(
+    ("piece", "text", "raw"),
+    [
+        ("Ġa", " a", b" a"),
+        ("Ã¼", "ü", "ü".encode()),
+        ("Ã", r"\xc3", b"\xc3"),
+        ("ĠðŁ", r" \xf0\x9f", b" \xf0\x9f"),
+    ],
+)
+def test_a_candidate(piece: str, text: str, raw: bytes) -> None:
+    """Parts of characters are told apart by name; the bytes are the true ones."""
+    assert byte_level(piece).candidate(0, -0.5) == Candidate(text, -0.5, raw)
+
+
+@pytest.mark.parametrize("folder", VOCABULARIES, ids=["speech", "chat", "chat-hf"])
+def test_a_real_vocabulary(folder: Path) -> None:
+    """The pieces of a text are its bytes, and begin where the tokenizer says."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    encoded = tokenizer.encode(TEXT, add_special_tokens=False)
+
+    echo = Pieces.of(tokenizer).echo(TEXT, encoded.ids, [None] * len(encoded.ids))
+
+    read = b"".join(map(Pieces.of(tokenizer).read, encoded.ids))
+    assert read.decode() == TEXT
+    assert echo.text == TEXT
+    assert len(echo.tokens) == len(encoded.ids)
+    assert list(echo.offsets) == [start for start, _ in encoded.offsets]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces", "begun"),
+    [
+        pytest.param("a b", ["a", " b"], [0, 1], id="tiles"),
+        pytest.param("a b", ["<s>", " a", " b", "</s>"], [0, 0, 1, 3], id="special tokens"),
+        pytest.param("<s>a", ["<s>", "a"], [0, 3], id="special tokens that were sent"),
+        pytest.param("a a a", [" a", " a", " a"], [0, 1, 3], id="a space in front"),
+        pytest.param("e\u0301 b", ["é", " b"], [0, 2], id="composed"),
+        pytest.param("\uff21\uff22 c", ["A", "B", " c"], [0, 0, 2], id="narrowed"),
+        pytest.param("a", ["", "a", ""], [0, 0, 1], id="no such tokens"),
+        pytest.param("", ["<s>"], [0], id="nothing"),
+    ],
+)
+def test_offsets(text: str, pieces: list[str], begun: list[int]) -> None:
+    """Each piece begins where it stands in the text, whatever the tokenizer made of that."""
+    assert list(offsets(text, map(str.encode, pieces))) == begun
 
 
 def test_every_byte() -> None:

@@ -81,6 +81,10 @@ RANKED = (
     "OpenAI orders rivals by probability; vLLM puts the drawn token in front and drops the least "
     "probable for it."
 )
+BYTES = (
+    "A token that is part of a character is nothing to vLLM, and the last of them all of it; here "
+    "each is told by its own bytes."
+)
 
 
 def _chat(name: str, departure: str = "", *, streams: bool = True, **body: Any) -> Shape:
@@ -253,6 +257,7 @@ TEXTS = [
     _text("completions: echo, logprobs", echo=True, logprobs=2, max_tokens=1),
     _text("completions: echo, no token", UNASKED, echo=True, logprobs=2, max_tokens=0),
     _text("completions: loglikelihood", prompt=[[60, 61, 62]], echo=True, logprobs=1, max_tokens=1),
+    _text("completions: parts of characters", BYTES, prompt="für 😀", echo=True, logprobs=1),
     _text("completions: stop", stop=["."], max_tokens=40),
     _text("completions: prompt_logprobs", prompt_logprobs=1, streams=False),
     _text("completions: return_token_ids", return_token_ids=True),

@@ -10,6 +10,9 @@ from backends.failures import EngineDead, InvalidOption, UnsupportedOption
 from backends.vllm.deltas import Choices
 from tests.backends.vllm.dialogue import generation
 
+UNASKED: Any = None
+"""No log probabilities are asked for here."""
+
 
 def output(text: str = "", *, tokens: int = 1, reason: str | None = None, **more: Any) -> Any:
     """Return what vLLM hands over at one step of choice 0."""
@@ -26,7 +29,7 @@ def output(text: str = "", *, tokens: int = 1, reason: str | None = None, **more
 
 def test_the_last_piece_comes_before_the_end() -> None:
     """A step that both adds text and ends is a TextDelta and a Finish that counts all tokens."""
-    choices = Choices(generation(), copies=1)
+    choices = Choices(generation(), copies=1, scores=UNASKED)
     list(choices.items(output("a", tokens=2)))
 
     assert list(choices.items(output("b", reason="length"))) == [
@@ -37,35 +40,19 @@ def test_the_last_piece_comes_before_the_end() -> None:
 
 def test_what_is_held_back_is_not_told() -> None:
     """Half a character is a token without text: no item."""
-    assert list(Choices(generation(), copies=1).items(output())) == []
-
-
-def test_a_rival_more_probable_than_the_drawn_token_comes_first() -> None:
-    """The top is ordered by probability; a drawn token outside of it is not in it."""
-    words = {"rare": -5.0, "best": -0.1, "next": -3.0}
-    found = {
-        7 + i: SimpleNamespace(decoded_token=word, logprob=logprob)
-        for i, (word, logprob) in enumerate(words.items())
-    }
-    choices = Choices(generation(top_logprobs=2), copies=1)
-
-    (delta,) = choices.items(output("rare", logprobs=[found]))
-
-    assert isinstance(delta, TextDelta)
-    assert delta.logprobs[0].drawn.logprob == words["rare"]
-    assert [rival.token for rival in delta.logprobs[0].top] == ["best", "next"]
+    assert list(Choices(generation(), copies=1, scores=UNASKED).items(output())) == []
 
 
 @pytest.mark.parametrize("reason", ["abort", "error"])
 def test_an_end_that_is_the_engines_doing(reason: str) -> None:
     """Nobody but us aborts: such an end is a failure and not an answer cut short."""
     with pytest.raises(EngineDead, match=reason):
-        list(Choices(generation(), copies=1).items(output("half", reason=reason)))
+        list(Choices(generation(), copies=1, scores=UNASKED).items(output("half", reason=reason)))
 
 
 def test_an_end_without_a_token_to_draw() -> None:
     """Where the request constrains what may be drawn, `error` is its own contradiction."""
-    choices = Choices(generation(), copies=1, constraint="response_format")
+    choices = Choices(generation(), copies=1, scores=UNASKED, constraint="response_format")
 
     with pytest.raises(InvalidOption) as refusal:
         list(choices.items(output("half", reason="error")))
@@ -77,7 +64,7 @@ def test_an_end_by_repetition() -> None:
     """What `repetition_detection` ends has stopped, and says by what."""
     ended = output("a", reason="repetition", stop_reason="repetition_detected")
 
-    *_, end = Choices(generation(), copies=1).items(ended)
+    *_, end = Choices(generation(), copies=1, scores=UNASKED).items(ended)
 
     assert isinstance(end, Finish)
     assert (end.reason, end.stop_reason) == ("stop", "repetition_detected")

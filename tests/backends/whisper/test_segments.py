@@ -1,12 +1,13 @@
 """Segments: faster-whisper's values as the seam's, and tokens as the bytes that they are."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from backends.base import Candidate, Segment, Word
+from backends.pieces import Pieces
 from backends.whisper.seat import Token
 from backends.whisper.segments import segment
 
@@ -38,15 +39,8 @@ class Found:
     no_speech_prob: float = 0.01
 
 
-@dataclass
-class Pieces:
-    """Pieces that are numbered."""
-
-    pieces: list[str] = field(default_factory=list)
-
-    def read(self, token: int) -> bytes:
-        """Return the bytes of a token."""
-        return self.pieces[token].encode()
+PIECES = Pieces([b"a"].__getitem__)
+"""A vocabulary of one letter."""
 
 
 def weighed(number: int, logprob: float = -0.5) -> Token:
@@ -58,7 +52,7 @@ def weighed(number: int, logprob: float = -0.5) -> Token:
 
 def test_a_segment() -> None:
     """Every number goes over as it is."""
-    found = segment(Found([5, 6]), Pieces(), logprobs=False)
+    found = segment(Found([5, 6]), PIECES, logprobs=False)
 
     assert found == Segment(
         id=3,
@@ -79,7 +73,7 @@ def test_words() -> None:
     half = np.float64(0.5)
     spoken = Spoken(" Tag", half, np.float32(1.5), np.float16(0.25))
 
-    found = segment(Found([], [spoken], start=half, end=half), Pieces(), logprobs=False)
+    found = segment(Found([], [spoken], start=half, end=half), PIECES, logprobs=False)
 
     assert found.words == (Word(word=" Tag", start=0.5, end=1.5, probability=0.25),)
     assert b'"start":0.5' in msgspec.json.encode(found)
@@ -87,7 +81,7 @@ def test_words() -> None:
 
 def test_tokens_are_plain_numbers() -> None:
     """Where log probabilities were carried within tokens, what comes out are numbers."""
-    found = segment(Found([weighed(0)]), Pieces(["a"]), logprobs=True)
+    found = segment(Found([weighed(0)]), PIECES, logprobs=True)
 
     assert found.tokens == (0,)
     assert type(found.tokens[0]) is int
@@ -96,7 +90,7 @@ def test_tokens_are_plain_numbers() -> None:
 
 def test_timestamps_have_no_log_probability() -> None:
     """Only tokens of the text are told; timestamps between them are left out."""
-    found = segment(Found([1000, weighed(0, -0.25), 1001]), Pieces(["a"]), logprobs=True)
+    found = segment(Found([1000, weighed(0, -0.25), 1001]), PIECES, logprobs=True)
 
     assert found.logprobs == (Candidate("a", -0.25, b"a"),)
     assert found.tokens == (1000, 0, 1001)
@@ -104,5 +98,5 @@ def test_timestamps_have_no_log_probability() -> None:
 
 def test_none_unless_asked() -> None:
     """Log probabilities are told to who asks, even if there is none to tell."""
-    assert segment(Found([weighed(0)]), Pieces(["a"]), logprobs=False).logprobs is None
-    assert segment(Found([1000]), Pieces(), logprobs=True).logprobs == ()
+    assert segment(Found([weighed(0)]), PIECES, logprobs=False).logprobs is None
+    assert segment(Found([1000]), PIECES, logprobs=True).logprobs == ()
