@@ -84,7 +84,7 @@ class _Vocabulary:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._byte_level = '"ByteLevel"' in tokenizer.to_str()
+        self._byte_level = "ByteLevel(" in repr(tokenizer.decoder)
         self._added = {
             token: added.content for token, added in tokenizer.get_added_tokens_decoder().items()
         }

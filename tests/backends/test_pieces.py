@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models
 from tokenizers.pre_tokenizers import ByteLevel
 
 from backends.base import Candidate
@@ -17,7 +17,7 @@ TEXT = " für Ägypten: 一二三, 😀!"
 def byte_level(*pieces: str) -> Pieces:
     """Return a byte-level vocabulary of *pieces*."""
     tokenizer = Tokenizer(models.WordLevel({piece: at for at, piece in enumerate(pieces)}))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    tokenizer.decoder = decoders.ByteLevel()
     return Pieces.of(tokenizer)
 
 
@@ -60,7 +60,7 @@ def test_sentencepiece_pieces(piece: str, raw: bytes) -> None:
 def test_added_tokens(added: str) -> None:
     """What was added to a vocabulary stands in texts as it is, in whatever letters."""
     tokenizer = Tokenizer(models.WordLevel({"Ġa": 0}))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([added])
 
     assert Pieces.of(tokenizer).read(1) == added.encode()

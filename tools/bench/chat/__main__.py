@@ -16,12 +16,11 @@ from pathlib import Path
 
 from tools.bench import tables
 from tools.bench.chat import report
-from tools.bench.chat.match import PEERS, Load, Match, play
+from tools.bench.chat.match import KINDS, PEERS, Load, Match, play
 
 MODEL = Path("tests") / "models" / "chat-hf"
 STREAMS = [1, 8, 64, 256]
 TOKENS = 64
-KINDS = ["streamed", "whole"]
 ENGINE = {
     "dtype": "float32",
     "max_model_len": 2048,
@@ -64,7 +63,7 @@ def main() -> None:
     if unknown := set(given.peers) - set(PEERS):
         sys.exit(f"no such peers: {', '.join(unknown)}")
     kinds = [given.only] if given.only else KINDS
-    loads = [Load(streams, kind == "streamed") for streams in given.streams for kind in kinds]
+    loads = [Load(streams, kind) for streams in given.streams for kind in kinds]
     peers = [peer for peer in PEERS if peer in given.peers]
     engine = {**ENGINE, "enforce_eager": not given.compile}
     starts, rounds = (1, 1) if given.quick else (given.starts, given.rounds)

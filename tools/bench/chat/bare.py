@@ -34,21 +34,37 @@ class Bare:
         self._tokenizer = engine.renderer.get_tokenizer()
         self._ids = map(str, count())
 
-    def _prompt(self, text: str) -> Any:
-        turns = [{"role": "user", "content": text}]
-        template = self._tokenizer.apply_chat_template
-        whole = template(turns, add_generation_prompt=True, tokenize=False)
-        ids = self._tokenizer.encode(whole, add_special_tokens=False)
+    def _prompt(self, text: str | list[int]) -> Any:
+        ids = self._ids_of(text) if isinstance(text, str) else text
         (prompt,) = self._engine.renderer.render_cmpl([{"prompt_token_ids": ids}])
         return prompt
 
+    def _ids_of(self, question: str) -> list[int]:
+        turns = [{"role": "user", "content": question}]
+        template = self._tokenizer.apply_chat_template
+        whole = template(turns, add_generation_prompt=True, tokenize=False)
+        ids: list[int] = self._tokenizer.encode(whole, add_special_tokens=False)
+        return ids
+
     async def measure(
-        self, *, fields: dict[str, Any], prompts: list[str], in_flight: int, streamed: bool
+        self,
+        *,
+        fields: dict[str, Any],
+        prompts: list[str] | list[list[int]],
+        in_flight: int,
+        kind: str,
     ) -> Run:
-        """Have *prompts* continued. Raises RuntimeError for less than `max_tokens` tokens."""
+        """Have *prompts* continued, and scored if *fields* have `echo`.
+
+        Raises RuntimeError for less than `max_tokens` tokens.
+        """
         rendered = [self._prompt(prompt) for prompt in prompts]
-        kind = RequestOutputKind.DELTA if streamed else RequestOutputKind.FINAL_ONLY
-        params = SamplingParams.from_optional(**fields, output_kind=kind)
+        streamed = kind == "streamed"
+        params = SamplingParams.from_optional(
+            **{name: value for name, value in fields.items() if name != "echo"},
+            prompt_logprobs=fields["logprobs"] if fields.get("echo") else None,
+            output_kind=RequestOutputKind.DELTA if streamed else RequestOutputKind.FINAL_ONLY,
+        )
         texts, tokens = [""] * len(prompts), [0] * len(prompts)
         latencies, firsts = [0.0] * len(prompts), [0.0] * len(prompts)
 

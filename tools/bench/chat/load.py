@@ -1,4 +1,4 @@
-"""Chat requests to a server, so many in flight at once, as a child that costs next to nothing.
+"""Requests to a server, so many in flight at once, as a child that costs next to nothing.
 
 The client shares the processors with the server. So it is one epoll over plain sockets: each
 request was put together before the clock starts, each answer is taken apart after it has stopped,
@@ -21,11 +21,14 @@ LAST = b"\r\n0\r\n\r\n"
 RECEIVE_BYTES = 1 << 16
 
 
-def request(host: str, fields: dict[str, Any], prompt: str) -> bytes:
-    """Return a whole chat request, its head included."""
-    body = json.dumps({**fields, "messages": [{"role": "user", "content": prompt}]})
+def request(host: str, fields: dict[str, Any], prompt: str | list[int]) -> bytes:
+    """Return a whole request, its head included: a chat's, or a text's that comes as token ids."""
+    chats = isinstance(prompt, str)
+    path = "/v1/chat/completions" if chats else "/v1/completions"
+    what = {"messages": [{"role": "user", "content": prompt}]} if chats else {"prompt": prompt}
+    body = json.dumps({**fields, **what})
     return (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
 
@@ -121,12 +124,20 @@ def dechunked(body: bytes) -> bytes:
     return b"".join(parts)
 
 
-def read(answer: bytes, *, streamed: bool) -> tuple[str, int]:
-    """Return an answer's text and tokens. Raises RuntimeError for any other than 200."""
+def read(answer: bytes, kind: str) -> tuple[str, int]:
+    """Return an answer's text, and the tokens that it has or, if *kind* is "scored", scores.
+
+    A scored prompt's text is the token that follows it. Raises RuntimeError for any status but 200.
+    """
     head, _, body = answer.partition(b"\r\n\r\n")
     if b" 200 " not in head.partition(b"\r\n")[0]:
         raise RuntimeError(answer.decode(errors="replace"))
-    if not streamed:
+    if kind == "scored":
+        told = json.loads(body)["choices"][0]["logprobs"]
+        if None in told["token_logprobs"][1:]:
+            raise RuntimeError("a token has no log probability")
+        return told["tokens"][-1], len(told["token_logprobs"]) - 1
+    if kind == "whole":
         whole = json.loads(body)
         return whole["choices"][0]["message"]["content"], whole["usage"]["completion_tokens"]
     *events, done, nothing = dechunked(body).split(b"\n\n")
@@ -139,22 +150,32 @@ def read(answer: bytes, *, streamed: bool) -> tuple[str, int]:
 
 
 def work(
-    *, url: str, fields: dict[str, Any], prompts: list[str], in_flight: int, streamed: bool
+    *,
+    url: str,
+    model: str,
+    fields: dict[str, Any],
+    prompts: list[str] | list[list[int]],
+    in_flight: int,
+    kind: str,
 ) -> Run:
-    """Have *prompts* answered by the server at *url*.
+    """Have *prompts* answered by *model* at *url*.
 
-    Raises RuntimeError for an answer that is not 200, or has not `max_tokens` tokens.
+    Raises RuntimeError for an answer that is not 200, or has not as many tokens as were asked for:
+    `max_tokens`, or if *kind* is "scored" those of its prompt.
     """
     at = urlsplit(url)
+    fields = {"model": model, **fields}
+    streamed = kind == "streamed"
     if streamed:
-        fields = {**fields, "stream": True, "stream_options": {"include_usage": True}}
+        fields |= {"stream": True, "stream_options": {"include_usage": True}}
     requests = [request(at.netloc, fields, prompt) for prompt in prompts]
     address = (str(at.hostname), int(at.port or 80))
     run, answers = exchange(address, requests, in_flight, streamed=streamed)
-    for answered in answers:
-        text, tokens = read(answered, streamed=streamed)
-        if tokens != fields["max_tokens"]:
-            raise RuntimeError(f"{tokens} tokens instead of {fields['max_tokens']}: {text!r}")
+    for prompt, answered in zip(prompts, answers, strict=True):
+        text, tokens = read(answered, kind)
+        wanted = len(prompt) if kind == "scored" else fields["max_tokens"]
+        if tokens != wanted:
+            raise RuntimeError(f"{tokens} tokens instead of {wanted}: {text!r}")
         run.texts.append(text)
     return run
 

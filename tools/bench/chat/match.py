@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from tools.bench.child import Child, Run, cpu_clock, cpu_seconds, family, machine_seconds
 from tools.bench.server import Server, starting
 
@@ -15,6 +17,10 @@ BARE, VLLM, STOCK, SHIM = "bare", "vllm", "vllm-stock", "shim"
 PEERS = (BARE, VLLM, STOCK, SHIM)
 """`VLLM` has the settings of the others; `STOCK` has what it comes with besides: statistics of its
 engine and a line in the log for each request."""
+
+STREAMED, WHOLE, SCORED = "streamed", "whole", "scored"
+KINDS = (STREAMED, WHOLE, SCORED)
+"""Chats, and prompts of tokens whose log probabilities are asked for, as loglikelihood tasks do."""
 
 NAME = "chat"
 """The model's, on the wire."""
@@ -25,6 +31,9 @@ FIELDS = {
     # The end of text is never drawn: every answer has all its tokens.
     "logit_bias": {"2": -100},
 }
+SCORED_TOKENS = 256
+"""Of a prompt that is scored."""
+SCORING = {"temperature": 0, "max_tokens": 1, "logprobs": 1, "echo": True}
 ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
@@ -34,10 +43,10 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, order=True)
 class Load:
-    """So many requests in flight, streamed or whole."""
+    """So many requests in flight, of one kind."""
 
     in_flight: int
-    streamed: bool
+    kind: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +55,7 @@ class Measured:
 
     run: Run
     tokens: int
-    """Of all answers."""
+    """Of all answers, or of all prompts that were scored."""
     cpu: float
     """Seconds for each token, of that process alone: the engine has its own."""
     client: float
@@ -76,8 +85,8 @@ class Match:
         self, model: Path, engine: dict[str, Any], peers: Sequence[str], *, tokens: int
     ) -> None:
         self._model = model
-        self._fields = {**FIELDS, "max_tokens": tokens}
         self._tokens = tokens
+        self._tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
         self._engine = engine
         self._peers = peers
         self._servers: dict[str, Server] = {}
@@ -119,15 +128,19 @@ class Match:
         )
 
     def _work(self, peer: str, load: Load, count: int) -> Run:
-        job: dict[str, Any] = {
-            "prompts": [f"What do you know about the number {n % 256}?" for n in range(count)],
-            "in_flight": load.in_flight,
-            "streamed": load.streamed,
-        }
+        questions = [f"What do you know about the number {n % 256}?" for n in range(count)]
+        job: dict[str, Any] = {"in_flight": load.in_flight, "kind": load.kind}
+        if load.kind == SCORED:
+            job |= {"prompts": [self._long(each) for each in questions], "fields": SCORING}
+        else:
+            job |= {"prompts": questions, "fields": {**FIELDS, "max_tokens": self._tokens}}
         if peer == BARE:
-            return self._bare.ask(fields=self._fields, **job)
-        fields = {"model": NAME, **self._fields}
-        return self._load.ask(url=self._servers[peer].url, fields=fields, **job)
+            return self._bare.ask(**job)
+        return self._load.ask(url=self._servers[peer].url, model=NAME, **job)
+
+    def _long(self, question: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(question * SCORED_TOKENS).ids
+        return ids[:SCORED_TOKENS]
 
     def measure(self, peer: str, load: Load, count: int) -> Measured:
         """Let a peer answer *count* requests."""
@@ -139,7 +152,7 @@ class Match:
         clock = cpu_clock(front) - clock
         own = sum(cpu_seconds(pid) - before[pid] for pid in watched)
         busy, had = (now - then for now, then in zip(machine_seconds(), (busy, had), strict=True))
-        tokens = count * self._tokens
+        tokens = count * (SCORED_TOKENS if load.kind == SCORED else self._tokens)
         return Measured(
             run=run,
             tokens=tokens,

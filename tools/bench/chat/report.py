@@ -7,7 +7,21 @@ from typing import Any
 
 from tools.bench import tables
 
-from .match import BARE, PEERS, SHIM, STOCK, VLLM, Load, Measured, Round
+from .match import (
+    BARE,
+    KINDS,
+    PEERS,
+    SCORED,
+    SCORED_TOKENS,
+    SHIM,
+    STOCK,
+    STREAMED,
+    VLLM,
+    WHOLE,
+    Load,
+    Measured,
+    Round,
+)
 
 NAMES = {
     BARE: "AsyncLLM",
@@ -22,13 +36,19 @@ COLUMNS = (
 )
 
 
-def table(rounds: Sequence[Round], *, streamed: bool) -> str:
-    """Return the rows of all loads that are streamed, or of those that are not."""
-    entries = sorted((entry for entry in rounds[0] if entry[0].streamed == streamed), key=_place)
+TITLES = {
+    STREAMED: "Streamed; p50 and p99 are of the time to the first token",
+    WHOLE: "Whole answers; p50 and p99 are of the time to the answer",
+    SCORED: f"Prompts of {SCORED_TOKENS} tokens, each scored; p50 and p99 are of the time to the "
+    "scores",
+}
+
+
+def table(rounds: Sequence[Round], kind: str) -> str:
+    """Return the rows of all loads of one *kind*."""
+    entries = sorted((entry for entry in rounds[0] if entry[0].kind == kind), key=_place)
     rows = [_row(rounds, load, peer) for load, peer in entries]
-    title = "Streamed; p50 and p99 are" if streamed else "Whole answers; p50 and p99 are"
-    what = "of the time to the first token" if streamed else "of the time to the answer"
-    return f"{title} {what}:\n\n{tables.table(COLUMNS, rows)}" if rows else ""
+    return f"{TITLES[kind]}:\n\n{tables.table(COLUMNS, rows)}" if rows else ""
 
 
 def document(
@@ -42,7 +62,7 @@ def document(
         f"{tables.machine(package, 'litestar', 'uvicorn')} Medians of {len(rounds)} rounds, "
         f"all processes started {starts} times; every answer has {tokens} tokens. "
         f"The engine of all: {settings}.\n\n"
-        + "\n".join(filter(None, (table(rounds, streamed=streamed) for streamed in (True, False))))
+        + "\n".join(filter(None, (table(rounds, kind) for kind in KINDS)))
     )
 
 
