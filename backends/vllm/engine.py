@@ -136,7 +136,8 @@ class VllmChat:
         if told:
             yield Extras(told)
         if generation.echo:
-            text = generation.prompt if isinstance(generation.prompt, str) else None
+            whole = "truncate_prompt_tokens" not in generation.extras
+            text = generation.prompt if whole and isinstance(generation.prompt, str) else None
             yield self._scores.echo(first, text=text, top=generation.sampling.top_logprobs)
 
     def close(self, *, patience: float) -> None:

@@ -54,8 +54,8 @@ class Scores:
     def echo(self, output: Any, *, text: str | None, top: int | None) -> PromptEcho:
         """Return the echo of the prompt of *output*, a `vllm.RequestOutput`.
 
-        *text* is the prompt if it came as one; token ids are decoded. *top* rivals of each token
-        are told, None: no log probabilities at all.
+        *text* is the prompt if it came as one and was left whole; else its token ids are decoded.
+        *top* rivals of each token are told, None: no log probabilities at all.
         """
         ids = list(output.prompt_token_ids)
         if text is None:

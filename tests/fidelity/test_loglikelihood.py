@@ -20,6 +20,7 @@ WITHIN = 1e-3
 WORDS = (
     *("what", "is", "plus", "minus", "the", "capital", "of", "horse", "lamp", "table"),
     *("repeat", "reverse", "word", "seven", "Oslo"),
+    *("für", "Ägypten", "東京", "😀"),  # whose characters are of several tokens each
 )
 
 
@@ -44,6 +45,13 @@ class Offline:
         """Return a text's tokens, special ones added as the tokenizer does."""
         found: list[int] = self.tokenizer(text)["input_ids"]
         return found
+
+    def starts(self, ids: list[int]) -> tuple[list[int], int]:
+        """Return where in its text each token begins, and where the text ends, in characters."""
+        text = self.tokenizer.decode(ids)
+        encoded = self.tokenizer(text, return_offsets_mapping=True)
+        assert encoded["input_ids"] == ids
+        return [start for start, _ in encoded["offset_mapping"]], len(text)
 
     def scores(self, ids: list[int]) -> tuple[list[float], list[float]]:
         """Return each token's log probability after those before, and the highest there is."""
@@ -105,8 +113,8 @@ def assert_equal(found: dict[str, Any], ids: list[int], offline: Offline, *, wri
     ):
         assert top[token] == logprob  # the very number: harnesses compare the two
         assert max(top.values()) == pytest.approx(best, abs=WITHIN)
-    starts = [sum(map(len, found["tokens"][:at])) for at in range(len(found["tokens"]))]
-    assert found["text_offset"] == starts
+    starts, end = offline.starts(ids)
+    assert found["text_offset"] == starts + [end] * written
 
 
 def client(server: LiveServer) -> httpx.AsyncClient:

@@ -130,6 +130,23 @@ async def test_parts_of_characters(backend: ChatBackend, reference: Reference) -
         assert len({rival.token for rival in position.top}) == 5
 
 
+async def test_a_prompt_that_is_cut(backend: ChatBackend) -> None:
+    """What is told back is what was continued: the end of it, and places within that."""
+    request = Generation(
+        prompt="What is the capital of Oslo",
+        sampling=Sampling(max_tokens=0, temperature=0.0, top_logprobs=0),
+        echo=True,
+        extras={"truncate_prompt_tokens": 3},
+    )
+
+    echo, *_ = [item async for item in backend.generate(request)]
+
+    assert isinstance(echo, PromptEcho)
+    assert "What is the capital of Oslo".endswith(echo.text)
+    assert "".join(echo.tokens) == echo.text
+    assert list(echo.offsets) == [len("".join(echo.tokens[:at])) for at in range(3)]
+
+
 async def test_vllm_decodes_none_of_them(
     backend: ChatBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
