@@ -100,7 +100,7 @@ class Ct2Chat:
     ) -> PromptEcho:
         ids = self._template.ids(prompt)
         said = generation.prompt
-        text = said if isinstance(said, str) else self._template.tokenizer.decode(ids)
+        text = said if isinstance(said, str) else await self.detokenize(tuple(ids))
         if scores is None:
             return PromptEcho(text=text)
         forward = partial(self._generator.forward_batch, [prompt], return_log_probs=True)

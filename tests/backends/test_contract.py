@@ -148,6 +148,23 @@ async def test_an_echo_comes_first(chat: ChatBackend, prompt: str | tuple[int, .
     assert sum(isinstance(item, Finish) for item in rest) == 2
 
 
+@pytest.mark.parametrize("name", ["ct2", "vllm"])
+async def test_an_echo_of_special_tokens(name: str, opener: Opener) -> None:
+    """They are told back as they are written, and take their room in the text."""
+    backend = await opener.open(name)
+    tokens = tuple(await backend.tokenize("<|user|>one<|end|>", add_special_tokens=False))
+    sampling = Sampling(max_tokens=0, top_logprobs=0)
+
+    echo, *_ = [
+        item
+        async for item in backend.generate(Generation(prompt=tokens, sampling=sampling, echo=True))
+    ]
+
+    assert isinstance(echo, PromptEcho)
+    assert echo.text == "".join(echo.tokens) == "<|user|>one<|end|>"
+    assert (echo.offsets[1], echo.offsets[-1]) == (8, 11)
+
+
 async def test_no_token_was_asked_for(chat: ChatBackend) -> None:
     """With `max_tokens` 0 nothing is written, and each choice is cut at its beginning."""
     request = Generation(prompt="one two", sampling=Sampling(max_tokens=0, n=2), echo=True)
