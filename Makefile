@@ -75,7 +75,7 @@ tests:
 
 # Shim against the bare engines; writes docs/benchmarks.md. ARGS=--quick: one small round.
 .PHONY: bench
-bench: bench-transcription bench-chat
+bench: bench-transcription bench-chat bench-scores
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base
@@ -84,6 +84,10 @@ bench-transcription: .venv/.base
 .PHONY: bench-chat
 bench-chat: .venv/.vllm
 	@$(BIN)/python -m tools.bench.chat $(ARGS)
+
+.PHONY: bench-scores
+bench-scores: .venv/.vllm
+	@$(BIN)/python -m tools.bench.chat --kinds scored $(ARGS)
 
 # Pins what the project's files ask for; needs the package indexes.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url --no-emit-find-links

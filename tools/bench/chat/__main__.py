@@ -2,9 +2,10 @@ r"""Shim against vLLM's own server and its bare engine, on this machine, in turn
 
     python -m tools.bench.chat
     python -m tools.bench.chat --quick
-    python -m tools.bench.chat --streams 64 --rounds 3 --peers shim,vllm --only streamed
+    python -m tools.bench.chat --kinds scored
+    python -m tools.bench.chat --streams 64 --rounds 3 --peers shim,vllm --kinds streamed
 
-Prints tables and, if everything was measured, writes them to `docs/benchmarks.md`.
+Prints tables and, if everything of a section was measured, writes them to `docs/benchmarks.md`.
 """
 
 import argparse
@@ -16,11 +17,13 @@ from pathlib import Path
 
 from tools.bench import tables
 from tools.bench.chat import report
-from tools.bench.chat.match import KINDS, PEERS, Load, Match, play
+from tools.bench.chat.match import KINDS, PEERS, SCORED, STREAMED, WHOLE, Load, Match, play
 
 MODEL = Path("tests") / "models" / "chat-hf"
 STREAMS = [1, 8, 64, 256]
 TOKENS = 64
+SECTIONS = {"chat": [STREAMED, WHOLE], "scores": [SCORED]}
+"""Of the document: what has to be measured together."""
 ENGINE = {
     "dtype": "float32",
     "max_model_len": 2048,
@@ -45,7 +48,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--streams", type=_listed, default=STREAMS, help="in flight: 1,8,64,256")
     parser.add_argument("--tokens", type=int, default=TOKENS, help="of every answer")
     parser.add_argument("--peers", type=_listed, default=list(PEERS), help=",".join(PEERS))
-    parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--kinds", type=_listed, default=SECTIONS["chat"], help=",".join(KINDS))
     parser.add_argument("--compile", action="store_true", help="without enforce_eager")
     return parser.parse_args()
 
@@ -62,8 +65,9 @@ def main() -> None:
         sys.exit("vLLM is not installed here: make setup")
     if unknown := set(given.peers) - set(PEERS):
         sys.exit(f"no such peers: {', '.join(unknown)}")
-    kinds = [given.only] if given.only else KINDS
-    loads = [Load(streams, kind) for streams in given.streams for kind in kinds]
+    if unknown := set(given.kinds) - set(KINDS):
+        sys.exit(f"no such kinds: {', '.join(unknown)}")
+    loads = [Load(streams, kind) for streams in given.streams for kind in given.kinds]
     peers = [peer for peer in PEERS if peer in given.peers]
     engine = {**ENGINE, "enforce_eager": not given.compile}
     starts, rounds = (1, 1) if given.quick else (given.starts, given.rounds)
@@ -78,9 +82,10 @@ def main() -> None:
     command = shlex.join(["python", "-m", "tools.bench.chat", *sys.argv[1:]])
     text = report.document(played, engine, tokens=given.tokens, starts=starts, command=command)
     print(text)
-    everything = len(loads) == len(STREAMS) * len(KINDS) and len(peers) == len(PEERS)
-    if everything and given.tokens == TOKENS and not given.quick:
-        tables.write(tables.DOCUMENT, "chat", text)
+    everything = given.streams == STREAMS and peers == list(PEERS) and given.tokens == TOKENS
+    for section, kinds in SECTIONS.items():
+        if everything and given.kinds == kinds and not given.quick:
+            tables.write(tables.DOCUMENT, section, text)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,8 @@ def exchange(
             if following := next(todo, None):
                 connection.send(*following)
             else:
+                # Not watched any longer: a server may close it before the last answer is there.
+                poll.unregister(fileno)
                 waiting -= 1
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     for connection in connections:

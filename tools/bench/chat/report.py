@@ -60,7 +60,7 @@ def document(
     return (
         f"\n    {command}\n\n"
         f"{tables.machine(package, 'litestar', 'uvicorn')} Medians of {len(rounds)} rounds, "
-        f"all processes started {starts} times; every answer has {tokens} tokens. "
+        f"all processes started {starts} times; chats' answers have {tokens} tokens. "
         f"The engine of all: {settings}.\n\n"
         + "\n".join(filter(None, (table(rounds, kind) for kind in KINDS)))
     )
