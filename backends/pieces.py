@@ -21,7 +21,7 @@ class Pieces:
     def __init__(self, read: Callable[[int], bytes]) -> None:
         """Take what reads a token's bytes, which may begin and end within a character."""
         self.read = read
-        self._known: dict[int, tuple[str, bytes]] = {}
+        self._known = cache(self._learned)
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "Pieces":
@@ -30,14 +30,14 @@ class Pieces:
 
     def candidate(self, token: int, logprob: float) -> Candidate:
         """Return *token* with its *logprob*."""
-        text, piece = self._known.get(token) or self._learned(token)
+        text, piece = self._known(token)
         return Candidate(text, logprob, piece)
 
     def echo(
         self, text: str, tokens: Sequence[int], logprobs: Iterable[TokenLogprob | None]
     ) -> PromptEcho:
         """Return the prompt *text*, which is *tokens*, with the *logprobs* of each."""
-        known = [self._known.get(token) or self._learned(token) for token in tokens]
+        known = [self._known(token) for token in tokens]
         return PromptEcho(
             text=text,
             tokens=tuple(name for name, _ in known),
@@ -47,8 +47,7 @@ class Pieces:
 
     def _learned(self, token: int) -> tuple[str, bytes]:
         piece = self.read(token)
-        known = self._known[token] = piece.decode(errors="backslashreplace"), piece
-        return known
+        return piece.decode(errors="backslashreplace"), piece
 
 
 def offsets(text: str, pieces: Iterable[bytes]) -> Iterator[int]:

@@ -36,7 +36,7 @@ class Logprobs(Struct, frozen=True, kw_only=True):
     top_logprobs: list[dict[str, float] | None]
     """The most probable tokens and the one that stands there, by the very number above."""
     text_offset: list[int]
-    """Where in the text each begins, in characters; the prompt's are told with its echo only."""
+    """Where in the text each begins, in characters."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):

@@ -100,9 +100,8 @@ class _Text:
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
-        self._tokens: list[str] = []
-        self._offsets: list[int] = []
-        self._weighed: list[TokenLogprob | None] = []
+        self._tokens: list[tuple[str, int, TokenLogprob | None]] = []
+        """Each with the place where it begins and with what it weighs."""
         self._token_ids: list[int] = []
         self._extras: dict[str, Any] = {}
         self._told = 0
@@ -117,9 +116,7 @@ class _Text:
                 self._extras = values
             case PromptEcho():
                 self.pieces.append(item.text)
-                self._tokens += item.tokens
-                self._offsets += item.offsets
-                self._weighed += item.logprobs
+                self._tokens += zip(item.tokens, item.offsets, item.logprobs, strict=True)
                 self._length = len(item.text)
             case TextDelta():
                 self.pieces.append(item.text)
@@ -130,9 +127,7 @@ class _Text:
                 raise TypeError(f"a text has no {type(item).__name__}")
 
     def _add_token(self, weighed: TokenLogprob) -> None:
-        self._tokens.append(weighed.drawn.token)
-        self._offsets.append(self._length)
-        self._weighed.append(weighed)
+        self._tokens.append((weighed.drawn.token, self._length, weighed))
         self._length += len(self._completed(weighed.drawn.bytes))
 
     def whole(self, finish: Finish, index: int) -> Choice:
@@ -163,16 +158,15 @@ class _Text:
 
     def logprobs(self) -> Logprobs | None:
         """Return what has not been told yet of log probabilities; None where there are none."""
-        new = slice(self._told, len(self._tokens))
-        if new.start == new.stop:
+        new = self._tokens[self._told :]
+        if not new:
             return None
-        self._told = new.stop
-        weighed = self._weighed[new]
+        self._told = len(self._tokens)
         return Logprobs(
-            tokens=self._tokens[new],
-            token_logprobs=[None if w is None else _number(w.drawn.logprob) for w in weighed],
-            top_logprobs=[None if w is None else _rivals(w) for w in weighed],
-            text_offset=self._offsets[new],
+            tokens=[token for token, _, _ in new],
+            token_logprobs=[None if w is None else _number(w.drawn.logprob) for _, _, w in new],
+            top_logprobs=[None if w is None else _rivals(w) for _, _, w in new],
+            text_offset=[offset for _, offset, _ in new],
         )
 
 

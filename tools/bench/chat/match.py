@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,8 @@ class Match:
         self._model = model
         self._tokens = tokens
         self._tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+        # Once for each, while all warm up: what the parent does counts as what others take.
+        self._long = cache(self._lengthened)
         self._engine = engine
         self._peers = peers
         self._servers: dict[str, Server] = {}
@@ -138,7 +141,7 @@ class Match:
             return self._bare.ask(**job)
         return self._load.ask(url=self._servers[peer].url, model=NAME, **job)
 
-    def _long(self, question: str) -> list[int]:
+    def _lengthened(self, question: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(question * SCORED_TOKENS).ids
         return ids[:SCORED_TOKENS]
 
