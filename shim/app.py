@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> Litestar:
     uploads = Router(
         "/",
         route_handlers=[TranscriptionController],
-        request_max_body_size=server.max_upload_bytes,
+        request_max_body_size=server.limits.upload_bytes,
     )
     app = Litestar(
         route_handlers=[
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> Litestar:
         state=State({"server": server}),
         before_send=[stamp],
         request_class=BodyRequest,
-        request_max_body_size=server.max_body_bytes,
+        request_max_body_size=server.limits.body_bytes,
         logging_config=None,  # the command line sets logging up
         # Litestar's own lacks bounds, answers and failures.
         openapi_config=None,

@@ -33,7 +33,7 @@ class BodyRequest(Request[Any, Any, Any]):
 
     async def small_json(self) -> Any:
         """Decode the body on a route that takes uploads too; raise TooLarge as JSON routes do."""
-        limit: int = self.app.state.server.max_body_bytes
+        limit: int = self.app.state.server.limits.body_bytes
         body = bytearray()
         async for chunk in self.stream():
             body += chunk

@@ -12,12 +12,12 @@ from msgspec import Meta, Struct
 
 from backends.config import BUILTIN, ModelConfig, names
 
+from .limits import Limits
+
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 ApiKey = Annotated[str, Meta(min_length=1, pattern=r"^(sha256:[0-9a-f]{64}|(?!sha256:)\S+)$")]
 """A key as clients send it, or `sha256:` and the hex digest of one."""
-
-Bytes = Annotated[int, Meta(ge=1024)]
 
 
 class SettingsError(ValueError):
@@ -33,16 +33,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     api_keys: tuple[ApiKey, ...] = ()
     allow_keyless: bool = False
     """Serve beyond loopback although no key is set."""
-    max_upload_bytes: Bytes = 1 << 30
-    """Of a multipart request as a whole; the file spools to disk."""
-    max_body_bytes: Bytes = 64 << 20
-    """Of a JSON request."""
     strict: bool = False
     """Refuse parameters that nobody documents, instead of ignoring them."""
     tokenizer_needs_key: bool = False
     """Whether `/tokenize` and its like ask for a key; harnesses that count tokens send none."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """How long running requests may take to end once the server is told to stop."""
+    limits: Limits = Limits()
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,15 +90,24 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Every field of `[server]` has its variable: `SHIM_PORT`, `SHIM_API_KEYS=a,b`."""
-    found: dict[str, Any] = {
+    """Every field of `[server]` has its variable: `SHIM_PORT`, `SHIM_LIMITS_MESSAGES`.
+
+    Values of a list are separated by commas: `SHIM_API_KEYS=a,b`.
+    """
+    server = _variables(environment, ServerSettings, "SHIM_")
+    if limits := _variables(environment, Limits, "SHIM_LIMITS_"):
+        server["limits"] = limits
+    if "api_keys" in server:
+        server["api_keys"] = [key.strip() for key in server["api_keys"].split(",") if key.strip()]
+    return {"server": server} if server else {}
+
+
+def _variables(environment: Mapping[str, str], kind: type[Struct], prefix: str) -> dict[str, Any]:
+    return {
         name: environment[variable]
-        for name in ServerSettings.__struct_fields__
-        if (variable := f"SHIM_{name.upper()}") in environment
+        for name in kind.__struct_fields__
+        if (variable := f"{prefix}{name.upper()}") in environment
     }
-    if "api_keys" in found:
-        found["api_keys"] = [key.strip() for key in found["api_keys"].split(",") if key.strip()]
-    return {"server": found} if found else {}
 
 
 def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

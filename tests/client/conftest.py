@@ -12,7 +12,8 @@ from tests.live import BUILTIN, KEY, LiveServer, serving
 FAKES = f"""
 [server]
 api_keys = ["{KEY}"]
-max_body_bytes = 65536
+[server.limits]
+body_bytes = 65536
 
 [[models]]
 id = "org/echo"

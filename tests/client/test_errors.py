@@ -176,7 +176,7 @@ async def test_a_large_body_without_a_length(http: httpx.AsyncClient) -> None:
 
 async def test_too_large_an_upload() -> None:
     """The limit of uploads is its own."""
-    with serving("--model", "lines=fake:speech", SHIM_MAX_UPLOAD_BYTES="2048") as server:
+    with serving("--model", "lines=fake:speech", SHIM_LIMITS_UPLOAD_BYTES="2048") as server:
         client = connect("async", server)
         found = await answered(transcribe(file=b"a" * 1000)(client))
         with pytest.raises(openai.APIStatusError, match="limit \\(2048\\) exceeded") as failure:

@@ -84,7 +84,7 @@ def test_the_environment() -> None:
     settings = load(
         environment={
             "SHIM_API_KEYS": "a, b,",
-            "SHIM_MAX_BODY_BYTES": "2048",
+            "SHIM_LIMITS_BODY_BYTES": "2048",
             "SHIM_ALLOW_KEYLESS": "true",
             "SHIM_SHUTDOWN_SECONDS": "0.5",
             "SHIM_NOT_OURS": "1",
@@ -93,7 +93,7 @@ def test_the_environment() -> None:
 
     server = settings.server
     assert server.api_keys == ("a", "b")
-    assert server.max_body_bytes == 2048
+    assert server.limits.body_bytes == 2048
     assert server.allow_keyless is True
     assert server.shutdown_seconds == 0.5
 
@@ -114,7 +114,7 @@ def test_flags_replace_models(file: Path) -> None:
         ("[server]\nport = 'high'", "Expected int, got str - at $.server.port"),
         ("[server]\nprot = 1", "Object contains unknown field prot - at $.server"),
         ("[sever]", "Object contains unknown field sever"),
-        ("[server]\nmax_body_bytes = 1", "Expected int >= 1024 - at $.server.max_body_bytes"),
+        ("[server.limits]\nbody_bytes = 1", "Expected int >= 1024 - at $.server.limits.body_bytes"),
         ("models = 1", "Expected array, got int - at $.models"),
         (f"{ECHO}max_running = 0", "Expected int >= 1 - at $.models[0].max_running"),
         (f"{ECHO}max_wating = 1", "Object contains unknown field max_wating - at $.models[0]"),
