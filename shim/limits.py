@@ -5,14 +5,17 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 
-def _limit(
-    description: str, refusal: str, *, ge: float | None = None, gt: float | None = None
-) -> Meta:
+Count = Annotated[int, Meta()]
+Bytes = Annotated[int, Meta()]
+Seconds = Annotated[float, Meta()]
+
+
+def _limit(description: str, refusal: str) -> Meta:
     """Describe one limit: what it counts and in which unit, and what a client sees beyond it.
 
     `python -m tools.limits_table` makes `docs/limits.md` of these texts.
     """
-    return Meta(description=description, extra={"refusal": refusal}, ge=ge, gt=gt)
+    return Meta(description=description, extra={"refusal": refusal})
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,60 +23,56 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     # ── connections ──
     connections: Annotated[
-        int,
-        _limit("Connections open at once.", "503 with Retry-After, then the connection ends", ge=1),
+        Count,
+        _limit("Connections open at once.", "503 with Retry-After, then the connection ends"),
     ] = 8192
     head_seconds: Annotated[
-        float,
+        Seconds,
         _limit(
             "Seconds from a connection's start, or a request's first byte, to the end of its head.",
             "408, or no answer if nothing was sent; the connection ends",
-            gt=0,
         ),
     ] = 20.0
     head_bytes: Annotated[
-        int, _limit("Bytes of a request's line and headers together.", "431", ge=1024)
+        Bytes, _limit("Bytes of a request's line and headers together.", "431")
     ] = 64 << 10
     idle_seconds: Annotated[
-        float,
+        Seconds,
         _limit(
             "Seconds that a connection stays open between two requests. Clients keep theirs for "
             "up to 60 s.",
             "the connection ends",
-            gt=0,
         ),
     ] = 75.0
     body_pause_seconds: Annotated[
-        float, _limit("Seconds between two pieces of a request's body.", "408", gt=0)
+        Seconds, _limit("Seconds between two pieces of a request's body.", "408")
     ] = 30.0
     body_bytes_per_second: Annotated[
-        int,
+        Annotated[int, Meta(ge=0)],
         _limit(
             "Least rate of a body, on average from its first byte on, after the first "
             "`body_pause_seconds`.",
             "408",
-            ge=0,
         ),
     ] = 1024
     write_seconds: Annotated[
-        float,
+        Seconds,
         _limit(
             "Seconds in which a client that has an answer to read reads nothing of it.",
             "the connection ends, and the work for it is aborted",
-            gt=0,
         ),
     ] = 60.0
 
     # ── bodies ──
-    body_bytes: Annotated[int, _limit("Bytes of a JSON body.", "413", ge=1024)] = 64 << 20
+    body_bytes: Annotated[Bytes, _limit("Bytes of a JSON body.", "413")] = 64 << 20
     upload_bytes: Annotated[
-        int, _limit("Bytes of a multipart body; its file spools to disk.", "413", ge=1024)
+        Bytes, _limit("Bytes of a multipart body; its file spools to disk.", "413")
     ] = 1 << 30
     field_bytes: Annotated[
-        int, _limit("Bytes of all fields of a form together, its file left out.", "400", ge=1024)
+        Bytes, _limit("Bytes of all fields of a form together, its file left out.", "400")
     ] = 1 << 20
     held_bytes: Annotated[
-        int,
+        Bytes,
         _limit(
             "Bytes of the JSON bodies of all requests that have not been answered, together.",
             "503 with Retry-After",
@@ -81,7 +80,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = 512 << 20
     json_values: Annotated[
-        int,
+        Count,
         _limit(
             "Values in a JSON body: numbers, strings, and the items of all lists and objects.",
             "400",
@@ -90,28 +89,27 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 500_000
 
     # ── counts within a body ──
-    messages: Annotated[int, _limit("Messages of a chat, or input items.", "400", ge=1)] = 8192
+    messages: Annotated[Count, _limit("Messages of a chat, or input items.", "400")] = 8192
     content_parts: Annotated[
-        int, _limit("Parts of the contents of all messages together.", "400", ge=1)
+        Count, _limit("Parts of the contents of all messages together.", "400")
     ] = 8192
-    tools: Annotated[int, _limit("Tools of a request.", "400", ge=1)] = 1024
+    tools: Annotated[Count, _limit("Tools of a request.", "400")] = 1024
     prompts: Annotated[
-        int, _limit("Prompts of a completion, or inputs of an embedding.", "400", ge=1)
+        Count, _limit("Prompts of a completion, or inputs of an embedding.", "400")
     ] = 2048
     choices: Annotated[
-        int, _limit("Choices of a request: `n`, times the number of prompts.", "400", ge=1)
+        Count, _limit("Choices of a request: `n`, times the number of prompts.", "400")
     ] = 8192
-    stop_strings: Annotated[int, _limit("Stop strings.", "400", ge=1)] = 256
-    logit_bias: Annotated[int, _limit("Entries of `logit_bias`.", "400", ge=1)] = 4096
+    stop_strings: Annotated[Count, _limit("Stop strings.", "400")] = 256
+    logit_bias: Annotated[Count, _limit("Entries of `logit_bias`.", "400")] = 4096
     list_items: Annotated[
-        int,
+        Count,
         _limit(
             "Items of any other list or object of parameters; lists of token ids are bounded by "
             "`json_values`.",
             "400",
-            ge=1,
         ),
     ] = 4096
     tokenize_characters: Annotated[
-        int, _limit("Characters of a text or conversation at `/tokenize`.", "400", ge=1)
+        Count, _limit("Characters of a text or conversation at `/tokenize`.", "400")
     ] = 1 << 20

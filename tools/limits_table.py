@@ -25,7 +25,7 @@ def page() -> str:
 
 
 def _row(field: msgspec.structs.FieldInfo) -> str:
-    (meta,) = field.type.__metadata__
+    *_, meta = field.type.__metadata__
     value = f"{field.default:,}" if isinstance(field.default, int) else f"{field.default:g}"
     return f"| `{field.name}` | {value} | {meta.description} | {meta.extra['refusal']} |\n"
 
