@@ -4,10 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-
-Count = Annotated[int, Meta()]
-Bytes = Annotated[int, Meta()]
-Seconds = Annotated[float, Meta()]
+Count = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1024)]
+Rate = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
 def _limit(description: str, refusal: str) -> Meta:
@@ -48,7 +48,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Seconds, _limit("Seconds between two pieces of a request's body.", "408")
     ] = 30.0
     body_bytes_per_second: Annotated[
-        Annotated[int, Meta(ge=0)],
+        Rate,
         _limit(
             "Least rate of a body, on average from its first byte on, after the first "
             "`body_pause_seconds`.",
@@ -76,7 +76,6 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _limit(
             "Bytes of the JSON bodies of all requests that have not been answered, together.",
             "503 with Retry-After",
-            ge=1024,
         ),
     ] = 512 << 20
     json_values: Annotated[
@@ -84,7 +83,6 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _limit(
             "Values in a JSON body: numbers, strings, and the items of all lists and objects.",
             "400",
-            ge=1000,
         ),
     ] = 500_000
 
