@@ -36,7 +36,9 @@ def create_app(settings: Settings) -> Litestar:
 
     @asynccontextmanager
     async def serving(app: Litestar) -> AsyncGenerator[None, None]:
-        async with opened(settings.models, telemetry.on_batch) as backends:
+        decoded_bytes = server.limits.decoded_bytes
+        models = opened(settings.models, telemetry.on_batch, decoded_bytes=decoded_bytes)
+        async with models as backends:
             app.state.models = Models(settings.models, backends)
             yield
 
