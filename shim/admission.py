@@ -17,7 +17,7 @@ _Task = asyncio.Task[Any]
 _Admitted = AsyncGenerator[Any, None]
 
 _FIRST_GUESS = 1.0
-"""Seconds between two free places, while no request of a busy period has ended yet."""
+"""Seconds between two free places, as long as no request has ended yet."""
 
 _ENDS = 32
 """Ends of requests by which the rate is measured: the latest."""
@@ -39,6 +39,16 @@ class Admission:
         self._draining = False
         self._stopped = False
         self._places = _FreePlaces()
+
+    @property
+    def running(self) -> int:
+        """How many requests have a slot."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a slot."""
+        return len(self._waiting)
 
     def admit(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """Return a generator that waits for a slot, then yields *items*.
@@ -133,11 +143,14 @@ class _FreePlaces:
     def __init__(self) -> None:
         self._ends: deque[float] = deque(maxlen=_ENDS)
         """The start of the busy period or an end of a request in it, then later ends."""
+        self._average = _FIRST_GUESS
+        """Seconds between two ends in the last busy period that had any."""
         self._next = 0.0
         """When the place is free that was given to the last refused client."""
 
     def busy_from_now(self) -> None:
         """Begin a busy period: before it, nothing ended for want of requests."""
+        self._average = self._measured()
         self._ends.clear()
         self._ends.append(time.monotonic())
 
@@ -155,7 +168,9 @@ class _FreePlaces:
 
     def _interval(self, now: float) -> float:
         """Return the seconds between two ends: on average, or since the last if that is longer."""
-        first, last = (self._ends[0], self._ends[-1]) if self._ends else (now, now)
+        last = self._ends[-1] if self._ends else now
+        return max(self._measured(), now - last)
+
+    def _measured(self) -> float:
         ended = len(self._ends) - 1
-        average = (last - first) / ended if ended > 0 else _FIRST_GUESS
-        return max(average, now - last)
+        return (self._ends[-1] - self._ends[0]) / ended if ended > 0 else self._average

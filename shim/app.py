@@ -39,7 +39,10 @@ def create_app(settings: Settings) -> Litestar:
     @asynccontextmanager
     async def serving(app: Litestar) -> AsyncGenerator[None, None]:
         async with opened(settings.models, telemetry.on_batch) as backends:
-            app.state.models = Models(settings.models, backends)
+            app.state.models = models = Models(settings.models, backends)
+            for served in models.served:
+                if served.parent is None:  # an adapter shares its model's queue
+                    telemetry.watch_queue(served.id, served.admission)
             async with watched(telemetry):
                 yield
 

@@ -9,9 +9,11 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 from litestar.types import Message, Scope
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backends.base import Batch, TranscriptInfo
+
+from .admission import Admission
 
 T = TypeVar("T")
 
@@ -102,6 +104,15 @@ class Telemetry:
             registry=registry,
         )
 
+        self._running = Gauge(
+            "shim_requests_running", "Requests in the engine.", ("model",), registry=registry
+        )
+        self._waiting = Gauge(
+            "shim_requests_waiting",
+            "Requests that wait for the engine.",
+            ("model",),
+            registry=registry,
+        )
         self.loop_lag = Histogram(
             "shim_event_loop_lag_seconds",
             "How much later than asked a timer of the event loop fires, looked at ten times a "
@@ -109,6 +120,11 @@ class Telemetry:
             buckets=_SECONDS,
             registry=registry,
         )
+
+    def watch_queue(self, model: str, queue: Admission) -> None:
+        """Show how many requests run and wait in *queue*, whenever the metrics are asked for."""
+        self._running.labels(model).set_function(lambda: queue.running)
+        self._waiting.labels(model).set_function(lambda: queue.waiting)
 
     def on_batch(self, model: str, batch: Batch) -> None:
         """Count a batch; called in an engine's thread."""

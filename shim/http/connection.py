@@ -73,6 +73,8 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         """A head has begun and has not ended."""
         self._head_bytes = 0
+        self._message_ended = False
+        """The last bytes received contain the end of a request."""
         self._body_bytes = 0
         """Bytes of a body since its rate was last looked at."""
         self._answering: RequestResponseCycle | None = None
@@ -122,7 +124,7 @@ class Connection(HttpToolsProtocol):
         """Take the next bytes of requests."""
         if self._refused:
             return
-        continues_head = self._in_head
+        self._message_ended = False
         self._body_bytes += len(data)
         try:
             self.parser.feed_data(data)
@@ -132,8 +134,8 @@ class Connection(HttpToolsProtocol):
             self._fail(InvalidHttp("The request is not valid HTTP/1.1."))
             return
         if self._in_head:
-            # What a head has in common with the end of the request before it is not counted.
-            self._head_bytes += len(data) if continues_head else 0
+            # Not the bytes that came with the end of the request before.
+            self._head_bytes += 0 if self._message_ended else len(data)
             if self._head_bytes > self._limits.head_bytes:
                 self._fail(HeadTooLarge(self._limits.head_bytes))
                 return
@@ -161,6 +163,11 @@ class Connection(HttpToolsProtocol):
         # uvicorn stops reading here, and would not notice that the client leaves.
         if 0 < len(self.pipeline) <= _PIPELINED:
             self.flow.resume_reading()
+
+    def on_message_complete(self) -> None:
+        """End the request."""
+        self._message_ended = True
+        super().on_message_complete()
 
     def _error_of_head(self) -> ApiError | None:
         if self._surplus:

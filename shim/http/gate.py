@@ -1,5 +1,6 @@
 """The first look at a request: errors that its connection has found, browsers, HEAD."""
 
+from typing import cast
 from urllib.parse import urlsplit
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -21,6 +22,9 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with an error."""
+        if (failure := cast("ApiError | None", scope.get(FAILURE))) is not None:
+            await refuse(failure, send, close=True)
+            return
         try:
             self._check(scope)
         except ApiError as error:
@@ -32,8 +36,6 @@ class Gate:
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
-        if (failure := scope.get(FAILURE)) is not None:
-            raise failure  # type: ignore[misc]
         if self._origins is None:
             return
         headers = dict(scope["headers"])

@@ -12,12 +12,15 @@ from shim.errors import ErrorAnswer, describe
 FAILURE = "shim.failure"
 """Where a request's scope holds the error that its connection has found."""
 
+_CLOSE = (b"connection", b"close")
 _JSON = (b"content-type", b"application/json")
 
 
-async def refuse(error: Exception, send: Send) -> None:
-    """Answer a request with *error*, in OpenAI's shape."""
+async def refuse(error: Exception, send: Send, *, close: bool = False) -> None:
+    """Answer a request with *error*, in OpenAI's shape; *close* ends the connection."""
     status, headers, body = _parts(error)
+    if close:
+        headers.append(_CLOSE)
     start: Any = {"type": "http.response.start", "status": status, "headers": headers}
     await send(start)
     await send({"type": "http.response.body", "body": body, "more_body": False})
@@ -27,8 +30,8 @@ def raw_answer(error: Exception) -> bytes:
     """Return *error* as the bytes of an answer that ends its connection."""
     status, headers, body = _parts(error)
     lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
-    lines += [b"%b: %b" % header for header in headers]
-    return b"\r\n".join([*lines, b"connection: close", b"", body])
+    lines += [b"%b: %b" % header for header in (*headers, _CLOSE)]
+    return b"\r\n".join([*lines, b"", body])
 
 
 def _parts(error: Exception) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
