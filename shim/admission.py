@@ -16,8 +16,9 @@ T = TypeVar("T")
 _Task = asyncio.Task[Any]
 _Admitted = AsyncGenerator[Any, None]
 
-_FIRST_GUESS = 1.0
-"""Seconds between two free places, as long as no request has ended yet."""
+_FIRST_GUESS = 0.1
+"""Seconds between two free places, as long as no request has ended yet. If it is too short, a
+client is refused once more, and then by the measured rate: the stock client tries three times."""
 
 _ENDS = 32
 """Ends of requests by which the rate is measured: the latest."""

@@ -156,6 +156,7 @@ async def test_what_waits_is_refused_at_once(long_grace: Path) -> None:
     with serving("--config", str(long_grace)) as server:
         async with asking_at(server) as (http, metrics):
             first = asyncio.create_task(running(http, words=20))
+            await queued(metrics)
             second = asyncio.create_task(running(http))
             await queued(metrics, waiting=1)
             server.process.send_signal(signal.SIGTERM)
