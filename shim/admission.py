@@ -20,6 +20,9 @@ _FIRST_GUESS = 0.1
 """Seconds between two free places, as long as no request has ended yet. If it is too short, a
 client is refused once more, and then by the measured rate: the stock client tries three times."""
 
+_MARGIN = 1.2
+"""By how much a client comes later than a place should be free: it has few tries."""
+
 _ENDS = 32
 """Ends of requests by which the rate is measured: the latest."""
 
@@ -144,6 +147,8 @@ class _FreePlaces:
     def __init__(self) -> None:
         self._ends: deque[float] = deque(maxlen=_ENDS)
         """The start of the busy period or an end of a request in it, then later ends."""
+        self._known = False
+        """Whether a request has ended, so that there is something to measure."""
         self._average = _FIRST_GUESS
         """Seconds between two ends in the last busy period that had any."""
         self._next = 0.0
@@ -157,6 +162,7 @@ class _FreePlaces:
 
     def one_ended(self) -> None:
         """Count the end of a request."""
+        self._known = True
         self._ends.append(time.monotonic())
 
     def reserve(self) -> float:
@@ -169,8 +175,12 @@ class _FreePlaces:
 
     def _interval(self, now: float) -> float:
         """Return the seconds between two ends: on average, or since the last if that is longer."""
-        last = self._ends[-1] if self._ends else now
-        return max(self._measured(), now - last)
+        if not self._ends:
+            return self._average
+        since = now - self._ends[-1]
+        # Of the first request of all only a part has passed, on average half.
+        since *= 1 if self._known else 2
+        return _MARGIN * max(self._measured(), since)
 
     def _measured(self) -> float:
         ended = len(self._ends) - 1
