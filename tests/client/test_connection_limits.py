@@ -252,3 +252,28 @@ async def test_head_is_get_without_a_body(connect: Connect) -> None:
 
     assert (answer.status, answer.headers["content-length"]) == (200, "15")
     assert (await raw.answer()).body == b'{"status":"ok"}'
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["one", "many"])
+async def test_trailers(connect: Connect, split: bool) -> None:  # noqa: FBT001
+    """What follows a body is bounded as a head is, whether it is one header or many."""
+    raw = await connect()
+    raw.send(head("transfer-encoding: chunked"))
+    raw.send(b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY))
+    raw.send(b"a: " + b"x" * 1000 + b"\r\n")
+    await raw.writer.drain()
+
+    for _ in range(600):  # more than one read of the server
+        raw.send(b"b: " + b"x" * 1000 + b"\r\n" if split else b"x" * 1000)
+
+    answer = await raw.answer()
+    assert (answer.status, answer.code) == (431, "headers_too_large")
+
+
+async def test_trailers_are_ignored(connect: Connect) -> None:
+    """A header behind a body does not count as one of the request's."""
+    raw = await connect()
+    raw.send(head("transfer-encoding: chunked"))
+    raw.send(b"%x\r\n%b\r\n0\r\nx-shim-strict: nonsense\r\n\r\n" % (len(BODY), BODY))
+
+    assert (await raw.answer()).status == 200
