@@ -86,6 +86,16 @@ class Models:
         """Return the name that counts: the URL's, else *name*, which the body says."""
         return self._pinned or name
 
+    def drain(self) -> None:
+        """End the requests that wait, and every later one, with ServerStopping."""
+        for model in self.served:
+            model.admission.drain()
+
+    def stop(self) -> None:
+        """End the requests that run, too."""
+        for model in self.served:
+            model.admission.stop()
+
     def find(self, name: str | None) -> ServedModel[Backend]:
         """Return the model of that name or alias; raise UnknownModel, listing what there is.
 
