@@ -51,6 +51,11 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[TranscriptionController],
         request_max_body_size=server.limits.upload_bytes,
     )
+    tokenizer = Router(
+        "/",
+        route_handlers=[TokenizerController],
+        request_max_body_size=server.limits.tokenize_bytes,
+    )
     app = Litestar(
         route_handlers=[
             health,
@@ -62,7 +67,7 @@ def create_app(settings: Settings) -> Litestar:
             CompletionsController,
             ResponsesController,
             EmbeddingsController,
-            TokenizerController,
+            tokenizer,
             uploads,
         ],
         guards=[KeyGuard(keys, free=free(server))],

@@ -108,6 +108,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "400",
         ),
     ] = 4096
-    tokenize_characters: Annotated[
-        Count, _limit("Characters of a text or conversation at `/tokenize`.", "400")
+    tokenize_bytes: Annotated[
+        Bytes,
+        _limit(
+            "Bytes of the body of a request to `/tokenize` or `/detokenize`, which need no key by "
+            "default: at most as many tokens, and some 200 MB while they are found.",
+            "413",
+        ),
     ] = 1 << 20
