@@ -8,6 +8,7 @@ Exit status 1 if a client saw, or the server did, what `expected` does not allow
 
 import argparse
 import asyncio
+import os
 import re
 import signal
 import sys
@@ -55,6 +56,8 @@ class Cell:
     seconds: float = 0.0
     """From the first signal to the end of the process."""
     log: str = ""
+    orphans: bool = False
+    """Whether a process that the server had started outlived it by more than two seconds."""
 
 
 Clients = dict[str, "asyncio.Task[str]"]
@@ -68,7 +71,7 @@ def _ask(words: int, *, stream: bool = False) -> bytes:
 def seen(answer: Answer) -> str:
     """Return an answer in a few words."""
     if answer.headers.get("content-type", "").startswith("text/event-stream"):
-        ends = "[DONE]" if answer.body.rstrip().endswith(b"data: [DONE]") else "cut"
+        ends = "[DONE]" if b"data: [DONE]\n\n" in answer.body else "cut"
         error = "error event, " if b'"error":' in answer.body else ""
         return f"stream, {error}{ends}"
     if not answer.status:
@@ -215,6 +218,18 @@ async def _end(cell: Cell, target: Target, late: Clients | None = None) -> None:
     ended = asyncio.create_task(asyncio.to_thread(target.process.wait, 60))
     cell.status = await ended
     cell.seconds = time.monotonic() - began
+    cell.orphans = await _outlived(target.pid)
+
+
+async def _outlived(group: int) -> bool:
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        await asyncio.sleep(0.05)
+    return True
 
 
 _REFUSED = re.compile(r"503, Retry-After \d+")
@@ -240,14 +255,18 @@ def faults(cell: Cell) -> list[str]:
     """Return what in *cell* is not right.
 
     After a second signal the clients see whatever the end of a process looks like; after one, what
-    `_EXPECTED` says. A server that has nothing to do may have ended before the second.
+    `_EXPECTED` says. A server that has nothing to do may have ended before the second. A start that
+    is broken off may end by the signal.
     """
     found = []
-    if cell.status != 0 and (cell.signals == 1 or cell.status not in _FORCED):
+    forced = cell.signals == 2 or not cell.clients
+    if cell.status != 0 and not (forced and cell.status in _FORCED):
         found.append(f"exit status {cell.status}")
     most = _AT_ONCE if cell.signals == 2 else _SECONDS.get(cell.state, _AT_ONCE)
     if cell.seconds > most:
         found.append(f"{cell.seconds:.1f} s, not {most:g}")
+    if cell.orphans:
+        found.append("a process that it started is left")
     if "Traceback" in cell.log:
         found.append(f"a traceback: {cell.log.splitlines()[-1]:.80}")
     if cell.signals == 1:
@@ -265,7 +284,8 @@ async def matrix(*, vllm: bool) -> list[Cell]:
         states = [run(state, signals) for state in STATES]
         states += [loading(signals, config="", delay=delay) for delay in _DELAYS]
         if vllm:
-            states.append(loading(signals, config=_VLLM, sign="importing vLLM"))
+            signs = ("importing vLLM", "starting the engine", "loading weights")
+            states += [loading(signals, config=_VLLM, sign=sign, delay=1) for sign in signs]
         for state in states:
             cells.append(await state)
             print(row(cells[-1]), flush=True)

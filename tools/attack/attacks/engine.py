@@ -62,7 +62,7 @@ async def vllm_logprobs_of_128_choices(attacker: Attacker) -> None:
 
 @attack("items", "vllm", 200, 400, 503)
 async def vllm_logprobs_of_the_prompt(attacker: Attacker) -> None:
-    """POST chats that want the log probabilities of the prompt over the vocabulary, eight at once."""
+    """POST chats that want the log probabilities of the prompt over the vocabulary, 8 at once."""
     story = "one two three " * 100
     await attacker.flood(
         post(CHATS, chat(story, prompt_logprobs=20, max_tokens=1)),
