@@ -126,7 +126,7 @@ async def wrong_key_and_60_mb(attacker: Attacker) -> None:
     await attacker.flood(post("/v1/chat/completions", chat(_text(60 * MB)), key=False), most=10)
 
 
-@attack("work", "builtin", 400, 413)
+@attack("work", "builtin", 200, 400, 413)
 async def number_of_a_million_digits(attacker: Attacker) -> None:
     """POST a chat whose `seed`, `max_tokens` or `temperature` has a million digits."""
     digits = b"7" * MB
