@@ -29,7 +29,7 @@ _FAKES = """
 [server.limits]
 head_seconds = 2.0
 idle_seconds = 3.0
-body_pause_seconds = 2.0
+body_seconds = 2.0
 write_seconds = 3.0
 
 [[models]]
