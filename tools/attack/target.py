@@ -76,7 +76,7 @@ kv_cache_memory_bytes = {1 << 28}
 CONFIGURATIONS: dict[Configuration, str] = {
     "builtin": _SERVER,
     "fakes": _SERVER + _FAKES,
-    "keyless": "[server]\n" + _FAKES,
+    "keyless": _FAKES.replace("head_seconds", "connections = 500\nhead_seconds", 1),
     "vllm": _SERVER + _VLLM,
 }
 _STARTING = {"vllm": 240.0}

@@ -29,13 +29,12 @@ async def pages_that_post(attacker: Attacker) -> None:
 
 @attack("held", "keyless", 400, 403, 421, quick=True)
 async def names_that_are_rebound(attacker: Attacker) -> None:
-    """Ask under host names that a page's own name server may point at loopback, or under none."""
+    """Ask under host names that a page's own name server may point at loopback."""
     hosts = (
         "evil.example",
         f"evil.example:{attacker.port}",
         "127.0.0.1.evil.example",
-        "",
-        "[::1].a",
+        "localhost.evil.example",
     )
     for host in hosts:
         for path in ("/v1/models", "/health", "/metrics", "/openapi.json"):
@@ -70,3 +69,11 @@ async def honest_and_keyless(attacker: Attacker) -> None:
         await attacker.send(head("GET", "/v1/models", {}, key=False, host=host))
     await attacker.send(post(CHATS, _BODY, key=False))
     await attacker.send(get("/health", key=False))
+
+
+@attack("shared", "keyless", 408, 503, "closed", "reset")
+async def more_connections_than_allowed(attacker: Attacker) -> None:
+    """Open 700 connections where 500 are allowed, and send nothing: some are refused with a 503."""
+    await attacker.hold(b"", count=700, seconds=6)
+    if not attacker.seen.outcomes["503"]:
+        attacker.seen.fault("none of 700 connections was refused")

@@ -50,12 +50,6 @@ async def silent_connections(attacker: Attacker) -> None:
     await attacker.hold(b"", count=6000, seconds=9)
 
 
-@attack("shared", "fakes", 503, 408, "closed", "reset")
-async def more_connections_than_allowed(attacker: Attacker) -> None:
-    """Open 9,000 connections, more than the limit, and send nothing."""
-    await attacker.hold(b"", count=9000, seconds=12)
-
-
 @attack("shared", "fakes", 408, "closed", "reset")
 async def single_bytes(attacker: Attacker) -> None:
     """Open 1,000 connections and send one byte on each."""
