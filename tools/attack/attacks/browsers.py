@@ -69,11 +69,3 @@ async def honest_and_keyless(attacker: Attacker) -> None:
         await attacker.send(head("GET", "/v1/models", {}, key=False, host=host))
     await attacker.send(post(CHATS, _BODY, key=False))
     await attacker.send(get("/health", key=False))
-
-
-@attack("shared", "keyless", 408, 503, "closed", "reset")
-async def more_connections_than_allowed(attacker: Attacker) -> None:
-    """Open 700 connections where 500 are allowed, and send nothing: some are refused with a 503."""
-    await attacker.hold(b"", count=700, seconds=6)
-    if not attacker.seen.outcomes["503"]:
-        attacker.seen.fault("none of 700 connections was refused")

@@ -50,6 +50,16 @@ async def silent_connections(attacker: Attacker) -> None:
     await attacker.hold(b"", count=6000, seconds=9)
 
 
+@attack("shared", "keyless", 503, "closed", "reset")
+async def more_connections_than_allowed(attacker: Attacker) -> None:
+    """Open 700 connections where 500 are allowed, send nothing; a request beyond them is a 503."""
+    holding = asyncio.create_task(attacker.hold(b"", count=700, seconds=6))
+    await asyncio.sleep(1)
+    for _ in range(5):
+        await attacker.send(get("/v1/models"))
+    await holding
+
+
 @attack("shared", "fakes", 408, "closed", "reset")
 async def single_bytes(attacker: Attacker) -> None:
     """Open 1,000 connections and send one byte on each."""
