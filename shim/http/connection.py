@@ -3,6 +3,8 @@
 uvicorn has a limit for idle connections only. Here a request's head has a number of bytes and of
 seconds, its body a least rate, and an answer has to be read. A connection that exceeds a limit gets
 an error in OpenAI's shape where it can still be sent, and ends.
+
+Longer than a file should be: all of it is about the state of one connection.
 """
 
 import asyncio
@@ -33,6 +35,12 @@ _DISCARD_SECONDS = 2.0
 _PIPELINED = 4
 """Requests that may wait behind an unanswered one before the connection is read no further."""
 
+_MOST_PIPELINED = 64
+_MOST_HEADERS = 256
+_MOST_PIECES = 8192
+"""Pieces of a body that may arrive together: each costs about a microsecond, and a read of the
+connection brings up to 256 KiB, which may be 40,000 chunks of one byte."""
+
 
 class Connection(HttpToolsProtocol):
     """A connection within the limits of its server."""
@@ -57,6 +65,10 @@ class Connection(HttpToolsProtocol):
         self._bytes_beside_body = 0
         """Bytes since the last part of a body: extensions of chunks, and trailers."""
         self._answering: RequestResponseCycle | None = None
+        self._pieces = 0
+        """Pieces of a body in the bytes received last."""
+        self._error: ApiError | None = None
+        """Why the parser was stopped, where it was not by invalid HTTP."""
         self._refused = False
         """The answer that ends the connection has been sent: what still arrives is thrown away."""
         self._surplus = False
@@ -103,6 +115,7 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         self._message_ended = False
+        self._pieces = 0
         self._body_bytes += len(data)
         self._bytes_beside_body += len(data)
         try:
@@ -110,21 +123,23 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._fail(InvalidHttp("The request is not valid HTTP/1.1."))
+            self._fail(self._error or InvalidHttp("The request is not valid HTTP/1.1."))
             return
         if self._in_head:
             # Not the bytes that came with the end of the request before.
             self._head_bytes += 0 if self._message_ended else len(data)
             if self._head_bytes > self._limits.head_bytes:
-                self._fail(HeadTooLarge(self._limits.head_bytes))
+                self._fail(self._too_large())
                 return
         elif self._awaits_body() and self._bytes_beside_body > self._limits.head_bytes:
-            self._fail(HeadTooLarge(self._limits.head_bytes))
+            self._fail(self._too_large())
             return
         self._watch_arrival()
 
     def on_message_begin(self) -> None:
         """Begin a head."""
+        if len(self.pipeline) >= _MOST_PIPELINED:
+            self._stop_parser(InvalidHttp("Too many requests wait for the first one's answer."))
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = 0
@@ -148,25 +163,38 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those behind a body (trailers) are ignored."""
+        if len(self.headers) >= _MOST_HEADERS:
+            self._stop_parser(self._too_large())
         if self._in_head:
             super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Take a piece of the body."""
         self._bytes_beside_body = 0
+        self._pieces += 1
+        if self._pieces > _MOST_PIECES:
+            self._stop_parser(InvalidHttp("The chunks of the request's body are too small."))
         super().on_body(body)
+
+    def _stop_parser(self, error: ApiError) -> None:
+        """Have `data_received` refuse what arrives with *error*."""
+        self._error = error
+        raise error
 
     def on_message_complete(self) -> None:
         """End the request."""
         self._message_ended = True
         super().on_message_complete()
 
+    def _too_large(self) -> HeadTooLarge:
+        return HeadTooLarge(self._limits.head_bytes, headers=_MOST_HEADERS)
+
     def _error_of_head(self) -> ApiError | None:
         if self._surplus:
             return TooManyConnections("Too many connections are open.")
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self._limits.head_bytes:
-            return HeadTooLarge(self._limits.head_bytes)
+            return self._too_large()
         return None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

@@ -270,6 +270,38 @@ async def test_trailers(connect: Connect, split: bool) -> None:  # noqa: FBT001
     assert (answer.status, answer.code) == (431, "headers_too_large")
 
 
+async def test_many_headers(connect: Connect) -> None:
+    """The number of headers is bounded, too."""
+    raw = await connect()
+
+    raw.send(head(*["a: b"] * 300))
+
+    answer = await raw.answer()
+    assert (answer.status, answer.code) == (431, "headers_too_large")
+
+
+async def test_many_small_chunks(connect: Connect) -> None:
+    """A body of thousands of tiny chunks is refused: each costs more than it brings."""
+    raw = await connect()
+    raw.send(head("transfer-encoding: chunked"))
+
+    raw.send(b"1\r\na\r\n" * 100_000)
+
+    answer = await raw.answer()
+    assert (answer.status, answer.code) == (400, "invalid_http")
+
+
+async def test_many_pipelined_requests(connect: Connect) -> None:
+    """Who sends hundreds of requests without waiting gets the first answers, then an end."""
+    raw = await connect()
+
+    raw.send(request() * 1000)
+
+    assert (await raw.answer()).status == 200
+    rest = await raw.ended()
+    assert rest.count(b"HTTP/1.1 ") < 100
+
+
 async def test_trailers_are_ignored(connect: Connect) -> None:
     """A header behind a body does not count as one of the request's."""
     raw = await connect()
