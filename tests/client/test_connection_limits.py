@@ -99,6 +99,17 @@ async def test_a_slow_body_times_out(connect: Connect) -> None:
     assert await raw.ended() == b""
 
 
+async def test_a_slow_body_behind_a_refusal(connect: Connect) -> None:
+    """A request that is refused before its body has come gets that refusal, however slow it is."""
+    raw = await connect()
+
+    raw.send(request()[:-5].replace(KEY.encode(), b"other"))
+
+    answer = await raw.answer()
+    assert (answer.status, answer.code) == (401, "invalid_api_key")
+    assert answer.headers["connection"] == "close"
+
+
 async def test_a_body_at_the_least_rate(connect: Connect) -> None:
     """A body that takes longer than one span, and has the least rate in each, is read."""
     raw = await connect()
