@@ -3,8 +3,9 @@
 A tokenizer needs some 130 to 900 bytes of memory per character: a text of 16 MB takes several GB.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
+from .conversation import Conversation, Media
 from .failures import PromptTooLong
 
 _PER_TOKEN = 8
@@ -13,6 +14,8 @@ _PIECE = 16_384
 """Characters that are counted at once: 5 to 25 ms, and some 15 MB at most."""
 _CUT = 16
 """Tokens that may come of cutting one token in two."""
+_RENDERED = 128
+"""Characters per token of context beyond which a conversation is not rendered."""
 _WHOLE = 1 << 18
 """Characters of the longest text that is tokenized whole, uncounted: up to 100 MB and 0.2 s."""
 
@@ -73,3 +76,26 @@ def refuse_if_exceeds(text: str, count: Callable[[str], int], *, max_tokens: int
     """Raise PromptTooLong, with the number of tokens left open, if `exceeds` returns True."""
     if exceeds(text, count, max_tokens=max_tokens):
         raise PromptTooLong.uncounted(context=max_tokens)
+
+
+def characters(conversation: Conversation) -> int:
+    """Return how many characters the messages of *conversation* have together."""
+    return sum(len(text) for message in conversation.messages for text in _texts(message.content))
+
+
+def refuse_to_render(conversation: Conversation, *, max_tokens: int) -> None:
+    """Raise PromptTooLong for a *conversation* so long that no template makes it fit.
+
+    A template adds to the messages, but may leave some out, such as the reasoning of earlier turns.
+    So this only refuses more than 128 characters per token of *max_tokens*, which is also the
+    longest token of the usual vocabularies. The text that comes of a shorter one is measured.
+    """
+    if characters(conversation) > _RENDERED * max_tokens:
+        raise PromptTooLong.uncounted(context=max_tokens)
+
+
+def _texts(content: str | tuple[str | Media, ...]) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    else:
+        yield from (part for part in content if isinstance(part, str))

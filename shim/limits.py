@@ -35,7 +35,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 20.0
     head_bytes: Annotated[
         Bytes, _limit("Bytes of a request's line and headers together.", "431")
-    ] = 64 << 10
+    ] = 32 << 10
     idle_seconds: Annotated[
         Seconds,
         _limit(
@@ -44,21 +44,21 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "the connection ends",
         ),
     ] = 75.0
-    body_pause_seconds: Annotated[
-        Seconds, _limit("Seconds between two pieces of a request's body.", "408")
-    ] = 30.0
-    body_bytes_per_second: Annotated[
-        Rate,
+    body_seconds: Annotated[
+        Seconds,
         _limit(
-            "Least rate of a body, on average from its first byte on, after the first "
-            "`body_pause_seconds`.",
+            "Seconds within which a body must be complete, or have its least rate: each further "
+            "span of that length counts by itself.",
             "408",
         ),
+    ] = 30.0
+    body_bytes_per_second: Annotated[
+        Rate, _limit("Least rate of a body that takes longer than `body_seconds`.", "408")
     ] = 1024
     write_seconds: Annotated[
         Seconds,
         _limit(
-            "Seconds in which a client that has an answer to read reads nothing of it.",
+            "Seconds in which a client reads nothing of an answer that waits for it.",
             "the connection ends, and the work for it is aborted",
         ),
     ] = 60.0
@@ -108,6 +108,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "400",
         ),
     ] = 4096
-    tokenize_characters: Annotated[
-        Count, _limit("Characters of a text or conversation at `/tokenize`.", "400")
+    tokenize_bytes: Annotated[
+        Bytes,
+        _limit(
+            "Bytes of the body of a request to `/tokenize` or `/detokenize`, which need no key by "
+            "default: at most as many tokens, and some 200 MB while they are found.",
+            "413",
+        ),
     ] = 1 << 20

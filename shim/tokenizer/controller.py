@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from backends.base import Prompt
 from backends.conversation import Conversation
-from shim.auth import TOKENIZER
+from shim.auth import TOKENIZER, Keys
 from shim.body import BodyRequest
 from shim.chat.conversation import to_messages, to_tools
 from shim.errors import InvalidParameter
@@ -27,12 +27,12 @@ class TokenizerController(Controller):
     async def tokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
         data = await request.read(TokenizeRequest)
-        backend = models.tokenizer(data.model)
+        backend = _visible(models, request).tokenizer(data.model)
         special = data.add_special_tokens is not False
         tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
         texts: list[str] | UnsetType = UNSET
         if data.return_token_strs:
-            texts = [await backend.detokenize((token,)) for token in tokens]
+            texts = await backend.token_texts(tuple(tokens))
         return Tokens(
             count=len(tokens),
             max_model_len=backend.max_model_len,
@@ -44,14 +44,28 @@ class TokenizerController(Controller):
     async def detokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
-        return Text(await models.tokenizer(data.model).detokenize(tuple(data.tokens)))
+        backend = _visible(models, request).tokenizer(data.model)
+        return Text(await backend.detokenize(tuple(data.tokens)))
 
     @get("/tokenizer_info")
     async def info(
-        self, models: NamedDependency[Models], model: FromQuery[str | None] = None
+        self,
+        request: BodyRequest,
+        models: NamedDependency[Models],
+        model: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
-        """Return the special tokens and the chat template."""
-        return models.tokenizer(model).tokenizer_info()
+        """Return the special tokens; and the chat template, which takes a key if there are keys."""
+        info = _visible(models, request).tokenizer(model).tokenizer_info()
+        return info if _is_trusted(request) else {**info, "chat_template": None}
+
+
+def _visible(models: Models, request: BodyRequest) -> Models:
+    return models if _is_trusted(request) else models.unlisted()
+
+
+def _is_trusted(request: BodyRequest) -> bool:
+    keys: Keys = request.app.state.api_keys
+    return keys.allow(request)
 
 
 def _prompt(data: TokenizeRequest) -> Prompt:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.live import KEY, LiveServer, serving
 
+AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 SUM = "What is 3 plus 4?"
 
 
@@ -53,11 +54,66 @@ async def test_messages(server: LiveServer, field: str) -> None:
 
 
 async def test_what_the_tokenizer_is(server: LiveServer) -> None:
-    """The special tokens and the template, as lm-eval reads them."""
-    found = (await sent(server, "/tokenizer_info")).json()
+    """The special tokens, as lm-eval reads them; the template is for those who have a key."""
+    keyless = (await sent(server, "/tokenizer_info")).json()
+    keyed = (await sent(server, "/tokenizer_info", headers=AUTHORIZED)).json()
 
-    assert found["eos_token"] == "<|end|>"  # noqa: S105
-    assert {"bos_token", "pad_token", "chat_template"} <= found.keys()
+    assert keyless["eos_token"] == "<|end|>"  # noqa: S105
+    assert {"bos_token", "pad_token"} <= keyless.keys()
+    assert "assistant" in keyed["chat_template"]
+    assert keyless == {**keyed, "chat_template": None}
+
+
+async def test_the_template_of_a_server_without_keys() -> None:
+    """Where there are no keys everybody has access."""
+    with serving() as open_to_all:
+        found = (await sent(open_to_all, "/tokenizer_info")).json()
+
+    assert "assistant" in found["chat_template"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/tokenize", {"prompt": "a", "model": "none"}),
+        ("/tokenize", {"prompt": "a", "model": "whisper-1"}),
+        ("/detokenize", {"tokens": [5], "model": "none"}),
+        ("/tokenizer_info?model=none", None),
+    ],
+)
+async def test_model_names_take_a_key(server: LiveServer, path: str, body: Any) -> None:
+    """Without one, an error repeats the name that was sent, and tells no other."""
+    keyless = (await sent(server, path, body)).json()["error"]["message"]
+    keyed = (await sent(server, path, body, headers=AUTHORIZED)).json()["error"]["message"]
+
+    assert "toy-chat" in keyed
+    assert "toy" not in keyless
+    assert keyed.startswith(keyless)
+
+
+async def test_an_endless_model_name(server: LiveServer) -> None:
+    """An error does not repeat more of it than a name may have."""
+    answer = await sent(server, "/tokenize", {"prompt": "a", "model": "x" * 100_000})
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (404, "model")
+    assert len(answer.content) < 1000
+
+
+async def test_how_long_a_text_may_be(server: LiveServer) -> None:
+    """A text far beyond the context is tokenized, one beyond the limit of bytes is not."""
+    characters = (1 << 18) - 1000
+
+    found = await sent(server, "/tokenize", text("\U0001f600" * characters))
+    refused = await sent(server, "/tokenize", text("a" * (1 << 20)))
+
+    assert found.json()["count"] == 4 * characters
+    assert "".join(found.json()["token_strs"]).count("\ufffd") == 4 * characters
+    assert refused.status_code == 413
+
+
+def text(prompt: str) -> dict[str, Any]:
+    """Return a request for the tokens of *prompt* and their texts."""
+    return {"prompt": prompt, "add_special_tokens": False, "return_token_strs": True}
 
 
 async def test_an_embedding_model(fakes: LiveServer) -> None:
@@ -104,7 +160,7 @@ async def test_a_key_if_the_server_wants_one() -> None:
     """With `tokenizer_needs_key` these routes are like any other."""
     with serving("--api-key", KEY, SHIM_TOKENIZER_NEEDS_KEY="true") as live:
         keyless = await sent(live, "/tokenizer_info")
-        keyed = await sent(live, "/tokenizer_info", headers={"authorization": f"Bearer {KEY}"})
+        keyed = await sent(live, "/tokenizer_info", headers=AUTHORIZED)
 
     assert (keyless.status_code, keyed.status_code) == (401, 200)
 
