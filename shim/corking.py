@@ -20,6 +20,7 @@ class CorkedTransport:
         self._loop = loop
         self._held: list[bytes] = []
         self._bytes = 0
+        self._linger_seconds = 0.0
 
     def __getattr__(self, name: str) -> Any:
         """Be the transport in all else."""
@@ -50,16 +51,22 @@ class CorkedTransport:
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def write_eof(self) -> None:
-        """Send what is held, then end what is written; reading goes on."""
-        self._send()
-        if not self._transport.is_closing():
-            self._transport.write_eof()
+    def linger(self, seconds: float) -> None:
+        """Let `close` wait for so many *seconds*, in which the other end may stop writing.
+
+        What arrives meanwhile has to be read: what is unread when a connection is closed resets it,
+        and a reset may destroy an answer that the other end has not read yet.
+        """
+        self._linger_seconds = seconds
 
     def close(self) -> None:
-        """Send what is held, then close."""
+        """Send what is held, then close, or do so later if this connection lingers."""
         self._send()
-        self._transport.close()
+        if not self._linger_seconds:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
+            self._loop.call_later(self._linger_seconds, self._transport.abort)
 
     def abort(self) -> None:
         """Close at once; what has not been sent is lost."""

@@ -70,8 +70,8 @@ class InvalidHttp(ApiError):
 class HeadTooLarge(ApiError):
     """A request whose line and headers have too many bytes."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The request's line and headers exceed {limit} bytes.")
+    def __init__(self, limit: int, *, headers: int) -> None:
+        super().__init__(f"The request's head exceeds {limit} bytes or {headers} headers.")
 
 
 class HeadTooSlow(ApiError):

@@ -89,13 +89,18 @@ class _Exchange:
         """The answer is sent, but for its end."""
 
     async def receive(self) -> ReceiveMessage:
-        """Return what comes next, and take note of the end.
+        """Return what comes next.
 
         Raises the error for which the connection has ended the body, see `http/connection.py`.
         """
-        message: ReceiveMessage = await self._receive()
+        message = await self._next()
         if failure := self._scope.get(FAILURE):
             raise cast("ApiError", failure)
+        return message
+
+    async def _next(self) -> ReceiveMessage:
+        """Return what comes next, and take note of the end."""
+        message: ReceiveMessage = await self._receive()
         # The other kind is `http.disconnect`.
         self._arrived = not (message["type"] == "http.request" and message.get("more_body"))
         return message
@@ -124,14 +129,13 @@ class _Exchange:
 
     async def _let_by(self, size: int) -> None:
         """Throw away what arrives, until the body ends, *size* bytes have come or time is up."""
-        if FAILURE in self._scope:
-            return
         now = asyncio.get_running_loop().time
         last = now() + _LINGER_SECONDS
         with suppress(TimeoutError):
             async with asyncio.timeout_at(last) as bound:
-                while size > 0 and not self._arrived:
+                # A body that the connection has ended brings nothing more.
+                while size > 0 and not self._arrived and FAILURE not in self._scope:
                     bound.reschedule(min(last, now() + _PAUSE_SECONDS))
-                    message = await self.receive()
+                    message = await self._next()
                     if message["type"] == "http.request":
                         size -= len(message["body"])

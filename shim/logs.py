@@ -24,8 +24,12 @@ _STDERR = 2
 
 _FORMAT = "%(asctime)s %(name)s %(message)s"
 
-_ESCAPES = {number: f"\\x{number:02x}" for number in (*range(32), 127, *range(128, 160))}
-"""Control characters: a line break in a message could forge a record, others a terminal's state."""
+_ESCAPES = {
+    **{number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))},
+    **{number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))},
+}
+"""Characters that could forge a record or the state of a terminal: control characters, line breaks,
+and those that change the direction of writing."""
 
 
 class OneLineFormatter(logging.Formatter):
@@ -33,7 +37,7 @@ class OneLineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
         """Return the line without its control characters."""
-        return super().formatMessage(record).translate(_ESCAPES)
+        return super().formatMessage(record).rstrip().translate(_ESCAPES)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  logging's name
         """Return the traceback, indented: none of its lines looks like a record."""

@@ -21,7 +21,8 @@ from msgspec.structs import replace
 from backends.config import names
 
 from .app import create_app
-from .http.connection import Connection, Connections
+from .http.connection import Connection
+from .http.connections import Connections
 from .http.stack import wrap
 from .limits import Limits
 from .models import Models

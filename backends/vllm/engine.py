@@ -1,9 +1,7 @@
 """The engine that runs: vLLM's AsyncLLM behind the ChatBackend seam."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 from vllm.v1.engine.async_llm import AsyncLLM
@@ -20,7 +18,7 @@ from .options import split
 from .protocol import constraint
 from .request import EngineRequest, Requests
 from .scores import Scores
-from .tokenizer import described
+from .tokenizer import Tokenizer
 
 
 class VllmChat:
@@ -33,14 +31,15 @@ class VllmChat:
 
     def take(self, engine: AsyncLLM) -> None:
         """Answer through *engine* from now on; blocks while its chat template warms up."""
+        self._tokenizer = Tokenizer(engine.model_config)
         self._requests = Requests(
-            engine.model_config,
+            engine.vllm_config,
             engine.renderer,
             self._options,
+            self._tokenizer,
             reasoning_parser=engine.vllm_config.structured_outputs_config.reasoning_parser,
         )
-        self._tokenizer = engine.renderer.get_tokenizer()
-        self._scores = Scores(self._tokenizer)
+        self._scores = Scores(engine.renderer.get_tokenizer())
         self._max_model_len = int(engine.model_config.max_model_len)
         # Last: requests are let in by it.
         self._engine: AsyncLLM | None = engine
@@ -63,19 +62,20 @@ class VllmChat:
         """Return the token ids of *prompt*, as they would be continued."""
         with alive(self._engine):
             if isinstance(prompt, str):
-                encode = partial(self._tokenizer.encode, add_special_tokens=add_special_tokens)
-                return list(await asyncio.to_thread(encode, prompt))
+                return await self._tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
             return await self._requests.ids(prompt)
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
         """Return the text of *tokens*."""
-        self._requests.check_ids(tokens, option="tokens")
-        text: str = self._tokenizer.decode(list(tokens))
-        return text
+        return await self._tokenizer.decode(tokens)
+
+    async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
+        """Return the text of each of *tokens*."""
+        return await self._tokenizer.texts(tokens)
 
     def tokenizer_info(self) -> dict[str, Any]:
         """Return what transformers knows of the tokenizer."""
-        return described(self._tokenizer, max_model_len=self._max_model_len)
+        return self._tokenizer.described(max_model_len=self._max_model_len)
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; see ChatBackend."""

@@ -1,5 +1,6 @@
 """The first look at a request: errors that its connection has found, browsers, HEAD."""
 
+from functools import lru_cache
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -39,13 +40,13 @@ class Gate:
         if self._origins is None:
             return
         headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").lower()
+        host = headers.get(b"host", b"")
         if self._hosts is not None and host and not _is_host(host, self._hosts):
             raise ForbiddenOrigin(
                 "A server without a key answers to its own host names only (`allowed_hosts`)."
             )
-        origin = headers.get(b"origin", b"").decode("latin-1").lower()
-        if origin and not self._is_origin(origin, host):
+        origin = headers.get(b"origin")
+        if origin is not None and not self._is_origin(_text(origin), _text(host)):
             raise ForbiddenOrigin(
                 "A server without a key answers no web page of another site (`cors_origins`)."
             )
@@ -68,9 +69,14 @@ def _allowed_hosts(server: ServerSettings) -> frozenset[str] | None:
     return frozenset({*names, server.host}) if names else None
 
 
-def _is_host(host: str, names: frozenset[str]) -> bool:
+def _text(header: bytes) -> str:
+    return header.decode("latin-1").lower()
+
+
+@lru_cache(maxsize=64)  # clients of a server call it by few names
+def _is_host(host: bytes, names: frozenset[str]) -> bool:
     try:
-        name = urlsplit(f"//{host}").hostname or ""
+        name = urlsplit(f"//{_text(host)}").hostname or ""
     except ValueError:
         return False
     # RFC 6761: names below `localhost` are loopback, too.

@@ -99,6 +99,17 @@ async def test_a_slow_body_times_out(connect: Connect) -> None:
     assert await raw.ended() == b""
 
 
+async def test_a_slow_body_behind_a_refusal(connect: Connect) -> None:
+    """A request that is refused before its body has come gets that refusal, however slow it is."""
+    raw = await connect()
+
+    raw.send(request()[:-5].replace(KEY.encode(), b"other"))
+
+    answer = await raw.answer()
+    assert (answer.status, answer.code) == (401, "invalid_api_key")
+    assert answer.headers["connection"] == "close"
+
+
 async def test_a_body_at_the_least_rate(connect: Connect) -> None:
     """A body that takes longer than one span, and has the least rate in each, is read."""
     raw = await connect()
@@ -252,3 +263,60 @@ async def test_head_is_get_without_a_body(connect: Connect) -> None:
 
     assert (answer.status, answer.headers["content-length"]) == (200, "15")
     assert (await raw.answer()).body == b'{"status":"ok"}'
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["one", "many"])
+async def test_trailers(connect: Connect, split: bool) -> None:  # noqa: FBT001
+    """What follows a body is bounded as a head is, whether it is one header or many."""
+    raw = await connect()
+    raw.send(head("transfer-encoding: chunked"))
+    raw.send(b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY))
+    raw.send(b"a: " + b"x" * 1000 + b"\r\n")
+    await raw.writer.drain()
+
+    for _ in range(600):  # more than one read of the server
+        raw.send(b"b: " + b"x" * 1000 + b"\r\n" if split else b"x" * 1000)
+
+    answer = await raw.answer()
+    assert (answer.status, answer.code) == (431, "headers_too_large")
+
+
+async def test_many_headers(connect: Connect) -> None:
+    """The number of headers is bounded, too."""
+    raw = await connect()
+
+    raw.send(head(*["a: b"] * 300))
+
+    answer = await raw.answer()
+    assert (answer.status, answer.code) == (431, "headers_too_large")
+
+
+async def test_many_small_chunks(connect: Connect) -> None:
+    """A body of thousands of tiny chunks is refused: each costs more than it brings."""
+    raw = await connect()
+    raw.send(head("transfer-encoding: chunked"))
+
+    raw.send(b"1\r\na\r\n" * 100_000)
+
+    answer = await raw.answer()
+    assert (answer.status, answer.code) == (400, "invalid_http")
+
+
+async def test_many_pipelined_requests(connect: Connect) -> None:
+    """Who sends hundreds of requests without waiting gets the first answers, then an end."""
+    raw = await connect()
+
+    raw.send(request() * 1000)
+
+    assert (await raw.answer()).status == 200
+    rest = await raw.ended()
+    assert rest.count(b"HTTP/1.1 ") < 100
+
+
+async def test_trailers_are_ignored(connect: Connect) -> None:
+    """A header behind a body does not count as one of the request's."""
+    raw = await connect()
+    raw.send(head("transfer-encoding: chunked"))
+    raw.send(b"%x\r\n%b\r\n0\r\nx-shim-strict: nonsense\r\n\r\n" % (len(BODY), BODY))
+
+    assert (await raw.answer()).status == 200

@@ -88,14 +88,18 @@ async def test_closing_loses_nothing() -> None:
     assert below.sent == [b"last", "closed"]
 
 
-async def test_what_ends_the_writing_sends_first() -> None:
-    """The end of what is written comes behind all that was written."""
+async def test_lingering() -> None:
+    """A connection that lingers ends what it writes at once, and closes later."""
     transport, below = corked()
 
     transport.write(b"last")
-    transport.write_eof()
+    transport.linger(0.01)
+    transport.close()
 
     assert below.sent == [b"last", "eof"]
+    while not below.ended:  # noqa: ASYNC110  a timer of the loop
+        await asyncio.sleep(0)
+    assert below.sent == [b"last", "eof", "aborted"]
 
 
 async def test_an_abort_sends_nothing() -> None:

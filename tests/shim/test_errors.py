@@ -29,7 +29,7 @@ TABLE = [
     (errors.InvalidParameter("m", param="n"), 400, INVALID, None, "n"),
     (errors.UnsupportedParameter("m", param="n"), 400, INVALID, UNSUPPORTED, "n"),
     (errors.InvalidHttp("m"), 400, INVALID, "invalid_http", None),
-    (errors.HeadTooLarge(10), 431, INVALID, "headers_too_large", None),
+    (errors.HeadTooLarge(10, headers=5), 431, INVALID, "headers_too_large", None),
     (errors.HeadTooSlow("m"), 408, INVALID, "request_timeout", None),
     (errors.BodyTooSlow("m"), 408, INVALID, "request_timeout", None),
     (errors.ForbiddenOrigin("m"), 403, INVALID, "forbidden_origin", None),

@@ -22,11 +22,13 @@ def logger() -> Iterator[logging.Logger]:
 
 def test_control_characters_are_escaped() -> None:
     """A line break in a message does not begin a new record."""
-    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", ("a\r\n2026 forged\x1b[31m",), None)
+    record = logging.LogRecord(
+        "x", logging.INFO, "", 0, "%s", ("a\r\n2026 forged\x1b[31m\u2028",), None
+    )
 
-    text = OneLineFormatter("%(message)s").format(record)
+    line = OneLineFormatter("%(message)s").format(record)
 
-    assert text == "a\\x0d\\x0a2026 forged\\x1b[31m"
+    assert line == "a\\x0d\\x0a2026 forged\\x1b[31m\\u2028"
 
 
 def test_tracebacks_are_indented() -> None:
