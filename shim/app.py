@@ -1,5 +1,6 @@
 """`create_app(settings)`: wiring only, the one file that imports everything."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -77,7 +78,7 @@ def create_app(settings: Settings) -> Litestar:
         },
         exception_handlers=HANDLERS,
         lifespan=[serving],
-        state=State({"server": server, "api_keys": keys}),
+        state=State({"server": server, "api_keys": keys, "tokenizing": asyncio.Semaphore(2)}),
         before_send=[stamp],
         cors_config=_cors(server.cors_origins),
         request_class=BodyRequest,

