@@ -39,7 +39,9 @@ def create_app(settings: Settings) -> Litestar:
 
     @asynccontextmanager
     async def serving(app: Litestar) -> AsyncGenerator[None, None]:
-        async with opened(settings.models, telemetry.on_batch) as backends:
+        decoded_bytes = server.limits.decoded_bytes
+        opening = opened(settings.models, telemetry.on_batch, decoded_bytes=decoded_bytes)
+        async with opening as backends:
             app.state.models = models = Models(settings.models, backends)
             for served in models.served:
                 if served.parent is None:  # an adapter shares its model's queue

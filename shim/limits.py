@@ -78,6 +78,15 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "503 with Retry-After",
         ),
     ] = 512 << 20
+    decoded_bytes: Annotated[
+        Bytes,
+        _limit(
+            "Bytes of the decoded audio of all requests together, 2 for a sample at 16 kHz or 3.2 "
+            "where a model has 128 mels: four hours are 440 or 700 MiB. A quarter is for "
+            "recordings that take less than a 64th.",
+            "the recording waits for its turn; 400 if it is longer than three quarters hold",
+        ),
+    ] = 1 << 30
     json_values: Annotated[
         Count,
         _limit(
