@@ -19,6 +19,7 @@ from .document import document_route
 from .embeddings.controller import EmbeddingsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
+from .http.json_worker import JsonWorker
 from .models import Models, ModelsController
 from .prefix import IN_SCOPE
 from .presence import Presence
@@ -38,7 +39,8 @@ def create_app(settings: Settings) -> Litestar:
     async def serving(app: Litestar) -> AsyncGenerator[None, None]:
         async with opened(settings.models, telemetry.on_batch) as backends:
             app.state.models = Models(settings.models, backends)
-            yield
+            with JsonWorker() as app.state.json_worker:
+                yield
 
     uploads = Router(
         "/",

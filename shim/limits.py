@@ -81,15 +81,27 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     json_values: Annotated[
         Count,
         _limit(
-            "Values in a JSON body: numbers, strings, and the items of all lists and objects.",
+            "Items of all lists and members of all objects of a JSON body, together.",
             "400",
         ),
     ] = 500_000
+    text_characters: Annotated[
+        Annotated[int, Meta(ge=1 << 17)],
+        _limit(
+            "Characters of one string in a JSON body, unless all are ASCII, as base64 is.",
+            "400",
+        ),
+    ] = 4 << 20
 
     # ── counts within a body ──
     messages: Annotated[Count, _limit("Messages of a chat, or input items.", "400")] = 8192
     content_parts: Annotated[
-        Count, _limit("Parts of the contents of all messages together.", "400")
+        Count,
+        _limit(
+            "Parts of the contents of all messages together; calls of tools in them, as many "
+            "again.",
+            "400",
+        ),
     ] = 8192
     tools: Annotated[Count, _limit("Tools of a request.", "400")] = 1024
     prompts: Annotated[
@@ -103,7 +115,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     list_items: Annotated[
         Count,
         _limit(
-            "Items of any other list or object of parameters; lists of token ids are bounded by "
+            "Items of any other list or object of a body; lists of token ids are bounded by "
             "`json_values`.",
             "400",
         ),

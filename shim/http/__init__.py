@@ -1,0 +1,1 @@
+"""What lies between the socket and a handler; knows no model."""
