@@ -17,6 +17,8 @@ class Admission:
         self._slots = asyncio.Semaphore(max_running)
         self._max_waiting = max_waiting
         self._waiting = 0
+        self.capacity = max_running + max_waiting
+        """Requests that run and wait together at the most."""
 
     async def admit(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """Pass *items* on once a slot is free; raise QueueFull at once if none can be waited for.

@@ -19,6 +19,7 @@ from .document import document_route
 from .embeddings.controller import EmbeddingsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
+from .http.held import HeldBodies
 from .http.json_worker import JsonWorker
 from .models import Models, ModelsController
 from .prefix import IN_SCOPE
@@ -77,7 +78,7 @@ def create_app(settings: Settings) -> Litestar:
         openapi_config=None,
     )
     # Not as a middleware: Litestar would put each event through one more handler of exceptions.
-    app.asgi_handler = Presence(app.asgi_handler)
+    app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
     return app
 
 

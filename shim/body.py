@@ -10,7 +10,9 @@ from litestar.exceptions import InternalServerException
 
 from .errors import ClientGone, TooLarge
 from .http.decoding import Rules, decoded
+from .http.held import hold
 from .http.json_worker import JsonWorker
+from .limits import Limits
 from .strict import is_strict
 
 T = TypeVar("T")
@@ -30,7 +32,7 @@ class BodyRequest(Request[Any, Any, Any]):
         Not by Litestar, which would take it for one. Raises InvalidParameter for what *kind* or
         the limits do not allow and, in strict mode, UnsupportedParameter for what it has not.
         """
-        rules = Rules(limits=self.app.state.server.limits, strict=is_strict(self))
+        rules = Rules(limits=self.limits, strict=is_strict(self))
         body = await self._whole(rules.limits.body_bytes)
         if len(body) <= INLINE_BYTES:
             return decoded(body, kind, rules)
@@ -42,20 +44,26 @@ class BodyRequest(Request[Any, Any, Any]):
         *make* is a function of a module; it may be called in another process. Raises TooLarge as
         JSON routes do, InvalidParameter, and what *make* does of ApiErrors.
         """
-        rules = Rules(limits=self.app.state.server.limits)
+        rules = Rules(limits=self.limits)
         body = await self._whole(rules.limits.body_bytes)
         if len(body) <= INLINE_BYTES:
             return make(decoded(body, Any, rules))
         return await self._worker.decode(body, make, rules)
 
     @property
+    def limits(self) -> Limits:
+        """The server's limits."""
+        return cast("Limits", self.app.state.server.limits)
+
+    @property
     def _worker(self) -> JsonWorker:
         return cast("JsonWorker", self.app.state.json_worker)
 
     async def _whole(self, limit: int) -> bytearray:
-        """Return the body; raise TooLarge beyond *limit* bytes."""
+        """Return the body; raise TooLarge beyond *limit* bytes, BodiesHeld if all hold too much."""
         body = bytearray()
         async for chunk in self.stream():
+            hold(self.scope, len(chunk))
             body += chunk
             if len(body) > limit:
                 raise TooLarge(limit, len(body))

@@ -125,7 +125,7 @@ def test_the_usual_limits() -> None:
     with pytest.raises(InvalidParameter) as error:
         decoded(body, ChatRequest, Rules(limits=Limits()))
 
-    assert str(error.value) == "`messages` has 10000 items, more than the 8192 allowed."
+    assert str(error.value) == "`messages` has 10000 items, more than the 4096 allowed."
 
 
 @pytest.mark.parametrize("kind", [dict, list])
