@@ -2,8 +2,7 @@
 
 import base64
 import binascii
-import io
-from typing import Any, BinaryIO
+from typing import Any
 
 from shim.errors import InvalidParameter
 
@@ -15,7 +14,7 @@ as text instead; a space is true, and every normaliser makes nothing of it.
 """
 
 
-def split(body: Any) -> tuple[dict[str, Any], BinaryIO]:
+def split(body: Any) -> tuple[dict[str, Any], bytes]:
     """Return the fields of *body* and its recording; raise InvalidParameter."""
     if not isinstance(body, dict):
         raise InvalidParameter("The body is a JSON object with a `file`.")
@@ -25,7 +24,7 @@ def split(body: Any) -> tuple[dict[str, Any], BinaryIO]:
         raise InvalidParameter("Missing required parameter: 'file'.", param="file")
     if not isinstance(file, str):
         raise InvalidParameter("`file` is a string of base64, or a data: URL.", param="file")
-    return fields, io.BytesIO(_decoded(file))
+    return fields, _decoded(file)
 
 
 def _decoded(file: str) -> bytes:

@@ -39,6 +39,8 @@ TABLE = [
     (errors.TooLarge(10, 20), 413, INVALID, "content_too_large", None),
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
     (errors.ClientGone("m"), 499, INVALID, None, None),
+    (errors.BodiesHeld("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
+    (errors.DecoderFailed("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.NotFinite("m"), 500, "server_error", "not_finite", None),
     (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
     (errors.Busy("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
