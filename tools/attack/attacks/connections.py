@@ -56,7 +56,7 @@ async def more_idle_connections_than_allowed(attacker: Attacker) -> None:
     await _beyond_the_limit(attacker, b"")
 
 
-@attack("shared", "keyless", 408, 503, "closed", "reset")
+@attack("shared", "keyless", 408, 503, "closed", "reset", fills=True)
 async def more_half_heads_than_allowed(attacker: Attacker) -> None:
     """Send 700 half heads where 500 connections are allowed; a request beyond is a 503."""
     await _beyond_the_limit(attacker, b"GET /health HTTP/1.1\r\n")
