@@ -75,7 +75,7 @@ CASES: dict[str, Work] = {
     "truncated": answer(text("What is 3 plus 4? " * 1_000_000, truncate_prompt_tokens=9)),
     "weighed": answer(
         replace(
-            text(tuple(4 + at % 1000 for at in range(2000)), prompt_logprobs=20),
+            text(tuple(4 + at % 1000 for at in range(1000)), prompt_logprobs=20),
             echo=True,
             sampling=Sampling(max_tokens=1, top_logprobs=20),
         )
