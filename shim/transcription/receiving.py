@@ -6,6 +6,7 @@ Key, model and parameters are judged before the recording is read, where they co
 import io
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
 from litestar.enums import RequestEncodingType
@@ -40,7 +41,9 @@ async def received(request: BodyRequest, models: Models, task: Task) -> Recordin
     kind, parameters = request.content_type
     strictly = is_strict(request)
     if kind == RequestEncodingType.JSON:
-        fields, audio = await request.small_json(split)
+        fields, audio = await request.small_json(
+            partial(split, field_bytes=request.limits.field_bytes)
+        )
         if fields.get("model") is None:
             fields["model"] = models.first_speech()
         verdict = _judged(fields, models, task, strictly=strictly)
