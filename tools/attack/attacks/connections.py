@@ -63,11 +63,10 @@ async def more_half_heads_than_allowed(attacker: Attacker) -> None:
 
 
 async def _beyond_the_limit(attacker: Attacker, opening: bytes) -> None:
-    holding = asyncio.create_task(attacker.hold(opening, count=700, seconds=6))
-    await asyncio.sleep(1)
+    held = await attacker.open(opening, count=700)
     for _ in range(5):
         await attacker.send(get("/v1/models"))
-    await holding
+    await attacker.wait_for(held, seconds=6)
 
 
 @attack("shared", "fakes", 408, "closed", "reset")
