@@ -53,6 +53,11 @@ def chat(*contents: str) -> Conversation:
     return Conversation(tuple(Message(role="user", content=content) for content in contents))
 
 
+def named(name: str) -> Conversation:
+    """Return a conversation with somebody of this *name*."""
+    return Conversation((Message(role="user", content="a", name=name),))
+
+
 @pytest.mark.parametrize(
     "prompt",
     [
@@ -60,6 +65,7 @@ def chat(*contents: str) -> Conversation:
         pytest.param(chat("a" * MILLION), id="message"),
         pytest.param(chat("a" * 200_000), id="message that is rendered"),
         pytest.param(chat(*["a b"] * 8192), id="messages"),
+        pytest.param(named("a" * MILLION), id="name"),
         pytest.param(" " * MILLION, id="whitespace"),
         pytest.param("😀" * MILLION, id="emoji"),
         pytest.param((50,) * MILLION, id="ids"),
