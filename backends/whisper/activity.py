@@ -5,7 +5,7 @@ of the samples: 3 GB for four hours. Here the network is given half a minute of 
 and the same probabilities come out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -25,15 +25,18 @@ Stretch = dict[str, int]
 """`start` and `end` of speech, in samples."""
 
 
-def speech(samples: Samples, parameters: Mapping[str, Any]) -> list[Stretch]:
+def speech(
+    samples: Samples, parameters: Mapping[str, Any], check: Callable[[], None]
+) -> list[Stretch]:
     """Return what `faster_whisper.vad.get_speech_timestamps` returns for *samples*.
 
-    *parameters* are fields of its `VadOptions`.
+    *parameters* are fields of its `VadOptions`. *check* is called before each half minute; what it
+    raises ends the work.
     """
     from faster_whisper import vad
 
     # Its code, but with another model: it takes no model as an argument.
-    model = partial(_probabilities, samples, vad.get_vad_model())
+    model = partial(_probabilities, samples, vad.get_vad_model(), check)
     names = {**vars(vad), "get_vad_model": lambda: model}
     timestamps = FunctionType(vad.get_speech_timestamps.__code__, names)
     stretches: list[Stretch] = timestamps(stand_in(samples), vad.VadOptions(**parameters), RATE)
@@ -48,12 +51,15 @@ def stand_in(samples: Samples) -> NDArray[np.int8]:
     return np.broadcast_to(np.int8(0), len(samples))
 
 
-def _probabilities(samples: Samples, model: Any, padded: NDArray[Any]) -> NDArray[np.float32]:
+def _probabilities(
+    samples: Samples, model: Any, check: Callable[[], None], padded: NDArray[Any]
+) -> NDArray[np.float32]:
     """Return the probability of speech in each window of *samples*, which fill up *padded*."""
     count = len(padded) // _WINDOW
     h = c = np.zeros(_STATE, np.float32)
     outputs = []
     for first in range(0, count, _BATCH):
+        check()
         windows = _windows(samples, first, min(first + _BATCH, count), count)
         output, h, c = model.session.run(None, {"input": windows, "h": h, "c": c})
         outputs.append(output)

@@ -209,7 +209,7 @@ def _transcribed(
         return iter(segments), found
     # What `transcribe` would do with the filter, but in pieces.
     given = {**given, "vad_filter": False}
-    stretches = speech(samples, given.pop("vad_parameters", {}))
+    stretches = speech(samples, given.pop("vad_parameters", {}), seat.check)
     samples.keep((stretch["start"], stretch["end"]) for stretch in stretches)
     segments, found = _seated(model, seat, samples).transcribe(stand_in(samples), **given)
     if stretches:
@@ -224,7 +224,7 @@ def _seated(model: "WhisperModel", seat: Seat, samples: Samples) -> "WhisperMode
     """
     own = copy.copy(model)
     own.model = seat
-    own.feature_extractor = Extractor(model.feature_extractor, samples)
+    own.feature_extractor = Extractor(model.feature_extractor, samples, seat.check)
     return own
 
 

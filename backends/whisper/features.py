@@ -6,7 +6,7 @@ time; the samples go as the frames come. Where OpenBLAS has no kernels for AVX-5
 a few differs, as it does in faster-whisper's own from one number of threads to the next.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,6 +37,10 @@ def one_thread_each() -> Iterator[None]:
         yield
 
 
+def _go_on() -> None:
+    return
+
+
 class Extractor:
     """A `FeatureExtractor` of one request's own: faster-whisper changes its window's length."""
 
@@ -48,10 +52,16 @@ class Extractor:
     mel_filters: NDArray[np.float32]
     """Of shape (mels, n_fft // 2 + 1)."""
 
-    def __init__(self, extractor: Any, samples: Samples) -> None:
-        """Take everything over from faster-whisper's *extractor*; *samples* are the recording."""
+    def __init__(
+        self, extractor: Any, samples: Samples, check: Callable[[], None] = _go_on
+    ) -> None:
+        """Take everything over from faster-whisper's *extractor*; *samples* are the recording.
+
+        *check* is called before each block; what it raises ends the work.
+        """
         vars(self).update(vars(extractor))
         self._samples = samples
+        self.check = check
 
     def __call__(
         self, audio: NDArray[Any], padding: int = 160, chunk_length: int | None = None
@@ -75,6 +85,7 @@ def _log_mel(by: Extractor, samples: Samples, total: int) -> NDArray[np.float32]
     window = np.hanning(by.n_fft + 1)[:-1].astype(np.float32)
     mels = np.empty((len(by.mel_filters), frames), np.float32)
     for first, last in _blocks(frames):
+        by.check()
         piece = _reflected(samples, first * hop - half, (last - 1) * hop + half, total)
         windows = np.lib.stride_tricks.sliding_window_view(piece, by.n_fft)[::hop]
         spectrum = np.fft.rfft(windows * window, n=by.n_fft).astype(np.complex64)

@@ -45,3 +45,17 @@ def test_a_window_of_its_own() -> None:
 
     assert (own.nb_max_frames, own.n_samples) == (500, 5 * SECOND)
     assert (shared.nb_max_frames, shared.n_samples) == (3000, 30 * SECOND)
+
+
+def test_who_leaves_ends_it() -> None:
+    """A recording that nobody wants any more is transformed no further than the block at hand."""
+    calls = iter([None, InterruptedError])
+
+    def check() -> None:
+        if left := next(calls):
+            raise left
+
+    samples = Samples([np.zeros(4 * BLOCK, np.int16)])
+
+    with pytest.raises(InterruptedError):
+        Extractor(FeatureExtractor(), samples, check)(stand_in(samples))
