@@ -25,8 +25,8 @@ async def unread_log(attacker: Attacker) -> None:
         line = await asyncio.to_thread(process.stdout.readline)
         port = int(line.split(b":")[2].split(b"/")[0])
         attacker.begin()
-        for _ in range(30):
-            asked = (exchange(port, get("/ready", key=False), seconds=10) for _ in range(100))
+        for _ in range(150):
+            asked = (exchange(port, get("/ready", key=False), seconds=10) for _ in range(20))
             for answer in await asyncio.gather(*asked):
                 attacker.note(answer)
             if attacker.seen.outcomes["timeout"]:
