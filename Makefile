@@ -140,6 +140,20 @@ image:
 image-test: .venv/.base
 	@container/test.sh
 
+# ── attacks ───────────────────────────────────────────────────────────────────
+
+# An engine's process starts too, hence vLLM; ARGS="--only silence": a part, without it.
+.PHONY: attack
+attack: .venv/.vllm
+	@$(BIN)/python -m tools.attack $(or $(ARGS),--vllm --out docs/security.md)
+
+# Java's, curl's and Node's clients. Of Debian's packages: openjdk-17-jdk-headless curl nodejs npm.
+.PHONY: clients
+clients: .venv/.test
+	@mkdir -p .venv/node && cp tools/clients/package.json tools/clients/package-lock.json .venv/node
+	@npm ci --silent --no-audit --no-fund --prefix .venv/node
+	@NODE_PATH=$(CURDIR)/.venv/node/node_modules $(BIN)/python -m tools.clients
+
 .PHONY: clean
 clean:
 	rm -rf .venv build dist reports .mypy_cache .ruff_cache .pytest_cache *.egg-info
