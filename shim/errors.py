@@ -4,6 +4,7 @@ A little longer than a file should be, so that a failure, its number and its wor
 """
 
 import logging
+import math
 import re
 from typing import Any
 
@@ -11,6 +12,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct, ValidationError
+from msgspec.json import encode
+from msgspec.structs import replace
 
 from backends.failures import (
     AudioTooCostly,
@@ -61,6 +64,29 @@ class TooLarge(ApiError):
         super().__init__(f"Maximum content size limit ({limit}) exceeded ({read} bytes read)")
 
 
+class InvalidHttp(ApiError):
+    """Bytes that are not a request of HTTP/1.1."""
+
+
+class HeadTooLarge(ApiError):
+    """A request whose line and headers have too many bytes."""
+
+    def __init__(self, limit: int, *, headers: int) -> None:
+        super().__init__(f"The request's head exceeds {limit} bytes or {headers} headers.")
+
+
+class HeadTooSlow(ApiError):
+    """A request whose head was not complete in time."""
+
+
+class BodyTooSlow(ApiError):
+    """A request whose body arrived at less than the least rate."""
+
+
+class ForbiddenOrigin(ApiError):
+    """A request that a web page of another site sent, to a server without a key."""
+
+
 class InvalidKey(ApiError):
     """No key, or one that is not among the configured."""
 
@@ -73,8 +99,37 @@ class UnknownManifest(ApiError):
     """A hash that no remembered answer has."""
 
 
-class QueueFull(ApiError):
+class Busy(ApiError):
+    """The server has too much to do; the same request may succeed later."""
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        """Take the seconds after which a retry is likely to succeed: from 0 to 60."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class QueueFull(Busy):
     """More requests wait than the model's queue holds."""
+
+
+class TooManyConnections(Busy):
+    """More connections are open than the server is set to have."""
+
+
+class StorageFull(Busy):
+    """The disk on which uploads are kept has no room for this one."""
+
+
+class ServerStopping(Busy):
+    """The server has been told to stop."""
+
+
+class BodiesHeld(Busy):
+    """The bodies of the requests in progress take as many bytes together as the server allows."""
+
+
+class DecoderFailed(Busy):
+    """The process that decodes large bodies died, or took too long."""
 
 
 class NotFinite(ApiError):
@@ -113,12 +168,17 @@ class Failure(Struct, frozen=True):
 
 
 # Seconds within 1..60, the only ones that every released client honours.
-_RETRY_SOON = {"retry-after": "1"}
 _RETRY_LATER = {"retry-after": "10"}
+_LONGEST_RETRY = 60.0
 
 _FAILURES: dict[type[BaseException], Failure] = {
     InvalidParameter: Failure(400),
     UnsupportedParameter: Failure(400, code="unsupported_parameter"),
+    InvalidHttp: Failure(400, code="invalid_http"),
+    HeadTooLarge: Failure(431, code="headers_too_large"),
+    HeadTooSlow: Failure(408, code="request_timeout"),
+    BodyTooSlow: Failure(408, code="request_timeout"),
+    ForbiddenOrigin: Failure(403, code="forbidden_origin"),
     InvalidKey: Failure(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
     UnknownModel: Failure(404, code="model_not_found"),
     UnknownManifest: Failure(404, code="manifest_not_found"),
@@ -126,7 +186,8 @@ _FAILURES: dict[type[BaseException], Failure] = {
     UnsupportedMedia: Failure(415),
     ClientGone: Failure(499),
     NotFinite: Failure(500, "server_error", "not_finite", {"x-should-retry": "false"}),
-    QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded", _RETRY_SOON),
+    QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded"),
+    Busy: Failure(503, "service_unavailable_error", "server_is_overloaded"),
     InvalidRequest: Failure(400),
     UnsupportedOption: Failure(400, code="unsupported_parameter"),
     PromptTooLong: Failure(400, code="context_length_exceeded"),
@@ -160,7 +221,49 @@ def describe(error: Exception) -> tuple[Failure, ErrorBody]:
         log.error("unforeseen failure", exc_info=error)
         message = "The server had an error while processing your request."
         return failure, ErrorBody(message, failure.type)
-    return failure, ErrorBody(str(error), failure.type, _param(error), failure.code)
+    if isinstance(error, Busy):
+        failure = replace(failure, headers={**failure.headers, **_retry_after(error.retry_after)})
+    return failure, _body(failure, str(error), _param(error))
+
+
+_MESSAGE_BYTES = 1000
+_PARAM_BYTES = 200
+
+
+def _body(failure: Failure, message: str, param: str | None = None) -> ErrorBody:
+    """Return the error, under 4 kB of JSON: messages and paths may repeat what was sent."""
+    return ErrorBody(
+        message=shortened(message, _MESSAGE_BYTES),
+        type=failure.type,
+        param=None if param is None else shortened(param, _PARAM_BYTES),
+        code=failure.code,
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """Return *text*, without its middle if it takes more than about *most* bytes of JSON.
+
+    The end stays, because messages end with the path of the field that is at fault.
+    """
+    # A character takes up to 6 bytes: `\\u0000`.
+    for keep in (most // 2, most // 4, most // 12):
+        cut = text if len(text) <= 2 * keep else f"{text[:keep]} … {text[-keep:]}"
+        if len(encode(cut)) <= most + len(encode(" … ")):
+            break
+    return cut
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    """Return the headers by which a client is asked to come back in *seconds*.
+
+    The stock client prefers the one in milliseconds. Of the other released clients honour whole
+    numbers from 1 to 60 only.
+    """
+    seconds = min(max(seconds, 0.0), _LONGEST_RETRY)
+    return {
+        "retry-after": str(max(math.ceil(seconds), 1)),
+        "retry-after-ms": str(math.ceil(seconds * 1000)),
+    }
 
 
 def _param(error: Exception) -> str | None:
@@ -190,7 +293,8 @@ def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnsw
 
 def invalid(error: ValidationError, within: str = "") -> InvalidParameter:
     """Return msgspec's *error*, about what stands at the path *within*, as OpenAI words it."""
-    said, path = str(error), ""
+    # Before it is searched: it may repeat all that was sent.
+    said, path = shortened(str(error), _MESSAGE_BYTES), ""
     # The last path that it names: what was sent, which it may repeat, can look like one.
     if placed := re.fullmatch(r"(.*) - at (?:`key` in )?`\$(.*)`", said, re.DOTALL):
         said, path = placed.groups()
@@ -209,9 +313,8 @@ def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
     if error.status_code >= _FAILURES[Exception].status:
         return _answer(*describe(error))
     failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
-    message = _message(request, error)
     headers = {**failure.headers, **(error.headers or {})}
-    body = ErrorBody(message, failure.type, None, failure.code)
+    body = _body(failure, _message(request, error))
     return Response(ErrorAnswer(body), status_code=failure.status, headers=headers)
 
 

@@ -25,6 +25,9 @@ KEY = "sk-test"
 PYTHON = os.environ.get("SHIM_PYTHON", sys.executable)
 """Which Python serves: not that of the tests where only the client is another (`tools.matrix`)."""
 
+INTERVAL = os.environ.get("SHIM_TESTS_STREAM_INTERVAL_MS")
+"""`stream_interval_ms` of the engines that the tests share: their results must not depend on it."""
+
 # Quick to start and small: no compilation, a quarter of a GiB of cache.
 VLLM_OPTIONS = {
     # As the weights are; vLLM's own "auto" would round them to bfloat16.
@@ -104,9 +107,10 @@ def vllm_config(folder: Path, *more: str) -> Path:
     given = {**VLLM_OPTIONS, "tool_call_parser": "hermes", **adapted}
     # Where a grammar allows white space, the small model writes nothing else.
     form = 'structured_outputs_config = { backend = "xgrammar", disable_any_whitespace = true }'
+    interval = f"stream_interval_ms = {INTERVAL}\n" if INTERVAL else ""
     config.write_text(
         f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
-        f'source = "{MODELS / "chat-hf"}"\nadapters = {{ odd = "{adapter}" }}\n'
+        f'source = "{MODELS / "chat-hf"}"\nadapters = {{ odd = "{adapter}" }}\n{interval}'
         f"[models.options]\n{as_toml(given)}\n{form}\n{''.join(more)}"
     )
     return config

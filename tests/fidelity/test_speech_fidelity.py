@@ -13,10 +13,13 @@ from functools import cache
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Segment
+from numpy.typing import NDArray
 
+from backends.samples import FULL_SCALE, Samples
 from backends.whisper.features import Extractor, one_thread_each
 from tests.live import BUILTIN, CLIPS, KEY, LiveServer, serving
 
@@ -56,8 +59,17 @@ def loaded() -> WhisperModel:
     faster-whisper's.
     """
     model = WhisperModel(str(BUILTIN / "speech"), device="cpu", compute_type="int8", cpu_threads=1)
-    model.feature_extractor = Extractor(model.feature_extractor)
+    model.feature_extractor = Spectrogram(model.feature_extractor, Samples([]))
     return model
+
+
+class Spectrogram(Extractor):
+    """Ours, of whatever samples faster-whisper has decoded."""
+
+    def __call__(self, audio: NDArray[np.float32], *args: Any, **given: Any) -> NDArray[np.float32]:
+        """Return the log-mel spectrogram of *audio*."""
+        self._samples = Samples([(audio * FULL_SCALE).astype(np.int16)])
+        return super().__call__(audio, *args, **given)
 
 
 @pytest.fixture(scope="module")
