@@ -21,6 +21,8 @@ from .document import document_route
 from .embeddings.controller import EmbeddingsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
+from .http.held import HeldBodies
+from .http.json_worker import JsonWorker
 from .models import Models, ModelsController
 from .prefix import IN_SCOPE
 from .presence import Presence
@@ -39,13 +41,16 @@ def create_app(settings: Settings) -> Litestar:
 
     @asynccontextmanager
     async def serving(app: Litestar) -> AsyncGenerator[None, None]:
-        async with opened(settings.models, telemetry.on_batch) as backends:
+        decoded_bytes = server.limits.decoded_bytes
+        opening = opened(settings.models, telemetry.on_batch, decoded_bytes=decoded_bytes)
+        async with opening as backends:
             app.state.models = models = Models(settings.models, backends)
             for served in models.served:
                 if served.parent is None:  # an adapter shares its model's queue
                     telemetry.watch_queue(served.id, served.admission)
-            async with watched(telemetry):
-                yield
+            with JsonWorker() as app.state.json_worker:
+                async with watched(telemetry):
+                    yield
 
     uploads = Router(
         "/",
@@ -88,7 +93,7 @@ def create_app(settings: Settings) -> Litestar:
         openapi_config=None,
     )
     # Not as a middleware: Litestar would put each event through one more handler of exceptions.
-    app.asgi_handler = Presence(app.asgi_handler)
+    app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
     return app
 
 

@@ -37,7 +37,7 @@ class OneLineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
         """Return the line without its control characters."""
-        return super().formatMessage(record).rstrip().translate(_ESCAPES)
+        return super().formatMessage(record).rstrip("\n").translate(_ESCAPES)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  logging's name
         """Return the traceback, indented: none of its lines looks like a record."""

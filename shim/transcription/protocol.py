@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from shim.limits import Name
+
 ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 Granularity = Literal["segment", "word"]
 Text = Annotated[str, Meta(max_length=20_000)]
@@ -27,15 +29,15 @@ class ServerVad(
 class TranscriptionForm(Struct, frozen=True, kw_only=True):
     """The fields beside the file, of transcriptions and of translations, which have fewer."""
 
-    model: str | None = None
-    language: str | None = None
+    model: Name | None = None
+    language: Annotated[str, Meta(max_length=100)] | None = None
     languages: Words = []
     prompt: Text | None = None
     keywords: Words = []
     response_format: ResponseFormat = "json"
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
-    timestamp_granularities: list[Granularity] = []
-    include: list[Literal["logprobs"]] = []
+    timestamp_granularities: Annotated[list[Granularity], Meta(max_length=16)] = []
+    include: Annotated[list[Literal["logprobs"]], Meta(max_length=16)] = []
     chunking_strategy: Literal["auto"] | ServerVad | None = None
     stream: bool = False
     # Known, and refused.
