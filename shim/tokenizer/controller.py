@@ -75,7 +75,7 @@ async def _place(request: BodyRequest) -> AsyncGenerator[None, None]:
     A short one does not wait behind those.
     """
     places: asyncio.Semaphore = request.app.state.tokenizing
-    async with nullcontext() if len(await request.body()) <= _SHORT else places:
+    async with nullcontext() if request.size <= _SHORT else places:
         yield
 
 
