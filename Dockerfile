@@ -10,6 +10,10 @@
 # What is written at run time lies under /tmp (uploads spool there) and /cache (downloaded models).
 # Without SHIM_API_KEYS the server refuses to start; SHIM_ALLOW_KEYLESS=true overrules that.
 
+# A tag moves. Who has a registry at hand pins what it means today:
+#   docker buildx imagetools inspect docker.io/library/python:3.11-slim-bookworm    (the digest)
+#   make image IMAGE_FLAGS="--build-arg BASE=docker.io/library/python@sha256:…"
+# No digest stands here, as none could be verified where this was written.
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 ARG FLAVOUR=cpu
 
@@ -78,9 +82,11 @@ c.request('GET', '/health'); \
 sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["shim"]
 CMD ["serve"]
+ARG BASE
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Shim" \
       org.opencontainers.image.description="OpenAI's API in front of models on your own machines" \
+      org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

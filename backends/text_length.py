@@ -5,7 +5,7 @@ A tokenizer needs some 130 to 900 bytes of memory per character: a text of 16 MB
 
 from collections.abc import Callable, Iterable, Iterator
 
-from .conversation import Conversation, Media
+from .conversation import Conversation, Message
 from .failures import PromptTooLong
 
 _PER_TOKEN = 8
@@ -79,8 +79,8 @@ def refuse_if_exceeds(text: str, count: Callable[[str], int], *, max_tokens: int
 
 
 def characters(conversation: Conversation) -> int:
-    """Return how many characters the messages of *conversation* have together."""
-    return sum(len(text) for message in conversation.messages for text in _texts(message.content))
+    """Return how many characters a template has to render in the messages of *conversation*."""
+    return sum(len(text) for message in conversation.messages for text in _texts(message))
 
 
 def refuse_to_render(conversation: Conversation, *, max_tokens: int) -> None:
@@ -94,8 +94,9 @@ def refuse_to_render(conversation: Conversation, *, max_tokens: int) -> None:
         raise PromptTooLong.uncounted(context=max_tokens)
 
 
-def _texts(content: str | tuple[str | Media, ...]) -> Iterator[str]:
-    if isinstance(content, str):
-        yield content
+def _texts(message: Message) -> Iterator[str]:
+    yield message.name or ""
+    if isinstance(message.content, str):
+        yield message.content
     else:
-        yield from (part for part in content if isinstance(part, str))
+        yield from (part for part in message.content if isinstance(part, str))

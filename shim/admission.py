@@ -43,6 +43,8 @@ class Admission:
         self._draining = False
         self._stopped = False
         self._places = _FreePlaces()
+        self.capacity = max_running + max_waiting
+        """Requests that run and wait together at the most."""
 
     @property
     def running(self) -> int:

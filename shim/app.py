@@ -1,5 +1,6 @@
 """`create_app(settings)`: wiring only, the one file that imports everything."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -20,6 +21,8 @@ from .document import document_route
 from .embeddings.controller import EmbeddingsController
 from .errors import HANDLERS
 from .health import health, metrics, ready
+from .http.held import HeldBodies
+from .http.json_worker import JsonWorker
 from .models import Models, ModelsController
 from .prefix import IN_SCOPE
 from .presence import Presence
@@ -45,8 +48,9 @@ def create_app(settings: Settings) -> Litestar:
             for served in models.served:
                 if served.parent is None:  # an adapter shares its model's queue
                     telemetry.watch_queue(served.id, served.admission)
-            async with watched(telemetry):
-                yield
+            with JsonWorker() as app.state.json_worker:
+                async with watched(telemetry):
+                    yield
 
     uploads = Router(
         "/",
@@ -79,7 +83,7 @@ def create_app(settings: Settings) -> Litestar:
         },
         exception_handlers=HANDLERS,
         lifespan=[serving],
-        state=State({"server": server, "api_keys": keys}),
+        state=State({"server": server, "api_keys": keys, "tokenizing": asyncio.Semaphore(2)}),
         before_send=[stamp],
         cors_config=_cors(server.cors_origins),
         request_class=BodyRequest,
@@ -89,7 +93,7 @@ def create_app(settings: Settings) -> Litestar:
         openapi_config=None,
     )
     # Not as a middleware: Litestar would put each event through one more handler of exceptions.
-    app.asgi_handler = Presence(app.asgi_handler)
+    app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
     return app
 
 

@@ -12,6 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct, ValidationError
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from backends.failures import (
@@ -123,6 +124,14 @@ class ServerStopping(Busy):
     """The server has been told to stop."""
 
 
+class BodiesHeld(Busy):
+    """The bodies of the requests in progress take as many bytes together as the server allows."""
+
+
+class DecoderFailed(Busy):
+    """The process that decodes large bodies died, or took too long."""
+
+
 class NotFinite(ApiError):
     """An engine's numbers that are none: JSON has no NaN, and nobody can compute with one."""
 
@@ -214,7 +223,34 @@ def describe(error: Exception) -> tuple[Failure, ErrorBody]:
         return failure, ErrorBody(message, failure.type)
     if isinstance(error, Busy):
         failure = replace(failure, headers={**failure.headers, **_retry_after(error.retry_after)})
-    return failure, ErrorBody(str(error), failure.type, _param(error), failure.code)
+    return failure, _body(failure, str(error), _param(error))
+
+
+_MESSAGE_BYTES = 1000
+_PARAM_BYTES = 200
+
+
+def _body(failure: Failure, message: str, param: str | None = None) -> ErrorBody:
+    """Return the error, under 4 kB of JSON: messages and paths may repeat what was sent."""
+    return ErrorBody(
+        message=shortened(message, _MESSAGE_BYTES),
+        type=failure.type,
+        param=None if param is None else shortened(param, _PARAM_BYTES),
+        code=failure.code,
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """Return *text*, without its middle if it takes more than about *most* bytes of JSON.
+
+    The end stays, because messages end with the path of the field that is at fault.
+    """
+    # A character takes up to 6 bytes: `\\u0000`.
+    for keep in (most // 2, most // 4, most // 12):
+        cut = text if len(text) <= 2 * keep else f"{text[:keep]} … {text[-keep:]}"
+        if len(encode(cut)) <= most + len(encode(" … ")):
+            break
+    return cut
 
 
 def _retry_after(seconds: float) -> dict[str, str]:
@@ -257,7 +293,8 @@ def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnsw
 
 def invalid(error: ValidationError, within: str = "") -> InvalidParameter:
     """Return msgspec's *error*, about what stands at the path *within*, as OpenAI words it."""
-    said, path = str(error), ""
+    # Before it is searched: it may repeat all that was sent.
+    said, path = shortened(str(error), _MESSAGE_BYTES), ""
     # The last path that it names: what was sent, which it may repeat, can look like one.
     if placed := re.fullmatch(r"(.*) - at (?:`key` in )?`\$(.*)`", said, re.DOTALL):
         said, path = placed.groups()
@@ -276,9 +313,8 @@ def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
     if error.status_code >= _FAILURES[Exception].status:
         return _answer(*describe(error))
     failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
-    message = _message(request, error)
     headers = {**failure.headers, **(error.headers or {})}
-    body = ErrorBody(message, failure.type, None, failure.code)
+    body = _body(failure, _message(request, error))
     return Response(ErrorAnswer(body), status_code=failure.status, headers=headers)
 
 

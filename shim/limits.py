@@ -9,6 +9,9 @@ Bytes = Annotated[int, Meta(ge=1024)]
 Rate = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
+Name = Annotated[str, Meta(max_length=256)]
+"""A name in a request: of a model, of a function; it is looked up, and repeated in errors."""
+
 
 def _limit(description: str, refusal: str) -> Meta:
     """Describe one limit: what it counts and in which unit, and what a client sees beyond it.
@@ -69,7 +72,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Bytes, _limit("Bytes of a multipart body; its file spools to disk.", "413")
     ] = 1 << 30
     field_bytes: Annotated[
-        Bytes, _limit("Bytes of all fields of a form together, its file left out.", "400")
+        Bytes, _limit("Bytes of all fields beside the file of an upload together.", "400")
     ] = 1 << 20
     held_bytes: Annotated[
         Bytes,
@@ -90,29 +93,41 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     json_values: Annotated[
         Count,
         _limit(
-            "Values in a JSON body: numbers, strings, and the items of all lists and objects.",
+            "Items of all lists and members of all objects of a JSON body, together.",
             "400",
         ),
     ] = 500_000
+    text_characters: Annotated[
+        Annotated[int, Meta(ge=1 << 17)],
+        _limit(
+            "Characters of one string in a JSON body, unless all are ASCII, as base64 is.",
+            "400",
+        ),
+    ] = 4 << 20
 
     # ── counts within a body ──
-    messages: Annotated[Count, _limit("Messages of a chat, or input items.", "400")] = 8192
+    messages: Annotated[Count, _limit("Messages of a chat, or input items.", "400")] = 4096
     content_parts: Annotated[
-        Count, _limit("Parts of the contents of all messages together.", "400")
-    ] = 8192
+        Count,
+        _limit(
+            "Parts of the contents of all messages together; calls of tools in them, as many "
+            "again.",
+            "400",
+        ),
+    ] = 4096
     tools: Annotated[Count, _limit("Tools of a request.", "400")] = 1024
     prompts: Annotated[
         Count, _limit("Prompts of a completion, or inputs of an embedding.", "400")
     ] = 2048
     choices: Annotated[
         Count, _limit("Choices of a request: `n`, times the number of prompts.", "400")
-    ] = 8192
+    ] = 4096
     stop_strings: Annotated[Count, _limit("Stop strings.", "400")] = 256
     logit_bias: Annotated[Count, _limit("Entries of `logit_bias`.", "400")] = 4096
     list_items: Annotated[
         Count,
         _limit(
-            "Items of any other list or object of parameters; lists of token ids are bounded by "
+            "Items of any other list or object of a body; lists of token ids are bounded by "
             "`json_values`.",
             "400",
         ),

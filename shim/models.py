@@ -26,15 +26,16 @@ from backends.config import ModelConfig, VllmModelConfig
 
 from . import __version__
 from .admission import Admission
-from .errors import InvalidParameter, UnknownModel
+from .errors import InvalidParameter, UnknownModel, shortened
 from .manifests import Manifests
 
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
 
 
-_LONGEST_NAME = 256
-"""Characters of a name that an error repeats; no configured one has more."""
 _KINDS: tuple[Any, ...] = (ChatBackend, EmbeddingBackend, SpeechBackend, TextBackend)
+
+_NAME_BYTES = 256
+"""Bytes of an unknown name that an error repeats."""
 
 
 class ServedModel(Generic[B_co]):
@@ -56,6 +57,19 @@ class ServedModel(Generic[B_co]):
         self.created = int(time.time())
         self.fingerprint = _fingerprint(config)
         """Changes with this version and with the model's configuration."""
+
+    def refuse_too_many(self, count: int, param: str) -> None:
+        """Raise InvalidParameter if so many prompts, the field *param*, can never fit the queue.
+
+        At once: each would take a place, until none is left for anybody, and then be refused.
+        """
+        capacity = self.admission.capacity
+        if count > capacity:
+            raise InvalidParameter(
+                f"`{param}` has {count} items, more than the {capacity} that can run and wait "
+                "here together: send them in several requests.",
+                param=param,
+            )
 
     def adapted(self, name: str) -> "ServedModel[B_co]":
         """Return the same model, behind the same queue, with its adapter of that name."""
@@ -113,7 +127,8 @@ class Models:
         if (name := self.named(name)) is None:
             raise InvalidParameter("Missing required parameter: 'model'.", param="model")
         if (model := self._by_name.get(name)) is None:
-            says = f"The model `{_short(name)}` does not exist or you do not have access to it."
+            short = shortened(name, _NAME_BYTES)
+            says = f"The model `{short}` does not exist or you do not have access to it."
             raise self._unknown(says, f"Served here: {', '.join(self._by_name)}.")
         return model
 
@@ -165,10 +180,6 @@ class Models:
     def _names_of(self, kind: type) -> str:
         models = (model for model in self.served if kind in model.kinds)
         return ", ".join(name for model in models for name in model.names) or "none"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def _fingerprint(config: ModelConfig) -> str:

@@ -1,11 +1,12 @@
 """Strict mode: whether parameters that nobody documents are refused instead of ignored."""
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Collection
 from typing import Any
 
 from litestar import Request
 
-from .errors import InvalidParameter, UnsupportedParameter
+from .errors import InvalidParameter, UnsupportedParameter, shortened
 
 HEADER = "x-shim-strict"
 """Overrides the server's setting for one request: `true` or `false`."""
@@ -19,9 +20,20 @@ def is_strict(request: Request[Any, Any, Any]) -> bool:
     return said == "true" if said else bool(request.app.state.server.strict)
 
 
-def refuse(unknown: Iterable[str]) -> None:
-    """Raise UnsupportedParameter, naming all that is *unknown*."""
-    if names := sorted(unknown):
-        raise UnsupportedParameter(
-            f"Unknown here, and refused in strict mode: {', '.join(names)}.", param=names[0]
-        )
+_NAMED = 10
+"""Unknown parameters that a refusal lists."""
+
+_NAME_BYTES = 60
+
+
+def refuse(unknown: Collection[str]) -> None:
+    """Raise UnsupportedParameter, naming the first ten of *unknown* in alphabetical order."""
+    if not unknown:
+        return
+    first = heapq.nsmallest(_NAMED, unknown)
+    names = ", ".join(shortened(name, _NAME_BYTES) for name in first)
+    more = len(unknown) - len(first)
+    rest = f" … and {more} more" if more else ""
+    raise UnsupportedParameter(
+        f"Unknown here, and refused in strict mode: {names}{rest}.", param=first[0]
+    )

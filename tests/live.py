@@ -37,6 +37,25 @@ VLLM_OPTIONS = {
     "kv_cache_memory_bytes": 1 << 28,
 }
 
+TOY_CHAT = f"""
+[[models]]
+id = "toy-chat"
+backend = "ct2"
+source = "{BUILTIN / "chat"}"
+"""
+TOY_SPEECH = f"""
+[[models]]
+id = "toy"
+backend = "whisper"
+source = "{BUILTIN / "speech"}"
+"""
+FAKE_VECTORS = """
+[[models]]
+id = "vectors"
+backend = "fake"
+source = "embedding"
+"""
+
 
 class LiveServer:
     """A running `shim serve` and what it printed."""
@@ -75,8 +94,8 @@ def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
         process.stdout.close()
 
 
-def vllm_config(folder: Path) -> Path:
-    """Write a configuration with one vLLM model, under the name that harnesses use.
+def vllm_config(folder: Path, *more: str) -> Path:
+    """Write a configuration with one vLLM model, under the name that harnesses use, and *more*.
 
     It calls tools as Hermes does, and has an adapter, `odd`.
     """
@@ -92,7 +111,7 @@ def vllm_config(folder: Path) -> Path:
     config.write_text(
         f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
         f'source = "{MODELS / "chat-hf"}"\nadapters = {{ odd = "{adapter}" }}\n{interval}'
-        f"[models.options]\n{as_toml(given)}\n{form}\n"
+        f"[models.options]\n{as_toml(given)}\n{form}\n{''.join(more)}"
     )
     return config
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Step = tuple["GenerationStepResult", tuple[TokenLogprob, ...]]
 
+_LONGEST_CONTEXT = 1 << 24
+"""Tokens; no model has had more than 10 million."""
 _BATCH_TOKENS = 65_536
 """Tokens of all prompts in one call of the engine: each takes 4 kB in the built-in model."""
 
@@ -165,16 +167,29 @@ async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, No
     loop = asyncio.get_running_loop()
     with (
         ThreadPoolExecutor(config.max_running, thread_name_prefix=config.id) as threads,
-        TextThreads.opened(config.id) as texts,
+        TextThreads.opened(config.id) as reading,
+        TextThreads.opened(config.id) as tokenizing,
     ):
         directory = await loop.run_in_executor(
             threads, partial(_directory, config.source, options.revision)
         )
         template = ChatTemplate(directory)
         generator = await loop.run_in_executor(threads, partial(_load, directory, config))
-        max_model_len = options.max_model_len or template.model_max_length
-        prompts = Prompts(template, texts, max_model_len=max_model_len)
+        max_model_len = options.max_model_len or _context(template.model_max_length)
+        prompts = Prompts(
+            template, reading=reading, tokenizing=tokenizing, max_model_len=max_model_len
+        )
         yield Ct2Chat(generator, template, prompts, threads, max_model_len=max_model_len)
+
+
+def _context(stated: int) -> int:
+    """Return the context length that a tokenizer states; raise ValueError if it states none.
+
+    transformers writes 10^30 for a length that it does not know: no prompt would be too long.
+    """
+    if not 0 < stated <= _LONGEST_CONTEXT:
+        raise ValueError("The tokenizer states no `model_max_length`: set `max_model_len`.")
+    return stated
 
 
 def _load(directory: Path, config: Ct2ModelConfig) -> "Generator":

@@ -22,9 +22,18 @@ _VARIABLES = 1 << 20
 class Prompts:
     """Reads the prompts of one model, whose context holds *max_model_len* tokens."""
 
-    def __init__(self, template: ChatTemplate, threads: TextThreads, *, max_model_len: int) -> None:
+    def __init__(
+        self,
+        template: ChatTemplate,
+        *,
+        reading: TextThreads,
+        tokenizing: TextThreads,
+        max_model_len: int,
+    ) -> None:
+        """Take threads for `read` and others for the rest, where texts may be far longer."""
         self._template = template
-        self._threads = threads
+        self._reading = reading
+        self._tokenizing = tokenizing
         self._max_model_len = max_model_len
 
     async def read(self, prompt: Prompt, *, wanted: int | None) -> tuple[list[str], int]:
@@ -33,7 +42,7 @@ class Prompts:
         Raises PromptTooLong, before tokenizing where the text is far too long, and InvalidOption.
         """
         read = partial(self._read, prompt, wanted)
-        tokens, limit = await self._threads.run(read, size=_size(prompt))
+        tokens, limit = await self._reading.run(read, size=_size(prompt))
         if not tokens:
             raise InvalidOption("The prompt holds no token.", option="prompt")
         return tokens, limit
@@ -43,17 +52,17 @@ class Prompts:
         if isinstance(prompt, tuple):
             return list(prompt)
         ids = partial(self._ids, prompt, add_special_tokens=add_special_tokens)
-        return await self._threads.run(ids, size=_size(prompt))
+        return await self._tokenizing.run(ids, size=_size(prompt))
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
         """Return the text of *tokens*; raise InvalidOption for unknown ones."""
         decode = partial(self._template.decode, [tokens])
-        (text,) = await self._threads.run(decode, size=len(tokens))
+        (text,) = await self._tokenizing.run(decode, size=len(tokens))
         return text
 
     async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
         """Return the text of each of *tokens*; raise InvalidOption for unknown ones."""
-        return await self._threads.run(partial(self._token_texts, tokens), size=len(tokens))
+        return await self._tokenizing.run(partial(self._token_texts, tokens), size=len(tokens))
 
     def _read(self, prompt: Prompt, wanted: int | None) -> tuple[list[str], int]:
         ids = prompt if isinstance(prompt, tuple) else self._fitting(prompt)

@@ -72,6 +72,11 @@ class VllmEmbedding:
         with by_meaning(), _named():
             request = _request(job)
             limits = request.build_tok_params(self._config)
+            if isinstance(prompt, str):
+                # Not in the thread in which prompts are rendered: there is no bound on this text.
+                text = prompt.lower() if limits.do_lower_case else prompt
+                special = limits.add_special_tokens
+                return await self._tokenizer.encode(text, add_special_tokens=special)
             rendered = await self._render(request, replace(limits, max_total_tokens=None))
             return list(rendered["prompt_token_ids"])
 

@@ -1,5 +1,6 @@
 """The engine that runs: vLLM's AsyncLLM behind the ChatBackend seam."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -19,6 +20,9 @@ from .protocol import constraint
 from .request import EngineRequest, Requests
 from .scores import Scores
 from .tokenizer import Tokenizer
+
+_FEW_TOKENS = 256
+"""Tokens of a prompt of which the log probabilities are read within some milliseconds."""
 
 
 class VllmChat:
@@ -94,7 +98,7 @@ class VllmChat:
             # Closing these outputs is what aborts the request in the engine.
             async with aclosing(outputs):
                 # The prompt's log probabilities come with the first token, all at once.
-                for told in self._before(generation, first):
+                for told in await self._before(generation, first):
                     yield told
                 for item in choices.items(first):
                     yield item
@@ -126,8 +130,14 @@ class VllmChat:
         options = {"lora_request": self._adapters.request(generation.adapter), **request.more}
         return answered(engine, request.prompt, request.params, **options)
 
-    def _before(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
-        """Yield what is told of the prompt, where it was asked for."""
+    async def _before(self, generation: Generation, first: Any) -> list[Extras | PromptEcho]:
+        """Return what the request wants to know of its prompt."""
+        told = self._of_prompt(generation, first)
+        if first.prompt_logprobs is None or len(first.prompt_token_ids) <= _FEW_TOKENS:
+            return list(told)
+        return await asyncio.to_thread(lambda: list(told))
+
+    def _of_prompt(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
         told: dict[str, Any] = {}
         if generation.extras.get("return_token_ids"):
             told["prompt_token_ids"] = list(first.prompt_token_ids)

@@ -32,7 +32,8 @@ class Tokenizer:
         # Its first call resets what a tokenizer's file says of truncation and padding. Later ones
         # change nothing, so that threads may share it and a count has no limit.
         self._tokenizer.encode("")
-        self._fast = getattr(self._tokenizer, "backend_tokenizer", None)
+        # None: one that is written in Python.
+        self._fast: Any = getattr(self._tokenizer, "backend_tokenizer", None)
         self._last = max(self._tokenizer.max_token_id, model_config.get_vocab_size() - 1)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tokenizer")
 
@@ -50,14 +51,12 @@ class Tokenizer:
         """Return the number of *text*'s tokens, without special ones; blocks."""
         if self._fast is None:
             return len(self._tokenizer.encode(text, add_special_tokens=False))
-        # Unlike `encode`, this releases the interpreter's lock; it takes half the time, too.
-        (encoding,) = self._fast.encode_batch_fast([text], add_special_tokens=False)
-        return len(encoding)
+        return len(self._encoding(text, special=False))
 
     async def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
         """Return the token ids of *text*."""
-        encode = partial(self._tokenizer.encode, text, add_special_tokens=add_special_tokens)
-        return list(await self._done(encode, short=len(text) <= _SHORT_TEXT))
+        encode = partial(self._ids, text, special=add_special_tokens)
+        return await self._done(encode, short=len(text) <= _SHORT_TEXT)
 
     async def decode(self, tokens: tuple[int, ...]) -> str:
         """Return the text of *tokens*; raise InvalidOption for unknown ones."""
@@ -67,10 +66,25 @@ class Tokenizer:
         """Return the text of each of *tokens* by itself; raise InvalidOption for unknown ones."""
         return await self._done(partial(self._texts, tokens), short=len(tokens) <= _SHORT_IDS)
 
+    def _ids(self, text: str, *, special: bool) -> list[int]:
+        if self._fast is None:
+            return list(self._tokenizer.encode(text, add_special_tokens=special))
+        return list(self._encoding(text, special=special).ids)
+
+    def _encoding(self, text: str, *, special: bool) -> Any:
+        # As transformers does it, without offsets, which takes half the time. Unlike the method
+        # for one text this one releases the interpreter's lock.
+        (encoding,) = self._fast.encode_batch_fast([text], add_special_tokens=special)
+        return encoding
+
     def _text(self, tokens: tuple[int, ...]) -> str:
         if tokens and not 0 <= min(tokens) <= max(tokens) <= self._last:
             raise InvalidOption("There are token ids beyond the vocabulary.", option="tokens")
-        return str(self._tokenizer.decode(list(tokens)))
+        if self._fast is None or self._tokenizer.clean_up_tokenization_spaces:
+            return str(self._tokenizer.decode(list(tokens)))
+        # As for texts: transformers would call the method for one, which holds the lock.
+        (text,) = self._fast.decode_batch([tokens], skip_special_tokens=False)
+        return str(text)
 
     def _texts(self, tokens: tuple[int, ...]) -> list[str]:
         text = cache(lambda token: self._text((token,)))

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from shim.limits import Name
+
 # ── parts of a content ────────────────────────────────────────────────────────
 
 
@@ -98,7 +100,7 @@ Messages = Annotated[list[ChatMessage], Meta(min_length=1)]
 class FunctionDefinition(Struct, frozen=True, kw_only=True):
     """A function that may be called."""
 
-    name: Annotated[str, Meta(min_length=1)]
+    name: Annotated[Name, Meta(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -114,7 +116,7 @@ class ToolParam(Struct, frozen=True, kw_only=True):
 class FunctionName(Struct, frozen=True):
     """Which function."""
 
-    name: str
+    name: Name
 
 
 class NamedToolChoice(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shim.extras import ChatFields
 from shim.formats import ResponseFormat
+from shim.limits import Name
 
 from .messages import CalledFunction, Messages, ToolChoice, ToolParam
 
@@ -25,7 +26,7 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 class ChatRequest(ChatFields, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
-    model: str | None = None
+    model: Name | None = None
     """May be missing where the URL names it."""
     messages: Messages
     tools: list[ToolParam] | None = None

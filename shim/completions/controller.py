@@ -1,8 +1,12 @@
 """Text completions: look up, translate, admit, answer."""
 
+from functools import partial
+from typing import Any
+
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
+from shim.answers import whole
 from shim.body import BodyRequest
 from shim.generators import collected, merged, primed
 from shim.heading import Heading
@@ -10,7 +14,7 @@ from shim.models import Models
 from shim.naming import renamed
 from shim.sse import EventStream
 
-from .protocol import CompletionRequest, TextCompletion
+from .protocol import CompletionRequest
 from .translate import completion, events, to_generations
 
 _PLACES = {"messages": "prompt"}
@@ -27,21 +31,19 @@ class CompletionsController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-    ) -> Response[TextCompletion] | EventStream:
+    ) -> Response[Any] | EventStream:
         """Continue texts."""
         data = await request.read(CompletionRequest)
         served = models.chat(data.model)
+        generations = to_generations(data, adapter=served.adapter, choices=request.limits.choices)
         # A slot for each prompt: a batch of a thousand is a thousand requests to the engine.
-        items = merged(
-            [
-                served.admission.admit(served.backend.generate(g))
-                for g in to_generations(data, adapter=served.adapter)
-            ]
-        )
+        served.refuse_too_many(len(generations), "prompt")
+        items = merged([served.admission.admit(served.backend.generate(g)) for g in generations])
         items = renamed(items, _PLACES)
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1
         if not data.stream:
-            return Response(completion(heading, await collected(items), n=n))
+            done = await collected(items)
+            return await whole(partial(completion, heading, done, n=n), (item for _, item in done))
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))

@@ -7,12 +7,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from shim.chat.protocol import FinishReason, StreamOptions, Usage
 from shim.extras import GenerationFields, TokenId
 from shim.formats import ResponseFormat
+from shim.limits import Name
 
 
 class CompletionRequest(GenerationFields, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
-    model: str | None = None
+    model: Name | None = None
     """May be missing where the URL names it."""
     prompt: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
     """A text, texts, token ids or lists of token ids."""

@@ -1,8 +1,10 @@
 """Wire ↔ engine values for text completions: pure functions, no I/O."""
 
-from codecs import getincrementaldecoder
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from codecs import IncrementalDecoder, getincrementaldecoder
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from functools import cached_property
 from typing import Any, cast
 
 from msgspec import UNSET, UnsetType
@@ -32,26 +34,39 @@ Item = tuple[int, Generated]
 # ── wire → engine ─────────────────────────────────────────────────────────────
 
 
-def to_generations(request: CompletionRequest, *, adapter: str | None = None) -> list[Generation]:
-    """Return a generation per prompt; raise InvalidParameter or UnsupportedParameter."""
+def to_generations(
+    request: CompletionRequest, *, adapter: str | None = None, choices: int | None = None
+) -> list[Generation]:
+    """Return a generation per prompt; raise InvalidParameter or UnsupportedParameter.
+
+    *choices* is how many there may be of all prompts together; None: any number.
+    """
     if request.suffix:
         raise UnsupportedParameter("`suffix` is not supported by this server.", param="suffix")
     if request.best_of is not None and request.best_of != (request.n or 1):
         raise UnsupportedParameter("`best_of` other than `n` is not supported.", param="best_of")
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
+    prompts = _prompts(request)
+    wanted = len(prompts) * (request.n or 1)
+    if choices is not None and wanted > choices:
+        raise InvalidParameter(
+            f"`n` of all prompts together is {wanted}, more than the {choices} allowed.", param="n"
+        )
     sampling = to_sampling(request, max_tokens=request.max_tokens, top_logprobs=_top(request))
+    # Once for all prompts: each may hold thousands of items.
+    format_, extra = to_format(request.response_format), extras(request)
     return [
         Generation(
             prompt=prompt,
             sampling=sampling,
             echo=bool(request.echo),
-            format=to_format(request.response_format),
+            format=format_,
             adapter=adapter,
             stream=bool(request.stream),
-            extras=extras(request),
+            extras=extra,
         )
-        for prompt in _prompts(request)
+        for prompt in prompts
     ]
 
 
@@ -62,19 +77,16 @@ def _top(request: CompletionRequest) -> int | None:
     return int(request.logprobs)
 
 
-def _prompts(request: CompletionRequest) -> Iterator[str | tuple[int, ...]]:
+def _prompts(request: CompletionRequest) -> list[str | tuple[int, ...]]:
     prompt = request.prompt
     if isinstance(prompt, str):
-        yield prompt
-        return
-    kinds = {type(item) for item in prompt}
+        return [prompt]
+    kinds = set(map(type, prompt))
     if len(kinds) > 1:
         raise InvalidParameter("`prompt` mixes texts and token ids.", param="prompt")
     if kinds == {int}:
-        yield tuple(cast("list[int]", prompt))
-        return
-    for one in prompt:
-        yield tuple(one) if isinstance(one, list) else cast("str", one)
+        return [tuple(cast("list[int]", prompt))]
+    return [tuple(one) if isinstance(one, list) else cast("str", one) for one in prompt]
 
 
 # ── engine → wire ─────────────────────────────────────────────────────────────
@@ -82,15 +94,14 @@ def _prompts(request: CompletionRequest) -> Iterator[str | tuple[int, ...]]:
 
 def completion(heading: Heading, items: Iterable[Item], *, n: int) -> TextCompletion:
     """Fold the *items* of all prompts, with *n* choices each, into the whole answer."""
-    texts: dict[int, _Text] = {}
+    texts: defaultdict[int, _Text] = defaultdict(_Text)
     finishes: dict[int, Finish] = {}
     for at, item in items:
         for index in _indices(item, at, n):
-            text = texts.setdefault(index, _Text())
             if isinstance(item, Finish):
                 finishes[index] = item
             else:
-                text.add(item)
+                texts[index].add(item)
     choices = [texts[index].whole(finishes[index], index) for index in sorted(finishes)]
     return _event(heading, choices, _usage(finishes, n))
 
@@ -107,7 +118,6 @@ class _Text:
         self._told = 0
         self._length = 0
         """Characters of the text that the tokens so far complete."""
-        self._completed = getincrementaldecoder("utf-8")("replace").decode
 
     def add(self, item: Generated) -> None:
         """Take the prompt, what is told of it, or a delta."""
@@ -128,7 +138,12 @@ class _Text:
 
     def _add_token(self, weighed: TokenLogprob) -> None:
         self._tokens.append((weighed.drawn.token, self._length, weighed))
-        self._length += len(self._completed(weighed.drawn.bytes))
+        self._length += len(self._decoder.decode(weighed.drawn.bytes))
+
+    @cached_property
+    def _decoder(self) -> IncrementalDecoder:
+        """Made only where there are log probabilities: a request may have thousands of texts."""
+        return getincrementaldecoder("utf-8")("replace")
 
     def whole(self, finish: Finish, index: int) -> Choice:
         """Return all of it."""
@@ -204,12 +219,12 @@ async def events(
 ) -> AsyncGenerator[TextCompletion, None]:
     """Turn *items* into events, a piece of one choice each; then the usage, if asked for."""
     usage = None if include_usage else UNSET
-    texts: dict[int, _Text] = {}
+    texts: defaultdict[int, _Text] = defaultdict(_Text)
     finishes: dict[int, Finish] = {}
     async with aclosing(items):
         async for at, item in items:
             for index in _indices(item, at, n):
-                text = texts.setdefault(index, _Text())
+                text = texts[index]
                 match item:
                     case Finish():
                         finishes[index] = item

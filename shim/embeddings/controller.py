@@ -25,8 +25,10 @@ class EmbeddingsController(Controller):
         """Turn texts into vectors."""
         data = await request.read(EmbeddingRequest)
         served = models.embedding(data.model)
+        jobs = to_jobs(data)
         # A slot for each input, as for the prompts of a completion.
-        found = merged([served.admission.admit(served.backend.embed(job)) for job in to_jobs(data)])
+        served.refuse_too_many(len(jobs), "input")
+        found = merged([served.admission.admit(served.backend.embed(job)) for job in jobs])
         items = written(found, in_base64=data.encoding_format == "base64")
         done = await collected(items)
         return Response(embedding_list(data.model or served.id, done))

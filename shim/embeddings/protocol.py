@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from shim.extras import TokenId
+from shim.limits import Name
 
 
 class EmbeddingRequest(Struct, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
-    model: str | None = None
+    model: Name | None = None
     """May be missing where the URL names it."""
     input: str | list[str | TokenId | list[TokenId]]
     """A text, texts, token ids or lists of token ids."""

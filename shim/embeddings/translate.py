@@ -14,9 +14,6 @@ from shim.errors import InvalidParameter, NotFinite, UnsupportedParameter
 
 from .protocol import EmbeddingItem, EmbeddingList, EmbeddingRequest, EmbeddingUsage
 
-MAX_INPUTS = 2048
-"""OpenAI's limit on the inputs of one request."""
-
 _HARMLESS: dict[str, tuple[object, ...]] = {
     "messages": (),
     "normalize": (),
@@ -50,14 +47,10 @@ def to_jobs(request: EmbeddingRequest) -> list[EmbeddingJob]:
 
 def _inputs(request: EmbeddingRequest) -> Iterator[str | tuple[int, ...]]:
     given = request.input
-    kinds = {type(item) for item in given}
+    kinds = {str} if isinstance(given, str) else set(map(type, given))
     if len(kinds) > 1:
         raise InvalidParameter("`input` mixes texts and token ids.", param="input")
     several = given if isinstance(given, list) and kinds != {int} else [given]
-    if len(several) > MAX_INPUTS:
-        raise InvalidParameter(
-            f"`input` has {len(several)} inputs, more than {MAX_INPUTS}.", param="input"
-        )
     if not several or not all(several):
         raise InvalidParameter("`input` must not be empty, nor hold an empty input.", param="input")
     for one in several:

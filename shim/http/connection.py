@@ -311,7 +311,8 @@ class Connection(HttpToolsProtocol):
             self.cycle.scope[FAILURE] = error  # type: ignore[literal-required]
             self.cycle.message_event.set()
         elif self._answering is not None and not self._answering.response_complete:
-            self.cycle.keep_alive = self._answering.keep_alive = False
+            self._answering.keep_alive = False
+            self.pipeline.clear()
         else:
             self.transport.write(raw_answer(error))
             self.transport.close()

@@ -1,7 +1,7 @@
 """Input items of the wire → Messages of the seam: pure functions."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +26,9 @@ from .items import (
 
 Content = str | tuple[str | Media, ...]
 
+_NOTHING: frozenset[str] = frozenset()
+_ALL = frozenset({"reasoning", "content", "tool_calls"})
+
 
 class Turns:
     """Messages, and where in the request each of their fields came from.
@@ -38,8 +41,12 @@ class Turns:
         self.messages: list[Message] = []
         self.places: dict[str, str] = {}
         """The seam's names of the messages' fields, and the request's."""
-        self._open: set[str] = set()
+        self._open: frozenset[str] = _NOTHING
         """Which fields the next item may still give the last message: only an assistant's."""
+        self._thoughts: list[str] = []
+        """The last message's reasoning, if it is open; one text in the end."""
+        self._calls: list[ToolCall] = []
+        """The last message's calls, if it is open."""
 
     def say(self, role: str, content: Content, *, place: str) -> None:
         """Take a turn that is whole, with its content's *place*."""
@@ -72,34 +79,45 @@ class Turns:
         if not reasoning:
             return
         # After anything else a thought belongs to what follows.
-        turn = self._assistant("reasoning", place)
-        before = f"{turn.reasoning}\n" if turn.reasoning else ""
-        self.messages[-1] = replace(turn, reasoning=before + reasoning)
+        self._open_for("reasoning", place)
+        self._thoughts.append(reasoning)
 
     def _assistant_said(self, content: Content, place: str) -> None:
-        turn = self._assistant("content", place)
+        self._open_for("content", place)
         self._open -= {"reasoning", "content"}
         self._name("content", f"{place}.content")
-        self.messages[-1] = replace(turn, content=content)
+        self.messages[-1] = replace(self.messages[-1], content=content)
 
     def _assistant_called(self, call: ToolCall, place: str) -> None:
-        turn = self._assistant("tool_calls", place)
+        self._open_for("tool_calls", place)
         self._open -= {"reasoning"}
-        if not turn.tool_calls:
+        if not self._calls:
             self._name("tool_calls", place)
-        self.messages[-1] = replace(turn, tool_calls=(*turn.tool_calls, call))
+        self._calls.append(call)
 
-    def _assistant(self, field: str, place: str) -> Message:
-        """Return the assistant's turn that may still be given *field*, a new one if need be."""
+    def _open_for(self, field: str, place: str) -> None:
+        """Have the last message be an assistant's that may still be given *field*."""
         if field not in self._open:
             self._append(Message(role="assistant", content=""), content=place)
-            self._open = {"reasoning", "content", "tool_calls"}
-        return self.messages[-1]
+            self._open = _ALL
 
     def _append(self, message: Message, *, content: str) -> None:
+        self.close()
         self.messages.append(message)
-        self._open = set()
         self._name("content", content)
+
+    def close(self) -> None:
+        """Write what the assistant thought and called into the last message.
+
+        Once, when it is complete: to copy the message for each call would be quadratic.
+        """
+        if self._thoughts or self._calls:
+            reasoning = "\n".join(self._thoughts) or None
+            self.messages[-1] = replace(
+                self.messages[-1], reasoning=reasoning, tool_calls=tuple(self._calls)
+            )
+            self._thoughts, self._calls = [], []
+        self._open = _NOTHING
 
     def _name(self, field: str, place: str) -> None:
         self.places[f"messages[{len(self.messages) - 1}].{field}"] = place
@@ -113,19 +131,22 @@ def to_turns(input_: str | Sequence[dict[str, Any]], instructions: str | None) -
     if isinstance(input_, str):
         turns.say("user", input_, place="input")
         return turns
-    for at, raw in enumerate(input_):
-        place = f"input[{at}]"
-        turns.take(_item(raw, place), place)
+    for at, item in enumerate(_items(input_)):
+        turns.take(item, f"input[{at}]")
+    turns.close()
     return turns
 
 
-def _item(raw: dict[str, Any], place: str) -> Item:
-    """Read *raw*; what says no type is a message."""
-    typed = {**raw, "type": raw.get("type") or "message"}
+def _items(raw: Sequence[dict[str, Any]]) -> list[Item]:
+    """Read *raw*; an item without a type is a message.
+
+    All at once: for each call msgspec makes its table of the types anew.
+    """
+    typed = [item if item.get("type") else {**item, "type": "message"} for item in raw]
     try:
-        return cast("Item", msgspec.convert(typed, Item))
+        return msgspec.convert(typed, list[Item])
     except msgspec.ValidationError as error:
-        raise invalid(error, place) from error
+        raise invalid(error, "input") from error
 
 
 def _thoughts(item: ReasoningItem, place: str) -> str:

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from shim.chat.protocol import Count, Effort, TokenLogprob
 from shim.extras import ChatFields
 from shim.formats import JsonObjectFormat, TextFormat
+from shim.limits import Name
 
 # ── request ───────────────────────────────────────────────────────────────────
 
@@ -15,7 +16,7 @@ class FunctionTool(Struct, frozen=True, kw_only=True):
     """A function that may be called; of the kinds of tools only functions are here."""
 
     type: Literal["function"] = "function"
-    name: Annotated[str, Meta(min_length=1)]
+    name: Annotated[Name, Meta(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -25,7 +26,7 @@ class FunctionChoice(Struct, frozen=True, kw_only=True):
     """The one that has to be called."""
 
     type: Literal["function"] = "function"
-    name: str
+    name: Name
 
 
 ToolChoice = Literal["none", "auto", "required"] | FunctionChoice
@@ -80,7 +81,7 @@ Metadata = dict[str, str]
 class ResponsesRequest(ChatFields, frozen=True, kw_only=True):
     """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
 
-    model: str | None = None
+    model: Name | None = None
     """May be missing where the URL names it."""
     input: str | Annotated[list[dict[str, Any]], Meta(min_length=1)]
     """A user's message, or items (`items.py`), of which messages need not say their type."""

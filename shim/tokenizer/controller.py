@@ -1,5 +1,8 @@
 """The tokenizer over HTTP, at the server's root, where harnesses look for it."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from litestar import Controller, get, post
@@ -17,6 +20,9 @@ from shim.models import Models
 
 from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
 
+_SHORT = 16 << 10
+"""Bytes of a body that needs no place: tokens and texts of it take 3 MB at most."""
+
 
 class TokenizerController(Controller):
     """`/tokenize`, `/detokenize`, `/tokenizer_info`; keyless unless set otherwise."""
@@ -29,10 +35,11 @@ class TokenizerController(Controller):
         data = await request.read(TokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
         special = data.add_special_tokens is not False
-        tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
         texts: list[str] | UnsetType = UNSET
-        if data.return_token_strs:
-            texts = await backend.token_texts(tuple(tokens))
+        async with _place(request):
+            tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
+            if data.return_token_strs:
+                texts = await backend.token_texts(tuple(tokens))
         return Tokens(
             count=len(tokens),
             max_model_len=backend.max_model_len,
@@ -45,7 +52,8 @@ class TokenizerController(Controller):
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
-        return Text(await backend.detokenize(tuple(data.tokens)))
+        async with _place(request):
+            return Text(await backend.detokenize(tuple(data.tokens)))
 
     @get("/tokenizer_info")
     async def info(
@@ -57,6 +65,18 @@ class TokenizerController(Controller):
         """Return the special tokens; and the chat template, which takes a key if there are keys."""
         info = _visible(models, request).tokenizer(model).tokenizer_info()
         return info if _is_trusted(request) else {**info, "chat_template": None}
+
+
+@asynccontextmanager
+async def _place(request: BodyRequest) -> AsyncGenerator[None, None]:
+    """Wait, in order, until fewer than two long bodies are in work.
+
+    A body of 1 MiB may become a million tokens with a text each, some 150 MB, until it is answered.
+    A short one does not wait behind those.
+    """
+    places: asyncio.Semaphore = request.app.state.tokenizing
+    async with nullcontext() if request.size <= _SHORT else places:
+        yield
 
 
 def _visible(models: Models, request: BodyRequest) -> Models:

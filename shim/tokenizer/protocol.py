@@ -6,12 +6,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 from shim.chat.messages import Messages, ToolParam
 from shim.extras import TokenId
+from shim.limits import Name
 
 
 class TokenizeRequest(Struct, frozen=True, kw_only=True):
     """A text, or messages, which some harnesses call `prompt` too."""
 
-    model: str | None = None
+    model: Name | None = None
     """None: the first model that reads text."""
     prompt: str | Messages | None = None
     messages: Messages | None = None
@@ -36,7 +37,7 @@ class Tokens(Struct, frozen=True, kw_only=True):
 class DetokenizeRequest(Struct, frozen=True, kw_only=True):
     """Token ids."""
 
-    model: str | None = None
+    model: Name | None = None
     tokens: list[TokenId]
 
 

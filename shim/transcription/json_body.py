@@ -2,8 +2,9 @@
 
 import base64
 import binascii
-import io
-from typing import Any, BinaryIO
+from typing import Any
+
+import msgspec
 
 from shim.errors import InvalidParameter
 
@@ -15,8 +16,11 @@ as text instead; a space is true, and every normaliser makes nothing of it.
 """
 
 
-def split(body: Any) -> tuple[dict[str, Any], BinaryIO]:
-    """Return the fields of *body* and its recording; raise InvalidParameter."""
+def split(body: Any, *, field_bytes: int) -> tuple[dict[str, Any], bytes]:
+    """Return the fields of *body*, *field_bytes* of JSON at the most, and its recording.
+
+    Raises InvalidParameter.
+    """
     if not isinstance(body, dict):
         raise InvalidParameter("The body is a JSON object with a `file`.")
     fields = dict(body)
@@ -25,7 +29,9 @@ def split(body: Any) -> tuple[dict[str, Any], BinaryIO]:
         raise InvalidParameter("Missing required parameter: 'file'.", param="file")
     if not isinstance(file, str):
         raise InvalidParameter("`file` is a string of base64, or a data: URL.", param="file")
-    return fields, io.BytesIO(_decoded(file))
+    if len(msgspec.json.encode(fields)) > field_bytes:
+        raise InvalidParameter(f"The fields beside `file` take more than {field_bytes} bytes.")
+    return fields, _decoded(file)
 
 
 def _decoded(file: str) -> bytes:

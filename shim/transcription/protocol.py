@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from shim.limits import Name
+
 ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 Granularity = Literal["segment", "word"]
 Text = Annotated[str, Meta(max_length=20_000)]
@@ -27,7 +29,7 @@ class ServerVad(
 class TranscriptionForm(Struct, frozen=True, kw_only=True):
     """The fields beside the file, of transcriptions and of translations, which have fewer."""
 
-    model: str | None = None
+    model: Name | None = None
     language: Annotated[str, Meta(max_length=100)] | None = None
     languages: Words = []
     prompt: Text | None = None

@@ -3,8 +3,10 @@
 Key, model and parameters are judged before the recording is read, where they come before it.
 """
 
+import io
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
 from litestar.enums import RequestEncodingType
@@ -39,10 +41,13 @@ async def received(request: BodyRequest, models: Models, task: Task) -> Recordin
     kind, parameters = request.content_type
     strictly = is_strict(request)
     if kind == RequestEncodingType.JSON:
-        fields, audio = split(await request.small_json())
+        fields, audio = await request.small_json(
+            partial(split, field_bytes=request.limits.field_bytes)
+        )
         if fields.get("model") is None:
             fields["model"] = models.first_speech()
-        return _recording(_judged(fields, models, task, strictly=strictly), audio, SILENCE)
+        verdict = _judged(fields, models, task, strictly=strictly)
+        return _recording(verdict, io.BytesIO(audio), SILENCE)
     if kind != RequestEncodingType.MULTI_PART or "boundary" not in parameters:
         raise UnsupportedMedia(
             "Send the recording as `multipart/form-data`, or in base64 as `application/json`."

@@ -14,6 +14,8 @@ from backends.failures import AudioTooLarge, AudioTooLong
 from tests.backends.encoders import FLOAT, PCM, chunk, extensible, noise, wav, wav_format
 from tests.backends.recordings import floats, reserved
 
+pytestmark = pytest.mark.usefixtures("frozen_garbage")
+
 LIMITS = AudioLimits()
 INTEGERS = chunk(b"data", noise(1).tobytes())
 FLOATS = chunk(b"data", (noise(1) / np.float32(30_000)).astype("<f4").tobytes())

@@ -1,5 +1,8 @@
 """The tokenizer at the server's root, as harnesses ask it: without a key, without a model."""
 
+import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -93,10 +96,15 @@ async def test_model_names_take_a_key(server: LiveServer, path: str, body: Any) 
 
 async def test_an_endless_model_name(server: LiveServer) -> None:
     """An error does not repeat more of it than a name may have."""
-    answer = await sent(server, "/tokenize", {"prompt": "a", "model": "x" * 100_000})
+    name = "x" * 20_000
 
-    assert (answer.status_code, answer.json()["error"]["param"]) == (404, "model")
-    assert len(answer.content) < 1000
+    in_body = await sent(server, "/tokenize", {"prompt": "a", "model": name})
+    in_url = await sent(server, f"/tokenizer_info?model={name}")
+
+    assert [in_body.status_code, in_url.status_code] == [400, 404]
+    assert in_body.json()["error"]["param"] == in_url.json()["error"]["param"] == "model"
+    assert len(in_body.content) < 1000
+    assert len(in_url.content) < 1000
 
 
 async def test_how_long_a_text_may_be(server: LiveServer) -> None:
@@ -109,6 +117,30 @@ async def test_how_long_a_text_may_be(server: LiveServer) -> None:
     assert found.json()["count"] == 4 * characters
     assert "".join(found.json()["token_strs"]).count("\ufffd") == 4 * characters
     assert refused.status_code == 413
+
+
+async def test_many_long_texts_at_once() -> None:
+    """They take the memory of two, one after the other; and short ones do not wait for them."""
+    long = text("\U0001f600" * ((1 << 18) - 1000))
+    with serving("--api-key", KEY) as live:
+        alone, *_ = [await sent(live, "/tokenize", long, timeout=60)]
+        before = peak(live)
+        many = [asyncio.create_task(sent(live, "/tokenize", long, timeout=60)) for _ in range(24)]
+        short = await sent(live, "/tokenize", {"prompt": "a"}, timeout=60)
+        left = sum(not answer.done() for answer in many)
+        counts = {answer.json()["count"] for answer in await asyncio.gather(*many)}
+        grown = peak(live) - before
+
+    assert short.status_code == 200
+    assert left > 12
+    assert counts == {alone.json()["count"]}
+    assert grown < 500 << 20
+
+
+def peak(server: LiveServer) -> int:
+    """Return the most bytes of memory that *server* has taken."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) << 10
 
 
 def text(prompt: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shim.body import BodyRequest
 from shim.errors import HANDLERS
+from shim.http.held import HeldBodies
 from shim.settings import ServerSettings
 
 
@@ -40,7 +41,7 @@ async def status(*events: dict[str, Any]) -> int:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await app(scope, receive, send)
+    await HeldBodies(app, limit=1 << 20)(scope, receive, send)
     return sent[0]["status"]
 
 

@@ -39,6 +39,8 @@ TABLE = [
     (errors.TooLarge(10, 20), 413, INVALID, "content_too_large", None),
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
     (errors.ClientGone("m"), 499, INVALID, None, None),
+    (errors.BodiesHeld("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
+    (errors.DecoderFailed("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.NotFinite("m"), 500, "server_error", "not_finite", None),
     (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
     (errors.Busy("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
@@ -119,6 +121,40 @@ def test_the_unforeseen(caplog: pytest.LogCaptureFixture) -> None:
     assert (failure.status, body.type) == (500, "server_error")
     assert "secret" not in body.message
     assert "secret" in caplog.text
+
+
+@pytest.mark.parametrize("letter", ["a", "ü", "😀", "\x00", '"'])
+def test_long_texts(letter: str) -> None:
+    """What is long in a message or a path loses its middle, whatever its letters take in JSON."""
+    error = errors.InvalidParameter(f"begin {letter * 1_000_000} end", param=letter * 1_000_000)
+
+    failure, body = describe(error)
+
+    assert len(msgspec.json.encode(errors.ErrorAnswer(body))) < 2000
+    assert failure.status == 400
+    assert body.message.startswith("begin ")
+    assert body.message.endswith(" end")
+    assert " … " in body.message
+    assert body.param is not None
+    assert " … " in body.param
+
+
+@pytest.mark.parametrize("text", ["", "a" * 1000, "ü" * 300])
+def test_short_texts(text: str) -> None:
+    """What is short stays as it is."""
+    assert describe(errors.InvalidParameter(text))[1].message == text
+
+
+def test_a_long_value_leaves_the_path() -> None:
+    """An error of msgspec repeats what was sent, before the path: that is still found."""
+    body = msgspec.json.encode({"model": "m", "messages": [{"role": "x" * 10_000_000}]})
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode(body, type=Body)
+
+    error = invalid(caught.value)
+
+    assert error.param == "messages[0].role"
+    assert len(str(error)) < 1200
 
 
 def test_the_foreseen_is_no_news(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,3 +54,15 @@ def test_all_that_is_unknown() -> None:
         refuse(("b", "a", "c"))
 
     assert refusal.value.param == "a"
+
+
+def test_many_that_are_unknown() -> None:
+    """Of many the first ten are named, and of a long name its ends."""
+    names = {f"k{number:07}" for number in range(100_000)} | {"a" * 1_000_000}
+
+    with pytest.raises(UnsupportedParameter) as refusal:
+        refuse(names)
+
+    message = str(refusal.value)
+    assert message.endswith("k0000007, k0000008 … and 99991 more.")
+    assert len(message) < 300

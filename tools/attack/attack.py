@@ -32,6 +32,8 @@ class Attack:
     """Outcomes that are right: statuses, and the words of `wire.Answer.outcome`."""
     quick: bool
     """Part of the short run, which the tests make."""
+    fills: bool
+    """All connections are taken meanwhile, so that everybody may be refused, but not afterwards."""
     run: Callable[["Attacker"], Awaitable[None]]
 
 
@@ -56,7 +58,11 @@ class Seen:
 
 
 def attack(
-    kind: Kind, configuration: Configuration, *allowed: str | int, quick: bool = False
+    kind: Kind,
+    configuration: Configuration,
+    *allowed: str | int,
+    quick: bool = False,
+    fills: bool = False,
 ) -> Callable[[Callable[["Attacker"], Awaitable[None]]], Attack]:
     """Return a decorator that makes an attack: its name and description are the function's."""
 
@@ -68,6 +74,7 @@ def attack(
             configuration=configuration,
             allowed=frozenset(map(str, allowed)),
             quick=quick,
+            fills=fills,
             run=run,
         )
 

@@ -15,6 +15,9 @@ SECONDS = 6.0
 """How long a flood lasts: some 120 probes of `/health`."""
 
 
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 class Attacker:
     """A client that means harm, within bounds of count and time."""
 
@@ -52,12 +55,16 @@ class Attacker:
         await asyncio.gather(*(one() for _ in range(at_once)))
 
     async def hold(self, opening: bytes, *, count: int, seconds: float) -> None:
-        """Open *count* connections, send *opening* on each, then wait for the server to act.
+        """Open *count* connections, send *opening* on each, then wait for the server to act."""
+        await self.wait_for(await self.open(opening, count=count), seconds=seconds)
 
-        Notes for each the status that came, `closed`, or `open` if it still is after *seconds*.
-        """
+    async def open(self, opening: bytes, *, count: int) -> list[Connection]:
+        """Open *count* connections and send *opening* on each."""
         self.begin()
-        held = [await self._open(opening) for _ in range(count)]
+        return [await _opened(self.port, opening) for _ in range(count)]
+
+    async def wait_for(self, held: list[Connection], *, seconds: float) -> None:
+        """Note for each connection the status that came, `closed`, or `open` after *seconds*."""
         end = time.monotonic() + seconds
         for answer in await asyncio.gather(*(_ended(reader, end) for reader, _ in held)):
             self.note(answer)
@@ -85,12 +92,13 @@ class Attacker:
         if answer.status == 503 and "retry-after" not in answer.headers:
             self.seen.fault("a 503 without Retry-After")
 
-    async def _open(self, opening: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        async with asyncio.timeout(10):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            writer.write(opening)
-            await writer.drain()
-        return reader, writer
+
+async def _opened(port: int, opening: bytes) -> Connection:
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(opening)
+        await writer.drain()
+    return reader, writer
 
 
 async def _ended(reader: asyncio.StreamReader, end: float) -> Answer:

@@ -20,6 +20,8 @@ from .wire import KEY
 
 PAUSE = 0.2
 ASKERS = ("stream", "whole")
+QUESTIONS = {"builtin": 3}
+"""How many different ones there are; two for the other configurations."""
 _CLIP = Path(__file__).parents[2] / "evals" / "data" / "clips" / "en-01-espeak-en-us-f4.flac"
 _MODELS = {"builtin": "gpt-4o-mini", "fakes": "echo", "keyless": "echo", "vllm": "gpt-4o-mini"}
 

@@ -14,6 +14,7 @@ from .attacks import (
     framing,
     held,
     queues,
+    surroundings,
     texts,
 )
 
@@ -33,6 +34,7 @@ _MODULES = (
     framing,
     browsers,
     held,
+    surroundings,
     engine,
 )
 

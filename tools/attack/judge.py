@@ -1,11 +1,19 @@
 """What is right: the bounds, and the verdict on one attack."""
 
+import itertools
 from dataclasses import dataclass, field
 
 from .attack import Attack, Seen
 
-P99_SECONDS = 0.05
-LONGEST_SECONDS = 0.25
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What `/health` has to keep to, in seconds."""
+
+    p99: float = 0.05
+    longest: float = 0.25
+
+
 MEGABYTES = 4 * 2**30 / 1e6
 LOG_BYTES = 1 << 20
 """What one attack may add to the log, at one line for each request."""
@@ -52,7 +60,10 @@ class Observed:
         ]
 
 
-def faults(observed: Observed) -> list[str]:
+_BOUNDS = Bounds()
+
+
+def faults(observed: Observed, bounds: Bounds = _BOUNDS) -> list[str]:
     """Return every reason why the attack was not withstood; none: it was."""
     seen, found = observed.seen, list(observed.seen.faults)
     if observed.exit_status is not None:
@@ -62,17 +73,17 @@ def faults(observed: Observed) -> list[str]:
         for outcome, count in seen.outcomes.items()
         if outcome not in observed.attack.allowed
     ]
-    if observed.p99 > P99_SECONDS:
+    if observed.p99 > bounds.p99:
         found.append(f"p99 of /health {observed.p99 * 1e3:,.0f} ms")
-    if observed.longest > LONGEST_SECONDS:
+    if observed.longest > bounds.longest:
         found.append(f"/health stopped for {observed.longest:,.2f} s")
-    if failed := observed.health.count(None):
+    if (failed := observed.health.count(None)) and not observed.attack.fills:
         found.append(f"{failed} probes without a right answer")
     if observed.peak > MEGABYTES:
         found.append(f"{observed.peak:,.0f} MB")
     if not observed.recovered:
         found.append("the bystander was not answered after it")
-    if observed.wrong:
+    if observed.wrong and not observed.attack.fills:
         found.append(f"bystander: {observed.wrong[0]} ({len(observed.wrong)} in all)")
     return found + _of_log(observed.log)
 
@@ -80,9 +91,10 @@ def faults(observed: Observed) -> list[str]:
 def _of_log(log: str) -> list[str]:
     found = []
     if tracebacks := log.count("Traceback (most recent call last)"):
-        last = log.rpartition("Traceback (most recent call last)")[2]
-        raised = next((line for line in last.splitlines()[1:] if line[:1].strip()), "")
-        found.append(f"{tracebacks} tracebacks in the log: {raised:.100}")
+        lines = log.rpartition("Traceback (most recent call last)")[2].splitlines()
+        # A record begins with its date; the exception is the line before the next one.
+        of_it = list(itertools.takewhile(lambda line: not line[:1].isdecimal(), lines))
+        found.append(f"{tracebacks} tracebacks in the log: {of_it[-1].strip():.100}")
     if any(line.startswith("FORGED") for line in log.splitlines()) or "\x1b" in log:
         found.append("a line of the log is the attacker's")
     if len(log) > LOG_BYTES:

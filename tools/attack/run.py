@@ -8,6 +8,7 @@ from itertools import groupby
 
 from .attack import Attack, Seen
 from .attacker import Attacker
+from .bystander import QUESTIONS
 from .judge import Observed
 from .memory import forget_peaks, megabytes
 from .target import Target, serving
@@ -36,10 +37,8 @@ async def _until_it_ends(
         configuration = left[0].configuration
         target = await stack.enter_async_context(serving(configuration))
         watchers = await stack.enter_async_context(watching(target.port, configuration))
-        if not await watchers.until_answered(0.0):
-            raise RuntimeError("the bystander is not answered, without any attack")
-        await asyncio.sleep(1)  # until it has had an answer to each of its questions
-        right.update(watchers.first_texts() | right)
+        first = await watchers.every_question(QUESTIONS.get(configuration, 2))
+        right.update(first | right)
         while left and target.alive():
             yield await _one(left.pop(0), target, watchers, right, seconds=seconds)
 

@@ -71,6 +71,13 @@ class Watchers:
             await asyncio.sleep(0.05)
         return False
 
+    async def every_question(self, count: int, *, seconds: float = 60) -> dict[str, str]:
+        """Return the first answer to each of *count* questions. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while len(self._first_texts()) < count:  # noqa: ASYNC110 - another process's output
+                await asyncio.sleep(0.05)
+        return self._first_texts()
+
     def health(self, since: float, until: float) -> list[float | None]:
         """Return the seconds of all probes that were due between the two times."""
         return [seconds for due, seconds in self._probe.values if since <= due <= until]
@@ -83,8 +90,7 @@ class Watchers:
             if began + seconds >= since and began <= until
         ]
 
-    def first_texts(self) -> dict[str, str]:
-        """Return the first answer to each question."""
+    def _first_texts(self) -> dict[str, str]:
         return {line[0]: line[3] for line in reversed(self._bystander.values) if line[4] is None}
 
 

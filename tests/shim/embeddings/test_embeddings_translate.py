@@ -48,11 +48,9 @@ def test_nothing_is_dropped() -> None:
     assert job == EmbeddingJob(input="a", **values)
 
 
-@pytest.mark.parametrize(
-    "given", ["", [], [""], [[]], ["a", ""], [[1], []], ["a", 1], [1, [2]], ["a"] * 2049]
-)
+@pytest.mark.parametrize("given", ["", [], [""], [[]], ["a", ""], [[1], []], ["a", 1], [1, [2]]])
 def test_what_is_no_input(given: Any) -> None:
-    """Nothing to embed, a mixture, and more than OpenAI takes are named as the input's fault."""
+    """Nothing to embed, and a mixture, are named as the input's fault."""
     with pytest.raises(InvalidParameter) as refusal:
         to_jobs(request(input=given))
 

@@ -1,6 +1,7 @@
 """Recordings within JSON: base64 as it is written, and what is none."""
 
 import base64
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shim.errors import InvalidParameter
-from shim.transcription.json_body import split
+from shim.limits import Limits
+from shim.transcription import json_body
+
+split = partial(json_body.split, field_bytes=Limits().field_bytes)
 
 AUDIO = bytes(range(256))
 ENCODED = base64.b64encode(AUDIO).decode()
@@ -33,12 +37,12 @@ def test_spellings(file: str) -> None:
     fields, audio = split({"file": file, "stream": False})
 
     assert fields == {"stream": False}
-    assert audio.read() == AUDIO
+    assert audio == AUDIO
 
 
 def test_an_empty_recording() -> None:
     """No bytes are a recording of no bytes: what is wrong with them the decoder says."""
-    assert split({"file": ""})[1].read() == b""
+    assert split({"file": ""})[1] == b""
 
 
 def test_the_body_stays_as_it_is() -> None:
@@ -104,7 +108,7 @@ def test_any_recording(audio: bytes, width: int) -> None:
     letters = base64.b64encode(audio).decode()
     lines = "\n".join(letters[at : at + width] for at in range(0, len(letters), width))
 
-    assert split({"file": lines})[1].read() == audio
+    assert split({"file": lines})[1] == audio
 
 
 @given(file=st.text(max_size=40) | st.text("data:;base64,AB=\n", max_size=24))
@@ -115,4 +119,13 @@ def test_any_text(file: str) -> None:
     except InvalidParameter as refusal:
         assert refusal.param == "file"  # noqa: PT017
     else:
-        assert len(audio.read()) * 4 <= len(file) * 3
+        assert len(audio) * 4 <= len(file) * 3
+
+
+def test_large_fields() -> None:
+    """The fields beside the recording are parameters, not data: they have a bound of their own."""
+    body = {"file": ENCODED, "prompt": "a" * 100}
+
+    assert json_body.split(body, field_bytes=113)[0] == {"prompt": "a" * 100}
+    with pytest.raises(InvalidParameter, match="more than 112 bytes"):
+        json_body.split(body, field_bytes=112)

@@ -50,14 +50,23 @@ async def silent_connections(attacker: Attacker) -> None:
     await attacker.hold(b"", count=6000, seconds=9)
 
 
-@attack("shared", "keyless", 503, "closed", "reset")
-async def more_connections_than_allowed(attacker: Attacker) -> None:
-    """Open 700 connections where 500 are allowed, send nothing; a request beyond them is a 503."""
-    holding = asyncio.create_task(attacker.hold(b"", count=700, seconds=6))
-    await asyncio.sleep(1)
+@attack("shared", "keyless", 200, "closed", "reset")
+async def more_idle_connections_than_allowed(attacker: Attacker) -> None:
+    """Open 700 connections where 500 are allowed, send nothing; a request beyond is answered."""
+    await _beyond_the_limit(attacker, b"")
+
+
+@attack("shared", "keyless", 408, 503, "closed", "reset", fills=True)
+async def more_half_heads_than_allowed(attacker: Attacker) -> None:
+    """Send 700 half heads where 500 connections are allowed; a request beyond is a 503."""
+    await _beyond_the_limit(attacker, b"GET /health HTTP/1.1\r\n")
+
+
+async def _beyond_the_limit(attacker: Attacker, opening: bytes) -> None:
+    held = await attacker.open(opening, count=700)
     for _ in range(5):
         await attacker.send(get("/v1/models"))
-    await holding
+    await attacker.wait_for(held, seconds=6)
 
 
 @attack("shared", "fakes", 408, "closed", "reset")

@@ -102,7 +102,7 @@ async def parts_by_a_million(attacker: Attacker) -> None:
     )
 
 
-@attack("items", "builtin", 400, 413, 503)
+@attack("items", "builtin", 200, 400, 413, 503)
 async def stop_strings(attacker: Attacker) -> None:
     """POST a chat with 100,000 stop strings, or with one of 1 MB."""
     await attacker.flood(

@@ -54,7 +54,6 @@ async def paths_that_climb(attacker: Attacker) -> None:
                 "/m/toy-chat/../../metrics/x",
                 "/v1/models/toy-chat/manifest/../../x",
                 "/%ff%fe",
-                "/v1/models/" + "%2f" * 1000,
                 "/v1/models/toy-chat/manifest/" + "a" * 2000,
             )
         )

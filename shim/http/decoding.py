@@ -1,0 +1,68 @@
+"""Decodes JSON bodies and checks them against the limits; knows no connection and no process."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from shim.errors import InvalidParameter, invalid
+from shim.limits import Limits
+from shim.strict import refuse
+
+from .counts import refuse_too_many
+
+T = TypeVar("T")
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What a body is checked against."""
+
+    limits: Limits
+    strict: bool = False
+    """Whether members that its Struct does not have are refused."""
+
+
+def decoded(body: bytes | bytearray, kind: type[T], rules: Rules) -> T:
+    """Return *body* as *kind*, strictly: `"5"` is not a number.
+
+    Raises InvalidParameter for what *kind* does not allow and for more values than the limits
+    allow; in strict mode UnsupportedParameter for members that *kind* does not have.
+    """
+    if not body:
+        raise InvalidParameter("The request has no body.")
+    refuse_values(body, rules.limits.json_values)
+    value: T = _parsed(body, kind)
+    if isinstance(value, Struct | dict):
+        refuse_too_many(value, rules.limits, commas=body.count(b","))
+    if rules.strict and isinstance(value, Struct):
+        known = {field.encode_name for field in msgspec.structs.fields(value)}
+        # Raw: the members' values are not made a second time.
+        refuse(_parsed(body, dict[str, msgspec.Raw]).keys() - known)
+    return value
+
+
+def _parsed(body: bytes | bytearray, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from error
+    # The last two are for bytes that are not UTF-8, and for deep nesting.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidParameter(f"The body could not be read as JSON: {error}.") from error
+
+
+def refuse_values(body: bytes | bytearray, limit: int) -> None:
+    """Raise InvalidParameter if *body* holds more than *limit* values, before they are made.
+
+    A value is an item of a list or a member of an object; an empty list or object is one more.
+    """
+    if len(body) <= 2 * limit:  # the shortest value, with its comma, takes two bytes
+        return
+    # What escapes a quotation mark goes first: only those that delimit a string are left.
+    text = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    pieces = text.split(b'"', 4 * limit + 1)
+    outside = b"".join(pieces[::2])
+    found = sum(map(outside.count, (b",", b"[", b"{")))
+    # A member has two strings at most, each with two marks.
+    if found > limit or len(pieces) > 4 * limit + 1:
+        raise InvalidParameter(f"The body holds more than the {limit} values allowed.")

@@ -1,0 +1,185 @@
+"""Large bodies are decoded in a process of their own, which may die."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import httpx
+import msgspec
+import psutil
+import pytest
+
+from shim.chat.protocol import ChatRequest
+from shim.errors import DecoderFailed, InvalidParameter, UnsupportedParameter
+from shim.http.decoding import Rules, decoded
+from shim.http.json_child import MEMORY_BYTES
+from shim.http.json_worker import JsonWorker
+from shim.limits import Limits
+from shim.transcription.json_body import split
+from tests.live import serving
+
+LIMITS = Limits()
+RULES = Rules(limits=LIMITS)
+STRICT = Rules(limits=LIMITS, strict=True)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[JsonWorker]:
+    """Decode in another process."""
+    with JsonWorker() as worker:
+        yield worker
+
+
+def chat(content: Any, **more: Any) -> bytes:
+    """Return a chat's body."""
+    return msgspec.json.encode({"messages": [{"role": "user", "content": content}], **more})
+
+
+def process(worker: JsonWorker) -> psutil.Process:
+    """Return the worker's."""
+    assert worker._child is not None
+    return psutil.Process(worker._child.pid)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        chat("short"),
+        chat("a" * 3_000_000),
+        chat("я" * 1_000_000 + "😀" * 500_000),
+        chat('\n\\"' * 300_000),
+        chat([{"type": "text", "text": "b" * 300_000}] * 5),
+        chat([{"type": "text", "text": f"{number}"} for number in range(4000)]),
+        chat("a", chat_template_kwargs={"x": [[number, {}] for number in range(4000)]}),
+    ],
+    ids=["short", "long", "wide", "escapes", "several", "parts", "nested"],
+)
+async def test_the_same_comes_back(worker: JsonWorker, body: bytes) -> None:
+    """What another process decodes is what this one would."""
+    assert await worker.decode(body, ChatRequest, RULES) == decoded(body, ChatRequest, RULES)
+
+
+async def test_a_function_is_applied(worker: JsonWorker) -> None:
+    """An upload's base64 is read in the other process as well."""
+    body = msgspec.json.encode({"file": "QUJD" * 1_000_000, "model": "m"})
+
+    make = partial(split, field_bytes=100)
+
+    assert await worker.decode(body, make, RULES) == ({"model": "m"}, b"ABC" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "rules", "kind", "param"),
+    [
+        (b'{"messages": 1}', RULES, InvalidParameter, "messages"),
+        (chat("a", tools=[{"function": {"name": "f"}}] * 2000), RULES, InvalidParameter, "tools"),
+        (chat("a", odd=1), STRICT, UnsupportedParameter, "odd"),
+        (b"[" * 5_000_000, RULES, InvalidParameter, None),
+        (chat("a" * LIMITS.text_characters + "я"), RULES, InvalidParameter, None),
+        (msgspec.json.encode([1]), RULES, InvalidParameter, None),
+    ],
+    ids=["type", "count", "strict", "values", "text", "array"],
+)
+async def test_a_refusal_comes_back(
+    worker: JsonWorker, body: bytes, rules: Rules, kind: type[Exception], param: str | None
+) -> None:
+    """It is raised here as it was there, and the process goes on."""
+    with pytest.raises(kind) as refusal:
+        await worker.decode(body, ChatRequest, rules)
+
+    assert getattr(refusal.value, "param", ...) == param
+    assert await worker.decode(chat("a"), ChatRequest, RULES)
+
+
+async def test_ascii_has_no_bound_but_the_body(worker: JsonWorker) -> None:
+    """An image in base64 may be longer than a text."""
+    body = chat([{"type": "image_url", "image_url": "a" * (LIMITS.text_characters + 1)}])
+
+    assert await worker.decode(body, ChatRequest, RULES)
+
+
+async def test_too_little_memory(worker: JsonWorker) -> None:
+    """What takes more than the child may have is refused, and the child goes on."""
+    body = chat("a" * (LIMITS.body_bytes - 100))
+    wide = Rules(limits=Limits(json_values=10**9, list_items=10**9))
+    too_much = msgspec.json.encode([[]] * 16_000_000)
+
+    with pytest.raises(InvalidParameter, match="memory"):
+        await worker.decode(too_much, list[Any], wide)  # type: ignore[arg-type]
+
+    assert await worker.decode(body, ChatRequest, RULES)
+    assert process(worker).memory_info().vms < MEMORY_BYTES
+
+
+async def test_a_death_costs_one_request() -> None:
+    """Whoever asks a process that dies gets a 503; the next one gets another process."""
+    with JsonWorker() as worker:
+        await worker.decode(chat("a"), ChatRequest, RULES)
+        first = process(worker)
+        first.suspend()
+
+        with pytest.raises(DecoderFailed):
+            await _killed_in_the_middle(worker, first)
+
+        assert await worker.decode(chat("a"), ChatRequest, RULES)
+        assert process(worker) != first
+
+
+async def _killed_in_the_middle(worker: JsonWorker, child: psutil.Process) -> None:
+    waiting = asyncio.create_task(worker.decode(chat("a" * 5_000_000), ChatRequest, RULES))
+    await asyncio.sleep(0)  # it is on its way to the child, whose pipe holds a fifth of it
+    child.kill()
+    await waiting
+
+
+async def test_a_death_in_between_costs_none() -> None:
+    """A process that has died while it had nothing to do is replaced."""
+    with JsonWorker() as worker:
+        await worker.decode(chat("a"), ChatRequest, RULES)
+        process(worker).kill()
+        process(worker).wait()
+
+        assert await worker.decode(chat("a"), ChatRequest, RULES)
+
+
+async def test_a_body_has_its_time() -> None:
+    """A process that does not answer is ended."""
+    with JsonWorker(seconds=0.2) as worker:
+        child = psutil.Process(worker._running().pid)
+        child.suspend()
+
+        with pytest.raises(DecoderFailed):
+            await worker.decode(chat("a"), ChatRequest, RULES)
+
+        assert not child.is_running()
+
+
+def test_leaving_ends_it() -> None:
+    """No process stays behind a worker that is closed, twice or before it began."""
+    with JsonWorker() as worker:
+        child = psutil.Process(worker._running().pid)
+
+    assert not child.is_running()
+    with JsonWorker():
+        pass
+
+
+@pytest.mark.parametrize("sign", ["terminate", "kill"])
+def test_it_ends_with_the_server(sign: str) -> None:
+    """However a server ends, its process for large bodies ends, too."""
+    with serving("--model", "m=fake:chat") as live:
+        server = psutil.Process(live.process.pid)
+        answer = httpx.post(
+            f"{live.base_url}/chat/completions",
+            content=chat("a " * 200_000, model="m"),
+            headers={"content-type": "application/json"},
+        )
+        assert answer.status_code == 400  # longer than its context
+        children = server.children(recursive=True)
+        assert children
+
+        getattr(server, sign)()
+
+        _, alive = psutil.wait_procs(children, timeout=60)
+        assert not alive
