@@ -4,7 +4,7 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.body import BodyRequest
-from shim.generators import collected, merged, primed
+from shim.generators import merged, primed
 from shim.heading import Heading
 from shim.models import Models
 from shim.naming import renamed
@@ -39,6 +39,6 @@ class CompletionsController(Controller):
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1
         if not data.stream:
-            return Response(completion(heading, await collected(items), n=n))
+            return Response(await completion(heading, items, n=n))
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))
