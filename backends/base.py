@@ -67,7 +67,9 @@ class Generation(Struct, frozen=True, kw_only=True):
     raises UnsupportedOption for those that it has not."""
 
 
-class Candidate(Struct, frozen=True):
+# Neither holds a reference to anything that could refer to it: a scored prompt makes tens of
+# thousands of them, which no garbage collection has to walk.
+class Candidate(Struct, frozen=True, gc=False):
     """A token that could have been drawn, with its natural-log probability."""
 
     token: str
@@ -76,7 +78,7 @@ class Candidate(Struct, frozen=True):
     bytes: bytes
 
 
-class TokenLogprob(Struct, frozen=True):
+class TokenLogprob(Struct, frozen=True, gc=False):
     """A drawn token and its most probable rivals, most probable first."""
 
     drawn: Candidate

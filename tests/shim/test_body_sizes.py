@@ -139,7 +139,7 @@ def _judge(place: str, _small: Answer, some: Answer, many: Answer) -> None:
     # A hundred times as many items; what is quadratic takes ten thousand times as long.
     assert many.cpu < 100 * max(some.cpu, 0.005), (place, some.cpu, many.cpu)
     if not (TOKEN_IDS.match(place) or place.endswith(":text") or place == "unknown"):
-        assert many.status == 400, (place, many)
+        assert many.status in (400, 413), (place, many)  # 413: `/tokenize` takes 1 MiB
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
