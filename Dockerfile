@@ -4,12 +4,16 @@
 # NVIDIA:  make image IMAGE_FLAGS="--build-arg FLAVOUR=cuda \
 #            --build-arg BASE=docker.io/nvidia/cuda:12.9.1-runtime-ubuntu24.04"
 #          This adds vLLM, whose wheels bring CUDA 13 along; CUDA 12's cuBLAS, for CTranslate2, comes
-#          with the base, which has to offer Python >= 3.11 through apt. Unlike the CPU flavour it is
+#          with the base, which has to offer Python 3.12 through apt. Unlike the CPU flavour it is
 #          not built by `make image-test`.
 #
 # What is written at run time lies under /tmp (uploads spool there) and /cache (downloaded models).
 # Without SHIM_API_KEYS the server refuses to start; SHIM_ALLOW_KEYLESS=true overrules that.
 
+# A tag moves. Who has a registry at hand pins what it means today:
+#   docker buildx imagetools inspect docker.io/library/python:3.11-slim-bookworm    (the digest)
+#   make image IMAGE_FLAGS="--build-arg BASE=docker.io/library/python@sha256:…"
+# No digest stands here, as none could be verified where this was written.
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 ARG FLAVOUR=cpu
 
@@ -30,25 +34,24 @@ ARG FLAVOUR
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/shim
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_PROGRESS_BAR=off
 WORKDIR /src
-COPY requirements/base.txt pyproject.toml ./
-# Without its sources the project is an empty package with the same dependencies and extras.
+COPY requirements/installer.txt requirements/base.txt requirements/vllm-cuda.txt ./
 # The secrets are the host's pip configuration and certificates, see container/build.sh; both may
 # be missing.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
-    case "${FLAVOUR}" in cpu) project="." ;; cuda) project=".[vllm]" ;; esac \
-    && touch README.md \
-    && /opt/pip/bin/pip --python /opt/shim/bin/python3 install -c base.txt "${project}"
+    case "${FLAVOUR}" in cpu) list=base.txt ;; cuda) list=vllm-cuda.txt ;; esac \
+    && /opt/pip/bin/pip install --require-hashes -r installer.txt \
+    && /opt/pip/bin/pip --python /opt/shim/bin/python3 install --require-hashes -r "${list}"
 
 FROM dependencies AS package
-COPY README.md ./
+COPY pyproject.toml README.md ./
 COPY shim shim
 COPY backends backends
 COPY evals evals
-RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
-    --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
-    /opt/pip/bin/pip --python /opt/shim/bin/python3 install --no-deps --ignore-installed \
-        --prefix /opt/package .
+# Nothing is fetched here: setuptools came with the installer, the dependencies with the list.
+RUN /opt/pip/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && /opt/pip/bin/pip --python /opt/shim/bin/python3 install --no-index --no-deps \
+        --ignore-installed --prefix /opt/package /wheels/*.whl
 
 FROM base
 RUN groupadd --gid 10001 shim \
@@ -79,9 +82,11 @@ c.request('GET', '/health'); \
 sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["shim"]
 CMD ["serve"]
+ARG BASE
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Shim" \
       org.opencontainers.image.description="OpenAI's API in front of models on your own machines" \
+      org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

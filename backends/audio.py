@@ -1,18 +1,16 @@
-"""Bytes in any container → 16 kHz mono float32, the samples that faster-whisper hears."""
+"""Bytes in any container → 16 kHz mono, the samples that faster-whisper hears."""
 
 import io
 import struct
 from typing import BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
 
 from . import wav
 from .budget import Budget
 from .config import AudioLimits
 from .failures import EmptyAudio, TruncatedAudio
 from .ffmpeg import Unpacked, unpack
-from .wav import FULL_SCALE, RATE
+from .memory import Reservation, Understated
+from .samples import RATE, Samples
 
 __all__ = ["RATE", "decode"]
 
@@ -31,27 +29,41 @@ _MP3_LENGTHS = (b"Xing", b"Info", b"VBRI")
 """Marks in an MP3's first frame, after which its length is stated; without, it is estimated."""
 
 
-def decode(audio: BinaryIO, limits: AudioLimits) -> NDArray[np.float32]:
-    """Return *audio* as a float32 array of shape (samples,) in [-1, 1) at 16 kHz.
+def decode(audio: BinaryIO, limits: AudioLimits, reservation: Reservation) -> Samples:
+    """Return the samples of *audio*, of which *reservation* then holds as much as they need.
 
     The container is told by its content, never by the file's name. The samples are, bit for bit,
-    those of `faster_whisper.decode_audio`. Blocks for the time of decoding.
+    those of `faster_whisper.decode_audio`. Blocks until there is memory, and for the time of
+    decoding.
 
     Raises UndecodableAudio for bytes that are no audio, NoAudio for a file without an audio stream,
     EmptyAudio for one without samples, TruncatedAudio for what breaks off before the duration that
-    its container states; and AudioTooLong, AudioTooLarge or AudioTooCostly as soon as *limits* are
-    exceeded.
+    its container states; AudioTooLong, AudioTooLarge or AudioTooCostly as soon as *limits* are
+    exceeded; and Withdrawn once the reservation is.
     """
     if not audio.seek(0, io.SEEK_END):
         raise EmptyAudio("The file is empty.", option="audio")
-    budget = Budget(limits)
-    plain = wav.read(audio, budget)
-    return _decoded(audio, budget) if plain is None else plain
+    samples: Samples | None
+    try:
+        samples = _decoded(audio, limits, reservation)
+    except Understated:
+        samples = None
+    if samples is None:
+        # Outside of the `except`, whose traceback would hold the samples of the first attempt.
+        reservation.take_most()
+        samples = _decoded(audio, limits, reservation)
+    reservation.shrink(len(samples) / RATE)
+    return samples
 
 
-def _decoded(audio: BinaryIO, budget: Budget) -> NDArray[np.float32]:
+def _decoded(audio: BinaryIO, limits: AudioLimits, reservation: Reservation) -> Samples:
+    plain = wav.read(audio, Budget(limits, reservation))
+    return _unpacked(audio, Budget(limits, reservation)) if plain is None else plain
+
+
+def _unpacked(audio: BinaryIO, budget: Budget) -> Samples:
     unpacked = unpack(audio, budget)
-    seconds = sum(map(len, unpacked.parts)) / RATE
+    seconds = len(unpacked.samples) / RATE
     whole = _whole_seconds(audio, unpacked, seconds)
     if whole is not None and seconds < whole - _TOLERANCE:
         raise TruncatedAudio(
@@ -60,20 +72,7 @@ def _decoded(audio: BinaryIO, budget: Budget) -> NDArray[np.float32]:
         )
     if not seconds:
         raise EmptyAudio("The file holds no audio samples.", option="audio")
-    return _joined(unpacked.parts)
-
-
-def _joined(parts: list[NDArray[np.int16]]) -> NDArray[np.float32]:
-    """Empty *parts* into one array, so that a long recording is never there twice."""
-    samples = np.empty(sum(map(len, parts)), np.float32)
-    at = 0
-    parts.reverse()
-    while parts:
-        part = parts.pop()
-        samples[at : at + len(part)] = part
-        at += len(part)
-    samples *= np.float32(1 / FULL_SCALE)
-    return samples
+    return unpacked.samples
 
 
 def _whole_seconds(audio: BinaryIO, unpacked: Unpacked, seconds: float) -> float | None:

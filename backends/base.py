@@ -175,6 +175,13 @@ class TextBackend(Protocol):
         """Return the text of *tokens*, special ones included; raise InvalidOption if unknown."""
         ...
 
+    async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
+        """Return the text of each of *tokens*, as `detokenize` would of it alone; raise likewise.
+
+        *tokens* may be a million: no event loop is to wait for them.
+        """
+        ...
+
     def tokenizer_info(self) -> dict[str, Any]:
         """Return special tokens, the chat template and more, as `tokenizer_config.json` has it."""
         ...

@@ -4,21 +4,33 @@ import time
 
 from .config import AudioLimits
 from .failures import AudioTooCostly, AudioTooLarge, AudioTooLong
+from .memory import Reservation
 
 
 class Budget:
     """The limits that are left of one recording; the clock starts with it."""
 
-    def __init__(self, limits: AudioLimits) -> None:
+    def __init__(self, limits: AudioLimits, reservation: Reservation) -> None:
         self._limits = limits
+        self._reservation = reservation
         self._deadline = time.monotonic() + limits.max_decode_seconds
         self._samples = 0
         self._size = 0
 
+    def reserve(self, stated: float | None) -> None:
+        """Wait for memory for *stated* seconds of audio, None if that is unknown, off the clock.
+
+        Raises what `Reservation.take` does.
+        """
+        since = time.monotonic()
+        self._reservation.take(stated)
+        self._deadline += time.monotonic() - since
+
     def charge(self, *, samples: int, rate: int, size: int) -> None:
         """Count decoded audio in, before it is resampled: *size* bytes, *samples* at *rate* Hz.
 
-        All of one recording has one rate. Raises AudioTooLong, AudioTooLarge, AudioTooCostly.
+        All of one recording has one rate. Raises AudioTooLong, AudioTooLarge, AudioTooCostly, and
+        what `Reservation.check` does.
         """
         self._samples += samples
         self._size += size
@@ -32,6 +44,7 @@ class Budget:
             raise AudioTooLarge(
                 f"The audio unpacks to more than the {allowed} that are allowed.", option="audio"
             )
+        self._reservation.check(self._samples / rate)
         self.check_time()
 
     def check_time(self) -> None:

@@ -90,6 +90,9 @@ class VllmModelConfig(_Model, frozen=True, kw_only=True, tag="vllm"):
     max_restarts: Annotated[int, Meta(ge=0)] = 5
     """Starts in a row of an engine that has died, until it stays dead; life of five minutes ends
     the row."""
+    stream_interval_ms: Annotated[int, Meta(ge=0, le=60_000)] | None = None
+    """Milliseconds between two events of a stream, 0: an event for each token; None: 4 for each
+    running stream, from 40 to 100. The first token and the end never wait."""
     options: dict[str, Any] = {}
     """Any argument of `vllm.AsyncEngineArgs`, which vLLM itself refuses if it is wrong, and those
     of its server that concern chats (`tool_call_parser`, `chat_template` …)."""

@@ -35,6 +35,15 @@ class PromptTooLong(InvalidRequest):
             option="messages" if prompt >= context else "max_tokens",
         )
 
+    @classmethod
+    def uncounted(cls, *, context: int) -> "PromptTooLong":
+        """Word it likewise for a prompt that was not counted to its end; *context* in tokens."""
+        return cls(
+            f"This model's maximum context length is {context} tokens. However, your messages "
+            f"have more than {context} tokens. Please reduce the length of the messages.",
+            option="messages",
+        )
+
 
 class UnknownLanguage(InvalidRequest):
     """The model was not trained on that language."""

@@ -57,13 +57,16 @@ class _Letters(_Script):
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the letters' numbers; there are no special tokens."""
         del add_special_tokens
-        return [ord(letter) for letter in " ".join(_contents(prompt))]
+        text = " ".join(_contents(prompt))
+        return await asyncio.to_thread(lambda: [ord(letter) for letter in text])
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
         """Read the letters."""
-        if any(token > sys.maxunicode for token in tokens):
-            raise InvalidOption("There is no such letter.", option="tokens")
-        return "".join(map(chr, tokens))
+        return await asyncio.to_thread(_read, tokens)
+
+    async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
+        """Read each letter."""
+        return list(await self.detokenize(tokens))
 
     def tokenizer_info(self) -> dict[str, Any]:
         """Return that there is little to tell."""
@@ -77,11 +80,9 @@ class FakeChat(_Letters):
         """Echo the last message once for each of the `n` choices, one choice after the other."""
         refuse_beyond_text(generation, engine="fake")
         sampling = generation.sampling
-        contents = _contents(generation.prompt)
+        contents = self._fitting(generation.prompt)
         prompt = sum(len(content.split()) for content in contents)
         words = contents[-1].split()
-        if prompt >= self.max_model_len:
-            raise PromptTooLong.by(prompt=prompt, completion=1, context=self.max_model_len)
         limit = sampling.max_tokens
         limit = self.max_model_len - prompt if limit is None else limit
         if generation.echo:
@@ -96,6 +97,24 @@ class FakeChat(_Letters):
                 prompt_tokens=prompt,
                 completion_tokens=min(len(words), limit),
             )
+
+    def _fitting(self, prompt: Prompt) -> list[str]:
+        """Return the contents of *prompt*; raise PromptTooLong without a list of all its words."""
+        left = self.max_model_len
+        if isinstance(prompt, tuple) and len(prompt) >= left:
+            raise PromptTooLong.by(prompt=len(prompt), completion=1, context=left)
+        contents = _contents(prompt)
+        for content in contents:
+            left -= len(content.split(maxsplit=left))
+            if left <= 0:
+                raise PromptTooLong.uncounted(context=self.max_model_len)
+        return contents
+
+
+def _read(letters: tuple[int, ...]) -> str:
+    if any(letter > sys.maxunicode for letter in letters):
+        raise InvalidOption("There is no such letter.", option="tokens")
+    return "".join(map(chr, letters))
 
 
 def _contents(prompt: Prompt) -> list[str]:
@@ -119,11 +138,12 @@ class FakeEmbedding(_Letters):
     async def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
         """Return up to 32 numbers from -1 to 1, the same for the same words."""
         kept = job.truncate_prompt_tokens
-        words = _contents(job.input)[0].split()[: self.max_model_len if kept == -1 else kept]
+        words = _contents(job.input)[0].split(maxsplit=self.max_model_len)
+        words = words[: self.max_model_len if kept == -1 else kept]
         if len(words) > self.max_model_len:
             raise PromptTooLong(
                 f"This model's maximum context length is {self.max_model_len} tokens. However, "
-                f"your input has {len(words)} tokens.",
+                f"your input has more than {self.max_model_len} tokens.",
                 option="input",
             )
         await self.before(0)

@@ -23,10 +23,17 @@ from numpy.typing import NDArray
 
 from .budget import Budget
 from .failures import AudioTooCostly, NoAudio, UndecodableAudio
-from .wav import RATE
+from .samples import RATE, Samples
 
 _GROUP = 500_000
 """Samples per resampling step: `faster_whisper.decode_audio`'s, which shifts no sample."""
+
+_GROUP_BYTES = 4 << 20
+"""Bytes of a step, of which resampling takes some six times as much: many channels come in smaller
+steps, with the same samples."""
+
+_MOST_CHANNELS = 24
+"""As 22.2 has: FFmpeg knows how to mix no more of them to one."""
 
 _HIGHEST_RATE = 6_144_000
 """Hz; the filter that resamples from higher rates takes seconds and gigabytes to compute."""
@@ -38,8 +45,7 @@ _NO_PICTURES = {"max_pixels": "1"}
 class Unpacked(Struct, frozen=True, kw_only=True):
     """What came out of a file."""
 
-    parts: list[NDArray[np.int16]]
-    """Samples in order, each of shape (samples,)."""
+    samples: Samples
     container: str
     """FFmpeg's name of the format."""
     stated: float | None
@@ -51,7 +57,8 @@ class Unpacked(Struct, frozen=True, kw_only=True):
 def unpack(audio: BinaryIO, budget: Budget) -> Unpacked:
     """Decode the first audio stream of *audio*, whose name is not looked at.
 
-    Raises UndecodableAudio, NoAudio, and what `Budget.charge` does, as soon as it does.
+    Raises UndecodableAudio, NoAudio, and what `Budget.reserve` and `Budget.charge` do, as soon as
+    they do.
     """
     audio.seek(0)
     source = _Source(audio, budget)
@@ -64,10 +71,12 @@ def unpack(audio: BinaryIO, budget: Budget) -> Unpacked:
             container_options=_NO_FILES,
         ) as container:
             frames = _Frames(container, _first_stream(container), budget)
+            stated = _stated_seconds(container)
+            budget.reserve(stated)
             unpacked = Unpacked(
-                stated=_stated_seconds(container),
+                stated=stated,
                 container=container.format.name,
-                parts=list(_resampled(frames)),
+                samples=Samples(_resampled(frames)),
                 lost=frames.lost,
             )
     except av.FFmpegError as error:
@@ -172,6 +181,8 @@ def _check(kind: _Kind, first: _Kind) -> None:
         raise _undecodable(f"The audio has a sampling rate of {kind.rate} Hz.")
     if (kind.rate, kind.format) != (first.rate, first.format):
         raise _undecodable("The audio changes its sampling rate or format.")
+    if kind.channels > _MOST_CHANNELS:
+        raise _undecodable(f"The audio has {kind.channels} channels.")
     # Of further planes the fifo reads none; missing ones it would read from nowhere.
     if kind.channels < first.channels or (kind.channels > first.channels and not kind.planar):
         raise _undecodable("The audio changes its number of channels.")
@@ -212,7 +223,8 @@ def _grouped(frames: _Frames) -> Iterator[AudioFrame]:
     for frame in frames:
         frame.pts = None  # gaps in the timestamps are not errors here
         fifo.write(frame)
-        if fifo.samples >= _GROUP:
+        size = fifo.samples * frame.layout.nb_channels * frame.format.bytes
+        if fifo.samples >= _GROUP or size >= _GROUP_BYTES:
             yield from _drained(fifo)
     yield from _drained(fifo)
 

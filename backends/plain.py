@@ -37,7 +37,9 @@ def _told(conversation: Conversation) -> Iterator[str]:
     for at, message in enumerate(conversation.messages):
         if message.tool_calls:
             yield f"messages[{at}].tool_calls"
-        if any(isinstance(part, Media) for part in message.content):
+        # A text is a sequence too, of millions of letters.
+        parts = () if isinstance(message.content, str) else message.content
+        if any(isinstance(part, Media) for part in parts):
             yield f"messages[{at}].content"
 
 

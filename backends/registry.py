@@ -15,6 +15,7 @@ from .config import (
     WhisperModelConfig,
 )
 from .ct2 import adapter as ct2
+from .memory import DEFAULT_BYTES, AudioMemory
 from .vllm import adapter as vllm
 from .whisper import adapter as whisper
 
@@ -32,9 +33,9 @@ def _untold(_model: str, _batch: Batch) -> None:
 
 
 def adapter(
-    model: ModelConfig, on_batch: OnBatch = _untold
+    model: ModelConfig, on_batch: OnBatch = _untold, memory: AudioMemory | None = None
 ) -> AbstractAsyncContextManager[Backend]:
-    """Return *model*'s backend, not yet opened.
+    """Return *model*'s backend, not yet opened; its recordings share *memory*, None: their own.
 
     Every adapter imports its engine inside `open_backend`: an engine that is not configured need
     not be installed. Raises FileNotFoundError for a source that names a directory and is none:
@@ -44,7 +45,7 @@ def adapter(
         raise FileNotFoundError(f"there is no directory {model.source}")
     match model:
         case WhisperModelConfig():
-            return whisper.open_backend(model, partial(on_batch, model.id))
+            return whisper.open_backend(model, partial(on_batch, model.id), memory or AudioMemory())
         case VllmModelConfig():
             return vllm.open_backend(model)
         case Ct2ModelConfig():
@@ -55,19 +56,26 @@ def adapter(
 
 @asynccontextmanager
 async def opened(
-    models: tuple[ModelConfig, ...], on_batch: OnBatch = _untold
+    models: tuple[ModelConfig, ...],
+    on_batch: OnBatch = _untold,
+    *,
+    decoded_bytes: int = DEFAULT_BYTES,
 ) -> AsyncGenerator[list[Backend], None]:
     """Open every model in order, and close all of them in reverse, whatever ends the block.
 
-    Raises ModelNotOpened for the first that cannot be; those before it are closed again.
+    Decoded recordings take at most *decoded_bytes* in all of them together. Raises ModelNotOpened
+    for the first that cannot be; those before it are closed again.
     """
+    memory = AudioMemory(decoded_bytes)
     async with AsyncExitStack() as stack:
-        yield [await _open(model, on_batch, stack) for model in models]
+        yield [await _open(model, on_batch, memory, stack) for model in models]
 
 
-async def _open(model: ModelConfig, on_batch: OnBatch, stack: AsyncExitStack) -> Backend:
+async def _open(
+    model: ModelConfig, on_batch: OnBatch, memory: AudioMemory, stack: AsyncExitStack
+) -> Backend:
     try:
-        return await stack.enter_async_context(adapter(model, on_batch))
+        return await stack.enter_async_context(adapter(model, on_batch, memory))
     # A model's start ends here: engines raise whatever they like, and it is for people to read.
     except Exception as error:
         reason = str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""A model directory's chat template and tokenizer: prompts → tokens."""
+"""A model directory's chat template and tokenizer: prompts → tokens, and back."""
 
 import json
 from collections.abc import Sequence
@@ -11,11 +11,12 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.nodes import Node
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
-from .base import Prompt
 from .conversation import Conversation, Message
 from .failures import InvalidOption
+
+_BEYOND = "There are token ids beyond the vocabulary."
 
 
 class ChatTemplate:
@@ -27,7 +28,7 @@ class ChatTemplate:
         Raises FileNotFoundError or ValueError if *directory* holds no tokenizer or no template.
         """
         self.tokenizer: Tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        self._vocabulary = self.tokenizer.get_vocab_size()
+        self._names = {number: token for token, number in self.tokenizer.get_vocab().items()}
         config = json.loads((directory / "tokenizer_config.json").read_text())
         self.model_max_length: int = int(config.get("model_max_length") or 0)
         self._specials = {
@@ -43,29 +44,33 @@ class ChatTemplate:
         self.info = {"pad_token": None, **config, **self._specials, "chat_template": source}
         """What `tokenizer_config.json` says, with the template wherever it stands."""
 
-    def tokens(self, prompt: Prompt) -> list[str]:
-        """Return the tokens of *prompt*; raise InvalidOption if it has none, or unknown ones."""
-        match prompt:
-            case Conversation():
-                return self.prompt(prompt)
-            case str():
-                ids = self.tokenizer.encode(prompt).ids
-            case _:
-                ids = list(prompt)
-        if not ids:
-            raise InvalidOption("The prompt holds no token.", option="prompt")
-        return self.named(ids, option="prompt")
+    def encode(self, text: str, *, add_special_tokens: bool) -> Encoding:
+        """Return the tokens of *text*, as ids alone; other threads go on meanwhile."""
+        # `encode` takes twice as long, since it finds offsets too, and keeps Python's lock.
+        (found,) = self.tokenizer.encode_batch_fast([text], add_special_tokens=add_special_tokens)
+        return found
 
-    def named(self, ids: Sequence[int], *, option: str) -> list[str]:
-        """Return the tokens with these *ids*; raise InvalidOption, naming *option*."""
-        known = [token for number in ids if (token := self._token(number)) is not None]
-        if len(known) < len(ids):
-            raise InvalidOption("There are token ids beyond the vocabulary.", option=option)
-        return known
+    def count(self, text: str) -> int:
+        """Return the number of the tokens of *text*, without special ones that it does not hold."""
+        return len(self.encode(text, add_special_tokens=False))
 
-    def _token(self, number: int) -> str | None:
-        # A number that its 32 bits cannot hold, or below 0, would be an OverflowError.
-        return self.tokenizer.id_to_token(number) if 0 <= number < self._vocabulary else None
+    def decode(self, tokens: Sequence[Sequence[int]]) -> list[str]:
+        """Return the text of each of *tokens*; other threads go on meanwhile.
+
+        Raises InvalidOption for ids beyond the vocabulary.
+        """
+        # A loop of Python's, unlike one in C, lets other threads go on.
+        if any(number not in self._names for ids in tokens for number in ids):
+            raise InvalidOption(_BEYOND, option="tokens")
+        texts: list[str] = self.tokenizer.decode_batch(tokens, skip_special_tokens=False)
+        return texts
+
+    def named(self, ids: Sequence[int]) -> list[str]:
+        """Return the tokens with these *ids*; raise InvalidOption if there are unknown ones."""
+        try:
+            return [self._names[number] for number in ids]
+        except KeyError as error:
+            raise InvalidOption(_BEYOND, option="prompt") from error
 
     def ids(self, tokens: list[str]) -> list[int]:
         """Return the numbers of *tokens*, all of them known."""
@@ -73,10 +78,11 @@ class ChatTemplate:
             number for token in tokens if (number := self.tokenizer.token_to_id(token)) is not None
         ]
 
-    def prompt(self, conversation: Conversation) -> list[str]:
-        """Return the tokens of *conversation*, of which nothing but text is rendered.
+    def render(self, conversation: Conversation) -> str:
+        """Return the text of *conversation*, of which nothing but text is rendered.
 
-        Raises InvalidOption where the template refuses it.
+        It is tokenized without `add_special_tokens`: the template writes special tokens itself, and
+        a second BOS would cost accuracy. Raises InvalidOption where the template refuses it.
         """
         variables = {
             **self._specials,
@@ -86,14 +92,11 @@ class ChatTemplate:
             "tools": None,
         }
         try:
-            text = self._template.render(variables)
+            return self._template.render(variables)
         except TemplateError as error:
             raise InvalidOption(
                 f"The chat template refused the messages: {error}", option="messages"
             ) from error
-        # The template writes the special tokens itself; a second BOS would cost accuracy.
-        tokens: list[str] = self.tokenizer.encode(text, add_special_tokens=False).tokens
-        return tokens
 
 
 def _environment() -> ImmutableSandboxedEnvironment:

@@ -9,15 +9,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from .budget import Budget
-
-RATE = 16_000
-"""Samples per second, as Whisper was trained."""
-
-FULL_SCALE = 32_768
-"""What a 16-bit sample is divided by to lie in [-1, 1)."""
+from .samples import FULL_SCALE, RATE, Samples
 
 _BLOCK = 1 << 18
-"""Samples converted at a time: they stay in the processor's cache, and no second copy is held."""
+"""Samples read at a time: they stay in the processor's cache, and no second copy is held."""
 
 _MOST_CHUNKS = 64
 
@@ -28,45 +23,44 @@ _SPDIF = (b"\x72\xf8\x1f\x4e", 1 << 16)
 """A mark in the first bytes of 16-bit samples by which FFmpeg finds a compressed stream in them."""
 
 
-def read(audio: BinaryIO, budget: Budget) -> NDArray[np.float32] | None:
+def read(audio: BinaryIO, budget: Budget) -> Samples | None:
     """Return the samples that FFmpeg would decode from *audio*, or None if it has to be asked.
 
-    The array has shape (samples,) and lies in [-1, 1); floats are quantised to 16 bits, as
-    faster-whisper does. FFmpeg is left whatever is not a whole file of 16-bit integers or 32-bit
-    floats whose sizes all fit. It alone would also guess at MP3 or DTS hidden in integers.
+    Floats are quantised to 16 bits, as faster-whisper does. FFmpeg is left whatever is not a whole
+    file of 16-bit integers or 32-bit floats whose sizes all fit. It alone would also guess at MP3
+    or DTS hidden in integers.
 
-    Raises what `Budget.charge` does.
+    Raises what `Budget.reserve` and `Budget.charge` do.
     """
     plain = _find(audio)
     if plain is None:
         return None
     count = plain.size // plain.kind.itemsize
+    budget.reserve(count / RATE)
     budget.charge(samples=count, rate=RATE, size=plain.size)
     audio.seek(plain.start)
-    samples = np.empty(count, np.float32)
+    parts: list[NDArray[np.int16]] = []
     for at in range(0, count, _BLOCK):
-        block = samples[at : at + _BLOCK]
-        content = audio.read(len(block) * plain.kind.itemsize)
+        content = audio.read(min(_BLOCK, count - at) * plain.kind.itemsize)
         if at == 0 and _SPDIF[0] in content[: _SPDIF[1]]:
             return None
-        raw = np.frombuffer(content, plain.kind)
-        if raw.dtype.kind == "i":
-            np.multiply(raw, np.float32(1 / FULL_SCALE), out=block)
-        elif not _quantise(raw, block):
+        part = _integers(np.frombuffer(content, plain.kind))
+        if part is None:
             return None
-    return samples
+        parts.append(part)
+    return Samples(parts)
 
 
-def _quantise(raw: NDArray[np.int16 | np.float32], block: NDArray[np.float32]) -> bool:
-    """Round *raw* into *block* as libswresample does; False if it does so in no settled way."""
+def _integers(raw: NDArray[np.int16 | np.float32]) -> NDArray[np.int16] | None:
+    """Return *raw* as libswresample rounds it; None if it does so in no settled way."""
+    if raw.dtype.kind == "i":
+        return raw.astype(np.int16, copy=False)
     if not np.abs(raw).max() < _LOUDEST:
-        return False
-    np.multiply(raw, np.float32(FULL_SCALE), out=block)
-    np.rint(block, out=block)
-    np.clip(block, -FULL_SCALE, FULL_SCALE - 1, out=block)
-    block += np.float32(0)  # integers know no negative zero
-    block *= np.float32(1 / FULL_SCALE)
-    return True
+        return None
+    scaled = raw * np.float32(FULL_SCALE)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1, out=scaled)
+    return scaled.astype(np.int16)
 
 
 class _Plain(Struct, frozen=True, kw_only=True):

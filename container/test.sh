@@ -51,7 +51,10 @@ if [ "$ENGINE" = podman ] && ! podman run --rm "$base" true >/dev/null 2>&1; the
     export CONTAINERS_CONF="$PWD/container/confined.conf"
 fi
 
-echo "Building with $ENGINE on $base …"
+# A tag moves: say which image it was.
+digests=$("$ENGINE" image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$base")
+echo "base: $base, ${digests:-of no known digest}"
+echo "Building with $ENGINE …"
 mkdir -p build
 IMAGE=shim-test container/build.sh --network host --build-arg "BASE=$base" >build/image.log 2>&1 ||
     { tail -n 40 build/image.log >&2; exit 1; }

@@ -1,17 +1,19 @@
 """`create_app(settings)`: wiring only, the one file that imports everything."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
 
 from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import Scope
 
 from backends.registry import opened
 
-from .auth import KeyGuard, free
+from .auth import KeyGuard, Keys, free
 from .body import BodyRequest
 from .chat.controller import ChatController
 from .completions.controller import CompletionsController
@@ -26,7 +28,7 @@ from .prefix import IN_SCOPE
 from .presence import Presence
 from .responses.controller import ResponsesController
 from .settings import Settings
-from .telemetry import Telemetry, stamp
+from .telemetry import Telemetry, stamp, watched
 from .tokenizer.controller import TokenizerController
 from .transcription.controller import TranscriptionController
 
@@ -35,18 +37,30 @@ def create_app(settings: Settings) -> Litestar:
     """Return the ASGI application for *settings*; its lifespan opens and closes the models."""
     server = settings.server
     telemetry = Telemetry()
+    keys = Keys(server.api_keys)
 
     @asynccontextmanager
     async def serving(app: Litestar) -> AsyncGenerator[None, None]:
-        async with opened(settings.models, telemetry.on_batch) as backends:
-            app.state.models = Models(settings.models, backends)
+        decoded_bytes = server.limits.decoded_bytes
+        opening = opened(settings.models, telemetry.on_batch, decoded_bytes=decoded_bytes)
+        async with opening as backends:
+            app.state.models = models = Models(settings.models, backends)
+            for served in models.served:
+                if served.parent is None:  # an adapter shares its model's queue
+                    telemetry.watch_queue(served.id, served.admission)
             with JsonWorker() as app.state.json_worker:
-                yield
+                async with watched(telemetry):
+                    yield
 
     uploads = Router(
         "/",
         route_handlers=[TranscriptionController],
         request_max_body_size=server.limits.upload_bytes,
+    )
+    tokenizer = Router(
+        "/",
+        route_handlers=[TokenizerController],
+        request_max_body_size=server.limits.tokenize_bytes,
     )
     app = Litestar(
         route_handlers=[
@@ -59,18 +73,19 @@ def create_app(settings: Settings) -> Litestar:
             CompletionsController,
             ResponsesController,
             EmbeddingsController,
-            TokenizerController,
+            tokenizer,
             uploads,
         ],
-        guards=[KeyGuard(server.api_keys, free=free(server))],
+        guards=[KeyGuard(keys, free=free(server))],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "telemetry": Provide(lambda: telemetry, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         lifespan=[serving],
-        state=State({"server": server}),
+        state=State({"server": server, "api_keys": keys, "tokenizing": asyncio.Semaphore(2)}),
         before_send=[stamp],
+        cors_config=_cors(server.cors_origins),
         request_class=BodyRequest,
         request_max_body_size=server.limits.body_bytes,
         logging_config=None,  # the command line sets logging up
@@ -80,6 +95,18 @@ def create_app(settings: Settings) -> Litestar:
     # Not as a middleware: Litestar would put each event through one more handler of exceptions.
     app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
     return app
+
+
+def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    """Return what answers browsers' questions, for pages of these *origins*; None for none."""
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=["x-request-id", "retry-after", "retry-after-ms", "x-shim-manifest"],
+    )
 
 
 def _models(state: State, scope: Scope) -> Models:

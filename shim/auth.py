@@ -24,26 +24,19 @@ def free(server: ServerSettings) -> frozenset[str]:
     return frozenset({PUBLIC} if server.tokenizer_needs_key else {PUBLIC, TOKENIZER})
 
 
-class KeyGuard:
-    """A Litestar guard: runs before the body is read."""
+class Keys:
+    """The configured keys, of which only digests are kept."""
 
-    def __init__(self, keys: tuple[str, ...], *, free: frozenset[str]) -> None:
-        """Take *keys* as configured, plain or hashed; only digests are kept.
-
-        Routes with an `opt` that is *free* need none.
-        """
-        self._free = free
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        """Take *keys* as configured, plain or hashed."""
         self._digests = [
             bytes.fromhex(key.removeprefix(_DIGEST)) if key.startswith(_DIGEST) else _digest(key)
             for key in keys
         ]
 
-    # Asynchronous though it awaits nothing: Litestar would send it to a thread.
-    async def __call__(
-        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-    ) -> None:
-        """Let the request pass, or raise InvalidKey."""
-        if not self._digests or any(handler.opt.get(name) for name in self._free):
+    def check(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """Raise InvalidKey unless the request brings one of the keys, or there are none."""
+        if not self._digests:
             return
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
@@ -51,10 +44,35 @@ class KeyGuard:
         if not self._knows(key.strip()):
             raise InvalidKey("Incorrect API key provided.")
 
+    def allow(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+        """Return whether the request brings one of the keys, or there are none."""
+        try:
+            self.check(connection)
+        except InvalidKey:
+            return False
+        return True
+
     def _knows(self, key: str) -> bool:
         """Compare with every digest, so that the time tells nothing of which one matched."""
         sent = _digest(key)
         return sum(hmac.compare_digest(sent, digest) for digest in self._digests) > 0
+
+
+class KeyGuard:
+    """A Litestar guard: runs before the body is read."""
+
+    def __init__(self, keys: Keys, *, free: frozenset[str]) -> None:
+        """Take the *keys*; routes with an `opt` that is *free* need none."""
+        self._keys = keys
+        self._free = free
+
+    # Asynchronous though it awaits nothing: Litestar would send it to a thread.
+    async def __call__(
+        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+    ) -> None:
+        """Let the request pass, or raise InvalidKey."""
+        if not any(handler.opt.get(name) for name in self._free):
+            self._keys.check(connection)
 
 
 def _digest(key: str) -> bytes:

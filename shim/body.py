@@ -26,6 +26,9 @@ larger ones go to another process, which costs 0.5 ms of CPU here, and 2 ms in a
 class BodyRequest(Request[Any, Any, Any]):
     """Litestar's request, with failures by meaning where Litestar has a 500."""
 
+    size = 0
+    """Bytes of the body, once it has been read whole."""
+
     async def read(self, kind: type[S]) -> S:
         """Decode the body, strictly: `"5"` is not a number.
 
@@ -67,6 +70,7 @@ class BodyRequest(Request[Any, Any, Any]):
             body += chunk
             if len(body) > limit:
                 raise TooLarge(limit, len(body))
+        self.size = len(body)
         return body
 
     async def stream(self) -> AsyncGenerator[bytes, None]:

@@ -12,6 +12,7 @@ from backends.registry import ModelNotOpened
 
 from . import __version__
 from .document import document
+from .logs import logging_to_stderr
 from .server import bound, run, url
 from .settings import Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
@@ -68,13 +69,11 @@ def _bound(settings: Settings) -> socket.socket:
 def serve(log_level: str | None, **flags: Any) -> None:
     """Serve the configured models, or the built-in ones if none are."""
     settings = _settings(**flags)
-    level = (log_level or "warning").upper()
-    logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
     if log_level is None:
         logging.getLogger("backends").setLevel(logging.INFO)
 
     try:
-        with _bound(settings) as address:
+        with logging_to_stderr((log_level or "warning").upper()), _bound(settings) as address:
             run(settings, address, lambda models: announce(url(address), settings, models))
     except* ModelNotOpened as group:
         log.debug("start failed", exc_info=group)

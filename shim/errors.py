@@ -4,6 +4,7 @@ A little longer than a file should be, so that a failure, its number and its wor
 """
 
 import logging
+import math
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct, ValidationError
 from msgspec.json import encode
+from msgspec.structs import replace
 
 from backends.failures import (
     AudioTooCostly,
@@ -62,6 +64,29 @@ class TooLarge(ApiError):
         super().__init__(f"Maximum content size limit ({limit}) exceeded ({read} bytes read)")
 
 
+class InvalidHttp(ApiError):
+    """Bytes that are not a request of HTTP/1.1."""
+
+
+class HeadTooLarge(ApiError):
+    """A request whose line and headers have too many bytes."""
+
+    def __init__(self, limit: int, *, headers: int) -> None:
+        super().__init__(f"The request's head exceeds {limit} bytes or {headers} headers.")
+
+
+class HeadTooSlow(ApiError):
+    """A request whose head was not complete in time."""
+
+
+class BodyTooSlow(ApiError):
+    """A request whose body arrived at less than the least rate."""
+
+
+class ForbiddenOrigin(ApiError):
+    """A request that a web page of another site sent, to a server without a key."""
+
+
 class InvalidKey(ApiError):
     """No key, or one that is not among the configured."""
 
@@ -74,15 +99,36 @@ class UnknownManifest(ApiError):
     """A hash that no remembered answer has."""
 
 
-class QueueFull(ApiError):
+class Busy(ApiError):
+    """The server has too much to do; the same request may succeed later."""
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        """Take the seconds after which a retry is likely to succeed: from 0 to 60."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class QueueFull(Busy):
     """More requests wait than the model's queue holds."""
 
 
-class BodiesHeld(ApiError):
+class TooManyConnections(Busy):
+    """More connections are open than the server is set to have."""
+
+
+class StorageFull(Busy):
+    """The disk on which uploads are kept has no room for this one."""
+
+
+class ServerStopping(Busy):
+    """The server has been told to stop."""
+
+
+class BodiesHeld(Busy):
     """The bodies of the requests in progress take as many bytes together as the server allows."""
 
 
-class DecoderFailed(ApiError):
+class DecoderFailed(Busy):
     """The process that decodes large bodies died, or took too long."""
 
 
@@ -122,12 +168,17 @@ class Failure(Struct, frozen=True):
 
 
 # Seconds within 1..60, the only ones that every released client honours.
-_RETRY_SOON = {"retry-after": "1"}
 _RETRY_LATER = {"retry-after": "10"}
+_LONGEST_RETRY = 60.0
 
 _FAILURES: dict[type[BaseException], Failure] = {
     InvalidParameter: Failure(400),
     UnsupportedParameter: Failure(400, code="unsupported_parameter"),
+    InvalidHttp: Failure(400, code="invalid_http"),
+    HeadTooLarge: Failure(431, code="headers_too_large"),
+    HeadTooSlow: Failure(408, code="request_timeout"),
+    BodyTooSlow: Failure(408, code="request_timeout"),
+    ForbiddenOrigin: Failure(403, code="forbidden_origin"),
     InvalidKey: Failure(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
     UnknownModel: Failure(404, code="model_not_found"),
     UnknownManifest: Failure(404, code="manifest_not_found"),
@@ -135,9 +186,8 @@ _FAILURES: dict[type[BaseException], Failure] = {
     UnsupportedMedia: Failure(415),
     ClientGone: Failure(499),
     NotFinite: Failure(500, "server_error", "not_finite", {"x-should-retry": "false"}),
-    QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded", _RETRY_SOON),
-    BodiesHeld: Failure(503, "service_unavailable_error", "server_is_overloaded", _RETRY_SOON),
-    DecoderFailed: Failure(503, "service_unavailable_error", "server_is_overloaded", _RETRY_SOON),
+    QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded"),
+    Busy: Failure(503, "service_unavailable_error", "server_is_overloaded"),
     InvalidRequest: Failure(400),
     UnsupportedOption: Failure(400, code="unsupported_parameter"),
     PromptTooLong: Failure(400, code="context_length_exceeded"),
@@ -171,6 +221,8 @@ def describe(error: Exception) -> tuple[Failure, ErrorBody]:
         log.error("unforeseen failure", exc_info=error)
         message = "The server had an error while processing your request."
         return failure, ErrorBody(message, failure.type)
+    if isinstance(error, Busy):
+        failure = replace(failure, headers={**failure.headers, **_retry_after(error.retry_after)})
     return failure, _body(failure, str(error), _param(error))
 
 
@@ -199,6 +251,19 @@ def shortened(text: str, most: int) -> str:
         if len(encode(cut)) <= most + len(encode(" … ")):
             break
     return cut
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    """Return the headers by which a client is asked to come back in *seconds*.
+
+    The stock client prefers the one in milliseconds. Of the other released clients honour whole
+    numbers from 1 to 60 only.
+    """
+    seconds = min(max(seconds, 0.0), _LONGEST_RETRY)
+    return {
+        "retry-after": str(max(math.ceil(seconds), 1)),
+        "retry-after-ms": str(math.ceil(seconds * 1000)),
+    }
 
 
 def _param(error: Exception) -> str | None:

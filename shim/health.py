@@ -4,9 +4,10 @@ import asyncio
 
 from litestar import Response, get
 from litestar.di import NamedDependency
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from .auth import PUBLIC
+from .auth import PUBLIC, Keys
+from .body import BodyRequest
 from .errors import UNAVAILABLE
 from .models import Models
 from .telemetry import Telemetry
@@ -22,7 +23,8 @@ class Readiness(Struct, frozen=True):
     """The answer of `GET /ready`."""
 
     ready: bool
-    models: dict[str, bool]
+    models: dict[str, bool] | UnsetType = UNSET
+    """By id; only for those who have a key, where there are keys."""
 
 
 @get("/health", opt={PUBLIC: True})
@@ -32,12 +34,14 @@ async def health() -> Health:
 
 
 @get("/ready", opt={PUBLIC: True})
-async def ready(models: NamedDependency[Models]) -> Response[Readiness]:
+async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Response[Readiness]:
     """Answer 200 if every model would answer a request now."""
     states = await asyncio.gather(*(model.backend.ready() for model in models.served))
-    by_name = dict(zip((model.id for model in models.served), states, strict=True))
+    by_id = dict(zip((model.id for model in models.served), states, strict=True))
+    keys: Keys = request.app.state.api_keys
+    shown = by_id if keys.allow(request) else UNSET
     status = 200 if all(states) else UNAVAILABLE
-    return Response(Readiness(all(states), by_name), status_code=status)
+    return Response(Readiness(all(states), shown), status_code=status)
 
 
 @get("/metrics", media_type="text/plain; version=0.0.4")

@@ -38,7 +38,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 20.0
     head_bytes: Annotated[
         Bytes, _limit("Bytes of a request's line and headers together.", "431")
-    ] = 64 << 10
+    ] = 32 << 10
     idle_seconds: Annotated[
         Seconds,
         _limit(
@@ -47,21 +47,21 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "the connection ends",
         ),
     ] = 75.0
-    body_pause_seconds: Annotated[
-        Seconds, _limit("Seconds between two pieces of a request's body.", "408")
-    ] = 30.0
-    body_bytes_per_second: Annotated[
-        Rate,
+    body_seconds: Annotated[
+        Seconds,
         _limit(
-            "Least rate of a body, on average from its first byte on, after the first "
-            "`body_pause_seconds`.",
+            "Seconds within which a body must be complete, or have its least rate: each further "
+            "span of that length counts by itself.",
             "408",
         ),
+    ] = 30.0
+    body_bytes_per_second: Annotated[
+        Rate, _limit("Least rate of a body that takes longer than `body_seconds`.", "408")
     ] = 1024
     write_seconds: Annotated[
         Seconds,
         _limit(
-            "Seconds in which a client that has an answer to read reads nothing of it.",
+            "Seconds in which a client reads nothing of an answer that waits for it.",
             "the connection ends, and the work for it is aborted",
         ),
     ] = 60.0
@@ -81,6 +81,15 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "503 with Retry-After",
         ),
     ] = 512 << 20
+    decoded_bytes: Annotated[
+        Bytes,
+        _limit(
+            "Bytes of the decoded audio of all requests together, 2 for a sample at 16 kHz or 3.2 "
+            "where a model has 128 mels: four hours are 440 or 700 MiB. A quarter is for "
+            "recordings that take less than a 64th.",
+            "the recording waits for its turn; 400 if it is longer than three quarters hold",
+        ),
+    ] = 1 << 30
     json_values: Annotated[
         Count,
         _limit(
@@ -123,6 +132,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "400",
         ),
     ] = 4096
-    tokenize_characters: Annotated[
-        Count, _limit("Characters of a text or conversation at `/tokenize`.", "400")
+    tokenize_bytes: Annotated[
+        Bytes,
+        _limit(
+            "Bytes of the body of a request to `/tokenize` or `/detokenize`, which need no key by "
+            "default: at most as many tokens, and some 200 MB while they are found.",
+            "413",
+        ),
     ] = 1 << 20

@@ -15,6 +15,7 @@ it. Three cases:
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
+from typing import cast
 
 from litestar.types import (
     ASGIApp,
@@ -25,6 +26,9 @@ from litestar.types import (
     Scope,
     Send,
 )
+
+from .errors import ApiError
+from .http.refusal import FAILURE
 
 # Cheaper to read than a new connection is to open; uvicorn buffers as much of any body anyway.
 _SMALL_BYTES = 1 << 16
@@ -60,7 +64,7 @@ class Lingering:
         if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(headers, receive, send)
+        exchange = _Exchange(scope, headers, receive, send)
         await self._app(scope, exchange.receive, exchange.send)
         await exchange.end()
 
@@ -68,7 +72,10 @@ class Lingering:
 class _Exchange:
     """A request with a body, and its answer."""
 
-    def __init__(self, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+    def __init__(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
         # uvicorn's first `receive` tells a client that expects it to go on: not if it is refused.
@@ -82,6 +89,16 @@ class _Exchange:
         """The answer is sent, but for its end."""
 
     async def receive(self) -> ReceiveMessage:
+        """Return what comes next.
+
+        Raises the error for which the connection has ended the body, see `http/connection.py`.
+        """
+        message = await self._next()
+        if failure := self._scope.get(FAILURE):
+            raise cast("ApiError", failure)
+        return message
+
+    async def _next(self) -> ReceiveMessage:
         """Return what comes next, and take note of the end."""
         message: ReceiveMessage = await self._receive()
         # The other kind is `http.disconnect`.
@@ -116,8 +133,9 @@ class _Exchange:
         last = now() + _LINGER_SECONDS
         with suppress(TimeoutError):
             async with asyncio.timeout_at(last) as bound:
-                while size > 0 and not self._arrived:
+                # A body that the connection has ended brings nothing more.
+                while size > 0 and not self._arrived and FAILURE not in self._scope:
                     bound.reschedule(min(last, now() + _PAUSE_SECONDS))
-                    message = await self.receive()
+                    message = await self._next()
                     if message["type"] == "http.request":
                         size -= len(message["body"])

@@ -91,6 +91,7 @@ class Models:
                 self.served += [model.adapted(name) for name in config.adapters]
         self._by_name = {name: model for model in self.served for name in model.names}
         self._pinned: str | None = None
+        self._listed = True
 
     def pinned(self, name: str) -> "Models":
         """Return the same models for a request whose URL names one: no other is found."""
@@ -98,24 +99,37 @@ class Models:
         pinned._pinned = name  # noqa: SLF001  our own
         return pinned
 
+    def unlisted(self) -> "Models":
+        """Return the same models for a request without a key: no error lists their names."""
+        unlisted = copy(self)
+        unlisted._listed = False  # noqa: SLF001  our own
+        return unlisted
+
     def named(self, name: str | None) -> str | None:
         """Return the name that counts: the URL's, else *name*, which the body says."""
         return self._pinned or name
 
+    def drain(self) -> None:
+        """End the requests that wait, and every later one, with ServerStopping."""
+        for model in self.served:
+            model.admission.drain()
+
+    def stop(self) -> None:
+        """End the requests that run, too."""
+        for model in self.served:
+            model.admission.stop()
+
     def find(self, name: str | None) -> ServedModel[Backend]:
         """Return the model of that name or alias; raise UnknownModel, listing what there is.
 
-        Raises InvalidParameter if none is named.
+        Raises InvalidParameter if none is named. Without a key nothing is listed (`unlisted`).
         """
         if (name := self.named(name)) is None:
             raise InvalidParameter("Missing required parameter: 'model'.", param="model")
         if (model := self._by_name.get(name)) is None:
-            raise UnknownModel(
-                f"The model `{shortened(name, _NAME_BYTES)}` does not exist or you do not have "
-                "access to it. "
-                f"Served here: {', '.join(self._by_name)}.",
-                param="model",
-            )
+            short = shortened(name, _NAME_BYTES)
+            says = f"The model `{short}` does not exist or you do not have access to it."
+            raise self._unknown(says, f"Served here: {', '.join(self._by_name)}.")
         return model
 
     def __contains__(self, name: str) -> bool:
@@ -156,18 +170,16 @@ class Models:
     def _able(self, name: str | None, kind: Any, what: str) -> ServedModel[Backend]:
         model = self.find(name)
         if kind not in model.kinds:
-            raise _wrong_kind(self.named(name), what, self._names_of(kind))
+            says = f"The model `{self.named(name)}` does not serve {what}."
+            raise self._unknown(says, f"Those here that do: {self._names_of(kind)}.")
         return model
+
+    def _unknown(self, says: str, listing: str) -> UnknownModel:
+        return UnknownModel(f"{says} {listing}" if self._listed else says, param="model")
 
     def _names_of(self, kind: type) -> str:
         models = (model for model in self.served if kind in model.kinds)
         return ", ".join(name for model in models for name in model.names) or "none"
-
-
-def _wrong_kind(name: str | None, what: str, able: str) -> UnknownModel:
-    return UnknownModel(
-        f"The model `{name}` does not serve {what}. Those here that do: {able}.", param="model"
-    )
 
 
 def _fingerprint(config: ModelConfig) -> str:

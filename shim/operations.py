@@ -125,7 +125,7 @@ OPERATIONS = (
         method="get",
         path="/tokenizer_info",
         opt=TOKENIZER,
-        says="Return the special tokens and the chat template.",
+        says="Return the special tokens; and, to those with a key, the chat template.",
         gives=(dict[str, Any],),
         query=("model",),
     ),

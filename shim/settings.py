@@ -14,10 +14,12 @@ from backends.config import BUILTIN, ModelConfig, names
 
 from .limits import Limits
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 ApiKey = Annotated[str, Meta(min_length=1, pattern=r"^(sha256:[0-9a-f]{64}|(?!sha256:)\S+)$")]
 """A key as clients send it, or `sha256:` and the hex digest of one."""
+
+Origin = Annotated[str, Meta(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/]+)$")]
 
 
 class SettingsError(ValueError):
@@ -33,6 +35,11 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     api_keys: tuple[ApiKey, ...] = ()
     allow_keyless: bool = False
     """Serve beyond loopback although no key is set."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Further names that a `Host` header may have on a server without a key; on loopback its own
+    are allowed already, beyond it all are unless some are named here."""
+    cors_origins: tuple[Origin, ...] = ()
+    """Web pages that may use this server: `https://host[:port]`, or `*` for all."""
     strict: bool = False
     """Refuse parameters that nobody documents, instead of ignoring them."""
     tokenizer_needs_key: bool = False
@@ -40,6 +47,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """How long running requests may take to end once the server is told to stop."""
     limits: Limits = Limits()
+
+
+_LISTS = {field.name for field in msgspec.structs.fields(ServerSettings) if field.default == ()}
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,8 +107,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     server = _variables(environment, ServerSettings, "SHIM_")
     if limits := _variables(environment, Limits, "SHIM_LIMITS_"):
         server["limits"] = limits
-    if "api_keys" in server:
-        server["api_keys"] = [key.strip() for key in server["api_keys"].split(",") if key.strip()]
+    for name in _LISTS & server.keys():
+        server[name] = [item.strip() for item in server[name].split(",") if item.strip()]
     return {"server": server} if server else {}
 
 
@@ -130,7 +140,7 @@ def _check_names(settings: Settings) -> None:
 
 
 def _check_exposure(server: ServerSettings) -> None:
-    if not server.api_keys and server.host not in _LOOPBACK and not server.allow_keyless:
+    if not server.api_keys and server.host not in LOOPBACK and not server.allow_keyless:
         raise SettingsError(
             f"Serving on {server.host} without a key lets anyone in: set api_keys, or "
             "allow_keyless = true - at $.server.host"

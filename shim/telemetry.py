@@ -1,16 +1,19 @@
 """What is told about requests: an id on every answer, a line in the log, metrics."""
 
+import asyncio
 import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 from litestar.types import Message, Scope
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backends.base import Batch, TranscriptInfo
+
+from .admission import Admission
 
 T = TypeVar("T")
 
@@ -32,6 +35,28 @@ async def stamp(message: Message, scope: Scope) -> None:
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 _FACTORS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+
+
+_LOOK = 0.1
+"""Seconds between two looks at the event loop."""
+
+
+@asynccontextmanager
+async def watched(telemetry: "Telemetry") -> AsyncGenerator[None, None]:
+    """Measure the event loop's lag until the block ends."""
+    watch = asyncio.create_task(_watch(telemetry))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.wait([watch])
+
+
+async def _watch(telemetry: "Telemetry") -> None:
+    while True:
+        begin = time.perf_counter()
+        await asyncio.sleep(_LOOK)
+        telemetry.loop_lag.observe(max(time.perf_counter() - begin - _LOOK, 0.0))
 
 
 class Telemetry:
@@ -78,6 +103,28 @@ class Telemetry:
             buckets=_FACTORS,
             registry=registry,
         )
+
+        self._running = Gauge(
+            "shim_requests_running", "Requests in the engine.", ("model",), registry=registry
+        )
+        self._waiting = Gauge(
+            "shim_requests_waiting",
+            "Requests that wait for the engine.",
+            ("model",),
+            registry=registry,
+        )
+        self.loop_lag = Histogram(
+            "shim_event_loop_lag_seconds",
+            "How much later than asked a timer of the event loop fires, looked at ten times a "
+            "second. While the loop is late, no request is answered.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+
+    def watch_queue(self, model: str, queue: Admission) -> None:
+        """Show how many requests run and wait in *queue*, whenever the metrics are asked for."""
+        self._running.labels(model).set_function(lambda: queue.running)
+        self._waiting.labels(model).set_function(lambda: queue.waiting)
 
     def on_batch(self, model: str, batch: Batch) -> None:
         """Count a batch; called in an engine's thread."""

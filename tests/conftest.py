@@ -1,10 +1,20 @@
 """Servers that many tests share."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
 
-from tests.live import KEY, LiveServer, serving, skip_without_vllm, vllm_config
+from tests.live import (
+    FAKE_VECTORS,
+    KEY,
+    TOY_CHAT,
+    TOY_SPEECH,
+    LiveServer,
+    serving,
+    skip_without_vllm,
+    vllm_config,
+)
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +26,21 @@ def server() -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="session")
 def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Serve the tests' chat model through vLLM, with a key."""
+    """Serve the tests' chat model through vLLM, with a key, and small models beside it."""
     skip_without_vllm()
-    with serving("--config", str(vllm_config(tmp_path_factory.mktemp("vllm")))) as live:
+    folder = tmp_path_factory.mktemp("vllm")
+    config = vllm_config(folder, TOY_CHAT, TOY_SPEECH, FAKE_VECTORS)
+    with serving("--config", str(config)) as live:
         yield live
+
+
+@pytest.fixture(scope="module")
+def frozen_garbage() -> Iterator[None]:
+    """Keep the garbage collector off what is imported: faster-whisper collects for each recording.
+
+    A collection over what vLLM and torch load takes a third of a second.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -25,6 +25,9 @@ KEY = "sk-test"
 PYTHON = os.environ.get("SHIM_PYTHON", sys.executable)
 """Which Python serves: not that of the tests where only the client is another (`tools.matrix`)."""
 
+INTERVAL = os.environ.get("SHIM_TESTS_STREAM_INTERVAL_MS")
+"""`stream_interval_ms` of the engines that the tests share: their results must not depend on it."""
+
 # Quick to start and small: no compilation, a quarter of a GiB of cache.
 VLLM_OPTIONS = {
     # As the weights are; vLLM's own "auto" would round them to bfloat16.
@@ -33,6 +36,25 @@ VLLM_OPTIONS = {
     "max_num_seqs": 16,
     "kv_cache_memory_bytes": 1 << 28,
 }
+
+TOY_CHAT = f"""
+[[models]]
+id = "toy-chat"
+backend = "ct2"
+source = "{BUILTIN / "chat"}"
+"""
+TOY_SPEECH = f"""
+[[models]]
+id = "toy"
+backend = "whisper"
+source = "{BUILTIN / "speech"}"
+"""
+FAKE_VECTORS = """
+[[models]]
+id = "vectors"
+backend = "fake"
+source = "embedding"
+"""
 
 
 class LiveServer:
@@ -72,8 +94,8 @@ def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
         process.stdout.close()
 
 
-def vllm_config(folder: Path) -> Path:
-    """Write a configuration with one vLLM model, under the name that harnesses use.
+def vllm_config(folder: Path, *more: str) -> Path:
+    """Write a configuration with one vLLM model, under the name that harnesses use, and *more*.
 
     It calls tools as Hermes does, and has an adapter, `odd`.
     """
@@ -85,10 +107,11 @@ def vllm_config(folder: Path) -> Path:
     given = {**VLLM_OPTIONS, "tool_call_parser": "hermes", **adapted}
     # Where a grammar allows white space, the small model writes nothing else.
     form = 'structured_outputs_config = { backend = "xgrammar", disable_any_whitespace = true }'
+    interval = f"stream_interval_ms = {INTERVAL}\n" if INTERVAL else ""
     config.write_text(
         f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
-        f'source = "{MODELS / "chat-hf"}"\nadapters = {{ odd = "{adapter}" }}\n'
-        f"[models.options]\n{as_toml(given)}\n{form}\n"
+        f'source = "{MODELS / "chat-hf"}"\nadapters = {{ odd = "{adapter}" }}\n{interval}'
+        f"[models.options]\n{as_toml(given)}\n{form}\n{''.join(more)}"
     )
     return config
 

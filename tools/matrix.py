@@ -24,6 +24,9 @@ PINS = ROOT / "requirements" / "test.txt"
 VERSIONS = "2.45.0,2.54.0,3.54.0"
 """The oldest that `pyproject.toml` takes, one between, the one of `requirements/`."""
 
+OPENAI = re.compile(r"(?m)^openai==.*(\n +--hash=.*)*$")
+"""The client's entry in the pins, with its hashes."""
+
 CONNECTS = re.compile(
     r"^from tests\.client\.stock import (\([^)]*|.*)\b(answered|connect)\b", re.MULTILINE
 )
@@ -89,7 +92,8 @@ def _environment(folder: Path, version: str) -> Path:
     venv.create(folder / "venv", symlinks=True)
     python = folder / "venv" / "bin" / "python"
     pins = folder / "requirements.txt"
-    pins.write_text(re.sub(r"(?m)^openai==.*$", f"openai=={version}", PINS.read_text()))
+    # Our hashes are of another version's files.
+    pins.write_text(OPENAI.sub(f"openai=={version}", PINS.read_text()))
     uv = Path(sys.executable).with_name("uv")
     # uv does not read pip's list of local wheels.
     local = {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", ""), **os.environ}

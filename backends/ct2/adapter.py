@@ -2,25 +2,42 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from backends.base import ChatBackend, Generated, Generation, Prompt, PromptEcho
+from backends.base import (
+    ChatBackend,
+    Generated,
+    Generation,
+    Prompt,
+    PromptEcho,
+    TokenLogprob,
+)
 from backends.config import Ct2ModelConfig
 from backends.pieces import Pieces
 from backends.plain import refuse_beyond_text, refuse_prompt_beyond_text
 from backends.templates import ChatTemplate
+from backends.text_threads import TextThreads
 
 from .choices import Choice
-from .sampling import ENGINE, arguments, refuse_unsupported, token_limit
+from .prompts import Prompts
+from .sampling import ENGINE, arguments, refuse_unsupported
 from .scores import Scores
 
 if TYPE_CHECKING:
     from ctranslate2 import GenerationStepResult, Generator
+
+T = TypeVar("T")
+Step = tuple["GenerationStepResult", tuple[TokenLogprob, ...]]
+
+_LONGEST_CONTEXT = 1 << 24
+"""Tokens; no model has had more than 10 million."""
+_BATCH_TOKENS = 65_536
+"""Tokens of all prompts in one call of the engine: each takes 4 kB in the built-in model."""
 
 
 class Ct2Chat:
@@ -30,6 +47,7 @@ class Ct2Chat:
         self,
         generator: "Generator",
         template: ChatTemplate,
+        prompts: Prompts,
         threads: ThreadPoolExecutor,
         *,
         max_model_len: int,
@@ -37,6 +55,7 @@ class Ct2Chat:
         self._generator = generator
         self._template = template
         self._threads = threads
+        self._prompts = prompts
         self._pieces = Pieces.of(template.tokenizer)
         self.max_model_len = max_model_len
 
@@ -45,19 +64,17 @@ class Ct2Chat:
         return True
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
-        """Return the token ids of *prompt*, found off the event loop."""
+        """Return the token ids of *prompt*."""
         refuse_prompt_beyond_text(prompt, engine=ENGINE)
-        if not isinstance(prompt, str):
-            return self._template.ids(self._template.tokens(prompt))
-        encode = partial(self._template.tokenizer.encode, add_special_tokens=add_special_tokens)
-        ids: list[int] = (await asyncio.to_thread(encode, prompt)).ids
-        return ids
+        return await self._prompts.tokenize(prompt, add_special_tokens=add_special_tokens)
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
         """Return the text of *tokens*."""
-        self._template.named(tokens, option="tokens")
-        text: str = self._template.tokenizer.decode(list(tokens), skip_special_tokens=False)
-        return text
+        return await self._prompts.detokenize(tokens)
+
+    async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
+        """Return the text of each of *tokens*."""
+        return await self._prompts.token_texts(tokens)
 
     def tokenizer_info(self) -> dict[str, Any]:
         """Return what the model's directory says of its tokenizer."""
@@ -68,12 +85,11 @@ class Ct2Chat:
         sampling = generation.sampling
         refuse_beyond_text(generation, engine=ENGINE)
         refuse_unsupported(sampling)
-        prompt = self._template.tokens(generation.prompt)
-        limit = token_limit(len(prompt), sampling.max_tokens, self.max_model_len)
+        prompt, limit = await self._prompts.read(generation.prompt, wanted=sampling.max_tokens)
         top = sampling.top_logprobs
         scores = None if top is None else Scores(self._pieces, top=top)
         if generation.echo:
-            yield await self._echo(generation, prompt, scores)
+            yield await self._in_thread(self._echo, generation.prompt, prompt, scores)
         choices = [
             Choice(index, self._template, sampling.stop, scores, prompt_tokens=len(prompt))
             for index in range(sampling.n)
@@ -90,34 +106,37 @@ class Ct2Chat:
             **arguments(sampling, self._template.tokenizer.get_vocab_size()),
         )
         # CTranslate2 hands the logits of a whole batch to the first of its callbacks.
-        for batch in [choices] if scores is None else [[choice] for choice in choices]:
-            async for step in self._steps(partial(run, [prompt] * len(batch)), batch):
-                for item in batch[step.batch_id].take(step):
+        size = 1 if scores else max(1, _BATCH_TOKENS // len(prompt))
+        for start in range(0, len(choices), size):
+            batch = choices[start : start + size]
+            async for step, weighed in self._steps(_continuing(run, prompt, len(batch)), batch):
+                for item in batch[step.batch_id].take(step, weighed):
                     yield item
 
-    async def _echo(
-        self, generation: Generation, prompt: list[str], scores: Scores | None
-    ) -> PromptEcho:
+    async def _in_thread(self, job: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, job, *arguments)
+
+    def _echo(self, said: Prompt, prompt: list[str], scores: Scores | None) -> PromptEcho:
+        """Return the echo of *said*, which is the tokens *prompt*; blocks."""
         ids = self._template.ids(prompt)
-        said = generation.prompt
-        text = said if isinstance(said, str) else await self.detokenize(tuple(ids))
+        text = said if isinstance(said, str) else self._template.decode([ids])[0]
         if scores is None:
             return PromptEcho(text=text)
-        forward = partial(self._generator.forward_batch, [prompt], return_log_probs=True)
-        log_probs = await asyncio.get_running_loop().run_in_executor(self._threads, forward)
+        log_probs = self._generator.forward_batch([prompt], return_log_probs=True)
         return scores.echo(text, ids, log_probs)
 
     async def _steps(
         self, run: "partial[Any]", choices: "list[Choice]"
-    ) -> AsyncGenerator["GenerationStepResult", None]:
+    ) -> AsyncGenerator[Step, None]:
         """Run the engine in a thread and yield its steps here, until it returns or raises."""
         loop = asyncio.get_running_loop()
-        steps: asyncio.Queue[GenerationStepResult | None] = asyncio.Queue()
+        steps: asyncio.Queue[Step | None] = asyncio.Queue()
         left = threading.Event()
 
         def on_step(step: "GenerationStepResult") -> bool:
-            loop.call_soon_threadsafe(steps.put_nowait, step)
-            return left.is_set() or choices[step.batch_id].finished
+            choice = choices[step.batch_id]
+            loop.call_soon_threadsafe(steps.put_nowait, (step, choice.weighed(step)))
+            return left.is_set() or choice.finished
 
         running = loop.run_in_executor(self._threads, partial(run, callback=on_step))
         running.add_done_callback(lambda _: steps.put_nowait(None))
@@ -129,23 +148,48 @@ class Ct2Chat:
             left.set()
 
 
+def _continuing(run: "partial[Any]", prompt: list[str], copies: int) -> "partial[Any]":
+    """Return the call that continues *prompt* as often as *copies* says.
+
+    The tokens before the last are read once and not by each copy: for 128 copies of 2,040 tokens
+    that took 9 GB, and over a minute.
+    """
+    if copies == 1:
+        return partial(run, [prompt])
+    last = [prompt[-1:]] * copies
+    return partial(run, last, static_prompt=prompt[:-1], cache_static_prompt=False)
+
+
 @asynccontextmanager
 async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, None]:
     """Load *config*'s weights off the event loop, from a directory or the hub."""
     options = config.options
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(config.max_running, thread_name_prefix=config.id) as threads:
+    with (
+        ThreadPoolExecutor(config.max_running, thread_name_prefix=config.id) as threads,
+        TextThreads.opened(config.id) as reading,
+        TextThreads.opened(config.id) as tokenizing,
+    ):
         directory = await loop.run_in_executor(
             threads, partial(_directory, config.source, options.revision)
         )
         template = ChatTemplate(directory)
         generator = await loop.run_in_executor(threads, partial(_load, directory, config))
-        yield Ct2Chat(
-            generator,
-            template,
-            threads,
-            max_model_len=options.max_model_len or template.model_max_length,
+        max_model_len = options.max_model_len or _context(template.model_max_length)
+        prompts = Prompts(
+            template, reading=reading, tokenizing=tokenizing, max_model_len=max_model_len
         )
+        yield Ct2Chat(generator, template, prompts, threads, max_model_len=max_model_len)
+
+
+def _context(stated: int) -> int:
+    """Return the context length that a tokenizer states; raise ValueError if it states none.
+
+    transformers writes 10^30 for a length that it does not know: no prompt would be too long.
+    """
+    if not 0 < stated <= _LONGEST_CONTEXT:
+        raise ValueError("The tokenizer states no `model_max_length`: set `max_model_len`.")
+    return stated
 
 
 def _load(directory: Path, config: Ct2ModelConfig) -> "Generator":

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tokenizers.decoders import DecodeStream
 
-from backends.base import Finish, TextDelta
+from backends.base import Finish, TextDelta, TokenLogprob
 from backends.stopping import StopStrings
 from backends.templates import ChatTemplate
 
@@ -36,7 +36,13 @@ class Choice:
         self._prompt_tokens = prompt_tokens
         self._tokens = 0
 
-    def take(self, step: "GenerationStepResult") -> list[TextDelta | Finish]:
+    def weighed(self, step: "GenerationStepResult") -> tuple[TokenLogprob, ...]:
+        """Return the token's log probability, if asked for; called in the engine's thread."""
+        return (self._scores.drawn(step.token_id, step.logits),) if self._scores else ()
+
+    def take(
+        self, step: "GenerationStepResult", weighed: tuple[TokenLogprob, ...]
+    ) -> list[TextDelta | Finish]:
         """Turn one token into what is to be sent; nothing after the finish."""
         if self.finished:  # the engine runs on until its callback is next asked
             return []
@@ -46,7 +52,6 @@ class Choice:
         if self._stop.hit or step.is_last:
             self.finished = True
             text += self._stop.flush()
-        weighed = (self._scores.drawn(step.token_id, step.logits),) if self._scores else ()
         items: list[TextDelta | Finish] = []
         if text or weighed:
             items.append(TextDelta(index=self._index, text=text, logprobs=weighed))

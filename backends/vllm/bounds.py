@@ -19,13 +19,8 @@ _GROUPS = 100
 
 def check_constraints(generation: Generation) -> None:
     """Raise InvalidOption for a constraint beyond the bounds, naming its option."""
-    for option, constraint in _constraints(generation):
-        texts = list(_texts(constraint))
-        if (
-            len(texts) > _VALUES
-            or sum(map(len, texts)) > _LETTERS
-            or any(_open_at_once(text) > _GROUPS for text in texts)
-        ):
+    for option, constraint, size in _constraints(generation):
+        if not all(map(size.admits, _texts(constraint))):
             raise InvalidOption(
                 f"`{option}` is too large: at most {_VALUES} values of {_LETTERS} characters "
                 f"together, and {_GROUPS} nested groups.",
@@ -33,13 +28,32 @@ def check_constraints(generation: Generation) -> None:
             )
 
 
-def _constraints(generation: Generation) -> Iterator[tuple[str, Any]]:
+class _Size:
+    """The size of what has been read of a constraint."""
+
+    def __init__(self) -> None:
+        self._values = self._letters = 0
+
+    def admits(self, text: str) -> bool:
+        """Add *text*; return whether all is within the bounds still."""
+        self._values += 1
+        self._letters += len(text)
+        # In this order: what is too long is not read.
+        within = self._values <= _VALUES and self._letters <= _LETTERS
+        return within and _open_at_once(text) <= _GROUPS
+
+
+def _constraints(generation: Generation) -> Iterator[tuple[str, Any, _Size]]:
     if generation.format is not None:
-        yield "response_format", generation.format.schema
-    yield "structured_outputs", generation.extras.get("structured_outputs")
+        yield "response_format", generation.format.schema, _Size()
+    yield "structured_outputs", generation.extras.get("structured_outputs"), _Size()
     if isinstance(generation.prompt, Conversation):
+        together = _Size()
         for at, tool in enumerate(generation.prompt.tools):
-            yield f"tools[{at}].function.parameters", tool.parameters
+            # One grammar is made of all that are compiled; the others are only shown to the model.
+            compiled = tool.strict or generation.prompt.tool_choice == "required"
+            size = together if compiled else _Size()
+            yield f"tools[{at}].function.parameters", tool.parameters, size
 
 
 def _texts(value: Any) -> Iterator[str]:

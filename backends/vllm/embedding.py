@@ -24,7 +24,8 @@ from backends.failures import (
 )
 
 from .failures import alive, by_meaning
-from .tokenizer import described
+from .rendering import PromptRenderer
+from .tokenizer import Tokenizer
 
 
 class VllmEmbedding:
@@ -40,7 +41,8 @@ class VllmEmbedding:
     def take(self, engine: AsyncLLM) -> None:
         """Answer through *engine* from now on."""
         self._config = engine.model_config
-        self._renderer = engine.renderer
+        self._tokenizer = Tokenizer(engine.model_config)
+        self._renderer = PromptRenderer(engine.renderer, self._tokenizer)
         self._engine: AsyncLLM | None = engine
 
     @classmethod
@@ -70,19 +72,25 @@ class VllmEmbedding:
         with by_meaning(), _named():
             request = _request(job)
             limits = request.build_tok_params(self._config)
+            if isinstance(prompt, str):
+                # Not in the thread in which prompts are rendered: there is no bound on this text.
+                text = prompt.lower() if limits.do_lower_case else prompt
+                special = limits.add_special_tokens
+                return await self._tokenizer.encode(text, add_special_tokens=special)
             rendered = await self._render(request, replace(limits, max_total_tokens=None))
             return list(rendered["prompt_token_ids"])
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
         """Return the text of *tokens*."""
-        with by_meaning(), _named():
-            self._renderer.validate_token_ids(tokens, parameter="tokens")
-        text: str = self._renderer.get_tokenizer().decode(list(tokens))
-        return text
+        return await self._tokenizer.decode(tokens)
+
+    async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
+        """Return the text of each of *tokens*."""
+        return await self._tokenizer.texts(tokens)
 
     def tokenizer_info(self) -> dict[str, Any]:
         """Return what transformers knows of the tokenizer."""
-        return described(self._renderer.get_tokenizer(), max_model_len=self.max_model_len)
+        return self._tokenizer.described(max_model_len=self.max_model_len)
 
     async def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
         """Embed one text; see EmbeddingBackend."""
@@ -144,6 +152,8 @@ def _named() -> Iterator[None]:
         yield
     except VLLMClientError as refusal:
         raise _refused(refusal) from refusal
+    except PromptTooLong as refusal:
+        raise PromptTooLong(str(refusal), option="input") from refusal
 
 
 def _refused(refusal: VLLMClientError) -> InvalidRequest:

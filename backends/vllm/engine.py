@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 from vllm.v1.engine.async_llm import AsyncLLM
@@ -20,7 +19,10 @@ from .options import split
 from .protocol import constraint
 from .request import EngineRequest, Requests
 from .scores import Scores
-from .tokenizer import described
+from .tokenizer import Tokenizer
+
+_FEW_TOKENS = 256
+"""Tokens of a prompt of which the log probabilities are read within some milliseconds."""
 
 
 class VllmChat:
@@ -33,14 +35,15 @@ class VllmChat:
 
     def take(self, engine: AsyncLLM) -> None:
         """Answer through *engine* from now on; blocks while its chat template warms up."""
+        self._tokenizer = Tokenizer(engine.model_config)
         self._requests = Requests(
-            engine.model_config,
+            engine.vllm_config,
             engine.renderer,
             self._options,
+            self._tokenizer,
             reasoning_parser=engine.vllm_config.structured_outputs_config.reasoning_parser,
         )
-        self._tokenizer = engine.renderer.get_tokenizer()
-        self._scores = Scores(self._tokenizer)
+        self._scores = Scores(engine.renderer.get_tokenizer())
         self._max_model_len = int(engine.model_config.max_model_len)
         # Last: requests are let in by it.
         self._engine: AsyncLLM | None = engine
@@ -63,19 +66,20 @@ class VllmChat:
         """Return the token ids of *prompt*, as they would be continued."""
         with alive(self._engine):
             if isinstance(prompt, str):
-                encode = partial(self._tokenizer.encode, add_special_tokens=add_special_tokens)
-                return list(await asyncio.to_thread(encode, prompt))
+                return await self._tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
             return await self._requests.ids(prompt)
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
         """Return the text of *tokens*."""
-        self._requests.check_ids(tokens, option="tokens")
-        text: str = self._tokenizer.decode(list(tokens))
-        return text
+        return await self._tokenizer.decode(tokens)
+
+    async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
+        """Return the text of each of *tokens*."""
+        return await self._tokenizer.texts(tokens)
 
     def tokenizer_info(self) -> dict[str, Any]:
         """Return what transformers knows of the tokenizer."""
-        return described(self._tokenizer, max_model_len=self._max_model_len)
+        return self._tokenizer.described(max_model_len=self._max_model_len)
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Continue *generation*; see ChatBackend."""
@@ -94,7 +98,7 @@ class VllmChat:
             # Closing these outputs is what aborts the request in the engine.
             async with aclosing(outputs):
                 # The prompt's log probabilities come with the first token, all at once.
-                for told in self._before(generation, first):
+                for told in await self._before(generation, first):
                     yield told
                 for item in choices.items(first):
                     yield item
@@ -126,8 +130,14 @@ class VllmChat:
         options = {"lora_request": self._adapters.request(generation.adapter), **request.more}
         return answered(engine, request.prompt, request.params, **options)
 
-    def _before(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
-        """Yield what is told of the prompt, where it was asked for."""
+    async def _before(self, generation: Generation, first: Any) -> list[Extras | PromptEcho]:
+        """Return what the request wants to know of its prompt."""
+        told = self._of_prompt(generation, first)
+        if first.prompt_logprobs is None or len(first.prompt_token_ids) <= _FEW_TOKENS:
+            return list(told)
+        return await asyncio.to_thread(lambda: list(told))
+
+    def _of_prompt(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
         told: dict[str, Any] = {}
         if generation.extras.get("return_token_ids"):
             told["prompt_token_ids"] = list(first.prompt_token_ids)

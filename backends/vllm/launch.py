@@ -15,7 +15,7 @@ from backends.config import VllmModelConfig
 from . import milestones
 from .adapters import Adapters
 from .options import built, split
-from .pace import set_pace
+from .pace import set_interval
 
 log = logging.getLogger(__package__)
 
@@ -27,7 +27,7 @@ def start(model: VllmModelConfig) -> AsyncLLM:
     """Start vLLM's engine on *model*; blocks until it has loaded.
 
     Raises what vLLM raises: TypeError and ValueError for arguments that it refuses, OSError for a
-    model that is not there.
+    model that is not there; and ValueError for a `stream_interval_ms` that cannot be kept.
     """
     begin = time.monotonic()
     options, _ = split(model.options)
@@ -39,8 +39,7 @@ def start(model: VllmModelConfig) -> AsyncLLM:
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
     log.info("%s: configured in %.1f s, starting the engine", model.id, time.monotonic() - begin)
-    if milestones.at_home(config):
-        set_pace(config.scheduler_config)
+    set_interval(config, model.stream_interval_ms)
     with milestones.told(config, model.id):
         return AsyncLLM.from_vllm_config(
             config,

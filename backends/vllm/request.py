@@ -1,11 +1,13 @@
 """A Generation as vLLM takes it: its own renderer, its own server's sampling."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from vllm import envs
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.entrypoints.openai.completion.protocol import CompletionRequest
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
 from vllm.renderers.chat_utils import load_chat_template
@@ -21,8 +23,14 @@ from .failures import as_refusals
 from .media import check_media
 from .options import ServerOptions
 from .parsing import ChoiceParser, needs_parser
+from .prompt_length import check_length
 from .protocol import chat_request, completion_request, constraint
 from .rendering import PromptRenderer
+from .tokenizer import Tokenizer
+from .verification import Verification
+
+_MESSAGES, _TOOLS, _IDS = 64, 16, 16_384
+"""How many of each vLLM's own request takes within a few milliseconds."""
 
 
 class EngineRequest(NamedTuple):
@@ -48,17 +56,25 @@ class Requests:
     """
 
     def __init__(
-        self, model_config: Any, renderer: Any, options: ServerOptions, **more: Any
+        self,
+        config: Any,
+        renderer: Any,
+        options: ServerOptions,
+        tokenizer: Tokenizer,
+        **more: Any,
     ) -> None:
-        """Take an engine's configuration and renderer; *more* are arguments of OnlineRenderer.
+        """Take an engine's VllmConfig and renderer; *more* are arguments of OnlineRenderer.
 
         Raises TypeError for a parser that vLLM does not know or that the tokenizer cannot serve.
         """
-        self._model_config = model_config
+        self._model_config = model_config = config.model_config
+        self._verification = Verification(config, renderer.tokenizer)
         self._vocabulary = int(model_config.get_vocab_size())
+        self._tokenizer = tokenizer
+        self._renderer = PromptRenderer(renderer, tokenizer)
         self._online = OnlineRenderer(
             model_config=model_config,
-            renderer=PromptRenderer(renderer),
+            renderer=self._renderer,
             request_logger=None,
             chat_template=load_chat_template(options.chat_template),
             chat_template_content_format=options.chat_template_content_format,
@@ -94,7 +110,9 @@ class Requests:
             parser = self._parser(request, generation.prompt)
             more |= self._reasoning(request, ids)
         made = EngineRequest(prompt, params, more, parser=parser, named=_names_tool(generation))
-        return _spread(made, generation.sampling.n)
+        made = _spread(made, generation.sampling.n)
+        await self._verification.of(made.params)
+        return made
 
     def _parser(
         self, request: ChatCompletionRequest, conversation: Conversation
@@ -123,24 +141,33 @@ class Requests:
 
     async def _rendered(self, generation: Generation) -> tuple[Any, Any]:
         """Return vLLM's own request, and its prompt as the engine takes it."""
+        check_length(
+            generation, self._tokenizer, max_model_len=int(self._model_config.max_model_len)
+        )
+        suspect = constraint(generation)
+        with as_refusals(suspect=suspect):
+            read = partial(self._read, generation)
+            request = await self._renderer.apart(read) if _is_large(generation) else read()
+            if isinstance(request, ChatCompletionRequest):
+                rendered = await self._online.render_chat(request)
+            else:
+                rendered = await self._online.render_completion(request)
+        if isinstance(rendered, ErrorResponse):
+            raise InvalidOption(rendered.error.message, option=_prompt_option(generation))
+        if isinstance(request, ChatCompletionRequest):
+            _, rendered = rendered
+        (prompt,) = rendered
+        return request, prompt
+
+    def _read(self, generation: Generation) -> ChatCompletionRequest | CompletionRequest:
+        """Return *generation* as vLLM's request; raise what is wrong with it by itself."""
         check_constraints(generation)
-        if isinstance(generation.prompt, Conversation):
-            self._check_conversation(generation.prompt)
-            with as_refusals(suspect=constraint(generation)):
-                chat = chat_request(generation, generation.prompt)
-                conversation = await self._online.render_chat(chat)
-            if isinstance(conversation, ErrorResponse):
-                raise InvalidOption(conversation.error.message, option="messages")
-            _, (prompt,) = conversation
-            return chat, prompt
-        self._check_prompt(generation.prompt)
-        with as_refusals(suspect=constraint(generation)):
-            completion = completion_request(generation, generation.prompt)
-            prompts = await self._online.render_completion(completion)
-        if isinstance(prompts, ErrorResponse):
-            raise InvalidOption(prompts.error.message, option="prompt")
-        (prompt,) = prompts
-        return completion, prompt
+        prompt = generation.prompt
+        if isinstance(prompt, Conversation):
+            self._check_conversation(prompt)
+            return chat_request(generation, prompt)
+        self._check_prompt(prompt)
+        return completion_request(generation, prompt)
 
     def _check_conversation(self, conversation: Conversation) -> None:
         if conversation.tools and conversation.tool_choice != "none" and not self._calls:
@@ -158,13 +185,8 @@ class Requests:
         """Refuse by its field what vLLM refuses without one."""
         if not prompt:
             raise InvalidOption("The prompt holds no token.", option="prompt")
-        if not isinstance(prompt, str):
-            self.check_ids(prompt, option="prompt")
-
-    def check_ids(self, ids: tuple[int, ...], *, option: str) -> None:
-        """Raise InvalidOption, naming *option*, for ids that the model has not."""
-        if not all(0 <= token < self._vocabulary for token in ids):
-            raise InvalidOption("There are token ids beyond the vocabulary.", option=option)
+        if not isinstance(prompt, str) and not 0 <= min(prompt) <= max(prompt) < self._vocabulary:
+            raise InvalidOption("There are token ids beyond the vocabulary.", option="prompt")
 
     async def ids(self, prompt: Conversation | tuple[int, ...]) -> list[int]:
         """Return the token ids of *prompt*."""
@@ -186,6 +208,18 @@ class Requests:
                 self._cap,
             )
         )
+
+
+def _is_large(generation: Generation) -> bool:
+    """Return whether to make vLLM's request of *generation* takes more than some milliseconds."""
+    prompt = generation.prompt
+    if isinstance(prompt, Conversation):
+        return len(prompt.messages) > _MESSAGES or len(prompt.tools) > _TOOLS
+    return isinstance(prompt, tuple) and len(prompt) > _IDS
+
+
+def _prompt_option(generation: Generation) -> str:
+    return "messages" if isinstance(generation.prompt, Conversation) else "prompt"
 
 
 def _names_tool(generation: Generation) -> bool:

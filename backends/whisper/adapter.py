@@ -3,7 +3,8 @@
 import asyncio
 import copy
 import logging
-from collections.abc import AsyncGenerator, Callable
+import weakref
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,9 +14,12 @@ from backends.audio import decode
 from backends.base import Batch, Job, Manifest, Segment, SpeechBackend, TranscriptInfo
 from backends.config import WhisperModelConfig
 from backends.failures import EngineDead, InvalidOption
+from backends.memory import AudioMemory, Reservation
 from backends.pieces import Pieces
+from backends.samples import RATE, SAMPLE_BYTES, Samples
 
 from . import options
+from .activity import speech, stand_in
 from .allocator import LONG, give_back, keep_large_blocks
 from .engine import Engine
 from .features import Extractor, one_thread_each
@@ -30,6 +34,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_FLOAT_BYTES = 4
+
 
 class WhisperBackend:
     """A loaded `WhisperModel`, the batching engine under it, and a thread for each request."""
@@ -40,13 +46,16 @@ class WhisperBackend:
         engine: Engine,
         threads: ThreadPoolExecutor,
         config: WhisperModelConfig,
+        *,
         made_of: Manifest,
+        memory: AudioMemory,
     ) -> None:
         self._model = model
         self._engine = engine
         self._threads = threads
         self._options = config.options
         self._made_of = made_of
+        self._memory = memory
         self._vocabulary = model.hf_tokenizer.get_vocab_size()
         self._languages = _languages(model)
         self._pieces = Pieces.of(model.hf_tokenizer)
@@ -86,15 +95,23 @@ class WhisperBackend:
             languages=job.languages,
             token_logprobs=job.token_logprobs,
         )
+        reservation = self._memory.reservation(
+            bytes_per_second=_bytes_per_second(self._model, given),
+            longest=self._options.max_audio_seconds,
+        )
         duration = 0.0
+        segments: Any = None
         try:
-            segments, found = await self._run(partial(self._start, seat, audio, job, given))
+            start = partial(self._start, seat, audio, job, given, reservation)
+            segments, found = await self._run(start)
             duration = found.duration
             yield found
             while (item := await self._run(partial(next, segments, None))) is not None:
                 yield segment(item, self._pieces, logprobs=job.token_logprobs)
         finally:
             seat.leave()
+            reservation.withdraw()
+            segments = None
             if duration > LONG:
                 self._threads.submit(give_back)
 
@@ -104,14 +121,29 @@ class WhisperBackend:
         return given
 
     def _start(
-        self, seat: Seat, audio: BinaryIO, job: Job, given: dict[str, Any]
-    ) -> tuple[Any, TranscriptInfo]:
-        samples = decode(audio, self._options)
-        segments, found = _seated(self._model, seat).transcribe(samples, **given)
+        self,
+        seat: Seat,
+        audio: BinaryIO,
+        job: Job,
+        given: dict[str, Any],
+        reservation: Reservation,
+    ) -> tuple[Iterator[Any], TranscriptInfo]:
+        try:
+            samples = decode(audio, self._options, reservation)
+            duration = len(samples) / RATE
+            segments, found = _transcribed(self._model, seat, samples, given)
+            if duration > LONG:
+                give_back()
+        except BaseException:
+            reservation.release()
+            raise
+        # The spectrogram is theirs, and lives as long: a thread may be at work on it after all that
+        # wanted the transcript have left.
+        weakref.finalize(segments, reservation.release)
         return segments, TranscriptInfo(
             language=found.language,
             language_probability=found.language_probability,
-            duration=found.duration,
+            duration=duration,
             prompt_tokens=self._count(job.prompt) + self._count(given.get("hotwords")),
         )
 
@@ -135,9 +167,12 @@ class WhisperBackend:
 
 @asynccontextmanager
 async def open_backend(
-    config: WhisperModelConfig, on_batch: Callable[[Batch], None]
+    config: WhisperModelConfig, on_batch: Callable[[Batch], None], memory: AudioMemory
 ) -> AsyncGenerator[SpeechBackend, None]:
-    """Load *config*'s weights off the event loop, from a directory or the hub."""
+    """Load *config*'s weights off the event loop, from a directory or the hub.
+
+    Its recordings wait for *memory*.
+    """
     from faster_whisper import WhisperModel
 
     given = config.options
@@ -160,18 +195,47 @@ async def open_backend(
         weights = await loop.run_in_executor(threads, partial(made_of, config, model))
         engine = Engine(model.model, max_batch=given.max_batch, on_batch=on_batch)
         with one_thread_each(), engine.running():
-            yield WhisperBackend(model, engine, threads, config, weights)
+            yield WhisperBackend(model, engine, threads, config, made_of=weights, memory=memory)
 
 
-def _seated(model: "WhisperModel", seat: Seat) -> "WhisperModel":
+def _transcribed(
+    model: "WhisperModel", seat: Seat, samples: Samples, given: dict[str, Any]
+) -> tuple[Iterator[Any], Any]:
+    """Return what *model*'s `transcribe` returns for *samples*, which are then forgotten."""
+    from faster_whisper.transcribe import restore_speech_timestamps
+
+    if not given.get("vad_filter"):
+        segments, found = _seated(model, seat, samples).transcribe(stand_in(samples), **given)
+        return iter(segments), found
+    # What `transcribe` would do with the filter, but in pieces.
+    given = {**given, "vad_filter": False}
+    stretches = speech(samples, given.pop("vad_parameters", {}), seat.check)
+    samples.keep((stretch["start"], stretch["end"]) for stretch in stretches)
+    segments, found = _seated(model, seat, samples).transcribe(stand_in(samples), **given)
+    if stretches:
+        segments = restore_speech_timestamps(segments, stretches, RATE)
+    return iter(segments), found
+
+
+def _seated(model: "WhisperModel", seat: Seat, samples: Samples) -> "WhisperModel":
     """Return *model* as one request has it: its engine is the seat, its extractor its own.
 
     faster-whisper keeps the length of a window in the extractor.
     """
     own = copy.copy(model)
     own.model = seat
-    own.feature_extractor = Extractor(model.feature_extractor)
+    own.feature_extractor = Extractor(model.feature_extractor, samples, seat.check)
     return own
+
+
+def _bytes_per_second(model: "WhisperModel", given: dict[str, Any]) -> int:
+    """Return what a second of audio holds at most: samples make way for the spectrogram."""
+    extractor = model.feature_extractor
+    frames = RATE // extractor.hop_length
+    spectrogram = extractor.mel_filters.shape[0] * frames * _FLOAT_BYTES
+    # The detection of speech wants a stand-in as long as the samples.
+    samples = RATE * (SAMPLE_BYTES + bool(given.get("vad_filter")))
+    return max(int(spectrogram), samples)
 
 
 def _languages(model: "WhisperModel") -> tuple[str, ...]:

@@ -71,6 +71,11 @@ class Seat:
         if self._waiting is not None:
             self._waiting.cancel()
 
+    def check(self) -> None:
+        """Raise Abandoned if nobody wants the transcript any more."""
+        if self._left:
+            raise Abandoned
+
     # ── what faster-whisper calls ─────────────────────────────────────────────
 
     def encode(self, features: "StorageView", *, to_cpu: bool = False) -> "StorageView":  # noqa: ARG002

@@ -1,8 +1,12 @@
 """Chat completions: look up, translate, admit, answer."""
 
+from functools import partial
+from typing import Any
+
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
+from shim.answers import whole
 from shim.body import BodyRequest
 from shim.generators import collected, primed
 from shim.heading import Heading
@@ -10,7 +14,7 @@ from shim.models import Models
 from shim.sse import EventStream
 
 from .answer import completion
-from .protocol import ChatCompletion, ChatRequest
+from .protocol import ChatRequest
 from .stream import chunks
 from .translate import to_generation
 
@@ -25,7 +29,7 @@ class ChatController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-    ) -> Response[ChatCompletion] | EventStream:
+    ) -> Response[Any] | EventStream:
         """Continue a conversation."""
         data = await request.read(ChatRequest)
         served = models.chat(data.model)
@@ -33,7 +37,8 @@ class ChatController(Controller):
         items = served.admission.admit(served.backend.generate(generation))
         heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
         if not data.stream:
-            return Response(completion(heading, await collected(items)))
+            done = await collected(items)
+            return await whole(partial(completion, heading, done), done)
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
         return EventStream(await primed(chunks(heading, items, include_usage=usage)))

@@ -1,16 +1,20 @@
 """Text completions: look up, translate, admit, answer."""
 
+from functools import partial
+from typing import Any
+
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
+from shim.answers import whole
 from shim.body import BodyRequest
-from shim.generators import merged, primed
+from shim.generators import collected, merged, primed
 from shim.heading import Heading
 from shim.models import Models
 from shim.naming import renamed
 from shim.sse import EventStream
 
-from .protocol import CompletionRequest, TextCompletion
+from .protocol import CompletionRequest
 from .translate import completion, events, to_generations
 
 _PLACES = {"messages": "prompt"}
@@ -27,7 +31,7 @@ class CompletionsController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-    ) -> Response[TextCompletion] | EventStream:
+    ) -> Response[Any] | EventStream:
         """Continue texts."""
         data = await request.read(CompletionRequest)
         served = models.chat(data.model)
@@ -39,6 +43,7 @@ class CompletionsController(Controller):
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1
         if not data.stream:
-            return Response(await completion(heading, items, n=n))
+            done = await collected(items)
+            return await whole(partial(completion, heading, done, n=n), [item for _, item in done])
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))

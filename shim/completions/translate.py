@@ -2,7 +2,7 @@
 
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from typing import Any, cast
@@ -92,22 +92,16 @@ def _prompts(request: CompletionRequest) -> list[str | tuple[int, ...]]:
 # ── engine → wire ─────────────────────────────────────────────────────────────
 
 
-async def completion(
-    heading: Heading, items: AsyncGenerator[Item, None], *, n: int
-) -> TextCompletion:
-    """Fold the *items* of all prompts, with *n* choices each, into the whole answer.
-
-    As they come: thousands of texts, folded at the end, would hold up the event loop.
-    """
+def completion(heading: Heading, items: Iterable[Item], *, n: int) -> TextCompletion:
+    """Fold the *items* of all prompts, with *n* choices each, into the whole answer."""
     texts: defaultdict[int, _Text] = defaultdict(_Text)
     finishes: dict[int, Finish] = {}
-    async with aclosing(items):
-        async for at, item in items:
-            for index in _indices(item, at, n):
-                if isinstance(item, Finish):
-                    finishes[index] = item
-                else:
-                    texts[index].add(item)
+    for at, item in items:
+        for index in _indices(item, at, n):
+            if isinstance(item, Finish):
+                finishes[index] = item
+            else:
+                texts[index].add(item)
     choices = [texts[index].whole(finishes[index], index) for index in sorted(finishes)]
     return _event(heading, choices, _usage(finishes, n))
 

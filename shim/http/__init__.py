@@ -1,1 +1,1 @@
-"""What lies between the socket and a handler; knows no model."""
+"""Between the socket and a handler: connections, bodies, origins. Nothing in here knows a model."""

@@ -1,9 +1,12 @@
 """Responses: look up, translate, admit, answer."""
 
-from litestar import Controller, post
-from litestar import Response as Answer
+from functools import partial
+from typing import Any
+
+from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
+from shim.answers import whole
 from shim.body import BodyRequest
 from shim.generators import collected, primed
 from shim.models import Models
@@ -12,7 +15,7 @@ from shim.sse import EventStream
 
 from .answer import begun, response
 from .events import events, framed
-from .protocol import Response, ResponsesRequest
+from .protocol import ResponsesRequest
 from .translate import to_generation
 
 
@@ -26,7 +29,7 @@ class ResponsesController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-    ) -> Answer[Response] | EventStream:
+    ) -> Response[Any] | EventStream:
         """Answer a conversation."""
         data = await request.read(ResponsesRequest)
         served = models.chat(data.model)
@@ -35,6 +38,7 @@ class ResponsesController(Controller):
         items = renamed(items, asked.places)
         opened = begun(data, model=data.model or served.id)
         if not data.stream:
-            return Answer(response(opened, await collected(items)))
+            done = await collected(items)
+            return await whole(partial(response, opened, done), done)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
         return EventStream(await primed(events(opened, items)), framed=framed)

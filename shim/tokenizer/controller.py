@@ -1,5 +1,8 @@
 """The tokenizer over HTTP, at the server's root, where harnesses look for it."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from litestar import Controller, get, post
@@ -9,13 +12,16 @@ from msgspec import UNSET, UnsetType
 
 from backends.base import Prompt
 from backends.conversation import Conversation
-from shim.auth import TOKENIZER
+from shim.auth import TOKENIZER, Keys
 from shim.body import BodyRequest
 from shim.chat.conversation import to_messages, to_tools
 from shim.errors import InvalidParameter
 from shim.models import Models
 
 from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
+
+_SHORT = 16 << 10
+"""Bytes of a body that needs no place: tokens and texts of it take 3 MB at most."""
 
 
 class TokenizerController(Controller):
@@ -27,12 +33,13 @@ class TokenizerController(Controller):
     async def tokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
         data = await request.read(TokenizeRequest)
-        backend = models.tokenizer(data.model)
+        backend = _visible(models, request).tokenizer(data.model)
         special = data.add_special_tokens is not False
-        tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
         texts: list[str] | UnsetType = UNSET
-        if data.return_token_strs:
-            texts = [await backend.detokenize((token,)) for token in tokens]
+        async with _place(request):
+            tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
+            if data.return_token_strs:
+                texts = await backend.token_texts(tuple(tokens))
         return Tokens(
             count=len(tokens),
             max_model_len=backend.max_model_len,
@@ -44,14 +51,41 @@ class TokenizerController(Controller):
     async def detokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
-        return Text(await models.tokenizer(data.model).detokenize(tuple(data.tokens)))
+        backend = _visible(models, request).tokenizer(data.model)
+        async with _place(request):
+            return Text(await backend.detokenize(tuple(data.tokens)))
 
     @get("/tokenizer_info")
     async def info(
-        self, models: NamedDependency[Models], model: FromQuery[str | None] = None
+        self,
+        request: BodyRequest,
+        models: NamedDependency[Models],
+        model: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
-        """Return the special tokens and the chat template."""
-        return models.tokenizer(model).tokenizer_info()
+        """Return the special tokens; and the chat template, which takes a key if there are keys."""
+        info = _visible(models, request).tokenizer(model).tokenizer_info()
+        return info if _is_trusted(request) else {**info, "chat_template": None}
+
+
+@asynccontextmanager
+async def _place(request: BodyRequest) -> AsyncGenerator[None, None]:
+    """Wait, in order, until fewer than two long bodies are in work.
+
+    A body of 1 MiB may become a million tokens with a text each, some 150 MB, until it is answered.
+    A short one does not wait behind those.
+    """
+    places: asyncio.Semaphore = request.app.state.tokenizing
+    async with nullcontext() if request.size <= _SHORT else places:
+        yield
+
+
+def _visible(models: Models, request: BodyRequest) -> Models:
+    return models if _is_trusted(request) else models.unlisted()
+
+
+def _is_trusted(request: BodyRequest) -> bool:
+    keys: Keys = request.app.state.api_keys
+    return keys.allow(request)
 
 
 def _prompt(data: TokenizeRequest) -> Prompt:

@@ -1,6 +1,8 @@
 """Transcriptions and translations: receive, judge, admit, answer."""
 
+import asyncio
 from contextlib import ExitStack
+from functools import partial
 
 from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency
@@ -11,9 +13,8 @@ from shim.models import Models
 from shim.sse import EventStream
 from shim.telemetry import Telemetry
 
-from .protocol import Transcription, VerboseTranscription
 from .receiving import received
-from .translate import Task, answer, events
+from .translate import Task, events, written
 
 
 class TranscriptionController(Controller):
@@ -25,7 +26,7 @@ class TranscriptionController(Controller):
         request: BodyRequest,
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
-    ) -> Response[Transcription | VerboseTranscription | str] | EventStream:
+    ) -> Response[bytes] | EventStream:
         """Write down what is said."""
         return await _answer(request, models, telemetry, "transcribe")
 
@@ -35,14 +36,14 @@ class TranscriptionController(Controller):
         request: BodyRequest,
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
-    ) -> Response[Transcription | VerboseTranscription | str] | EventStream:
+    ) -> Response[bytes] | EventStream:
         """Write down in English what is said."""
         return await _answer(request, models, telemetry, "translate")
 
 
 async def _answer(
     request: BodyRequest, models: Models, telemetry: Telemetry, task: Task
-) -> Response[Transcription | VerboseTranscription | str] | EventStream:
+) -> Response[bytes] | EventStream:
     with ExitStack() as stack:
         recording = await received(request, models, task)
         stack.callback(recording.audio.close)
@@ -56,6 +57,13 @@ async def _answer(
             # From here on the stream holds the recording, and closes it at its end.
             return EventStream(first, headers=headers, holding=stack.pop_all())
         done = await collected(items)
-        body = answer(form, task, done, silence=recording.silence)
-    media = MediaType.TEXT if isinstance(body, str) else MediaType.JSON
+        make = partial(written, form, task, done, silence=recording.silence)
+        body = make() if len(done) <= _MANY else await asyncio.to_thread(make)
+    media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
     return Response(body, media_type=media, headers=headers)
+
+
+_TEXTS = ("text", "srt", "vtt")
+
+_MANY = 100
+"""Segments, of some minutes, that are made an answer of on the event loop: 5 ms at most."""

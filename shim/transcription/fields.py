@@ -20,6 +20,15 @@ _ENGINE = "engine"
 _OTHERS = {"logprob_threshold": "log_prob_threshold"}
 """What OpenAI's Whisper and Hugging Face's call an option, and what faster-whisper does."""
 
+_ITEMS = 4096
+"""Items of a list or an object: no list of ours takes more."""
+
+_NUMBER_LENGTH = 32
+"""Characters of a number, white space included, in a list that comes in one string."""
+
+_NAME_LENGTH = 100
+"""Characters of a name that an error repeats."""
+
 _DEPTH = 4
 """Brackets that a name may have; nothing of ours is deeper."""
 
@@ -66,8 +75,10 @@ def _put(into: dict[str, Any], head: str, path: list[str], value: str, name: str
         into[head] = value
         return
     if not path or (len(path) == 1 and (not path[0] or path[0].isdecimal())):
-        already = into.get(head, [])
-        into[head] = [*(already if isinstance(already, list) else [already]), value]
+        already = into.setdefault(head, [])
+        if not isinstance(already, list):
+            into[head] = already = [already]
+        already.append(value)
         return
     below = into.setdefault(head, {})
     if not isinstance(below, dict):
@@ -80,14 +91,20 @@ def asked(fields: Mapping[str, Any]) -> Asked:
 
     A null is a field that is not set. Numbers and booleans may come as strings.
     """
+    _check_size("", fields)
+    for name, value in fields.items():
+        _check_size(name, value)
     given = {_OTHERS.get(name, name): value for name, value in fields.items() if value is not None}
     form = {name: given.pop(name) for name in TranscriptionForm.__struct_fields__ if name in given}
     engine = given.pop(_ENGINE, {})
     if not isinstance(engine, dict):
         raise InvalidParameter("`engine` holds engine options by name.", param=_ENGINE)
+    for name, value in engine.items():
+        _check_size(name, value)
     if strange := sorted(engine.keys() - set(Decoding.__struct_fields__)):
+        option = strange[0][:_NAME_LENGTH]
         raise InvalidParameter(
-            f"The engine has no option '{strange[0]}'.", param=f"{_ENGINE}[{strange[0]}]"
+            f"The engine has no option '{option}'.", param=f"{_ENGINE}[{option}]"
         )
     engine = {name: value for name, value in engine.items() if value is not None}
     if twice := sorted(engine.keys() & given.keys()):
@@ -103,6 +120,16 @@ def asked(fields: Mapping[str, Any]) -> Asked:
         if isinstance(form.get(name), str):
             form[name] = [form[name]]
     return Asked(_converted(form, TranscriptionForm), _converted(decoding, Decoding), tuple(given))
+
+
+def _check_size(name: str, value: Any) -> None:
+    """Raise InvalidParameter if *value*, of the field *name*, has more items than any of ours."""
+    items = isinstance(value, list | dict) and len(value) > _ITEMS
+    numbers = name in _NUMBERS and isinstance(value, str) and len(value) > _ITEMS * _NUMBER_LENGTH
+    if items or numbers:
+        name = name[:_NAME_LENGTH]
+        holder = f"`{name}`" if name else "The body"
+        raise InvalidParameter(f"{holder} has more than {_ITEMS} items.", param=name or None)
 
 
 def _converted(fields: dict[str, Any], kind: type[S]) -> S:

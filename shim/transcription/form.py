@@ -1,22 +1,31 @@
 """A multipart body, as it arrives, into fields and a file."""
 
+import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
-from shim.errors import InvalidParameter
+from shim.errors import InvalidParameter, StorageFull
 
 _IN_MEMORY = 1 << 18
 """Bytes of a file that stay in memory, some eight seconds of speech; a larger one goes to disk."""
 
-_FIELD_BYTES = 1 << 20
-"""A form field larger than this is no field of ours."""
+_WRITTEN_AT_ONCE = 1 << 20
+"""Bytes that are collected before a thread writes them: a disk may keep whoever writes waiting."""
 
+# Of one form. Of ours none has more; the parser's own bounds are these of a part's headers.
 _PARTS = 1000
-"""Parts that one form may have."""
+_HEADERS_OF_PART, _HEADER_BYTES = 8, 4224
+_NAME_LENGTH = 128
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+Judge = Callable[[list[tuple[str, str]]], object]
 
 
 @dataclass
@@ -33,24 +42,37 @@ class Upload:
 
 
 async def receive(
-    body: AsyncIterator[bytes], boundary: str, judge: Callable[[list[tuple[str, str]]], object]
+    body: AsyncIterator[bytes], boundary: str, judge: Judge, *, field_bytes: int
 ) -> Upload:
     """Read *body* to its end; raise InvalidParameter if it is no multipart form.
 
-    *judge* is given the fields that came before the file, before the file is read: what it raises
-    ends the reading.
+    All names and values of its fields have at most *field_bytes* together. *judge* is given the
+    fields that came before the file, before the file is read: what it raises ends the reading.
+
+    Raises StorageFull if the file finds no room on the disk.
     """
     upload = Upload()
     try:
-        with PushMultipartParser(boundary, max_segment_count=_PARTS) as parser:
-            reader = _Parts(upload, judge)
+        with PushMultipartParser(
+            boundary,
+            max_segment_count=_PARTS,
+            max_header_count=_HEADERS_OF_PART,
+            max_header_size=_HEADER_BYTES,
+        ) as parser:
+            reader = _Parts(upload, judge, field_bytes)
             async for chunk in body:
                 for event in parser.parse(chunk):
                     reader.take(event)
+                await reader.write(at_least=_WRITTEN_AT_ONCE)
+        await reader.write(at_least=1)
     except BaseException as error:
-        upload.close()
+        # What could not be written cannot be on closing: it is said already.
+        with suppress(OSError):
+            upload.close()
         if isinstance(error, MultipartError):
             raise InvalidParameter(f"The body is no multipart form: {error}") from error
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise StorageFull("There is no room left to keep the file.", retry_after=10) from error
         raise
     return upload
 
@@ -58,11 +80,14 @@ async def receive(
 class _Parts:
     """Where the part that is being read goes: into a field, or into the file."""
 
-    def __init__(self, upload: Upload, judge: Callable[[list[tuple[str, str]]], object]) -> None:
+    def __init__(self, upload: Upload, judge: Judge, field_bytes: int) -> None:
         self._upload = upload
         self._judge = judge
         self._name = ""
         self._text: bytearray | None = None
+        self._left = self._field_bytes = field_bytes
+        self._unwritten = bytearray()
+        self._written = 0
 
     def take(self, event: "MultipartSegment | bytearray | None") -> None:
         """Take the head of a part, more of its content, or (None) its end."""
@@ -74,23 +99,45 @@ class _Parts:
             case _:
                 self._more(event)
 
+    async def write(self, *, at_least: int) -> None:
+        """Write what came of the file, if it has *at_least* so many bytes."""
+        if len(self._unwritten) < at_least:
+            return
+        content, self._unwritten = self._unwritten, bytearray()
+        self._written += len(content)
+        file = cast("BinaryIO", self._upload.file)
+        if self._written <= _IN_MEMORY:
+            file.write(content)
+        else:
+            await _to_its_end(lambda: _write(file, content))
+
     def _begin(self, head: MultipartSegment) -> None:
+        if len(head.name) > _NAME_LENGTH:
+            raise InvalidParameter(f"A field's name has more than {_NAME_LENGTH} characters.")
         self._name = head.name
         self._text = None if head.name == "file" else bytearray()
-        if self._text is None:
-            if self._upload.file is not None:
-                raise InvalidParameter("Only one `file` can be transcribed.", param="file")
-            self._judge(self._upload.fields)
-            spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by the Upload
-            self._upload.file = cast("BinaryIO", spool)
+        if self._text is not None:
+            self._count(len(head.name.encode()))
+            return
+        if self._upload.file is not None:
+            raise InvalidParameter("Only one `file` can be transcribed.", param="file")
+        self._judge(self._upload.fields)
+        spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by the Upload
+        self._upload.file = cast("BinaryIO", spool)
 
     def _more(self, content: bytearray) -> None:
         if self._text is None:
-            cast("BinaryIO", self._upload.file).write(content)
+            self._unwritten += content
             return
+        self._count(len(content))
         self._text += content
-        if len(self._text) > _FIELD_BYTES:
-            raise InvalidParameter(f"`{self._name}` is too large.", param=self._name)
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise InvalidParameter(
+                f"The fields take more than {self._field_bytes} bytes together.", param=self._name
+            )
 
     def _end(self) -> None:
         if self._text is not None:
@@ -101,3 +148,18 @@ class _Parts:
             return text.decode()
         except UnicodeDecodeError as error:
             raise InvalidParameter(f"`{self._name}` is not UTF-8.", param=self._name) from error
+
+
+def _write(file: BinaryIO, content: bytearray) -> None:
+    file.write(content)
+    file.flush()  # or a full disk would only show where the file is read
+
+
+async def _to_its_end(step: Callable[[], None]) -> None:
+    """Run *step* in a thread; if cancelled, wait for it first: it uses what is closed then."""
+    running = asyncio.ensure_future(asyncio.to_thread(step))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise

@@ -30,14 +30,14 @@ class TranscriptionForm(Struct, frozen=True, kw_only=True):
     """The fields beside the file, of transcriptions and of translations, which have fewer."""
 
     model: Name | None = None
-    language: str | None = None
+    language: Annotated[str, Meta(max_length=100)] | None = None
     languages: Words = []
     prompt: Text | None = None
     keywords: Words = []
     response_format: ResponseFormat = "json"
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
-    timestamp_granularities: list[Granularity] = []
-    include: list[Literal["logprobs"]] = []
+    timestamp_granularities: Annotated[list[Granularity], Meta(max_length=16)] = []
+    include: Annotated[list[Literal["logprobs"]], Meta(max_length=16)] = []
     chunking_strategy: Literal["auto"] | ServerVad | None = None
     stream: bool = False
     # Known, and refused.

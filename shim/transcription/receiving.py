@@ -14,6 +14,7 @@ from litestar.enums import RequestEncodingType
 from backends.base import Job, SpeechBackend
 from shim.body import BodyRequest
 from shim.errors import InvalidParameter, UnsupportedMedia
+from shim.limits import Limits
 from shim.models import Models, ServedModel
 from shim.strict import is_strict, refuse
 
@@ -55,7 +56,10 @@ async def received(request: BodyRequest, models: Models, task: Task) -> Recordin
     def judge(fields: list[tuple[str, str]]) -> _Verdict:
         return _judged(nested(fields), models, task, strictly=strictly)
 
-    upload = await receive(request.stream(), parameters["boundary"], judge)
+    limits: Limits = request.app.state.server.limits
+    upload = await receive(
+        request.stream(), parameters["boundary"], judge, field_bytes=limits.field_bytes
+    )
     with ExitStack() as stack:
         stack.callback(upload.close)
         recording = _recording(judge(upload.fields), upload.file)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -34,6 +34,8 @@ from .subtitles import srt, vtt
 Task = Literal["transcribe", "translate"]
 Items = Iterable[TranscriptInfo | Segment]
 Body = Transcription | VerboseTranscription | str
+
+_encode = msgspec.json.Encoder().encode
 
 # ── wire → engine ─────────────────────────────────────────────────────────────
 
@@ -136,6 +138,22 @@ def answer(form: TranscriptionForm, task: Task, items: Items, *, silence: str = 
             )
 
 
+def written(form: TranscriptionForm, task: Task, items: Items, *, silence: str = "") -> bytes:
+    """Return `answer` in bytes. For a thread: no call keeps Python's lock for milliseconds."""
+    body = answer(form, task, items, silence=silence)
+    if isinstance(body, str):
+        return body.encode()
+    fields = {name: getattr(body, name) for name in body.__struct_fields__}
+    return _encode({name: _pieces(v) for name, v in fields.items() if v is not UNSET})
+
+
+def _pieces(value: Any) -> Any:
+    """Return *value*, a list encoded item by item."""
+    if not isinstance(value, list):
+        return value
+    return msgspec.Raw(b"[" + b",".join([_encode(item) for item in value]) + b"]")
+
+
 def _verbose(
     form: TranscriptionForm,
     task: Task,
@@ -201,21 +219,26 @@ async def events(
         if not isinstance(found, TranscriptInfo):
             raise TypeError("a transcription begins with its TranscriptInfo")
         segments: list[Segment] = []
-        held = ""
+        logprobs: list[Logprob] = []
+        held, said = "", False
         async for segment in items:
             if not isinstance(segment, Segment):
                 raise TypeError("a transcription has one TranscriptInfo")
             # White space at the ends of the text is no part of it; within, it is.
             text = (held if segments else "") + segment.text
-            text = text if _text(segments) else text.lstrip()
+            text = text if said else text.lstrip()
             delta, held = text.rstrip(), text[len(text.rstrip()) :]
+            said = said or bool(delta)
             segments.append(segment)
-            yield TextDelta(delta=delta, logprobs=_logprobs([segment]) if form.include else UNSET)
-    yield _done(form, found, segments)
+            new = _logprobs([segment])
+            logprobs += new
+            yield TextDelta(delta=delta, logprobs=new if form.include else UNSET)
+    yield _done(found, segments, logprobs if form.include else UNSET)
 
 
-def _done(form: TranscriptionForm, found: TranscriptInfo, segments: Sequence[Segment]) -> TextDone:
-    logprobs: list[Logprob] | UnsetType = _logprobs(segments) if form.include else UNSET
+def _done(
+    found: TranscriptInfo, segments: Sequence[Segment], logprobs: list[Logprob] | UnsetType
+) -> TextDone:
     audio = math.ceil(found.duration * _POSITIONS)
     written = sum(len(segment.tokens) for segment in segments)
     usage = TokenUsage(

@@ -13,13 +13,18 @@ from backends.config import (
     WhisperOptions,
 )
 from backends.registry import adapter
-from tests.live import BUILTIN, MODELS, VLLM_OPTIONS, skip_without_vllm
+from tests.live import BUILTIN, INTERVAL, MODELS, VLLM_OPTIONS, skip_without_vllm
 
 CONFIGS: dict[str, ModelConfig] = {
     "ct2": Ct2ModelConfig(
         id="ct2", source=str(BUILTIN / "chat"), options=Ct2Options(intra_threads=1)
     ),
-    "vllm": VllmModelConfig(id="vllm", source=str(MODELS / "chat-hf"), options=VLLM_OPTIONS),
+    "vllm": VllmModelConfig(
+        id="vllm",
+        source=str(MODELS / "chat-hf"),
+        stream_interval_ms=None if INTERVAL is None else int(INTERVAL),
+        options=VLLM_OPTIONS,
+    ),
     "vllm-embedding": VllmModelConfig(
         id="vllm-embedding",
         source=str(MODELS / "chat-hf"),

@@ -5,8 +5,15 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.audio import decode
 from backends.base import SpeechBackend
+from backends.config import AudioLimits
 from backends.fake import FakeSpeech
+from backends.memory import AudioMemory, Reservation
+from backends.samples import RATE, SAMPLE_BYTES
 from tests.live import CLIPS
 
 
@@ -21,3 +28,16 @@ def recording(backend: SpeechBackend) -> BinaryIO:
     if isinstance(backend, FakeSpeech):
         return io.BytesIO(b"turn on the light\nand the lamp")
     return io.BytesIO(clips()[0].read_bytes())
+
+
+def reserved(limits: AudioLimits) -> Reservation:
+    """Return a reservation in a memory that nobody else uses."""
+    return AudioMemory().reservation(
+        bytes_per_second=RATE * SAMPLE_BYTES, longest=limits.max_audio_seconds
+    )
+
+
+def floats(audio: BinaryIO, limits: AudioLimits) -> NDArray[np.float32]:
+    """Return the samples of *audio* as faster-whisper has them."""
+    samples = decode(audio, limits, reserved(limits))
+    return samples.floats(0, len(samples))

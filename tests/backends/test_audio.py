@@ -10,11 +10,11 @@ import pytest
 from faster_whisper.audio import decode_audio
 from numpy.typing import NDArray
 
-from backends.audio import RATE, decode
 from backends.config import AudioLimits
 from backends.failures import TruncatedAudio, UndecodableAudio
-from tests.backends.encoders import as_format, movie, noise
-from tests.backends.recordings import clips
+from backends.samples import RATE
+from tests.backends.encoders import FLOAT, as_format, chunk, movie, noise, wav, wav_format
+from tests.backends.recordings import clips, floats
 from tests.client.recordings import CONTAINERS, encoded, tone
 
 LIMITS = AudioLimits(max_audio_seconds=60)
@@ -47,7 +47,7 @@ def test_samples_are_faster_whispers(container: str) -> None:
     """Every container gives the very samples that faster-whisper decodes from it."""
     content = encoded(tone(3), container)
 
-    samples = decode(io.BytesIO(content), LIMITS)
+    samples = floats(io.BytesIO(content), LIMITS)
 
     assert samples.dtype == np.float32
     assert np.array_equal(samples, decode_audio(io.BytesIO(content)))
@@ -58,7 +58,20 @@ def test_codecs_are_faster_whispers(container: str, codec: str, rate: int, layou
     """So do other codecs, sampling rates and numbers of channels, to the bit."""
     content = as_format(container, codec, rate=rate, layout=layout)
 
-    samples = decode(io.BytesIO(content), LIMITS)
+    samples = floats(io.BytesIO(content), LIMITS)
+
+    assert samples.tobytes() == decode_audio(io.BytesIO(content)).tobytes()
+
+
+def test_many_channels_are_faster_whispers() -> None:
+    """So are eight channels, which are mixed and resampled in smaller steps to hold less."""
+    rate, channels = 44_100, 8
+    values = np.random.default_rng(0).normal(0, 0.1, 5 * rate * channels).astype("<f8")
+    content = wav(
+        wav_format(FLOAT, 64, rate=rate, channels=channels), chunk(b"data", values.tobytes())
+    )
+
+    samples = floats(io.BytesIO(content), LIMITS)
 
     assert samples.tobytes() == decode_audio(io.BytesIO(content)).tobytes()
 
@@ -68,7 +81,7 @@ def test_movies_are_faster_whispers(container: str, video: str, audio: str) -> N
     """So does the sound of a moving picture."""
     content = movie(container, video, audio)
 
-    samples = decode(io.BytesIO(content), LIMITS)
+    samples = floats(io.BytesIO(content), LIMITS)
 
     assert len(samples)
     assert samples.tobytes() == decode_audio(io.BytesIO(content)).tobytes()
@@ -80,7 +93,7 @@ def test_the_name_does_not_count(tmp_path: Path) -> None:
     file.write_bytes(encoded(tone(1), "mp3"))
 
     with file.open("rb") as audio:
-        samples = decode(audio, LIMITS)
+        samples = floats(audio, LIMITS)
 
     assert samples.tobytes() == decode_audio(str(file)).tobytes()
 
@@ -89,7 +102,7 @@ def test_clips_are_faster_whispers() -> None:
     """So do the bundled recordings."""
     for clip in clips()[:5]:
         with clip.open("rb") as audio:
-            assert np.array_equal(decode(audio, LIMITS), decode_audio(str(clip)))
+            assert np.array_equal(floats(audio, LIMITS), decode_audio(str(clip)))
 
 
 @pytest.mark.parametrize("container", ["wav", "mp3", "flac", "m4a"])
@@ -99,7 +112,7 @@ def test_a_cut_recording_is_refused(container: str, share: float) -> None:
     whole = encoded(tone(5), container)
 
     with pytest.raises(UndecodableAudio) as refused:  # a cut M4A has no index: it does not open
-        decode(io.BytesIO(whole[: int(len(whole) * share)]), LIMITS)
+        floats(io.BytesIO(whole[: int(len(whole) * share)]), LIMITS)
 
     assert refused.value.option == "audio"
 
@@ -110,7 +123,7 @@ def test_a_wav_of_open_length_is_whole(size: int) -> None:
     content = bytearray(encoded(tone(2), "wav"))
     struct.pack_into("<I", content, 4, size)
 
-    samples = decode(io.BytesIO(content), LIMITS)
+    samples = floats(io.BytesIO(content), LIMITS)
 
     assert len(samples) == 2 * RATE
 
@@ -120,7 +133,7 @@ def test_a_bare_stream_is_not_taken_for_cut() -> None:
     silence_first = np.concatenate([np.zeros(5 * RATE), noise(20)[:, 0]]).astype(np.int16)
     content = as_bare_aac(silence_first)
 
-    samples = decode(io.BytesIO(content), LIMITS)
+    samples = floats(io.BytesIO(content), LIMITS)
 
     assert samples.tobytes() == decode_audio(io.BytesIO(content)).tobytes()
 
@@ -145,4 +158,4 @@ def test_damage_is_no_end() -> None:
 
     assert len(decode_audio(io.BytesIO(content))) < 4 * RATE
     with pytest.raises(TruncatedAudio):
-        decode(io.BytesIO(content), LIMITS)
+        floats(io.BytesIO(content), LIMITS)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from faster_whisper.audio import decode_audio
 
-from backends.audio import RATE, decode
 from backends.config import AudioLimits
 from backends.failures import (
     AudioTooCostly,
@@ -17,7 +16,9 @@ from backends.failures import (
     NoAudio,
     UndecodableAudio,
 )
+from backends.samples import RATE
 from tests.backends.encoders import PCM, as_format, chunk, movie, noise, wav, wav_format
+from tests.backends.recordings import floats
 from tests.client.recordings import encoded, tone
 
 LIMITS = AudioLimits(max_audio_seconds=60)
@@ -30,7 +31,7 @@ def test_more_audio_than_allowed_ends_early() -> None:
     silence = np.zeros(RATE * 120, np.int16)
 
     with pytest.raises(AudioTooLong, match="60 s"):
-        decode(io.BytesIO(encoded(silence, "flac")), LIMITS)
+        floats(io.BytesIO(encoded(silence, "flac")), LIMITS)
 
 
 def test_more_bytes_than_allowed_end_early() -> None:
@@ -38,9 +39,9 @@ def test_more_bytes_than_allowed_end_early() -> None:
     content = as_format("flac", "flac", rate=48_000, layout="stereo")
     size = 48_000 * 2 * 2
 
-    decode(io.BytesIO(content), AudioLimits(max_decoded_bytes=size))
+    floats(io.BytesIO(content), AudioLimits(max_decoded_bytes=size))
     with pytest.raises(AudioTooLarge, match=f"{size - 1} bytes"):
-        decode(io.BytesIO(content), AudioLimits(max_decoded_bytes=size - 1))
+        floats(io.BytesIO(content), AudioLimits(max_decoded_bytes=size - 1))
 
 
 def test_more_time_than_allowed_ends_early() -> None:
@@ -48,7 +49,7 @@ def test_more_time_than_allowed_ends_early() -> None:
     content = encoded(tone(2), "mp3")
 
     with pytest.raises(AudioTooCostly):
-        decode(io.BytesIO(content), AudioLimits(max_decode_seconds=1e-6))
+        floats(io.BytesIO(content), AudioLimits(max_decode_seconds=1e-6))
 
 
 def test_slow_samples_end_early() -> None:
@@ -56,7 +57,7 @@ def test_slow_samples_end_early() -> None:
     content = wav(wav_format(PCM, 16, rate=1), chunk(b"data", noise(4).tobytes()))
 
     with pytest.raises(AudioTooLong):
-        decode(io.BytesIO(content), LIMITS)
+        floats(io.BytesIO(content), LIMITS)
 
 
 @pytest.mark.parametrize("rate", [7_000_000, 2_000_000_011])
@@ -65,7 +66,15 @@ def test_absurd_rates_are_refused(rate: int) -> None:
     content = wav(wav_format(PCM, 16, rate=rate), chunk(b"data", noise(1).tobytes()))
 
     with pytest.raises(UndecodableAudio, match=f"{rate} Hz"):
-        decode(io.BytesIO(content), LIMITS)
+        floats(io.BytesIO(content), LIMITS)
+
+
+def test_absurd_channels_are_refused() -> None:
+    """More channels than FFmpeg can mix are refused before a second of them takes gigabytes."""
+    content = wav(wav_format(PCM, 16, channels=255), chunk(b"data", bytes(255 * 2 * RATE)))
+
+    with pytest.raises(UndecodableAudio, match="255 channels"):
+        floats(io.BytesIO(content), LIMITS)
 
 
 # ── what is refused ───────────────────────────────────────────────────────────
@@ -75,20 +84,20 @@ def test_absurd_rates_are_refused(rate: int) -> None:
 def test_what_is_no_audio_is_refused(content: bytes) -> None:
     """A bare magic number, text, zeros: all are refused by name."""
     with pytest.raises(UndecodableAudio):
-        decode(io.BytesIO(content), LIMITS)
+        floats(io.BytesIO(content), LIMITS)
 
 
 @pytest.mark.parametrize("content", [b"", wav(wav_format(PCM, 16), chunk(b"data", b""))])
 def test_nothing_is_empty(content: bytes) -> None:
     """No bytes, and no samples in a container, are told from bytes that are no audio."""
     with pytest.raises(EmptyAudio):
-        decode(io.BytesIO(content), LIMITS)
+        floats(io.BytesIO(content), LIMITS)
 
 
 def test_a_silent_movie_has_no_audio() -> None:
     """A container of other streams is told from bytes that are no audio."""
     with pytest.raises(NoAudio):
-        decode(io.BytesIO(movie("mp4", "mpeg4", None)), LIMITS)
+        floats(io.BytesIO(movie("mp4", "mpeg4", None)), LIMITS)
 
 
 def test_fewer_channels_are_refused() -> None:
@@ -98,7 +107,7 @@ def test_fewer_channels_are_refused() -> None:
     )
 
     with pytest.raises(UndecodableAudio, match="channels"):
-        decode(io.BytesIO(stereo + mono), LIMITS)
+        floats(io.BytesIO(stereo + mono), LIMITS)
 
 
 def test_a_file_opens_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +118,7 @@ def test_a_file_opens_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     assert len(decode_audio(io.BytesIO(playlist))) == RATE
     with pytest.raises(UndecodableAudio):
-        decode(io.BytesIO(playlist), LIMITS)
+        floats(io.BytesIO(playlist), LIMITS)
 
 
 def test_a_file_opens_no_connection() -> None:
@@ -118,7 +127,7 @@ def test_a_file_opens_no_connection() -> None:
     media = b"m=audio 45678 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 
     with pytest.raises(UndecodableAudio):
-        decode(io.BytesIO(session + media), LIMITS)
+        floats(io.BytesIO(session + media), LIMITS)
 
 
 class Failing(io.BytesIO):
@@ -136,6 +145,6 @@ def test_a_failing_file_is_no_short_recording() -> None:
     content = as_format("ogg", "libopus", rate=48_000, layout="stereo", seconds=20)
 
     with pytest.raises(OSError, match="Input/output"):
-        decode(Failing(content), LIMITS)
+        floats(Failing(content), LIMITS)
 
-    assert len(decode(io.BytesIO(content), LIMITS)) > 19 * RATE
+    assert len(floats(io.BytesIO(content), LIMITS)) > 19 * RATE

@@ -208,6 +208,25 @@ async def test_tokens_are_a_text_and_back(name: str, opener: Opener) -> None:
     assert refused.value.option == "tokens"
 
 
+@pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding", "fake-chat", "fake-embedding"])
+@pytest.mark.parametrize("times", [1, 300])
+async def test_token_texts_are_those_of_single_tokens(
+    name: str, opener: Opener, times: int
+) -> None:
+    """Few or many, each token has the text that it has alone; unknown ones are refused."""
+    backend = await opener.open(name)
+    tokens = tuple(await backend.tokenize(TEXT, add_special_tokens=False)) * times
+
+    texts = await backend.token_texts(tokens)
+
+    alone = {token: await backend.detokenize((token,)) for token in {*tokens}}
+    assert texts == [alone[token] for token in tokens]
+    assert await backend.token_texts(()) == []
+    with pytest.raises(InvalidRequest) as refused:
+        await backend.token_texts((*tokens, 2**31 - 1))
+    assert refused.value.option == "tokens"
+
+
 @pytest.mark.parametrize("name", ["ct2", "vllm"])
 @pytest.mark.parametrize(
     "prompt", [TEXT, Conversation((Message(role="user", content=TEXT),))], ids=["text", "chat"]

@@ -53,6 +53,12 @@ def theirs(directory: Path) -> Any:
     return AutoTokenizer.from_pretrained(directory)
 
 
+def tokens_of(template: ChatTemplate, conversation: Conversation) -> list[str]:
+    """Return the tokens of *conversation*."""
+    text = template.render(conversation)
+    return template.named(template.encode(text, add_special_tokens=False).ids)
+
+
 def same(directory: Path, turns: list[tuple[str, str]]) -> bool:
     """Return whether both make the same tokens of *turns*."""
     messages = tuple(Message(role=role, content=content) for role, content in turns)
@@ -61,7 +67,7 @@ def same(directory: Path, turns: list[tuple[str, str]]) -> bool:
     expected = tokenizer.apply_chat_template(
         dictionaries, add_generation_prompt=True, tokenize=True, return_dict=False
     )
-    found = ChatTemplate(directory).prompt(Conversation(messages))
+    found = tokens_of(ChatTemplate(directory), Conversation(messages))
     return found == tokenizer.convert_ids_to_tokens(expected)
 
 
@@ -108,7 +114,7 @@ def test_both_forms_of_the_model_have_one_tokenizer() -> None:
 def test_a_refusal_of_the_template(tricky: Path) -> None:
     """A template may refuse a conversation, in its own words."""
     with pytest.raises(InvalidOption, match="No functions here") as refusal:
-        ChatTemplate(tricky).prompt(Conversation((Message(role="function", content="x"),)))
+        ChatTemplate(tricky).render(Conversation((Message(role="function", content="x"),)))
 
     assert refusal.value.option == "messages"
 
@@ -117,9 +123,9 @@ def test_parts_are_lines() -> None:
     """A content of several parts is rendered as one of several lines."""
     template = ChatTemplate(OURS)
 
-    parts = template.prompt(Conversation((Message(role="user", content=("a", "b")),)))
+    parts = template.render(Conversation((Message(role="user", content=("a", "b")),)))
 
-    assert parts == template.prompt(Conversation((Message(role="user", content="a\nb"),)))
+    assert parts == template.render(Conversation((Message(role="user", content="a\nb"),)))
 
 
 def test_templates_by_name(tmp_path: Path) -> None:
@@ -130,9 +136,9 @@ def test_templates_by_name(tmp_path: Path) -> None:
     named = [{"name": "rag", "template": "no"}, {"name": "default", "template": "hi"}]
     file.write_text(json.dumps({**json.loads(file.read_text()), "chat_template": named}))
 
-    tokens = ChatTemplate(tmp_path).prompt(Conversation((Message(role="user", content="a"),)))
+    text = ChatTemplate(tmp_path).render(Conversation((Message(role="user", content="a"),)))
 
-    assert "".join(tokens) == "hi"
+    assert text == "hi"
 
 
 def test_no_template(tmp_path: Path) -> None:

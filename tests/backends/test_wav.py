@@ -8,11 +8,13 @@ import pytest
 from faster_whisper.audio import decode_audio
 
 from backends import wav as fast
-from backends.audio import decode
 from backends.budget import Budget
 from backends.config import AudioLimits
 from backends.failures import AudioTooLarge, AudioTooLong
 from tests.backends.encoders import FLOAT, PCM, chunk, extensible, noise, wav, wav_format
+from tests.backends.recordings import floats, reserved
+
+pytestmark = pytest.mark.usefixtures("frozen_garbage")
 
 LIMITS = AudioLimits()
 INTEGERS = chunk(b"data", noise(1).tobytes())
@@ -58,7 +60,13 @@ OTHERS = {
 
 def heard(content: bytes) -> np.ndarray | None:
     """Return what the short way makes of *content*."""
-    return fast.read(io.BytesIO(content), Budget(LIMITS))
+    samples = fast.read(io.BytesIO(content), budget(LIMITS))
+    return None if samples is None else samples.floats(0, len(samples))
+
+
+def budget(limits: AudioLimits) -> Budget:
+    """Return the budget of one recording."""
+    return Budget(limits, reserved(limits))
 
 
 @pytest.mark.parametrize("content", PLAIN.values(), ids=PLAIN)
@@ -75,7 +83,7 @@ def test_plain_wav_is_faster_whispers(content: bytes) -> None:
 def test_other_wav_is_left_to_ffmpeg(content: bytes) -> None:
     """Whatever is not plain takes the long way, and gives FFmpeg's samples all the same."""
     assert heard(content) is None
-    samples = decode(io.BytesIO(content), LIMITS)
+    samples = floats(io.BytesIO(content), LIMITS)
 
     assert samples.tobytes() == decode_audio(io.BytesIO(content)).tobytes()
 
@@ -102,13 +110,13 @@ def test_floats_beyond_integers_are_left_to_ffmpeg(value: float) -> None:
     content = wav(wav_format(FLOAT, 32), COUNT, chunk(b"data", values.tobytes()))
 
     assert heard(content) is None
-    samples = decode(io.BytesIO(content), LIMITS)
+    samples = floats(io.BytesIO(content), LIMITS)
 
     assert samples.tobytes() == decode_audio(io.BytesIO(content)).tobytes()
 
 
 def test_blocks_join() -> None:
-    """A recording of several blocks is one array."""
+    """A recording of several blocks is whole."""
     values = np.arange(3 * fast._BLOCK + 5).astype("<i2")
     content = wav(SHORT, chunk(b"data", values.tobytes()))
 
@@ -118,11 +126,20 @@ def test_blocks_join() -> None:
     assert np.array_equal(samples, values / np.float32(32_768))
 
 
+def test_what_is_left_to_ffmpeg_is_counted_once() -> None:
+    """A recording that the short way began with, and left, does not spend its limits twice."""
+    values = (noise(2) / np.float32(30_000)).astype("<f4")
+    values[9_000] = 70_000
+    content = wav(wav_format(FLOAT, 32), COUNT, chunk(b"data", values.tobytes()))
+
+    assert len(floats(io.BytesIO(content), AudioLimits(max_audio_seconds=3))) == len(values)
+
+
 def test_the_short_way_has_limits() -> None:
     """A plain WAV is refused by its header, before its samples are read."""
     content = io.BytesIO(PLAIN["integers"])
 
     with pytest.raises(AudioTooLong):
-        fast.read(content, Budget(AudioLimits(max_audio_seconds=0.9)))
+        fast.read(content, budget(AudioLimits(max_audio_seconds=0.9)))
     with pytest.raises(AudioTooLarge):
-        fast.read(content, Budget(AudioLimits(max_decoded_bytes=31_999)))
+        fast.read(content, budget(AudioLimits(max_decoded_bytes=31_999)))

@@ -65,15 +65,18 @@ async def test_the_stock_client_with_a_wrong_key(fakes: LiveServer, kind: str) -
 
 
 async def test_health_needs_no_key(fakes: LiveServer) -> None:
-    """Probes ask without a key; a dead engine shows in readiness, not in health."""
+    """Probes need no key; a dead engine shows in readiness, and by name to those with a key."""
+    key = {"authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(base_url=fakes.url) as http:
         health, ready = await http.get("/health"), await http.get("/ready")
+        shown = await http.get("/ready", headers=key)
 
     assert (health.status_code, health.json()) == (200, {"status": "ok"})
     assert ready.status_code == 503
-    assert ready.json()["ready"] is False
-    assert ready.json()["models"]["dead"] is False
-    assert ready.json()["models"]["org/echo"] is True
+    assert ready.json() == {"ready": False}
+    assert shown.status_code == 503
+    assert shown.json()["models"]["dead"] is False
+    assert shown.json()["models"]["org/echo"] is True
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A full queue: refused at once, and answered on a retry once a slot is free."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,7 +10,17 @@ import pytest
 
 from tests.client.slots import reaches
 from tests.client.stock import answered, connect, first, says
-from tests.live import LiveServer
+from tests.live import LiveServer, serving
+
+BURST = """
+[[models]]
+id = "echo"
+backend = "fake"
+source = "chat"
+max_running = 1
+max_waiting = 4
+options = { seconds_per_item = 0.05 }
+"""
 
 LONG = "word " * 300
 
@@ -72,3 +84,18 @@ async def test_the_stock_client_comes_again(fakes: LiveServer, http: httpx.Async
 
     assert statuses == [429, 200]
     assert completion.choices[0].message.content == "a"
+
+
+async def test_a_burst_loses_nothing(tmp_path: Path) -> None:
+    """Forty clients with the stock retries get their answers through a queue of four."""
+    file = tmp_path / "shim.toml"
+    file.write_text(BURST)
+    with serving("--config", str(file)) as server:
+        client = connect("async", server, max_retries=2)
+
+        answers = await asyncio.gather(
+            *(client.chat.completions.create(model="echo", messages=says("a b")) for _ in range(40))
+        )
+
+        await client.close()
+    assert [answer.choices[0].message.content for answer in answers] == ["a b"] * 40

@@ -1,5 +1,8 @@
 """The tokenizer at the server's root, as harnesses ask it: without a key, without a model."""
 
+import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -7,6 +10,7 @@ import pytest
 
 from tests.live import KEY, LiveServer, serving
 
+AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 SUM = "What is 3 plus 4?"
 
 
@@ -53,11 +57,90 @@ async def test_messages(server: LiveServer, field: str) -> None:
 
 
 async def test_what_the_tokenizer_is(server: LiveServer) -> None:
-    """The special tokens and the template, as lm-eval reads them."""
-    found = (await sent(server, "/tokenizer_info")).json()
+    """The special tokens, as lm-eval reads them; the template is for those who have a key."""
+    keyless = (await sent(server, "/tokenizer_info")).json()
+    keyed = (await sent(server, "/tokenizer_info", headers=AUTHORIZED)).json()
 
-    assert found["eos_token"] == "<|end|>"  # noqa: S105
-    assert {"bos_token", "pad_token", "chat_template"} <= found.keys()
+    assert keyless["eos_token"] == "<|end|>"  # noqa: S105
+    assert {"bos_token", "pad_token"} <= keyless.keys()
+    assert "assistant" in keyed["chat_template"]
+    assert keyless == {**keyed, "chat_template": None}
+
+
+async def test_the_template_of_a_server_without_keys() -> None:
+    """Where there are no keys everybody has access."""
+    with serving() as open_to_all:
+        found = (await sent(open_to_all, "/tokenizer_info")).json()
+
+    assert "assistant" in found["chat_template"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/tokenize", {"prompt": "a", "model": "none"}),
+        ("/tokenize", {"prompt": "a", "model": "whisper-1"}),
+        ("/detokenize", {"tokens": [5], "model": "none"}),
+        ("/tokenizer_info?model=none", None),
+    ],
+)
+async def test_model_names_take_a_key(server: LiveServer, path: str, body: Any) -> None:
+    """Without one, an error repeats the name that was sent, and tells no other."""
+    keyless = (await sent(server, path, body)).json()["error"]["message"]
+    keyed = (await sent(server, path, body, headers=AUTHORIZED)).json()["error"]["message"]
+
+    assert "toy-chat" in keyed
+    assert "toy" not in keyless
+    assert keyed.startswith(keyless)
+
+
+async def test_an_endless_model_name(server: LiveServer) -> None:
+    """An error does not repeat more of it than a name may have."""
+    answer = await sent(server, "/tokenize", {"prompt": "a", "model": "x" * 100_000})
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "model")
+    assert len(answer.content) < 1000
+
+
+async def test_how_long_a_text_may_be(server: LiveServer) -> None:
+    """A text far beyond the context is tokenized, one beyond the limit of bytes is not."""
+    characters = (1 << 18) - 1000
+
+    found = await sent(server, "/tokenize", text("\U0001f600" * characters))
+    refused = await sent(server, "/tokenize", text("a" * (1 << 20)))
+
+    assert found.json()["count"] == 4 * characters
+    assert "".join(found.json()["token_strs"]).count("\ufffd") == 4 * characters
+    assert refused.status_code == 413
+
+
+async def test_many_long_texts_at_once() -> None:
+    """They take the memory of two, one after the other; and short ones do not wait for them."""
+    long = text("\U0001f600" * ((1 << 18) - 1000))
+    with serving("--api-key", KEY) as live:
+        alone, *_ = [await sent(live, "/tokenize", long, timeout=60)]
+        before = peak(live)
+        many = [asyncio.create_task(sent(live, "/tokenize", long, timeout=60)) for _ in range(24)]
+        short = await sent(live, "/tokenize", {"prompt": "a"}, timeout=60)
+        left = sum(not answer.done() for answer in many)
+        counts = {answer.json()["count"] for answer in await asyncio.gather(*many)}
+        grown = peak(live) - before
+
+    assert short.status_code == 200
+    assert left > 12
+    assert counts == {alone.json()["count"]}
+    assert grown < 500 << 20
+
+
+def peak(server: LiveServer) -> int:
+    """Return the most bytes of memory that *server* has taken."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) << 10
+
+
+def text(prompt: str) -> dict[str, Any]:
+    """Return a request for the tokens of *prompt* and their texts."""
+    return {"prompt": prompt, "add_special_tokens": False, "return_token_strs": True}
 
 
 async def test_an_embedding_model(fakes: LiveServer) -> None:
@@ -104,7 +187,7 @@ async def test_a_key_if_the_server_wants_one() -> None:
     """With `tokenizer_needs_key` these routes are like any other."""
     with serving("--api-key", KEY, SHIM_TOKENIZER_NEEDS_KEY="true") as live:
         keyless = await sent(live, "/tokenizer_info")
-        keyed = await sent(live, "/tokenizer_info", headers={"authorization": f"Bearer {KEY}"})
+        keyed = await sent(live, "/tokenizer_info", headers=AUTHORIZED)
 
     assert (keyless.status_code, keyed.status_code) == (401, 200)
 

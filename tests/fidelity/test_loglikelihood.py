@@ -40,6 +40,7 @@ class Offline:
         transformers = pytest.importorskip("transformers")
         self._model = transformers.AutoModelForCausalLM.from_pretrained(MODELS / "chat-hf")
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(MODELS / "chat-hf")
+        self._scores: dict[tuple[int, ...], tuple[list[float], list[float]]] = {}
 
     def ids(self, text: str) -> list[int]:
         """Return a text's tokens, special ones added as the tokenizer does."""
@@ -55,6 +56,12 @@ class Offline:
 
     def scores(self, ids: list[int]) -> tuple[list[float], list[float]]:
         """Return each token's log probability after those before, and the highest there is."""
+        # Each engine answers each prompt as a text and as ids.
+        if tuple(ids) not in self._scores:
+            self._scores[tuple(ids)] = self._scored(ids)
+        return self._scores[tuple(ids)]
+
+    def _scored(self, ids: list[int]) -> tuple[list[float], list[float]]:
         import torch  # noqa: PLC0415  not installed everywhere
 
         with torch.inference_mode():

@@ -13,9 +13,9 @@ from typing import Any
 
 from tests import idefics
 from tests.live import (
-    BUILTIN,
     KEY,
     MODELS,
+    TOY_CHAT,
     VLLM_OPTIONS,
     LiveServer,
     as_toml,
@@ -69,19 +69,6 @@ def _case(draw: random.Random) -> Case:
 
 # ── what is asked ─────────────────────────────────────────────────────────────
 
-TOY = f"""
-[[models]]
-id = "toy-chat"
-backend = "ct2"
-source = "{BUILTIN / "chat"}"
-"""
-FAKE_VECTORS = """
-[[models]]
-id = "vectors"
-backend = "fake"
-source = "embedding"
-"""
-
 
 def _through_vllm(name: str, source: Path, **options: Any) -> str:
     return (
@@ -91,22 +78,14 @@ def _through_vllm(name: str, source: Path, **options: Any) -> str:
 
 
 @contextmanager
-def serving_chats(*more: str) -> Iterator[LiveServer]:
-    """Serve the tests' model in vLLM, its adapter, the built-in one of CTranslate2 and *more*."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = vllm_config(Path(folder))
-        config.write_text("\n".join((config.read_text(), TOY, *more)))
-        with serving("--config", str(config)) as live:
-            yield live
-
-
-@contextmanager
 def serving_all(*more: str) -> Iterator[LiveServer]:
-    """Serve beside them, in vLLM too, a model for embeddings and one that sees images."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Serve what `vllm_server` does, but through vLLM for embeddings, and what sees images."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         vectors = _through_vllm("vectors", MODELS / "chat-hf", runner="pooling", convert="embed")
-        seeing = _through_vllm("seeing", idefics.make(Path(folder)), max_model_len=1024)
-        with serving_chats(vectors, seeing, *more) as live:
+        seeing = _through_vllm("seeing", idefics.make(folder), max_model_len=1024)
+        config = vllm_config(folder, TOY_CHAT, vectors, seeing, *more)
+        with serving("--config", str(config)) as live:
             yield live
 
 

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.live import BUILTIN, CLIPS, KEY, LiveServer
+from tests.live import CLIPS, KEY, TOY_SPEECH, LiveServer
 
 from .json_bodies import serving_all
 
@@ -36,12 +36,6 @@ CHECKS = [
     response_schema_conformance,
 ]
 CHATS = ("gpt-4o-mini", "toy-chat", "odd")
-HEARING = f"""
-[[models]]
-id = "toy"
-backend = "whisper"
-source = "{BUILTIN / "speech"}"
-"""
 SECONDS = 60.0
 SHORT = {"max_tokens": 4, "max_completion_tokens": 4, "max_output_tokens": 4}
 """What keeps an answer short, where the request does not say it by itself."""
@@ -148,7 +142,7 @@ def main() -> None:
     arguments.add_argument("--cases", type=int, default=5000)
     arguments.add_argument("--seed", type=int, default=1)
     given_ = arguments.parse_args()
-    with serving_all(HEARING) as server:
+    with serving_all(TOY_SPEECH) as server:
         seen = explore(server, cases=given_.cases, number=given_.seed)
     for (operation, status), count in sorted(seen.items()):
         print(f"{count:6} x {status}  {operation}")  # noqa: T201

@@ -14,9 +14,9 @@ ASKED = {"model": "gpt-4o-mini", "stream": True}
 TALK = [{"role": "user", "content": "What is 2 plus 2?"}]
 
 
-def test_what_the_document_says(everything: LiveServer) -> None:
+def test_what_the_document_says(vllm_server: LiveServer) -> None:
     """No request makes the server fail, and every answer is as documented."""
-    seen = explore(everything, cases=500, number=20261125)
+    seen = explore(vllm_server, cases=500, number=20261125)
 
     for route in ("chat/completions", "completions", "responses", "embeddings"):
         assert seen[f"POST /v1/{route}", 200] > 0
@@ -32,11 +32,11 @@ def test_what_the_document_says(everything: LiveServer) -> None:
         ("responses", {"input": TALK, "max_output_tokens": 16}),
     ],
 )
-def test_a_wrong_event_is_found(everything: LiveServer, route: str, body: dict[str, Any]) -> None:
+def test_a_wrong_event_is_found(vllm_server: LiveServer, route: str, body: dict[str, Any]) -> None:
     """Each event of a stream is held against the document, not the first alone."""
-    (operation,) = (o for o in operations(everything) if o.label == f"POST /v1/{route}")
+    (operation,) = (o for o in operations(vllm_server) if o.label == f"POST /v1/{route}")
     case = operation.Case(body={**ASKED, **body}, media_type="application/json")
-    answer = answered(everything, case)
+    answer = answered(vllm_server, case)
     wrong = copy(answer)  # before it is checked: what was read of it is kept
     # The last event that says of what kind it is says something else.
     kind = b'"type":"' if route == "responses" else b'"object":"'

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from shim.admission import Admission
-from shim.errors import QueueFull
+from shim.errors import QueueFull, ServerStopping
 
 
 async def words(*, log: list[str] | None = None) -> AsyncGenerator[str, None]:
@@ -119,6 +119,127 @@ async def test_giving_up_while_waiting_takes_nothing() -> None:
 
     assert log == []
     assert await anext(admission.admit(words())) == "one"
+
+
+async def test_draining_ends_what_waits() -> None:
+    """Once the server is told to stop, who waits is refused and who runs goes on."""
+    admission = Admission(max_running=1, max_waiting=1)
+    running = admission.admit(words())
+    await anext(running)
+    waiting = asyncio.ensure_future(anext(admission.admit(words())))
+    await asyncio.sleep(0)
+
+    admission.drain()
+
+    with pytest.raises(ServerStopping):
+        await waiting
+    with pytest.raises(ServerStopping):
+        await anext(admission.admit(words()))
+    assert [word async for word in running] == ["two"]
+
+
+async def test_stopping_ends_what_runs() -> None:
+    """What runs ends with an error where it waits for its engine, and its slot comes free."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = await stuck(admission)
+
+    admission.stop()
+
+    with pytest.raises(ServerStopping):
+        await running
+    assert admission.running == 0
+
+
+async def test_stopping_ends_what_is_elsewhere() -> None:
+    """What is sending an item when the server stops ends when it asks for the next."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = admission.admit(words())
+    await anext(running)
+
+    admission.stop()
+
+    with pytest.raises(ServerStopping):
+        await anext(running)
+
+
+async def test_a_client_that_leaves_meanwhile() -> None:
+    """Who is cancelled by others, too, stays cancelled."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = await stuck(admission)
+
+    admission.stop()
+    running.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def stuck(admission: Admission) -> "asyncio.Task[list[str]]":
+    """Return a task that runs a request, which waits for its engine for ever."""
+    reached = asyncio.Event()
+
+    async def endless() -> AsyncGenerator[str, None]:
+        yield "one"
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def consume() -> list[str]:
+        return [word async for word in admission.admit(endless())]
+
+    running = asyncio.create_task(consume())
+    await reached.wait()
+    return running
+
+
+async def test_refused_clients_come_back_one_after_the_other() -> None:
+    """Each refused client is given a later time, by the rate at which requests end."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = admission.admit(words())
+    await anext(running)
+
+    waits = [await refused(admission) for _ in range(5)]
+
+    # Nothing has ended yet: ten a second is a guess, with a fifth more.
+    assert waits == sorted(waits)
+    assert waits == pytest.approx([0.12, 0.24, 0.36, 0.48, 0.6], abs=0.05)
+
+
+async def test_the_rate_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where four requests a second end, a refused client comes back every 0.3 s: a fifth later."""
+    now = 100.0
+    monkeypatch.setattr("shim.admission.time.monotonic", lambda: now)
+    admission = Admission(max_running=1, max_waiting=0)
+    for _ in range(8):
+        running = admission.admit(words())
+        await anext(running)
+        now += 0.25
+        await running.aclose()
+    running = admission.admit(words())
+    await anext(running)
+
+    # The last busy period has begun just now; a quarter of a second is what one took before.
+    waits = [await refused(admission) for _ in range(3)]
+
+    assert waits == pytest.approx([0.3, 0.6, 0.9])
+
+
+async def test_nobody_waits_longer_than_clients_heed() -> None:
+    """Beyond a minute clients are spread over the second half of one."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = admission.admit(words())
+    await anext(running)
+
+    waits = [await refused(admission) for _ in range(900)]
+
+    assert max(waits) <= 60
+    assert min(waits[700:]) >= 30
+
+
+async def refused(admission: Admission) -> float:
+    """Return after how many seconds the next client is told to come back."""
+    with pytest.raises(QueueFull) as refusal:
+        await anext(admission.admit(words()))
+    return refusal.value.retry_after
 
 
 async def test_several_slots() -> None:

@@ -7,7 +7,7 @@ import pytest
 from litestar import Litestar, get
 from litestar.testing import TestClient
 
-from shim.auth import PUBLIC, KeyGuard
+from shim.auth import PUBLIC, KeyGuard, Keys
 from shim.errors import HANDLERS
 
 DIGEST = "sha256:" + hashlib.sha256(b"secret").hexdigest()
@@ -29,7 +29,7 @@ def status(keys: tuple[str, ...], path: str = "/", **headers: str) -> int:
     """Return the status of a request to a server with these *keys*."""
     routes: list[Any] = [guarded, public]
     app = Litestar(
-        routes, guards=[KeyGuard(keys, free=frozenset({PUBLIC}))], exception_handlers=HANDLERS
+        routes, guards=[KeyGuard(Keys(keys), free=frozenset({PUBLIC}))], exception_handlers=HANDLERS
     )
     with TestClient(app) as client:
         return client.get(path, headers=headers).status_code
@@ -66,6 +66,6 @@ def test_public_routes() -> None:
 
 def test_keys_are_not_kept() -> None:
     """Of a key in plain, only the digest stays in memory."""
-    guard = KeyGuard(("secret",), free=frozenset({PUBLIC}))
+    guard = KeyGuard(Keys(("secret",)), free=frozenset({PUBLIC}))
 
     assert "secret" not in repr(vars(guard))

@@ -21,12 +21,18 @@ from backends import failures
 from shim import errors
 from shim.errors import HANDLERS, describe, invalid
 
+UNAVAILABLE = "service_unavailable_error"
 INVALID = "invalid_request_error"
 UNSUPPORTED = "unsupported_parameter"
 
 TABLE = [
     (errors.InvalidParameter("m", param="n"), 400, INVALID, None, "n"),
     (errors.UnsupportedParameter("m", param="n"), 400, INVALID, UNSUPPORTED, "n"),
+    (errors.InvalidHttp("m"), 400, INVALID, "invalid_http", None),
+    (errors.HeadTooLarge(10, headers=5), 431, INVALID, "headers_too_large", None),
+    (errors.HeadTooSlow("m"), 408, INVALID, "request_timeout", None),
+    (errors.BodyTooSlow("m"), 408, INVALID, "request_timeout", None),
+    (errors.ForbiddenOrigin("m"), 403, INVALID, "forbidden_origin", None),
     (errors.InvalidKey("m"), 401, INVALID, "invalid_api_key", None),
     (errors.UnknownModel("m", param="model"), 404, INVALID, "model_not_found", "model"),
     (errors.UnknownManifest("m"), 404, INVALID, "manifest_not_found", None),
@@ -37,6 +43,10 @@ TABLE = [
     (errors.DecoderFailed("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.NotFinite("m"), 500, "server_error", "not_finite", None),
     (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
+    (errors.Busy("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
+    (errors.StorageFull("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
+    (errors.TooManyConnections("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
+    (errors.ServerStopping("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
     (failures.InvalidRequest("m"), 400, INVALID, None, None),
     (failures.InvalidOption("m", option="top_p"), 400, INVALID, None, "top_p"),
     (failures.UnsupportedOption("m", option="seed"), 400, INVALID, UNSUPPORTED, "seed"),
@@ -61,7 +71,7 @@ TABLE = [
     (failures.AudioTooLong("m", option="audio"), 400, INVALID, "audio_too_long", "file"),
     (failures.AudioTooLarge("m", option="audio"), 400, INVALID, "audio_too_large", "file"),
     (failures.AudioTooCostly("m", option="audio"), 400, INVALID, "audio_too_costly", "file"),
-    (failures.EngineDead("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
+    (failures.EngineDead("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
 ]
 
 

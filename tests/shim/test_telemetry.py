@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from backends.base import Batch, Segment, TranscriptInfo
 from backends.failures import EngineDead
+from shim.admission import Admission
 from shim.telemetry import Telemetry
 
 INFO = TranscriptInfo(language="en", language_probability=1.0, duration=2.5)
@@ -39,7 +40,7 @@ def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
     return next((s.value for s in samples if (s.name, s.labels) == (name, labels)), None)
 
 
-async def transcript(*items: TranscriptInfo | Segment | Exception) -> AsyncGenerator[object, None]:
+async def transcript(*items: object) -> AsyncGenerator[object, None]:
     """Yield *items*, or raise one."""
     for item in items:
         if isinstance(item, Exception):
@@ -48,18 +49,37 @@ async def transcript(*items: TranscriptInfo | Segment | Exception) -> AsyncGener
 
 
 async def test_nothing_yet(telemetry: Telemetry) -> None:
-    """Before the first request every metric is there to be found, and has no samples."""
+    """Before the first request every metric is there to be found; those of models are empty."""
     families = list(text_string_to_metric_families(telemetry.text().decode()))
+    of_loop = [family for family in families if family.name.startswith("shim_event_loop")]
+    of_models = [family for family in families if family not in of_loop]
 
-    assert {family.name for family in families} == {
+    assert "shim_event_loop_lag_seconds" in {family.name for family in of_loop}
+    assert {family.name for family in of_models} == {
         "shim_batch_size",
         "shim_engine_wait_seconds",
         "shim_engine_seconds",
         "shim_audio_seconds",
         "shim_queue_seconds",
         "shim_real_time_factor",
+        "shim_requests_running",
+        "shim_requests_waiting",
     }
-    assert not any(family.samples for family in families)
+    assert not any(family.samples for family in of_models)
+
+
+async def test_queues(telemetry: Telemetry) -> None:
+    """How many requests run and wait is what the queue says when the metrics are asked for."""
+    queue = Admission(max_running=1, max_waiting=1)
+    telemetry.watch_queue("m", queue)
+    running = queue.admit(transcript("one"))
+
+    await anext(running)
+
+    assert value(telemetry, "shim_requests_running", model="m") == 1
+    assert value(telemetry, "shim_requests_waiting", model="m") == 0
+    await running.aclose()
+    assert value(telemetry, "shim_requests_running", model="m") == 0
 
 
 async def test_batches(telemetry: Telemetry) -> None:

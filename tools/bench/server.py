@@ -1,6 +1,7 @@
 """A server for the length of a benchmark, on a free port, its output in a file."""
 
 import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -44,8 +45,10 @@ class Server:
 
 
 @contextmanager
-def starting(log: Path, module: str, *arguments: str) -> Iterator[Server]:
-    """Run `python -m MODULE ARGUMENTS --port …` until the block ends."""
+def starting(
+    log: Path, module: str, *arguments: str, folder: Path | None = None
+) -> Iterator[Server]:
+    """Run `python -m MODULE ARGUMENTS --port …`, of the checkout *folder*, until the block ends."""
     port = _free_port()
     command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
     with log.open("w") as output:
@@ -53,6 +56,8 @@ def starting(log: Path, module: str, *arguments: str) -> Iterator[Server]:
             command,
             stdout=output,
             stderr=output,
+            cwd=folder,
+            env=os.environ | ({"PYTHONPATH": str(folder)} if folder else {}),
             preexec_fn=_end_with_parent,  # noqa: PLW1509  there are no threads yet
         )
     try:

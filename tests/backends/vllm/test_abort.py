@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 async def all_blocks_are_free(backend: "VllmChat") -> None:
     """Wait until no request holds a block of the cache: only then can the engine reset it."""
     assert backend._engine is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         # The engine has no event for it; each question is a round trip to its process.
         while not await backend._engine.reset_prefix_cache():  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -53,6 +53,35 @@ def test_too_large(asked: Generation, option: str) -> None:
     assert refusal.value.option == option
 
 
+def test_no_further_than_needed() -> None:
+    """What follows a constraint's first value too many is not read."""
+
+    class Unread(list[Any]):
+        def __iter__(self) -> Any:
+            raise AssertionError
+
+    with pytest.raises(InvalidOption, match="too large"):
+        check_constraints(with_format({"a": Unread(), "pattern": NESTED * 2}))
+
+
+@pytest.mark.parametrize(
+    ("strict", "choice", "refused"),
+    [(None, "auto", False), (True, "auto", True), (None, "required", True)],
+)
+def test_tools_together(*, strict: bool | None, choice: Any, refused: bool) -> None:
+    """One grammar is made of all tools that are compiled, and one bound holds for them."""
+    tool = Tool(name="f", strict=strict, parameters={"": "x" * 1000})
+    conversation = Conversation(generation().prompt.messages, (tool,) * 128, tool_choice=choice)
+    asked = replace(generation(), prompt=conversation)
+
+    if not refused:
+        check_constraints(asked)
+        return
+    with pytest.raises(InvalidOption, match="too large") as refusal:
+        check_constraints(asked)
+    assert refusal.value.option == "tools[100].function.parameters"
+
+
 def test_what_people_write() -> None:
     """A large schema passes, and so does a request without any constraint."""
     fields = {f"field_{at}": {"type": "string", "pattern": "^((a|b)+)$"} for at in range(500)}

@@ -120,6 +120,8 @@ def test_a_server_killed_while_loading(running: Callable[..., subprocess.Popen[s
     assert until(lambda: not children.bearers(mark), seconds=15)
 
 
+# `tests/test_processes.py` kills a whole server.
+@pytest.mark.slow
 @pytest.mark.usefixtures("requires_vllm")
 def test_a_server_killed_while_serving(running: Callable[..., subprocess.Popen[str]]) -> None:
     """SIGKILL of a ready server ends engine core, worker, resource tracker and reaper."""

@@ -9,7 +9,7 @@ import pytest
 
 from backends.base import Embedding, EmbeddingBackend, EmbeddingJob
 from backends.conversation import Conversation, Message
-from backends.failures import InvalidOption, UnsupportedOption
+from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
 from tests.backends.vllm.conftest import Reference
 
 TEXTS = [
@@ -98,6 +98,24 @@ async def test_what_is_wrong_is_named(
     assert refusal.value.option == option
 
 
+@pytest.mark.parametrize("words", [2049, 5000, 1_000_000])
+async def test_more_than_the_context(embedder: EmbeddingBackend, words: int) -> None:
+    """A text that is too long is refused, in the words that harnesses look for."""
+    with pytest.raises(PromptTooLong, match="maximum context length is 2048 ") as refusal:
+        await vector(embedder, "horse " * words)
+
+    assert refusal.value.option == "input"
+
+
+async def test_a_long_text_that_is_cut(embedder: EmbeddingBackend) -> None:
+    """It has the vector of the part that is kept."""
+    whole = await vector(embedder, "horse " * 1_000_000, truncate_prompt_tokens=5)
+
+    part = await vector(embedder, "horse " * 100, truncate_prompt_tokens=5)
+    assert whole.prompt_tokens == 5
+    assert whole.values == pytest.approx(part.values, abs=WITHIN)
+
+
 async def test_a_model_that_cannot_be_cut(embedder: EmbeddingBackend) -> None:
     """Dimensions are for models that were trained for it, in vLLM's words."""
     with pytest.raises(UnsupportedOption, match="does not support Matryoshka") as refusal:
@@ -110,7 +128,9 @@ async def test_cancelling_aborts_in_the_engine(embedder: Any) -> None:
     """Nothing is left of requests whose reader has gone."""
     tokens = [tuple(5 + (at + n) % 1000 for at in range(2000)) for n in range(40)]
     readers = [asyncio.create_task(vector(embedder, each)) for each in tokens]
-    await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
+    async with asyncio.timeout(60):
+        while not embedder._engine.get_num_unfinished_requests():  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0)
 
     for reader in readers:
         reader.cancel()

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from backends.base import ChatBackend, Generation, Sampling
+from backends.base import ChatBackend, Extras, Generation, Sampling
 from backends.conversation import Conversation, Message
 from backends.failures import InvalidOption, PromptTooLong
 from tests.backends.vllm.dialogue import ask, finish, generation
@@ -38,10 +39,33 @@ async def test_a_wrong_value_names_its_option(
     assert refusal.value.option == option
 
 
-async def test_a_prompt_beyond_the_context(backend: ChatBackend) -> None:
-    """The refusal tells the context's size, in the words that harnesses look for."""
+@pytest.mark.parametrize("words", [2048, 4096, 4_000_000], ids=["some", "more", "millions"])
+@pytest.mark.parametrize("kind", ["chat", "text", "ids"])
+async def test_a_prompt_beyond_the_context(backend: ChatBackend, kind: str, words: int) -> None:
+    """The refusal tells the context's size, in the words that harnesses look for.
+
+    Some are tokenized whole, more are counted in pieces, millions are refused by their size.
+    """
+    asked = generation("one " * words)
+    if kind != "chat":
+        asked = replace(asked, prompt="one " * words if kind == "text" else (7,) * (words + 1))
+
     with pytest.raises(PromptTooLong, match=f"maximum context length is {backend.max_model_len} "):
-        await anext(backend.generate(generation("one " * backend.max_model_len)))
+        await anext(backend.generate(asked))
+
+
+@pytest.mark.parametrize("side", ["left", "right", None])
+async def test_a_long_prompt_that_is_truncated(backend: ChatBackend, side: str | None) -> None:
+    """Of millions of words the tokens at the named end are continued."""
+    words = "one " * 1_000_000
+    extras = {"truncate_prompt_tokens": 3, "truncation_side": side, "return_token_ids": True}
+    asked = Generation(prompt=f"What is{words}plus", sampling=Sampling(max_tokens=1), extras=extras)
+
+    told, *_ = [item async for item in backend.generate(asked)]
+
+    assert isinstance(told, Extras)
+    text = await backend.detokenize(tuple(told.values["prompt_token_ids"]))
+    assert text.endswith("plus") if side == "left" else text.startswith("What is")
 
 
 async def test_a_completion_beyond_the_context(backend: ChatBackend) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from backends.base import ChatBackend, TextDelta
+from backends.base import ChatBackend
 from tests.backends.vllm.conftest import Reference
 from tests.backends.vllm.dialogue import ask, finish, generation, logprobs, text
 
@@ -71,10 +71,3 @@ async def test_a_slow_reader_gets_the_same_text(backend: ChatBackend) -> None:
 
     assert text(slowly) == text(at_once)
     assert finish(slowly) == finish(at_once)
-
-
-async def test_text_streams(backend: ChatBackend) -> None:
-    """A longer answer comes in pieces."""
-    items = await ask(backend, "Write a haiku", temperature=0.0)
-
-    assert sum(isinstance(item, TextDelta) for item in items) > 3

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
+from backends.samples import FULL_SCALE, Samples
+from backends.whisper.activity import stand_in
 from backends.whisper.features import Extractor
 
 SECOND = 16_000
@@ -21,11 +23,12 @@ BLOCK = 2048 * 160
 def test_every_number_is_the_same(mels: int, samples: int) -> None:
     """Whatever the length, also where blocks meet and at the mirrored ends."""
     whole = FeatureExtractor(feature_size=mels)
-    audio = np.random.default_rng(samples).normal(0, 0.1, samples).astype(np.float32)
+    audio = np.random.default_rng(samples).normal(0, 3000, samples).astype(np.int16)
+    parts = Samples(np.array_split(audio, 7))
 
-    found = Extractor(whole)(audio)
+    found = Extractor(whole, parts)(stand_in(parts))
 
-    expected = whole(audio)
+    expected = whole((audio / FULL_SCALE).astype(np.float32))
     assert found.dtype == expected.dtype
     # The last bit of 1, because of products that OpenBLAS sums by other kernels; most are the same.
     np.testing.assert_allclose(found, expected, rtol=0, atol=2**-23)
@@ -35,9 +38,24 @@ def test_every_number_is_the_same(mels: int, samples: int) -> None:
 def test_a_window_of_its_own() -> None:
     """A shorter window is this request's alone: faster-whisper's own keeps it for the next."""
     shared = FeatureExtractor()
-    own = Extractor(shared)
+    samples = Samples([np.zeros(SECOND, np.int16)])
+    own = Extractor(shared, samples)
 
-    own(np.zeros(SECOND, np.float32), chunk_length=5)
+    own(stand_in(samples), chunk_length=5)
 
     assert (own.nb_max_frames, own.n_samples) == (500, 5 * SECOND)
     assert (shared.nb_max_frames, shared.n_samples) == (3000, 30 * SECOND)
+
+
+def test_who_leaves_ends_it() -> None:
+    """A recording that nobody wants any more is transformed no further than the block at hand."""
+    calls = iter([None, InterruptedError])
+
+    def check() -> None:
+        if left := next(calls):
+            raise left
+
+    samples = Samples([np.zeros(4 * BLOCK, np.int16)])
+
+    with pytest.raises(InterruptedError):
+        Extractor(FeatureExtractor(), samples, check)(stand_in(samples))

@@ -35,22 +35,21 @@ OFFSETS = [0, 0, 1, 2, 2, 3, 5]
 TOKENS = ["<s>", "a", "ü", r"\xf0\x9f", r"\x98\x80", " b", "<end>"]
 
 
-async def told(*items: Generated) -> AsyncGenerator[tuple[int, Generated], None]:
-    """Yield *items*, of the first prompt."""
-    for item in items:
-        yield 0, item
-
-
 async def streamed(*items: Generated) -> list[Any]:
     """Return the log probabilities of the events that *items* become."""
-    found = events(HEADING, told(*items), n=1, include_usage=False)
+
+    async def told() -> AsyncGenerator[tuple[int, Generated], None]:
+        for item in items:
+            yield 0, item
+
+    found = events(HEADING, told(), n=1, include_usage=False)
     pieces = [choice async for event in found for choice in event.choices]
     return [msgspec.to_builtins(piece.logprobs) for piece in pieces if piece.logprobs]
 
 
-async def test_places_in_a_text() -> None:
+def test_places_in_a_text() -> None:
     """A token begins where its first character does; the prompt's are told with its echo."""
-    whole = await completion(HEADING, told(ECHO, *SMILE, END), n=1)
+    whole = completion(HEADING, [(0, item) for item in (ECHO, *SMILE, END)], n=1)
 
     (choice,) = whole.choices
     assert choice.text == "aü😀 b"
@@ -62,9 +61,9 @@ async def test_places_in_a_text() -> None:
     assert choice.logprobs.top_logprobs[3] == {"best": -0.1, r"\xf0\x9f": -0.5}
 
 
-async def test_a_text_without_its_prompt() -> None:
+def test_a_text_without_its_prompt() -> None:
     """Then places are counted from the answer's beginning."""
-    whole = await completion(HEADING, told(*SMILE, END), n=1)
+    whole = completion(HEADING, [(0, item) for item in (*SMILE, END)], n=1)
 
     assert whole.choices[0].logprobs is not None
     assert whole.choices[0].logprobs.text_offset == [0, 0, 1, 3]

@@ -1,5 +1,6 @@
 """Fields: names with brackets into what JSON would hold, and that into what is asked for."""
 
+import time
 from typing import Any
 
 import pytest
@@ -330,3 +331,51 @@ def test_endless_texts(fields: dict[str, object]) -> None:
     """What a client sends has bounds."""
     with pytest.raises(InvalidParameter, match="length <="):
         asked(fields)
+
+
+LISTS = ("languages", "keywords", "timestamp_granularities", "include", "known_speaker_names")
+NUMBERS = ("temperatures", "suppress_tokens", "clip_timestamps")
+
+
+def endless(count: int) -> list[Any]:
+    """Return fields of *count* items each, in every form that a list or an object may have."""
+    items, members = ["1"] * count, {f"a{i}": "1" for i in range(count)}
+    lists = [{name: items} for name in (*LISTS, *NUMBERS, "engine", "vad_parameters")]
+    objects = [{name: members} for name in ("engine", "vad_parameters", *LISTS)]
+    strings = [{name: ",".join(["1" * 40] * count)} for name in NUMBERS]
+    within = [{"engine": {name: items}} for name in NUMBERS]
+    return [*lists, *objects, *strings, *within, members]
+
+
+@pytest.mark.parametrize("count", [4097, 200_000])
+def test_endless_lists(count: int) -> None:
+    """A list or object of more items than any of ours has is refused before it is looked at."""
+    for fields in endless(count):
+        started = time.thread_time()
+        with pytest.raises(InvalidParameter) as refusal:
+            asked(fields)
+
+        assert time.thread_time() - started < 0.02
+        assert len(str(refusal.value)) < 300
+
+
+def test_a_long_list_takes_linear_time() -> None:
+    """Twice as many items of one name take about twice as long to collect, not four times."""
+
+    def seconds(count: int) -> float:
+        started = time.thread_time()
+        nested([("a[]", "1")] * count)
+        return time.thread_time() - started
+
+    seconds(1000)
+
+    assert seconds(80_000) < 8 * max(seconds(20_000), 0.01)
+
+
+def test_long_names_are_not_repeated() -> None:
+    """An error does not send a long name back."""
+    with pytest.raises(InvalidParameter) as refusal:
+        asked({"engine": {"x" * 5000: 1}})
+
+    assert len(str(refusal.value)) < 200
+    assert len(refusal.value.param) < 200

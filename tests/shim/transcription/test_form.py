@@ -1,17 +1,23 @@
 """Forms: bytes in any pieces into fields and a file, judged on the way."""
 
+import asyncio
+import io
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shim.errors import InvalidParameter
-from shim.transcription.form import Upload, receive
+from shim.errors import InvalidParameter, StorageFull, describe
+from shim.transcription import form
+from shim.transcription.form import Judge, Upload, receive
 
 BOUNDARY = "b0undary"
+FIELD_BYTES = 1 << 20
 
 names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
 values = st.text(max_size=30)
@@ -31,9 +37,13 @@ def body(fields: list[tuple[str, str]], file: bytes | None) -> bytes:
     return b"".join(b"%b\r\n%b\r\n" % (delimiter, part) for part in parts) + delimiter + b"--\r\n"
 
 
-async def received(chunks: AsyncIterator[bytes]) -> Upload:
-    """Receive a form that nobody judges."""
-    return await receive(chunks, BOUNDARY, lambda _: None)
+def unjudged(_fields: list[tuple[str, str]]) -> None:
+    """Find nothing wrong."""
+
+
+async def received(chunks: AsyncIterator[bytes], judge: Judge = unjudged) -> Upload:
+    """Receive a form of at most so many bytes of fields."""
+    return await receive(chunks, BOUNDARY, judge, field_bytes=FIELD_BYTES)
 
 
 async def pieces(whole: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
@@ -85,12 +95,96 @@ async def test_a_body_that_ends_early(cut: int) -> None:
         await received(pieces(whole[:cut], []))
 
 
-async def test_a_field_that_is_too_large() -> None:
-    """A megabyte of prompt is none."""
-    whole = body([("prompt", "a" * (2 << 20))], b"")
+async def test_fields_that_are_too_large() -> None:
+    """A megabyte of fields is too much, however many they are."""
+    for fields in ([("prompt", "a" * (FIELD_BYTES + 1))], [("prompt", "a" * 2000)] * 600):
+        whole = body(fields, b"")
 
-    with pytest.raises(InvalidParameter, match="`prompt` is too large"):
-        await received(pieces(whole, [1 << 20]))
+        with pytest.raises(InvalidParameter, match=f"more than {FIELD_BYTES} bytes") as refusal:
+            await received(pieces(whole, [1 << 20]))
+
+        assert refusal.value.param == "prompt"
+
+
+async def test_names_count_as_fields() -> None:
+    """So do their names: what is held is bounded, not what is said."""
+    whole = body([("a" * 100, "")] * 999, b"")
+
+    with pytest.raises(InvalidParameter, match="more than 50000 bytes"):
+        await receive(pieces(whole, []), BOUNDARY, unjudged, field_bytes=50_000)
+
+
+async def test_a_name_that_is_too_long() -> None:
+    """A name of kilobytes is refused, and not repeated."""
+    whole = body([("a" * 2000, "1")], None)
+
+    with pytest.raises(InvalidParameter, match="128 characters") as refusal:
+        await received(pieces(whole, []))
+
+    assert len(str(refusal.value)) < 100
+
+
+async def test_headers_that_are_too_large() -> None:
+    """A part with a header of kilobytes, or with many, is no part of a form."""
+    for more in (b"x: " + b"a" * 5000, b"\r\n".join([b"x: y"] * 10)):
+        whole = body([("model", "m")], None).replace(b'"model"', b'"model"\r\n' + more)
+
+        with pytest.raises(InvalidParameter, match="no multipart form"):
+            await received(pieces(whole, [100]))
+
+
+class Full(io.FileIO):
+    """A file on a disk that is full; it knows whether it was closed."""
+
+    made: ClassVar[list["Full"]] = []
+
+    def __init__(self, **_: object) -> None:
+        super().__init__("/dev/full", "r+")
+        self.made.append(self)
+
+
+async def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that finds no room is refused for now, and closed."""
+    monkeypatch.setattr(form, "SpooledTemporaryFile", Full)
+    whole = body([], bytes(3 << 20))
+
+    with pytest.raises(StorageFull) as refusal:
+        await received(pieces(whole, [1 << 20, 2 << 20]))
+
+    failure, _ = describe(refusal.value)
+    assert failure.status == 503
+    assert int(failure.headers["retry-after"]) > 0
+    assert Full.made.pop().closed
+
+
+async def test_leaving_while_the_disk_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that leaves in the middle of a write does not have the file closed under it."""
+    begun, go_on, outcomes = threading.Event(), threading.Event(), list[str]()
+
+    class Slow(io.BytesIO):
+        def __init__(self, **_: object) -> None:
+            super().__init__()
+
+        def write(self, content: Any) -> int:
+            begun.set()
+            assert go_on.wait(60)
+            outcomes.append("written")
+            return super().write(content)
+
+        def close(self) -> None:
+            outcomes.append("closed")
+            super().close()
+
+    monkeypatch.setattr(form, "SpooledTemporaryFile", Slow)
+    receiving = asyncio.create_task(received(pieces(body([], bytes(3 << 20)), [2 << 20])))
+    assert await asyncio.to_thread(begun.wait, 60)
+
+    receiving.cancel()
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await receiving
+    assert outcomes == ["written", "closed"]
 
 
 async def test_too_many_parts() -> None:
@@ -140,7 +234,7 @@ async def test_a_refusal_ends_the_reading() -> None:
         raise InvalidParameter(f"refused: {fields}")
 
     with pytest.raises(InvalidParameter, match=r"refused: \[\('model', 'nope'\)\]"):
-        await receive(never_further(until_the_file), BOUNDARY, judge)
+        await received(never_further(until_the_file), judge)
 
 
 async def test_the_judge_sees_what_came_before_the_file() -> None:
@@ -154,7 +248,7 @@ async def test_the_judge_sees_what_came_before_the_file() -> None:
     def judge(fields: list[tuple[str, str]]) -> None:
         seen.append(list(fields))
 
-    with closing(await receive(pieces(whole, []), BOUNDARY, judge)) as upload:
+    with closing(await received(pieces(whole, []), judge)) as upload:
         assert seen == [[("model", "m")]]
         assert upload.fields == [("model", "m"), ("prompt", "late")]
 
@@ -164,6 +258,6 @@ async def test_no_file_is_not_judged_here() -> None:
     whole = body([("model", "m")], None)
     seen: list[object] = []
 
-    upload = await receive(pieces(whole, []), BOUNDARY, seen.append)
+    upload = await received(pieces(whole, []), seen.append)
 
     assert (upload.fields, upload.file, seen) == ([("model", "m")], None, [])

@@ -1,5 +1,7 @@
 """Transcription's wire ↔ engine values: what reaches the engine, what goes back."""
 
+import asyncio
+import gc
 import math
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -8,13 +10,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from backends.base import Candidate, Job, Segment, TranscriptInfo, Word
 from backends.decoding import Decoding, VadParameters
 from shim.errors import InvalidParameter, UnsupportedParameter
 from shim.transcription.fields import asked
 from shim.transcription.protocol import TextDelta, TextDone, TranscriptionForm
-from shim.transcription.translate import Task, answer, events, to_job
+from shim.transcription.translate import Task, answer, events, to_job, written
+from tests.watchdog import loop_watched
 
 FOUND = TranscriptInfo(language="de", language_probability=0.9, duration=2.1, prompt_tokens=4)
 
@@ -268,6 +272,50 @@ def test_what_cannot_be_streamed(response_format: str) -> None:
 def test_formats(response_format: str, body: Any) -> None:
     """Each format; seconds of usage are rounded up."""
     assert encoded(form(response_format=response_format), SEGMENT) == body
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"response_format": name} for name in ("json", "text", "srt", "vtt", "verbose_json")),
+        {"response_format": "verbose_json", "timestamp_granularities": ["word"]},
+        {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]},
+        {"include": ["logprobs"]},
+    ],
+)
+def test_bytes(fields: dict[str, Any]) -> None:
+    """What is written is the answer's JSON, or its text, with few segments, many and none."""
+    for segments in ([], [SEGMENT], [replace(SEGMENT, logprobs=weighed((b"a", -1.0)))] * 300):
+        body = answer(form(**fields), "transcribe", [FOUND, *segments])
+
+        found = written(form(**fields), "transcribe", [FOUND, *segments])
+
+        assert found == (body.encode() if isinstance(body, str) else msgspec.json.encode(body))
+
+
+@pytest.mark.asyncio(loop_scope="function")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"response_format": "srt"},
+        {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]},
+        {"include": ["logprobs"]},
+    ],
+)
+async def test_hours_do_not_stop_the_loop(fields: dict[str, Any]) -> None:
+    """The answer to four hours is written in a thread that lets the event loop turn."""
+    segments = [replace(SEGMENT, logprobs=weighed(*[(b"a", -1.0)] * 8))] * 8000
+
+    # As the server does, once it has loaded everything: what tests load is no part of this.
+    gc.collect()
+    gc.freeze()
+    try:
+        async with loop_watched() as lag:
+            await asyncio.to_thread(written, form(**fields), "transcribe", [FOUND, *segments])
+    finally:
+        gc.unfreeze()
+
+    assert lag.longest < 0.02
 
 
 def test_verbose() -> None:

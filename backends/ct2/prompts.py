@@ -1,0 +1,102 @@
+"""Prompts → tokens, and back: by the model's template and tokenizer, off the event loop."""
+
+from functools import partial
+
+from tokenizers import Encoding
+
+from backends.base import Prompt
+from backends.conversation import Conversation
+from backends.failures import InvalidOption
+from backends.templates import ChatTemplate
+from backends.text_length import characters, refuse_if_exceeds, refuse_to_render
+from backends.text_threads import TextThreads
+
+from .sampling import token_limit
+
+_PER_MESSAGE = 16
+"""Characters that are rendered in the time that a message without any takes."""
+_VARIABLES = 1 << 20
+"""The size of variables for a template, in characters: nobody has counted them."""
+
+
+class Prompts:
+    """Reads the prompts of one model, whose context holds *max_model_len* tokens."""
+
+    def __init__(
+        self,
+        template: ChatTemplate,
+        *,
+        reading: TextThreads,
+        tokenizing: TextThreads,
+        max_model_len: int,
+    ) -> None:
+        """Take threads for `read` and others for the rest, where texts may be far longer."""
+        self._template = template
+        self._reading = reading
+        self._tokenizing = tokenizing
+        self._max_model_len = max_model_len
+
+    async def read(self, prompt: Prompt, *, wanted: int | None) -> tuple[list[str], int]:
+        """Return the tokens of *prompt*, and how many of the *wanted* ones may follow.
+
+        Raises PromptTooLong, before tokenizing where the text is far too long, and InvalidOption.
+        """
+        read = partial(self._read, prompt, wanted)
+        tokens, limit = await self._reading.run(read, size=_size(prompt))
+        if not tokens:
+            raise InvalidOption("The prompt holds no token.", option="prompt")
+        return tokens, limit
+
+    async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool) -> list[int]:
+        """Return the token ids of *prompt*, which may be longer than the context."""
+        if isinstance(prompt, tuple):
+            return list(prompt)
+        ids = partial(self._ids, prompt, add_special_tokens=add_special_tokens)
+        return await self._tokenizing.run(ids, size=_size(prompt))
+
+    async def detokenize(self, tokens: tuple[int, ...]) -> str:
+        """Return the text of *tokens*; raise InvalidOption for unknown ones."""
+        decode = partial(self._template.decode, [tokens])
+        (text,) = await self._tokenizing.run(decode, size=len(tokens))
+        return text
+
+    async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
+        """Return the text of each of *tokens*; raise InvalidOption for unknown ones."""
+        return await self._tokenizing.run(partial(self._token_texts, tokens), size=len(tokens))
+
+    def _read(self, prompt: Prompt, wanted: int | None) -> tuple[list[str], int]:
+        ids = prompt if isinstance(prompt, tuple) else self._fitting(prompt)
+        # Before there is a string of each token.
+        limit = token_limit(len(ids), wanted, self._max_model_len)
+        return self._template.named(ids if isinstance(ids, tuple) else ids.ids), limit
+
+    def _fitting(self, prompt: Conversation | str) -> Encoding:
+        """Tokenize *prompt* unless it is far too long."""
+        context = self._max_model_len
+        if isinstance(prompt, Conversation):
+            refuse_to_render(prompt, max_tokens=context)
+            text, special = self._template.render(prompt), False
+        else:
+            text, special = prompt, True
+        refuse_if_exceeds(text, self._template.count, max_tokens=context)
+        return self._template.encode(text, add_special_tokens=special)
+
+    def _ids(self, prompt: Conversation | str, *, add_special_tokens: bool) -> list[int]:
+        if isinstance(prompt, Conversation):
+            prompt, add_special_tokens = self._template.render(prompt), False
+        ids: list[int] = self._template.encode(prompt, add_special_tokens=add_special_tokens).ids
+        return ids
+
+    def _token_texts(self, tokens: tuple[int, ...]) -> list[str]:
+        distinct = [*{*tokens}]
+        texts = self._template.decode([(token,) for token in distinct])
+        of_token = dict(zip(distinct, texts, strict=True))
+        return [of_token[token] for token in tokens]
+
+
+def _size(prompt: Prompt) -> int:
+    """Return what the time to read *prompt* grows with, for TextThreads."""
+    if not isinstance(prompt, Conversation):
+        return len(prompt)
+    variables = _VARIABLES if prompt.template_kwargs else 0
+    return characters(prompt) + _PER_MESSAGE * len(prompt.messages) + variables

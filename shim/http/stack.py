@@ -1,0 +1,21 @@
+"""What is around the application, between it and the connection, and in which order."""
+
+from collections.abc import Iterable
+
+from litestar.types import ASGIApp
+
+from shim.lingering import Lingering
+from shim.prefix import ModelPrefix
+from shim.settings import ServerSettings
+
+from .gate import Gate
+
+
+def wrap(app: ASGIApp, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
+    """Return *app*, which serves models of these *names*, as a connection calls it.
+
+    From the outside: `Lingering`, because it deals with the body of every request, also of one that
+    the others refuse; `Gate`, which refuses before anything else looks at a request; `ModelPrefix`,
+    because routes are found by the path that it leaves.
+    """
+    return Lingering(Gate(ModelPrefix(app, names), server))

@@ -1,0 +1,33 @@
+"""A timer of the event loop that can be started again."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+
+class Timer:
+    """Calls a function once, unless it is stopped or started again before."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether a call is still to come."""
+        return self._handle is not None
+
+    def start(self, seconds: float, function: Callable[..., object], *args: Any) -> None:
+        """Call *function* with *args* in so many *seconds*, instead of what was to be called."""
+        self.stop()
+        self._handle = self._loop.call_later(seconds, self._call, function, args)
+
+    def stop(self) -> None:
+        """Call nothing."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _call(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self._handle = None
+        function(*args)

@@ -1,0 +1,101 @@
+"""Logging of the process: on standard error, a line for each record, and without ever waiting.
+
+A record is written by a thread. If nobody reads standard error (a full pipe, a stopped terminal),
+the thread waits and the server goes on: records beyond a bound are dropped, and their number is
+logged once there is room again.
+"""
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+_HELD = 10_000
+"""Records that wait to be written."""
+
+_LAST_SECONDS = 1.0
+"""Seconds for the last records, when the process ends."""
+
+_STDERR = 2
+"""The file descriptor of standard error."""
+
+_FORMAT = "%(asctime)s %(name)s %(message)s"
+
+_ESCAPES = {
+    **{number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))},
+    **{number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))},
+}
+"""Characters that could forge a record or the state of a terminal: control characters, line breaks,
+and those that change the direction of writing."""
+
+
+class OneLineFormatter(logging.Formatter):
+    """Formats a record as one line, but for its traceback, whose lines are indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        """Return the line without its control characters."""
+        return super().formatMessage(record).rstrip("\n").translate(_ESCAPES)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  logging's name
+        """Return the traceback, indented: none of its lines looks like a record."""
+        text = super().formatException(ei)
+        return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+class DroppingHandler(logging.Handler):
+    """Leaves records to a thread that writes them, and drops those that there is no room for."""
+
+    def __init__(self, write: Callable[[bytes], int]) -> None:
+        """Take what writes bytes, which may block, and returns how many of them it has written."""
+        super().__init__()
+        self._write = write
+        self._lines: queue.Queue[str | None] = queue.Queue(_HELD)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._write_lines, daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue *record* as a line, or count it if there is no room."""
+        try:
+            if self._dropped:
+                self._lines.put_nowait(f"{self._dropped} records were dropped: nobody read them\n")
+                self._dropped = 0
+            self._lines.put_nowait(f"{self.format(record)}\n")
+        except queue.Full:
+            self._dropped += 1
+
+    def close(self) -> None:
+        """Wait a moment for what is queued to be written."""
+        # A full queue means that nobody reads: there is nothing to wait for.
+        with suppress(queue.Full):
+            self._lines.put_nowait(None)
+            self._thread.join(_LAST_SECONDS)
+        super().close()
+
+    def _write_lines(self) -> None:
+        while (line := self._lines.get()) is not None:
+            left = line.encode(errors="backslashreplace")
+            try:
+                while left:
+                    left = left[self._write(left) :]
+            # The reader has closed its end for good: later records have nowhere to go.
+            except OSError:
+                return
+
+
+@contextmanager
+def logging_to_stderr(level: str) -> Iterator[None]:
+    """Log records of *level* and above to standard error until the block ends."""
+    # Without a buffer: the interpreter would wait for its lock while it ends.
+    with open(os.dup(_STDERR), "wb", buffering=0) as stderr:  # noqa: PTH123  a number
+        handler = DroppingHandler(stderr.write)
+        handler.setFormatter(OneLineFormatter(_FORMAT))
+        logging.basicConfig(level=level, handlers=[handler])
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(handler)
+            handler.close()

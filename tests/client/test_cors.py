@@ -1,0 +1,39 @@
+"""Browsers: pages that are allowed to use the server are told so."""
+
+import httpx
+
+from tests.live import KEY, serving
+
+PAGE = "https://ui.example"
+
+
+def test_a_page_that_is_allowed() -> None:
+    """Its question before a request is answered without a key, and answers name its origin."""
+    with serving("--model", "echo=fake:chat", "--api-key", KEY, SHIM_CORS_ORIGINS=PAGE) as server:
+        asks = {
+            "origin": PAGE,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type,x-stainless-os",
+        }
+        question = httpx.options(f"{server.base_url}/chat/completions", headers=asks)
+        answer = httpx.get(
+            f"{server.base_url}/models", headers={"origin": PAGE, "authorization": f"Bearer {KEY}"}
+        )
+        other = httpx.get(f"{server.url}/health", headers={"origin": "https://other.example"})
+
+    assert question.status_code == 204
+    assert question.headers["access-control-allow-origin"] == PAGE
+    assert "POST" in question.headers["access-control-allow-methods"]
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == PAGE
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_other_pages() -> None:
+    """A server without keys refuses pages of other sites, also before their requests."""
+    with serving("--model", "echo=fake:chat") as server:
+        page = {"origin": PAGE, "access-control-request-method": "POST"}
+
+        assert httpx.options(f"{server.base_url}/models", headers=page).status_code == 403
+        assert httpx.get(f"{server.url}/health", headers=page).status_code == 403
+        assert httpx.get(f"{server.url}/health").status_code == 200

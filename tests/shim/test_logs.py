@@ -1,0 +1,98 @@
+"""Logging: one line for each record, and a server that does not wait for its reader."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from shim.logs import DroppingHandler, OneLineFormatter
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """Return a logger of its own."""
+    logger = logging.getLogger("tests.shim.test_logs")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    yield logger
+    logger.handlers.clear()
+
+
+def test_control_characters_are_escaped() -> None:
+    """A line break in a message does not begin a new record."""
+    record = logging.LogRecord(
+        "x", logging.INFO, "", 0, "%s", ("a\r\n2026 forged\x1b[31m\u2028",), None
+    )
+
+    line = OneLineFormatter("%(message)s").format(record)
+
+    assert line == "a\\x0d\\x0a2026 forged\\x1b[31m\\u2028"
+
+
+def test_tracebacks_are_indented() -> None:
+    """Each line of a traceback begins with white space, also those of the exception's text."""
+    error = ValueError("first\n2026 forged")
+    info = (type(error), error, None)
+    record = logging.LogRecord("x", logging.INFO, "", 0, "failed", (), info)
+
+    first, *lines = OneLineFormatter("%(message)s").format(record).splitlines()
+
+    assert first == "failed"
+    assert lines
+    assert all(line.startswith("    ") for line in lines)
+
+
+def test_records_are_written(logger: logging.Logger) -> None:
+    """What was logged before the end is written, in order."""
+    written: list[bytes] = []
+
+    def write(data: bytes) -> int:
+        written.append(data[:3])  # as a pipe that takes a few bytes at a time
+        return len(written[-1])
+
+    handler = DroppingHandler(write)
+    logger.addHandler(handler)
+    logger.info("one")
+    logger.info("two")
+    handler.close()
+
+    assert b"".join(written) == b"one\ntwo\n"
+
+
+def test_nobody_reads(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that nobody reads holds nobody up; how many records were dropped is logged later."""
+    monkeypatch.setattr("shim.logs._HELD", 10)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, True)
+    handler = DroppingHandler(lambda data: os.write(writing, data))
+    logger.addHandler(handler)
+
+    for _ in range(1000):
+        logger.info("x" * 1000)  # more than a pipe holds
+
+    read = b""
+    while b"dropped" not in read:
+        read += os.read(reading, 1 << 16)
+        logger.info("again")
+    handler.close()
+    assert not handler._thread.is_alive()
+    assert b" records were dropped: nobody read them\n" in read
+    os.close(reading)
+    os.close(writing)
+
+
+def test_the_reader_has_gone(logger: logging.Logger) -> None:
+    """A reader that closes its end ends the writing, not the server."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    handler = DroppingHandler(lambda data: os.write(writing, data))
+    logger.addHandler(handler)
+
+    logger.info("to nobody")
+    handler._thread.join(10)
+
+    assert threading.current_thread().is_alive()
+    assert not handler._thread.is_alive()
+    os.close(writing)

@@ -1,0 +1,52 @@
+"""The pinned lists: all of them but torch's have hashes, and none names a package index."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.live import ROOT
+
+REQUIREMENTS = ROOT / "requirements"
+PIN = re.compile(
+    r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)(?: ; [^-]+?)?"
+    r"(?P<hashes>(?: +--hash=sha256:[0-9a-f]{64})*)"
+)
+
+
+def pins(name: str) -> dict[str, re.Match[str]]:
+    """Return the entries of the list *name* by package; fail on an entry of another form."""
+    whole = (REQUIREMENTS / f"{name}.txt").read_text().replace("\\\n", "")
+    lines = [line for line in whole.splitlines() if line and not line.startswith("#")]
+    found = {line: PIN.fullmatch(line) for line in lines}
+    assert not [line for line, match in found.items() if match is None]
+    return {match["name"]: match for match in found.values() if match}
+
+
+@pytest.mark.parametrize("file", sorted(REQUIREMENTS.glob("*.txt")), ids=lambda file: file.stem)
+def test_pins_have_hashes(file: Path) -> None:
+    """A list is of versions with hashes; torch's alone has none, as its file differs by place."""
+    bare = [name for name, match in pins(file.stem).items() if not match["hashes"]]
+
+    assert bare == (["torch"] if file.stem == "torch" else [])
+
+
+@pytest.mark.parametrize("name", ["base", "test", "vllm-cpu", "vllm-cuda"])
+def test_dependencies_are_pinned(name: str) -> None:
+    """A new dependency in `pyproject.toml` needs `make pins`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[^a-z0-9-]", line)[0] for line in project["dependencies"]}
+
+    assert wanted <= pins(name).keys()
+
+
+@pytest.mark.parametrize("name", ["installer", "base", "test"])
+def test_lists_agree(name: str) -> None:
+    """One environment takes several lists, so that a package has one version in all of them."""
+    whole = pins("vllm-cpu")
+    both = {package: match for package, match in pins(name).items() if package in whole}
+
+    assert {p: match["version"] for p, match in both.items()} == {
+        p: whole[p]["version"] for p in both
+    }

@@ -1,0 +1,314 @@
+"""What clients see of a server that is told to end, in every state, by one signal or by two.
+
+    python -m tools.attack.sigterm            all states but loading vLLM
+    python -m tools.attack.sigterm --vllm     that one too: SIGTERM while vLLM is imported
+
+Exit status 1 if a client saw, or the server did, what `expected` does not allow.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from .target import ROOT, Target, started
+from .wire import KEY, Answer, chat, exchange, get, post, read
+
+GRACE = 2.0
+_DELAYS = (0.3, 0.8, 1.3)
+"""Seconds after the start at which the built-in models are being opened, on some machine."""
+_BETWEEN = 0.15
+"""Seconds from the first signal to the late client, and from there to the second signal."""
+
+CHATS = "/v1/chat/completions"
+_SHORT, _LONG = 20, 2000
+"""Words of an answer, at twenty a second: the first fits into the grace."""
+
+_CONFIG = f"""
+[server]
+api_keys = ["{KEY}"]
+shutdown_seconds = {GRACE}
+[[models]]
+id = "echo"
+backend = "fake"
+source = "chat"
+max_running = 1
+max_waiting = 8
+options = {{ seconds_per_item = 0.05, max_model_len = 4000 }}
+"""
+_VLLM = f'[[models]]\nid = "engine"\nbackend = "vllm"\nsource = "{ROOT / "tests/models/chat-hf"}"\n'
+
+
+@dataclass
+class Cell:
+    """What was seen in one state."""
+
+    state: str
+    signals: int
+    clients: dict[str, str] = field(default_factory=dict)
+    """What each client saw; `late` is one that came after the first signal."""
+    status: int = 0
+    seconds: float = 0.0
+    """From the first signal to the end of the process."""
+    log: str = ""
+    orphans: bool = False
+    """Whether a process that the server had started outlived it by more than two seconds."""
+
+
+Clients = dict[str, "asyncio.Task[str]"]
+State = Callable[[int], Awaitable[Clients]]
+
+
+def _ask(words: int, *, stream: bool = False) -> bytes:
+    return post(CHATS, {**chat("word " * words), "model": "echo", "stream": stream})
+
+
+def seen(answer: Answer) -> str:
+    """Return an answer in a few words."""
+    if answer.headers.get("content-type", "").startswith("text/event-stream"):
+        ends = "[DONE]" if b"data: [DONE]\n\n" in answer.body else "cut"
+        error = "error event, " if b'"error":' in answer.body else ""
+        return f"stream, {error}{ends}"
+    if not answer.status:
+        return answer.outcome
+    shape = "" if answer.status < 400 or b'"code":' in answer.body else " not OpenAI's"
+    after = (
+        f", Retry-After {answer.headers['retry-after']}" if "retry-after" in answer.headers else ""
+    )
+    return f"{answer.outcome}{shape}{after}"
+
+
+def _asked(port: int, request: bytes) -> "asyncio.Task[str]":
+    async def one() -> str:
+        return seen(await exchange(port, request, seconds=30))
+
+    return asyncio.create_task(one())
+
+
+async def _queued(port: int, *, running: int, waiting: int = 0) -> None:
+    """Wait until so many requests run and wait."""
+    wanted = {
+        f'shim_requests_running{{model="echo"}} {running}.0',
+        f'shim_requests_waiting{{model="echo"}} {waiting}.0',
+    }
+    lines: set[str] = set()
+    async with asyncio.timeout(10):
+        while not wanted <= lines:
+            lines = {*(await exchange(port, get("/metrics"))).body.decode().splitlines()}
+
+
+async def _held(port: int, opening: bytes) -> "asyncio.Task[str]":
+    """Open a connection, ask once so that the server knows it, send *opening*."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(get("/health", Connection="keep-alive"))
+    await read(reader, Answer())
+    writer.write(opening)
+
+    async def rest() -> str:
+        answer = Answer()
+        try:
+            async with asyncio.timeout(30):
+                await read(reader, answer)
+        except OSError:
+            answer.outcome = "reset"
+        writer.close()
+        return seen(answer)
+
+    return asyncio.create_task(rest())
+
+
+async def idle(port: int) -> Clients:
+    """Keep a connection open, on which nothing runs."""
+    return {"kept": await _held(port, b"")}
+
+
+async def half_head(port: int) -> Clients:
+    """Send half a head."""
+    return {"half": await _held(port, b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n")}
+
+
+async def half_body(port: int) -> Clients:
+    """Send half a body."""
+    return {"half": await _held(port, _ask(5)[:-20])}
+
+
+async def whole(port: int) -> Clients:
+    """Ask for an answer that ends within the grace."""
+    return await _running(port, {"client": _ask(_SHORT)})
+
+
+async def whole_too_long(port: int) -> Clients:
+    """Ask for an answer that does not end within the grace."""
+    return await _running(port, {"client": _ask(_LONG)})
+
+
+async def stream(port: int) -> Clients:
+    """Ask for a stream that ends within the grace."""
+    return await _running(port, {"client": _ask(_SHORT, stream=True)})
+
+
+async def stream_too_long(port: int) -> Clients:
+    """Ask for a stream that does not end within the grace."""
+    return await _running(port, {"client": _ask(_LONG, stream=True)})
+
+
+async def waiting(port: int) -> Clients:
+    """Let two requests wait behind one that ends within the grace."""
+    clients = await _running(port, {"runs": _ask(_SHORT)})
+    clients["waits"] = _asked(port, _ask(2))
+    clients["waits, streamed"] = _asked(port, _ask(2, stream=True))
+    await _queued(port, running=1, waiting=2)
+    return clients
+
+
+async def _running(port: int, requests: dict[str, bytes]) -> Clients:
+    clients = {name: _asked(port, request) for name, request in requests.items()}
+    await _queued(port, running=len(clients))
+    return clients
+
+
+STATES: dict[str, State] = {
+    function.__name__.replace("_", " "): function
+    for function in (
+        idle, half_head, half_body, waiting, whole, whole_too_long, stream, stream_too_long
+    )
+}  # fmt: skip
+
+
+async def run(state: str, signals: int) -> Cell:
+    """Bring a server into *state*, send it *signals*, return what was seen."""
+    cell = Cell(state, signals)
+    with started(_CONFIG) as target:
+        await target.listen(30)
+        clients = await STATES[state](target.port)
+        await _end(cell, target, late=clients)
+        cell.clients = {name: await task for name, task in clients.items()}
+        cell.log = target.log()
+    return cell
+
+
+async def loading(signals: int, *, config: str, sign: str = "", delay: float = 0) -> Cell:
+    """Send *signals* to a server that starts, *delay* seconds after its log has *sign*."""
+    cell = Cell(sign or f"{delay:g} s after the start", signals)
+    with started(config, limit=None) as target:
+        end = time.monotonic() + 60
+        while sign not in target.log() and time.monotonic() < end:  # noqa: ASYNC110 - of a process
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(delay)
+        await _end(cell, target)
+        cell.log = target.log()
+    return cell
+
+
+async def _end(cell: Cell, target: Target, late: Clients | None = None) -> None:
+    """Send the signals; note the exit status and the seconds. Add a late client to *late*."""
+    began = time.monotonic()
+    target.process.send_signal(signal.SIGTERM)
+    await asyncio.sleep(_BETWEEN)
+    if late is not None:
+        late["late"] = _asked(target.port, _ask(1))
+        await asyncio.sleep(_BETWEEN)
+    if cell.signals == 2:
+        target.process.send_signal(signal.SIGTERM)
+    ended = asyncio.create_task(asyncio.to_thread(target.process.wait, 60))
+    cell.status = await ended
+    cell.seconds = time.monotonic() - began
+    cell.orphans = await _outlived(target.pid)
+
+
+async def _outlived(group: int) -> bool:
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        await asyncio.sleep(0.05)
+    return True
+
+
+_REFUSED = re.compile(r"503, Retry-After \d+")
+_EXPECTED = {
+    "kept": re.compile("closed"),
+    "half": re.compile(r"closed|(503|408), Retry-After \d+|408"),
+    "late": re.compile(rf"refused|{_REFUSED.pattern}"),
+    "waits": re.compile(rf"200|{_REFUSED.pattern}"),
+    "waits, streamed": re.compile(rf"stream, \[DONE\]|{_REFUSED.pattern}"),
+    "runs": re.compile("200"),
+    "whole": re.compile("200"),
+    "whole too long": _REFUSED,
+    "stream": re.compile(r"stream, \[DONE\]"),
+    "stream too long": re.compile(r"stream, error event, \[DONE\]"),
+}
+_SECONDS = {"waiting": GRACE + 1, "whole": GRACE + 1, "stream": GRACE + 1}
+_SECONDS |= {"whole too long": GRACE + 3, "stream too long": GRACE + 3}
+_AT_ONCE = 2.0
+_FORCED = (-signal.SIGTERM, 128 + signal.SIGTERM, 1)
+
+
+def faults(cell: Cell) -> list[str]:
+    """Return what in *cell* is not right.
+
+    After a second signal the clients see whatever the end of a process looks like; after one, what
+    `_EXPECTED` says. A server that has nothing to do may have ended before the second. A start that
+    is broken off may end by the signal.
+    """
+    found = []
+    forced = cell.signals == 2 or not cell.clients
+    if cell.status != 0 and not (forced and cell.status in _FORCED):
+        found.append(f"exit status {cell.status}")
+    most = _AT_ONCE if cell.signals == 2 else _SECONDS.get(cell.state, _AT_ONCE)
+    if cell.seconds > most:
+        found.append(f"{cell.seconds:.1f} s, not {most:g}")
+    if cell.orphans:
+        found.append("a process that it started is left")
+    if "Traceback" in cell.log:
+        found.append(f"a traceback: {cell.log.splitlines()[-1]:.80}")
+    if cell.signals == 1:
+        for name, what in cell.clients.items():
+            expected = _EXPECTED.get(cell.state if name == "client" else name)
+            if expected is None or not expected.fullmatch(what):
+                found.append(f"{name} saw {what}")
+    return found
+
+
+async def matrix(*, vllm: bool) -> list[Cell]:
+    """Return all cells; print each as it is known."""
+    cells = []
+    for signals in (1, 2):
+        states = [run(state, signals) for state in STATES]
+        states += [loading(signals, config="", delay=delay) for delay in _DELAYS]
+        if vllm:
+            signs = ("importing vLLM", "starting the engine", "loading weights")
+            states += [loading(signals, config=_VLLM, sign=sign, delay=1) for sign in signs]
+        for state in states:
+            cells.append(await state)
+            print(row(cells[-1]), flush=True)
+    return cells
+
+
+def row(cell: Cell) -> str:
+    """Return a line of a Markdown table."""
+    clients = "; ".join(f"{name}: {what}" for name, what in cell.clients.items())
+    verdict = "; ".join(faults(cell)) or "right"
+    return (
+        f"| {cell.state} | {cell.signals} | {clients} | {cell.status} | {cell.seconds:.1f} | "
+        f"{verdict} |"
+    )
+
+
+def main() -> int:
+    """Return 0 if every cell is right."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vllm", action="store_true")
+    cells = asyncio.run(matrix(vllm=parser.parse_args().vllm))
+    return 1 if any(map(faults, cells)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
