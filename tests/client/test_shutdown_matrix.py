@@ -2,11 +2,11 @@
 
 import pytest
 
-from tools.attack import sigterm
+from tools.attack import sigterm, states
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-@pytest.mark.parametrize("state", sigterm.STATES)
+@pytest.mark.parametrize("state", states.STATES)
 async def test_the_end(state: str, signals: int) -> None:
     """Every client gets an answer in OpenAI's shape or none, the process ends within its grace."""
     cell = await sigterm.run(state, signals)

@@ -12,16 +12,22 @@ MB = 1_000_000
 HOUR = 3600
 
 
-@attack("shared", "builtin", 200, 400, 429, 503, quick=True)
+@attack("shared", "builtin", 200, 400, 429, 503, "timeout")
 async def hours_of_silence_by_2(attacker: Attacker) -> None:
-    """POST a FLAC of 2.7 MB that holds 3 h 59 min of silence, two at once."""
-    await attacker.each([recording(silence(4 * HOUR - 60))] * 2, seconds=100)
+    """POST a FLAC of 2.7 MB that holds 3 h 59 min of silence, two at once; leave after 40 s."""
+    await attacker.each([recording(silence(4 * HOUR - 60))] * 2, seconds=40)
 
 
-@attack("shared", "builtin", 200, 400, 429, 503)
+@attack("shared", "builtin", 200, 400, 429, 503, "timeout")
 async def hours_of_silence_by_16(attacker: Attacker) -> None:
-    """POST a FLAC of 2.7 MB that holds 3 h 59 min of silence, sixteen at once."""
-    await attacker.each([recording(silence(4 * HOUR - 60))] * 16, seconds=100)
+    """POST a FLAC of 2.7 MB that holds 3 h 59 min of silence, 16 at once; leave after 40 s."""
+    await attacker.each([recording(silence(4 * HOUR - 60))] * 16, seconds=40)
+
+
+@attack("shared", "builtin", 200, 400, 429, 503, quick=True)
+async def minutes_of_silence_by_16(attacker: Attacker) -> None:
+    """POST a FLAC that holds five minutes of silence, 16 at once."""
+    await attacker.each([recording(silence(300))] * 16, seconds=60)
 
 
 @attack("shared", "builtin", 400)

@@ -157,7 +157,7 @@ async def _unread(attacker: Attacker, request: bytes, *, seconds: float) -> None
     writer.close()
 
 
-@attack("shared", "fakes", "closed", "reset", quick=True)
+@attack("shared", "fakes", "closed", "reset")
 async def streams_never_read(attacker: Attacker) -> None:
     """Ask for 20 streams of 50 MB and read nothing of them: they have to be aborted."""
     body = {**chat(("w" * 4000 + " ") * 100), "model": "long", "stream": True, "n": 128}
