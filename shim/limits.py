@@ -115,7 +115,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "400",
         ),
     ] = 4096
-    tools: Annotated[Count, _limit("Tools of a request.", "400")] = 1024
+    tools: Annotated[Count, _limit("Tools of a request.", "400")] = 256
     prompts: Annotated[
         Count, _limit("Prompts of a completion, or inputs of an embedding.", "400")
     ] = 2048
