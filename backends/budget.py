@@ -1,6 +1,7 @@
 """What decoding one recording may cost, and the refusal once it costs more."""
 
 import time
+from contextlib import AbstractContextManager
 
 from .config import AudioLimits
 from .failures import AudioTooCostly, AudioTooLarge, AudioTooLong
@@ -16,6 +17,11 @@ class Budget:
         self._deadline = time.monotonic() + limits.max_decode_seconds
         self._samples = 0
         self._size = 0
+
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        """What a step of decoding is done within."""
+        return self._reservation.turn
 
     def reserve(self, stated: float | None) -> None:
         """Wait for memory for *stated* seconds of audio, None if that is unknown, off the clock.

@@ -9,6 +9,7 @@ And it must not be given frames that differ from the first, which PyAV's fifo co
 import errno
 import itertools
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import BinaryIO
 
 import av
@@ -76,7 +77,7 @@ def unpack(audio: BinaryIO, budget: Budget) -> Unpacked:
             unpacked = Unpacked(
                 stated=stated,
                 container=container.format.name,
-                samples=Samples(_resampled(frames)),
+                samples=Samples(_in_turns(_resampled(frames), budget.turn)),
                 lost=frames.lost,
             )
     except av.FFmpegError as error:
@@ -209,6 +210,18 @@ def _stated_seconds(container: InputContainer) -> float | None:
     if container.duration is not None and len(container.streams) == 1:
         return container.duration / av.time_base
     return None
+
+
+def _in_turns(
+    parts: Iterator[NDArray[np.int16]], turn: AbstractContextManager[object]
+) -> Iterator[NDArray[np.int16]]:
+    """Yield *parts*, each decoded within *turn*."""
+    while True:
+        with turn:
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def _resampled(frames: _Frames) -> Iterator[NDArray[np.int16]]:

@@ -1,7 +1,9 @@
 """One bound on the decoded audio of all recordings in this process; they wait for their turn."""
 
+import os
 import threading
 from collections import deque
+from contextlib import AbstractContextManager
 
 from .failures import AudioTooLarge
 
@@ -34,6 +36,10 @@ class AudioMemory:
 
     def __init__(self, size: int = DEFAULT_BYTES) -> None:
         self.changed = threading.Condition()
+        self.turns = threading.Semaphore(os.cpu_count() or 1)
+        """Taken for each step of work on a recording, of some milliseconds, so that no more threads
+        work at once than there are processors. Sixteen threads held the interpreter's lock one
+        after the other, and the event loop waited up to 0.2 s for all of them."""
         self.short_bytes = size // _SHORT
         self.short = Pool(size // _SHARE)
         self.long = Pool(size - size // _SHARE)
@@ -73,6 +79,11 @@ class Reservation:
         self._pool = memory.short
         self._held = 0
         self._withdrawn = False
+
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        """What a step of work is done within: `with reservation.turn`."""
+        return self._memory.turns
 
     def take(self, stated: float | None) -> None:
         """Wait until a recording of *stated* seconds may be decoded; None: it does not say.

@@ -6,7 +6,7 @@ import logging
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -131,7 +131,7 @@ class WhisperBackend:
         try:
             samples = decode(audio, self._options, reservation)
             duration = len(samples) / RATE
-            segments, found = _transcribed(self._model, seat, samples, given)
+            segments, found = _transcribed(self._model, seat, samples, given, reservation.turn)
             if duration > LONG:
                 give_back()
         except BaseException:
@@ -199,32 +199,38 @@ async def open_backend(
 
 
 def _transcribed(
-    model: "WhisperModel", seat: Seat, samples: Samples, given: dict[str, Any]
+    model: "WhisperModel",
+    seat: Seat,
+    samples: Samples,
+    given: dict[str, Any],
+    turn: AbstractContextManager[object],
 ) -> tuple[Iterator[Any], Any]:
     """Return what *model*'s `transcribe` returns for *samples*, which are then forgotten."""
     from faster_whisper.transcribe import restore_speech_timestamps
 
     if not given.get("vad_filter"):
-        segments, found = _seated(model, seat, samples).transcribe(stand_in(samples), **given)
+        segments, found = _seated(model, seat, samples, turn).transcribe(stand_in(samples), **given)
         return iter(segments), found
     # What `transcribe` would do with the filter, but in pieces.
     given = {**given, "vad_filter": False}
     stretches = speech(samples, given.pop("vad_parameters", {}), seat.check)
     samples.keep((stretch["start"], stretch["end"]) for stretch in stretches)
-    segments, found = _seated(model, seat, samples).transcribe(stand_in(samples), **given)
+    segments, found = _seated(model, seat, samples, turn).transcribe(stand_in(samples), **given)
     if stretches:
         segments = restore_speech_timestamps(segments, stretches, RATE)
     return iter(segments), found
 
 
-def _seated(model: "WhisperModel", seat: Seat, samples: Samples) -> "WhisperModel":
+def _seated(
+    model: "WhisperModel", seat: Seat, samples: Samples, turn: AbstractContextManager[object]
+) -> "WhisperModel":
     """Return *model* as one request has it: its engine is the seat, its extractor its own.
 
     faster-whisper keeps the length of a window in the extractor.
     """
     own = copy.copy(model)
     own.model = seat
-    own.feature_extractor = Extractor(model.feature_extractor, samples, seat.check)
+    own.feature_extractor = Extractor(model.feature_extractor, samples, seat.check, turn)
     return own
 
 

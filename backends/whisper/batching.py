@@ -70,7 +70,9 @@ class Batcher:
             for worker in self._workers:
                 worker.join()
             for call in self._waiting:
-                call.answer.set_exception(EngineDead("The engine was closed."))
+                # One that was cancelled has nobody to raise it to.
+                if call.answer.set_running_or_notify_cancel():
+                    call.answer.set_exception(EngineDead("The engine was closed."))
 
     def submit(self, kind: str, group: Hashable, given: Any) -> "Future[Any]":
         """Queue a call; cancel the future to take it back. Raises EngineDead after the end."""

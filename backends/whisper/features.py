@@ -7,7 +7,7 @@ a few differs, as it does in faster-whisper's own from one number of threads to 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ def one_thread_each() -> Iterator[None]:
         yield
 
 
+_FREE = nullcontext()
+
+
 def _go_on() -> None:
     return
 
@@ -53,15 +56,21 @@ class Extractor:
     """Of shape (mels, n_fft // 2 + 1)."""
 
     def __init__(
-        self, extractor: Any, samples: Samples, check: Callable[[], None] = _go_on
+        self,
+        extractor: Any,
+        samples: Samples,
+        check: Callable[[], None] = _go_on,
+        turn: AbstractContextManager[object] = _FREE,
     ) -> None:
         """Take everything over from faster-whisper's *extractor*; *samples* are the recording.
 
-        *check* is called before each block; what it raises ends the work.
+        *check* is called before each block; what it raises ends the work. Each block is computed
+        within *turn*.
         """
         vars(self).update(vars(extractor))
         self._samples = samples
         self.check = check
+        self.turn = turn
 
     def __call__(
         self, audio: NDArray[Any], padding: int = 160, chunk_length: int | None = None
@@ -86,11 +95,12 @@ def _log_mel(by: Extractor, samples: Samples, total: int) -> NDArray[np.float32]
     mels = np.empty((len(by.mel_filters), frames), np.float32)
     for first, last in _blocks(frames):
         by.check()
-        piece = _reflected(samples, first * hop - half, (last - 1) * hop + half, total)
-        windows = np.lib.stride_tricks.sliding_window_view(piece, by.n_fft)[::hop]
-        spectrum = np.fft.rfft(windows * window, n=by.n_fft).astype(np.complex64)
-        block = by.mel_filters @ np.abs(spectrum.T) ** 2
-        np.log10(np.clip(block, 1e-10, None), out=mels[:, first:last])
+        with by.turn:
+            piece = _reflected(samples, first * hop - half, (last - 1) * hop + half, total)
+            windows = np.lib.stride_tricks.sliding_window_view(piece, by.n_fft)[::hop]
+            spectrum = np.fft.rfft(windows * window, n=by.n_fft).astype(np.complex64)
+            block = by.mel_filters @ np.abs(spectrum.T) ** 2
+            np.log10(np.clip(block, 1e-10, None), out=mels[:, first:last])
         samples.forget(last * hop - half)
         if last % (_GIVE_BACK * _BLOCK) == 0:
             give_back()

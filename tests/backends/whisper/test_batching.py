@@ -194,6 +194,21 @@ def test_the_end_fails_what_still_waits() -> None:
         submit(batcher, 2)
 
 
+def test_the_end_passes_over_what_was_taken_back() -> None:
+    """A call that was cancelled while it waited is nobody's when the engine is closed."""
+    engine = Engine()
+
+    with batching(engine) as batcher:
+        (first,) = submit(batcher, 1)
+        engine.await_begun()
+        (second,) = submit(batcher, 2)
+        second.cancel()
+        engine.free()
+
+    assert awaited(first) == 2
+    assert second.cancelled()
+
+
 def test_batches_are_told() -> None:
     """Their size, and how long each call waited."""
     engine, told = Engine(), list[Batch]()
