@@ -19,8 +19,8 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 INLINE_BYTES = 1 << 17
-"""Bytes of a body that is decoded on the event loop: 10 ms at the worst, for 16,000 members of an
-object and as many lists; larger ones go to another process, which costs some 2 ms."""
+"""Bytes of a body that is decoded on the event loop: 12 ms at the worst, for 43,000 empty objects;
+larger ones go to another process, which costs 0.5 ms of CPU here, and 2 ms in all."""
 
 
 class BodyRequest(Request[Any, Any, Any]):

@@ -58,7 +58,7 @@ class ServedModel(Generic[B_co]):
         self.fingerprint = _fingerprint(config)
         """Changes with this version and with the model's configuration."""
 
-    def refuse_too_many(self, count: int, param: str) -> None:
+    def refuse_beyond_capacity(self, count: int, param: str) -> None:
         """Raise InvalidParameter if so many prompts, the field *param*, can never fit the queue.
 
         At once: each would take a place, until none is left for anybody, and then be refused.

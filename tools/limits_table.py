@@ -19,9 +19,26 @@ What one client may use of the server. Each is a field of `[server.limits]`, and
 """
 
 
+_FOOT = """
+Limits that follow from the model:
+
+- A prompt of more tokens than the context (`max_model_len`) is a 400, `context_length_exceeded`.
+  A text of more than 8 characters for each token of the context is counted in pieces first, so that
+  a far too long one is refused before it is tokenized whole.
+- A completion of more prompts, or an embedding of more inputs, than `max_running` and `max_waiting`
+  of the model together is a 400 at once.
+- A recording has limits in `[models.options]`: `max_audio_seconds`, `max_decoded_bytes`,
+  `max_decode_seconds` ([configuration.md](configuration.md)).
+
+Limits that are not settings: 256 characters of a model's name, 256 headers, 64 requests that are
+sent on one connection before the first is answered, 8,192 pieces of a body that arrive together,
+4 kB of an error.
+"""
+
+
 def page() -> str:
     """Return the text of `docs/limits.md`."""
-    return _HEAD + "".join(map(_row, msgspec.structs.fields(Limits)))
+    return _HEAD + "".join(map(_row, msgspec.structs.fields(Limits))) + _FOOT
 
 
 def _row(field: msgspec.structs.FieldInfo) -> str:

@@ -37,7 +37,7 @@ class CompletionsController(Controller):
         served = models.chat(data.model)
         generations = to_generations(data, adapter=served.adapter, choices=request.limits.choices)
         # A slot for each prompt: a batch of a thousand is a thousand requests to the engine.
-        served.refuse_too_many(len(generations), "prompt")
+        served.refuse_beyond_capacity(len(generations), "prompt")
         items = merged([served.admission.admit(served.backend.generate(g)) for g in generations])
         items = renamed(items, _PLACES)
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)

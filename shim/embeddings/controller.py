@@ -27,7 +27,7 @@ class EmbeddingsController(Controller):
         served = models.embedding(data.model)
         jobs = to_jobs(data)
         # A slot for each input, as for the prompts of a completion.
-        served.refuse_too_many(len(jobs), "input")
+        served.refuse_beyond_capacity(len(jobs), "input")
         found = merged([served.admission.admit(served.backend.embed(job)) for job in jobs])
         items = written(found, in_base64=data.encoding_format == "base64")
         done = await collected(items)

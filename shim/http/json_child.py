@@ -17,9 +17,6 @@ from shim.errors import ApiError, InvalidParameter
 
 from .decoding import Rules, decoded
 
-MEMORY_BYTES = 1 << 30
-"""Address space of the child. A body of 64 MiB takes half of it."""
-
 PIECE_CHARACTERS = 1 << 18
 """Characters of a long string that are sent, and loaded, at once."""
 
@@ -106,9 +103,9 @@ def _pickled(value: Any, text_characters: int) -> bytes:
     return written.getvalue()
 
 
-def main() -> None:
-    """Answer until the input ends."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+def main(memory_bytes: int) -> None:
+    """Answer until the input ends, with an address space of so many bytes at the most."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     gc.freeze()
     while True:
         try:

@@ -27,10 +27,13 @@ T = TypeVar("T")
 _SECONDS = 30.0
 """Seconds that one body may take; 64 MiB of the worst take about one on an idle machine."""
 
+_MEMORY_BYTES = 1 << 30
+"""Address space of the child. A body of 64 MiB takes half of it."""
+
 _PIPE_BYTES = 1 << 20
 
 # Not `-m`: the classes of a module that is run as `__main__` cannot be pickled for another process.
-_COMMAND = "from shim.http.json_child import main; main()"
+_COMMAND = "from shim.http.json_child import main; main({})"
 
 
 class JsonWorker:
@@ -40,8 +43,10 @@ class JsonWorker:
     its input, and ends by itself.
     """
 
-    def __init__(self, *, seconds: float = _SECONDS) -> None:
+    def __init__(self, *, seconds: float = _SECONDS, memory_bytes: int = _MEMORY_BYTES) -> None:
+        """Give one body at most *seconds*, and the child an address space of *memory_bytes*."""
         self._seconds = seconds
+        self._memory_bytes = memory_bytes
         # One thread, so that bodies are decoded one after the other. A request that is cancelled
         # while it waits is never begun; one that has begun is finished for nobody.
         self._thread = ThreadPoolExecutor(1, "json")
@@ -92,7 +97,7 @@ class JsonWorker:
         if self._child is not None and self._child.poll() is not None:
             self._end()
         if self._child is None:
-            self._child = _started()
+            self._child = _started(self._memory_bytes)
         return self._child
 
     def _end(self) -> None:
@@ -105,11 +110,11 @@ class JsonWorker:
             child.wait()
 
 
-def _started() -> "subprocess.Popen[bytes]":
+def _started(memory_bytes: int) -> "subprocess.Popen[bytes]":
     # The same places for modules as here, and not the working directory.
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
     return subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-P", "-c", _COMMAND],
+        [sys.executable, "-P", "-c", _COMMAND.format(memory_bytes)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pipesize=_PIPE_BYTES,

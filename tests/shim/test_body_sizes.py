@@ -125,21 +125,37 @@ async def test_no_field_costs_more_than_its_size(path: str) -> None:
         for size in SIZES:
             for place, content in bodies(path, size):
                 places.setdefault(place, []).append(await ask(app, path, content))
+        slow = {place: await again(app, path, place) for place in places if _slow(*places[place])}
 
     assert len(places) >= 3
+    assert not {place: answers for place, answers in slow.items() if _slow(*answers)}
     for place, answers in places.items():
-        _judge(place, *answers)
+        _judge(place, answers)
 
 
-def _judge(place: str, _small: Answer, some: Answer, many: Answer) -> None:
-    for answer in (_small, some, many):
+async def again(app: Litestar, path: str, place: str) -> list[Answer]:
+    """Return the quickest of three more answers of each size: this machine does other things."""
+    contents = [dict(bodies(path, size))[place] for size in SIZES]
+    tries = [[await ask(app, path, content) for content in contents] for _ in range(3)]
+    return [
+        Answer(0, b"", min(one.cpu for one in same), min(one.turn for one in same))
+        for same in zip(*tries, strict=True)
+    ]
+
+
+def _slow(small: Answer, some: Answer, many: Answer) -> bool:
+    # A hundred times as many items; what is quadratic takes ten thousand times as long.
+    grows = many.cpu > 100 * max(some.cpu, 0.005)
+    return grows or max(small.turn, some.turn, many.turn) > TURN_SECONDS
+
+
+def _judge(place: str, answers: list[Answer]) -> None:
+    for answer in answers:
         assert answer.status < 500, (place, answer)
         assert answer.status < 400 or len(answer.body) < ERROR_BYTES, (place, len(answer.body))
-        assert answer.turn < TURN_SECONDS, (place, answer.turn)
-    # A hundred times as many items; what is quadratic takes ten thousand times as long.
-    assert many.cpu < 100 * max(some.cpu, 0.005), (place, some.cpu, many.cpu)
     if not (TOKEN_IDS.match(place) or place.endswith(":text") or place == "unknown"):
-        assert many.status in (400, 413), (place, many)  # 413: `/tokenize` takes 1 MiB
+        # 413: `/tokenize` takes 1 MiB.
+        assert answers[-1].status in (400, 413), (place, answers[-1])
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])

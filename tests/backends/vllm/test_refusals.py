@@ -65,7 +65,8 @@ async def test_a_long_prompt_that_is_truncated(backend: ChatBackend, side: str |
 
     assert isinstance(told, Extras)
     text = await backend.detokenize(tuple(told.values["prompt_token_ids"]))
-    assert text.endswith("plus") if side == "left" else text.startswith("What is")
+    # vLLM has tokenizers of models that generate cut on the left.
+    assert text.startswith("What is") if side == "right" else text.endswith("plus")
 
 
 async def test_a_completion_beyond_the_context(backend: ChatBackend) -> None:

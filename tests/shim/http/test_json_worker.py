@@ -13,7 +13,6 @@ import pytest
 from shim.chat.protocol import ChatRequest
 from shim.errors import DecoderFailed, InvalidParameter, UnsupportedParameter
 from shim.http.decoding import Rules, decoded
-from shim.http.json_child import MEMORY_BYTES
 from shim.http.json_worker import JsonWorker
 from shim.limits import Limits
 from shim.transcription.json_body import split
@@ -99,17 +98,39 @@ async def test_ascii_has_no_bound_but_the_body(worker: JsonWorker) -> None:
     assert await worker.decode(body, ChatRequest, RULES)
 
 
-async def test_too_little_memory(worker: JsonWorker) -> None:
+async def test_too_little_memory() -> None:
     """What takes more than the child may have is refused, and the child goes on."""
-    body = chat("a" * (LIMITS.body_bytes - 100))
-    wide = Rules(limits=Limits(json_values=10**9, list_items=10**9))
-    too_much = msgspec.json.encode([[]] * 16_000_000)
+    rules = Rules(limits=Limits(json_values=10**9, list_items=10**9))
+    too_much = msgspec.json.encode([[]] * 2_000_000)
+    with JsonWorker(memory_bytes=1 << 28) as worker:
+        with pytest.raises(InvalidParameter, match="memory"):
+            await worker.decode(too_much, list[Any], rules)  # type: ignore[arg-type]
 
-    with pytest.raises(InvalidParameter, match="memory"):
-        await worker.decode(too_much, list[Any], wide)  # type: ignore[arg-type]
+        first = process(worker)
+        assert await worker.decode(chat("a" * 5_000_000), ChatRequest, RULES)
+        assert process(worker) == first
+
+
+async def test_the_largest_body(worker: JsonWorker) -> None:
+    """A body of as many bytes as are allowed fits into the child's memory."""
+    body = chat("a" * (LIMITS.body_bytes - 100))
 
     assert await worker.decode(body, ChatRequest, RULES)
-    assert process(worker).memory_info().vms < MEMORY_BYTES
+
+
+async def test_a_client_that_leaves(worker: JsonWorker) -> None:
+    """Requests that are cancelled, decoded already or not yet, do not disturb the next."""
+    body = chat("b" * 5_000_000)
+    leaving = [asyncio.create_task(worker.decode(body, ChatRequest, RULES)) for _ in range(3)]
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)
+
+    answer = await worker.decode(chat("c"), ChatRequest, RULES)
+
+    assert all(task.cancelled() for task in leaving)
+    assert answer == decoded(chat("c"), ChatRequest, RULES)
 
 
 async def test_a_death_costs_one_request() -> None:

@@ -297,14 +297,17 @@ def test_bytes(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"response_format": "srt"},
         {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]},
         {"include": ["logprobs"]},
     ],
 )
 async def test_hours_do_not_stop_the_loop(fields: dict[str, Any]) -> None:
-    """The answer to four hours is written in a thread that lets the event loop turn."""
-    segments = [replace(SEGMENT, logprobs=weighed(*[(b"a", -1.0)] * 8))] * 8000
+    """The answer to hours is written in a thread that lets the event loop turn.
+
+    The recording is five times as long as one may be, so that a busy machine's stops do not count:
+    on the loop itself it would be 0.14 to 0.37 seconds.
+    """
+    segments = [replace(SEGMENT, logprobs=weighed(*[(b"a", -1.0)] * 8))] * 40_000
 
     # As the server does, once it has loaded everything: what tests load is no part of this.
     gc.collect()
@@ -315,7 +318,7 @@ async def test_hours_do_not_stop_the_loop(fields: dict[str, Any]) -> None:
     finally:
         gc.unfreeze()
 
-    assert lag.longest < 0.02
+    assert lag.longest < 0.1
 
 
 def test_verbose() -> None:
