@@ -24,7 +24,7 @@ async def hours_of_silence_by_16(attacker: Attacker) -> None:
     await attacker.each([recording(silence(4 * HOUR - 60))] * 16, seconds=40)
 
 
-@attack("shared", "builtin", 200, 400, 429, 503, quick=True)
+@attack("shared", "builtin", 200, 400, 429, 503)
 async def minutes_of_silence_by_16(attacker: Attacker) -> None:
     """POST a FLAC that holds five minutes of silence, 16 at once."""
     await attacker.each([recording(silence(300))] * 16, seconds=60)
@@ -58,7 +58,7 @@ async def base64_of_40_mb(attacker: Attacker) -> None:
     )
 
 
-@attack("shared", "builtin", 200, 400)
+@attack("shared", "builtin", 200, 400, quick=True)
 async def sizes_that_lie(attacker: Attacker) -> None:
     """POST WAVs whose head claims 4 GB, 65,535 channels, 4 GHz, or 0 of each."""
     most = 0xFFFFFFFF
