@@ -18,7 +18,7 @@ async def _fields(count: int, size: int) -> AsyncIterator[bytes]:
         yield b"--" + BOUNDARY.encode() + b"\r\n" + part(f"f{at}", b"x" * size) + b"\r\n"
 
 
-@attack("shared", "builtin", 400, 413, quick=True)
+@attack("shared", "builtin", 400, 413, "reset", quick=True)
 async def fields_of_1_mb(attacker: Attacker) -> None:
     """POST a form of 600 fields of 1 MB, four at once."""
     for _ in range(2):
