@@ -36,6 +36,8 @@ class Admission:
     def __init__(self, *, max_running: int, max_waiting: int) -> None:
         self._slots = asyncio.Semaphore(max_running)
         self._max_waiting = max_waiting
+        self._beginning = asyncio.Lock()
+        """Held by the request that begins, to the end of its turn of the event loop."""
         self._waiting: dict[_Admitted, _Task] = {}
         self._running: dict[_Admitted, _Task] = {}
         self._interrupted: set[_Task] = set()
@@ -74,6 +76,7 @@ class Admission:
         await self._take_slot(admitted, task)
         self._running[admitted] = task
         try:
+            await self._take_turn()
             async with aclosing(items):
                 async for item in items:
                     yield item
@@ -106,6 +109,15 @@ class Admission:
             raise
         finally:
             del self._waiting[admitted]
+
+    async def _take_turn(self) -> None:
+        """Wait until no other request begins in this turn of the event loop.
+
+        To begin a request costs vLLM's renderer 0.3 to 1 ms on the loop. Of hundreds that get their
+        slots at the same moment, all would begin before anybody else is served.
+        """
+        await self._beginning.acquire()
+        asyncio.get_running_loop().call_soon(self._beginning.release)
 
     def drain(self) -> None:
         """End the requests that wait, and every later one, with ServerStopping."""
