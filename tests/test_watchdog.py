@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from tests.live import BUILTIN
-from tests.watchdog import loop_watched
+from tests.watchdog import loop_watched, tried_again
 
 # What runs on the loop that other tests share would be seen, too.
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -20,6 +20,7 @@ def compute(seconds: float) -> None:
         pass
 
 
+@tried_again
 async def test_work_on_the_loop_is_a_stop() -> None:
     """What computes on the event loop stops it for as long."""
     async with loop_watched() as lag:
@@ -28,6 +29,7 @@ async def test_work_on_the_loop_is_a_stop() -> None:
     assert lag.longest > 0.15
 
 
+@tried_again
 async def test_another_thread_that_keeps_pythons_lock_is_a_stop() -> None:
     """So does a library that computes in a thread without releasing the lock."""
     tokenizer = Tokenizer.from_file(str(BUILTIN / "chat" / "tokenizer.json"))
@@ -39,6 +41,7 @@ async def test_another_thread_that_keeps_pythons_lock_is_a_stop() -> None:
     assert lag.longest >= 0.1
 
 
+@tried_again
 async def test_threads_that_take_turns_are_no_stop() -> None:
     """Nor is a loop that has nothing to do."""
     async with loop_watched() as lag:
@@ -47,6 +50,7 @@ async def test_threads_that_take_turns_are_no_stop() -> None:
     assert lag.longest < 0.1
 
 
+@tried_again
 async def test_a_call_that_blocks_is_a_stop() -> None:
     """The loop does not turn, whether the CPU works or not."""
     async with loop_watched() as lag:

@@ -2,14 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 _TICK = 0.005
 """Seconds between two looks; shorter stops are not seen."""
 _THREADS = Path("/proc/self/task")
 """Where Linux says of each thread how many nanoseconds it has waited for a CPU."""
+
+
+Test = Callable[..., Awaitable[None]]
+
+
+def tried_again(test: Test) -> Test:
+    """Return *test*, which fails only if it does so three times in a row.
+
+    For tests that measure time: once in a while the machine does something else.
+    """
+
+    @wraps(test)
+    async def tried(*arguments: Any, **fixtures: Any) -> None:
+        for _ in range(2):
+            with suppress(AssertionError):
+                return await test(*arguments, **fixtures)
+        return await test(*arguments, **fixtures)
+
+    return tried
 
 
 class Lag:

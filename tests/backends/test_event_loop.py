@@ -25,7 +25,7 @@ from backends.base import (
 from backends.conversation import Conversation, Message
 from backends.failures import PromptTooLong
 from tests.backends.opener import Opener
-from tests.watchdog import loop_watched
+from tests.watchdog import loop_watched, tried_again
 
 LONGEST = 0.07
 """Seconds: twice the longest stop that is seen on two cores with ten busy processes."""
@@ -77,6 +77,7 @@ def named(name: str) -> Conversation:
         pytest.param((50,) * MILLION, id="ids"),
     ],
 )
+@tried_again
 async def test_a_prompt_far_too_long(ct2: ChatBackend, prompt: Prompt) -> None:
     """It is refused in OpenAI's words, without a stop."""
     async with loop_watched() as lag:
@@ -87,6 +88,7 @@ async def test_a_prompt_far_too_long(ct2: ChatBackend, prompt: Prompt) -> None:
 
 
 @pytest.mark.parametrize("unit", ["a", "😀", "the quick brown fox ", "一"])
+@tried_again
 async def test_a_text_of_the_tokenizers_limit(ct2: ChatBackend, unit: str) -> None:
     """A text of 1 MiB becomes tokens, each of these a text, and half a million ids one text."""
     text = unit * ((1 << 20) // len(unit.encode()))
@@ -101,6 +103,7 @@ async def test_a_text_of_the_tokenizers_limit(ct2: ChatBackend, unit: str) -> No
     assert lag.longest < LONGEST
 
 
+@tried_again
 async def test_the_log_probabilities_of_a_full_context(ct2: ChatBackend) -> None:
     """An echo of 2,040 tokens, with 20 rivals of each."""
     async with loop_watched() as lag:
@@ -111,6 +114,7 @@ async def test_the_log_probabilities_of_a_full_context(ct2: ChatBackend) -> None
     assert lag.longest < LONGEST
 
 
+@tried_again
 async def test_the_log_probabilities_of_128_choices(ct2: ChatBackend) -> None:
     """Each token of each of them has 20 rivals."""
     async with loop_watched() as lag:
@@ -120,6 +124,7 @@ async def test_the_log_probabilities_of_128_choices(ct2: ChatBackend) -> None:
     assert lag.longest < LONGEST
 
 
+@tried_again
 async def test_128_choices_of_a_full_context(ct2: ChatBackend) -> None:
     """They share what the engine made of the prompt: one by one they took 9 GB, and a minute."""
     before = getrusage(RUSAGE_SELF).ru_maxrss
@@ -132,6 +137,7 @@ async def test_128_choices_of_a_full_context(ct2: ChatBackend) -> None:
     assert lag.longest < LONGEST
 
 
+@tried_again
 async def test_the_fake_engine_counts_no_further_than_its_context(opener: Opener) -> None:
     """Five million words are refused, or truncated, without a list of them."""
     words = "a " * 5_000_000

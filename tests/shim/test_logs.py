@@ -76,10 +76,10 @@ def test_nobody_reads(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -
     while b"dropped" not in read:
         read += os.read(reading, 1 << 16)
         logger.info("again")
-    handler.close()
+    os.close(reading)
+    handler._thread.join(10)
     assert not handler._thread.is_alive()
     assert b" records were dropped: nobody read them\n" in read
-    os.close(reading)
     os.close(writing)
 
 

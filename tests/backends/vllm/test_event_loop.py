@@ -11,7 +11,7 @@ from backends.base import Generation, JsonFormat, Sampling
 from backends.conversation import Conversation, Message, Tool, ToolChoice
 from backends.failures import InvalidRequest
 from tests.backends.vllm.dialogue import generation
-from tests.watchdog import loop_watched
+from tests.watchdog import loop_watched, tried_again
 
 if TYPE_CHECKING:
     from backends.vllm.engine import VllmChat
@@ -99,6 +99,7 @@ CASES: dict[str, Work] = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@tried_again
 async def test_the_event_loop_turns(backend: "VllmChat", case: str) -> None:
     """Whether it is answered or refused, what a request costs is not paid by others' streams."""
     work = CASES[case]
