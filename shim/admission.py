@@ -20,8 +20,11 @@ _FIRST_GUESS = 0.1
 """Seconds between two free places, as long as no request has ended yet. If it is too short, a
 client is refused once more, and then by the measured rate: the stock client tries three times."""
 
-_BEGIN_AT_ONCE = 16
-"""Requests that begin in one turn of the event loop."""
+_TURN_SECONDS = 0.004
+"""Seconds of one turn of the event loop in which requests may begin, and others wait."""
+
+_AT_ONCE = 4
+"""Requests that begin in one turn, of those that had no time in an earlier one."""
 
 _MARGIN = 1.2
 """By how much a client comes later than a place should be free: it has few tries."""
@@ -147,29 +150,34 @@ def _stopping() -> ServerStopping:
 class _Turns:
     """How many requests begin in one turn of the event loop.
 
-    To begin a request costs vLLM's renderer 0.3 to 1 ms on the loop. Of hundreds that get their
-    slots at the same moment, all would begin before anybody else is served. One for each turn would
-    cost a small request three quarters more CPU (`tools.bench.commits`).
+    To begin a request costs vLLM's renderer about a millisecond on the loop. Of hundreds that get
+    their slots at the same moment, all would begin before anybody else is served.
     """
 
     def __init__(self) -> None:
-        self._left = _BEGIN_AT_ONCE
+        self._end: float | None = None
+        """When no more may begin in this turn; None while none has."""
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self) -> None:
-        """Return at once if few have begun in this turn, else in a later one, in order."""
+        """Return at once while this turn has time for one more, else in a later turn, in order."""
+        now = time.monotonic()
         loop = asyncio.get_running_loop()
-        while not self._left:
+        if self._end is None:
+            self._end = now + _TURN_SECONDS
+            loop.call_soon(self._renew)
+        elif now > self._end:
             later = loop.create_future()
             self._waiting.append(later)
             await later
-        if self._left == _BEGIN_AT_ONCE:
-            loop.call_soon(self._renew)
-        self._left -= 1
 
     def _renew(self) -> None:
-        self._left = _BEGIN_AT_ONCE
-        for _ in range(min(_BEGIN_AT_ONCE, len(self._waiting))):
+        self._end = None
+        if not self._waiting:
+            return
+        self._end = time.monotonic() + _TURN_SECONDS
+        asyncio.get_running_loop().call_soon(self._renew)
+        for _ in range(min(_AT_ONCE, len(self._waiting))):
             later = self._waiting.popleft()
             if not later.done():  # cancelled
                 later.set_result(None)

@@ -121,28 +121,32 @@ async def test_giving_up_while_waiting_takes_nothing() -> None:
     assert await anext(admission.admit(words())) == "one"
 
 
-async def test_few_begin_in_one_turn() -> None:
-    """Of many that get a slot at once, others are served between any seventeen that begin."""
+async def test_few_begin_in_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many that get a slot at once, others are served after each few that begin, in order."""
+    now = 100.0
+    monkeypatch.setattr("shim.admission.time.monotonic", lambda: now)
     admission = Admission(max_running=100, max_waiting=0)
-    order = ""
+    begun: list[int | None] = []
 
-    async def beginning() -> AsyncGenerator[str, None]:
-        nonlocal order
-        order += "b"
+    async def beginning(number: int) -> AsyncGenerator[str, None]:
+        nonlocal now
+        begun.append(number)
+        now += 0.0015  # as vLLM takes to begin one
         yield "one"
 
-    async def consume() -> list[str]:
-        return [word async for word in admission.admit(beginning())]
+    async def consume(number: int) -> list[str]:
+        return [word async for word in admission.admit(beginning(number))]
 
     async def others() -> None:
-        nonlocal order
-        while order.count("b") < 100:
-            order += " "
+        while len(begun) - begun.count(None) < 50:
+            begun.append(None)
             await asyncio.sleep(0)
 
-    await asyncio.gather(others(), *(consume() for _ in range(100)))
+    await asyncio.gather(others(), *(consume(number) for number in range(50)))
 
-    assert max(map(len, order.split())) == 16
+    together = "".join(" " if number is None else "b" for number in begun).split()
+    assert max(map(len, together)) <= 4
+    assert [number for number in begun if number is not None] == list(range(50))
 
 
 async def test_draining_ends_what_waits() -> None:
