@@ -1,8 +1,11 @@
 """A timer of the event loop that can be started again."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any
+
+_SPREAD = 1.1
 
 
 class Timer:
@@ -18,9 +21,14 @@ class Timer:
         return self._handle is not None
 
     def start(self, seconds: float, function: Callable[..., object], *args: Any) -> None:
-        """Call *function* with *args* in so many *seconds*, instead of what was to be called."""
+        """Call *function* with *args* in so many *seconds*, or up to a tenth more.
+
+        Instead of what was to be called. A thousand timers that were started at the same moment
+        would otherwise fire in one turn of the event loop.
+        """
         self.stop()
-        self._handle = self._loop.call_later(seconds, self._call, function, args)
+        later = seconds * random.uniform(1, _SPREAD)  # noqa: S311  spreads work
+        self._handle = self._loop.call_later(later, self._call, function, args)
 
     def stop(self) -> None:
         """Call nothing."""
