@@ -98,7 +98,7 @@ def create_app(settings: Settings) -> Litestar:
 
 
 def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
-    """Return what answers browsers' questions, for pages of these *origins*; None for none."""
+    """Return Litestar's CORS settings for pages of these *origins*; None if there are not any."""
     if not origins:
         return None
     return CORSConfig(

@@ -103,7 +103,6 @@ class Telemetry:
             buckets=_FACTORS,
             registry=registry,
         )
-
         self._running = Gauge(
             "shim_requests_running", "Requests in the engine.", ("model",), registry=registry
         )

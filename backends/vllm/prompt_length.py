@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from backends.base import Generation, Prompt
+from backends.base import Generation
 from backends.failures import PromptTooLong
-from backends.text_length import kept, refuse_if_exceeds
+from backends.text_length import characters, kept, refuse_if_exceeds
 
 from .tokenizer import Tokenizer
 
@@ -24,21 +24,10 @@ def check_length(generation: Generation, tokenizer: Tokenizer, *, max_model_len:
     if isinstance(prompt, tuple):
         if len(prompt) > max_model_len:
             raise PromptTooLong.by(prompt=len(prompt), completion=1, context=max_model_len)
-    elif _characters(prompt) > max_model_len * tokenizer.max_chars_per_token:
+        return
+    size = len(prompt) if isinstance(prompt, str) else characters(prompt)
+    if size > max_model_len * tokenizer.max_chars_per_token:
         raise PromptTooLong.uncounted(context=max_model_len)
-
-
-def _characters(prompt: Prompt) -> int:
-    if isinstance(prompt, str):
-        return len(prompt)
-    if isinstance(prompt, tuple):
-        return 0
-    total = 0
-    for message in prompt.messages:
-        content = message.content
-        parts = (content,) if isinstance(content, str) else content
-        total += sum(len(part) for part in parts if isinstance(part, str))
-    return total
 
 
 def fit(text: str, params: Any, tokenizer: Tokenizer) -> str:

@@ -1,4 +1,7 @@
-"""faster-whisper behind the seam: its own `transcribe`, one thread per running request."""
+"""faster-whisper behind the seam: its own `transcribe`, one thread per running request.
+
+A little longer than a file should be: the way of one recording is read from top to bottom.
+"""
 
 import asyncio
 import copy

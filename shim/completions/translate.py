@@ -1,4 +1,7 @@
-"""Wire ↔ engine values for text completions: pure functions, no I/O."""
+"""Wire ↔ engine values for text completions: pure functions, no I/O.
+
+A little longer than a file should be, as long as both directions are in one file.
+"""
 
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections import defaultdict
