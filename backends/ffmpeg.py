@@ -10,7 +10,7 @@ import errno
 import itertools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -38,6 +38,12 @@ _MOST_CHANNELS = 24
 
 _HIGHEST_RATE = 6_144_000
 """Hz; the filter that resamples from higher rates takes seconds and gigabytes to compute."""
+
+_LENIENT = 19
+"""The first PyAV that reads tags which are not UTF-8 without being asked to."""
+
+_VERSION = int(av.__version__.split(".")[0])
+_TAGS: dict[str, Any] = {} if _VERSION >= _LENIENT else {"metadata_errors": "ignore"}
 
 _NO_FILES = {"protocol_whitelist": "none"}
 _NO_PICTURES = {"max_pixels": "1"}
@@ -67,9 +73,9 @@ def unpack(audio: BinaryIO, budget: Budget) -> Unpacked:
         with av.open(
             source,
             mode="r",
-            metadata_errors="ignore",
             options=_NO_PICTURES,
             container_options=_NO_FILES,
+            **_TAGS,
         ) as container:
             frames = _Frames(container, _first_stream(container), budget)
             stated = _stated_seconds(container)
