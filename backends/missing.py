@@ -1,0 +1,65 @@
+"""Whether a recording is whole: what its container states against how far it goes.
+
+A stated duration is no number of samples: recordings begin late, have gaps, and jump. It is a place
+in the recording's own time. There a whole recording's last packet ends; that of one that was cut
+ends before.
+"""
+
+import io
+import struct
+from typing import BinaryIO
+
+from .budget import Budget
+from .durations import UNKNOWN_SIZE, Duration, plausible, stated
+from .ffmpeg import Unpacked
+
+_RIFF_HEAD = 8
+"""Bytes before what a RIFF file's size counts."""
+
+
+def missing(audio: BinaryIO, unpacked: Unpacked, budget: Budget) -> float:
+    """Return the seconds that *audio*, of which *unpacked* came out, should have and has not.
+
+    0 where that is unknown. Raises what `Budget.check_time` does.
+    """
+    if share := _riff_share(audio):
+        # FFmpeg goes by the length of such a file, whatever its header says.
+        short = unpacked.seconds / share - unpacked.seconds
+    else:
+        short = _short(unpacked, stated(audio, unpacked.container, budget), _length(audio))
+    return max(short, unpacked.lost)
+
+
+def _short(unpacked: Unpacked, told: Duration, length: int) -> float:
+    """Return the seconds by which what came out of *length* bytes falls short of what is *told*.
+
+    A stated duration counts the audio itself, or from its first sample on, or from the container's
+    zero; in the last sense, what ends too late has another.
+    """
+    span = unpacked.all_streams if told.of_all_streams else unpacked.stream
+    whole = plausible(told.seconds, bytes_per_second=length / unpacked.seconds)
+    if whole is None:
+        return 0.0
+    return min(
+        max(whole - unpacked.seconds, 0.0),
+        max(span.start + whole - span.end, 0.0),
+        abs(whole - span.end),
+    )
+
+
+def _riff_share(audio: BinaryIO) -> float | None:
+    """Return the share that is there of the bytes that a RIFF header (WAV, AVI) states.
+
+    None for other containers, and where the writer did not know the length.
+    """
+    length = _length(audio)
+    audio.seek(0)
+    magic, size = struct.unpack("<4sI", audio.read(_RIFF_HEAD).ljust(_RIFF_HEAD))
+    if magic != b"RIFF" or not 0 < size < UNKNOWN_SIZE:
+        return None
+    stated: int = size + _RIFF_HEAD
+    return min(1.0, length / stated)
+
+
+def _length(audio: BinaryIO) -> int:
+    return audio.seek(0, io.SEEK_END)
