@@ -52,12 +52,15 @@ def _decoded(audio: BinaryIO, limits: AudioLimits, reservation: Reservation) -> 
 
 def _unpacked(audio: BinaryIO, budget: Budget) -> Samples:
     unpacked = unpack(audio, budget)
-    if not unpacked.seconds:
+    heard, lost = unpacked.seconds, unpacked.lost
+    if not heard:
         raise EmptyAudio("The file holds no audio samples.", option="audio")
-    if (short := missing(audio, unpacked, budget)) > _TOLERANCE:
-        whole = unpacked.seconds + short
+    if lost > _TOLERANCE:
         raise TruncatedAudio(
-            f"The audio breaks off after {unpacked.seconds:.1f} s of {whole:.1f} s.",
-            option="audio",
+            f"The audio is damaged after {heard:.1f} s; {lost:.1f} s follow.", option="audio"
+        )
+    if (short := missing(audio, unpacked, budget)) > _TOLERANCE:
+        raise TruncatedAudio(
+            f"The audio breaks off after {heard:.1f} s of {heard + short:.1f} s.", option="audio"
         )
     return unpacked.samples

@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from .budget import Budget
-from .failures import AudioTooCostly, NoAudio, UndecodableAudio
+from .failures import AudioTooCostly, EmptyAudio, NoAudio, UndecodableAudio
 
 _LENIENT = 19
 """The first PyAV that reads tags which are not UTF-8 without being asked to."""
@@ -81,11 +81,18 @@ class Unmeasured(Source):
 def opened(source: Source) -> InputContainer:
     """Return the container that *source* is, to be closed by the caller.
 
-    Raises av.FFmpegError.
+    Raises EmptyAudio where the file ends within its header, av.FFmpegError for what is no
+    container, and what `Source.check` does.
     """
-    container: InputContainer = av.open(
-        source, mode="r", options=_NO_PICTURES, container_options=_NO_FILES, **_TAGS
-    )
+    try:
+        container: InputContainer = av.open(
+            source, mode="r", options=_NO_PICTURES, container_options=_NO_FILES, **_TAGS
+        )
+    except av.FFmpegError as error:
+        source.check()
+        if isinstance(error, av.error.EOFError) or error.errno == errno.EIO:
+            raise EmptyAudio("The file ends before its audio begins.", option="audio") from error
+        raise
     return container
 
 

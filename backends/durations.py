@@ -12,7 +12,8 @@ from av.container import InputContainer
 from msgspec import Struct
 
 from .budget import Budget
-from .container import Unmeasured, opened
+from .container import Unmeasured, first_stream, opened
+from .failures import UndecodableAudio
 
 UNKNOWN_SIZE = 0x7E000000
 """Writers that do not know the length leave one near the most that 31 or 32 bits count: SoX leaves
@@ -45,8 +46,11 @@ def plausible(seconds: float | None, *, bytes_per_second: float) -> float | None
 
 
 def duration(container: InputContainer) -> Duration:
-    """Return what FFmpeg tells of the first audio stream of *container*, by whatever means."""
-    stream = container.streams.audio[0]
+    """Return what FFmpeg tells of the first audio stream of *container*, by whatever means.
+
+    Raises what `first_stream` does.
+    """
+    stream = first_stream(container)
     of_all = container.format.name in _OF_ALL_STREAMS
     if stream.duration is not None and stream.time_base and not of_all:
         return Duration(seconds=float(stream.duration * stream.time_base), of_all_streams=False)
@@ -65,7 +69,7 @@ def stated(audio: BinaryIO, container: str, budget: Budget) -> Duration:
     try:
         with budget.turn, opened(source) as unmeasured:
             found = duration(unmeasured)
-    except av.FFmpegError:
+    except (av.FFmpegError, UndecodableAudio):
         # What opens by its end alone has that end.
         found = Duration(seconds=None, of_all_streams=False)
     source.check()

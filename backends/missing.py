@@ -22,12 +22,11 @@ def missing(audio: BinaryIO, unpacked: Unpacked, budget: Budget) -> float:
 
     0 where that is unknown. Raises what `Budget.check_time` does.
     """
-    if share := _riff_share(audio):
-        # FFmpeg goes by the length of such a file, whatever its header says.
-        short = unpacked.seconds / share - unpacked.seconds
-    else:
-        short = _short(unpacked, stated(audio, unpacked.container, budget), _length(audio))
-    return max(short, unpacked.lost)
+    share = _riff_share(audio)
+    if share == 1:
+        return 0.0
+    short = _short(unpacked, stated(audio, unpacked.container, budget), _length(audio))
+    return short if share is None else max(short, unpacked.seconds / share - unpacked.seconds)
 
 
 def _short(unpacked: Unpacked, told: Duration, length: int) -> float:
@@ -48,9 +47,10 @@ def _short(unpacked: Unpacked, told: Duration, length: int) -> float:
 
 
 def _riff_share(audio: BinaryIO) -> float | None:
-    """Return the share that is there of the bytes that a RIFF header (WAV, AVI) states.
+    """Return the share that is there of the bytes that a RIFF header states, 1 at most.
 
-    None for other containers, and where the writer did not know the length.
+    None for what is neither WAV nor AVI, and where the writer did not know the length. FFmpeg goes
+    by the file's own length instead, or by the streams', which AVI counts with their gaps.
     """
     length = _length(audio)
     audio.seek(0)
