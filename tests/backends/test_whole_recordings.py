@@ -5,20 +5,22 @@ import io
 import numpy as np
 import pytest
 
+from backends.audio import decode
 from backends.config import AudioLimits
-from backends.samples import RATE
+from backends.memory import AudioMemory
+from backends.samples import RATE, SAMPLE_BYTES
 from tests.backends.encoders import PCM, chunk, noise, wav_format
 from tests.backends.recordings import floats
 from tests.backends.reference import decode_audio
 from tests.backends.timelines import (
     Shift,
+    aiff,
     amr,
     gap,
     late,
     patched,
     piped,
     segments,
-    sox_aiff,
     written,
 )
 
@@ -151,7 +153,9 @@ def test_a_pipe_is_whole(container: str, codec: str) -> None:
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (16_000, 1), (48_000, 2)])
 def test_a_placeholder_is_no_length(bits: int, rate: int, channels: int) -> None:
     """SoX states in an AIFF that it writes into a pipe as many samples as fit into 2 GiB."""
-    is_heard(sox_aiff(bits, rate=rate, channels=channels), least=2)
+    samples = bytes(2 * rate * channels * bits // 8)
+
+    is_heard(aiff(samples, bits, rate=rate, channels=channels), least=2)
 
 
 @pytest.mark.parametrize("size", [0, 36, 0x7F000024, 0x7FFFF024, 0x80000024, 0xFFFFFFFF])
@@ -184,6 +188,22 @@ def test_a_length_that_cannot_be(name: str) -> None:
 
     for number in NUMBERS[layout]:
         is_heard(patched(content, mark, offset, layout, number), least=7.9)
+
+
+def test_a_placeholder_reserves_nothing() -> None:
+    """A short recording does not wait for the memory that a placeholder would take."""
+    fine = aiff(bytes(288_000), 24, rate=48_000, channels=2)
+    content, mark, offset, layout = LENGTHS["webm"]
+    days = patched(content, mark, offset, layout, 1e9)
+
+    for content in (fine, days):
+        memory = AudioMemory()
+        reservation = memory.reservation(bytes_per_second=RATE * SAMPLE_BYTES, longest=14_400)
+        everything = memory.reservation(bytes_per_second=1, longest=memory.long.size)
+        everything.take_most()
+        samples = decode(io.BytesIO(content), LIMITS, reservation)
+
+        assert len(samples) >= RATE
 
 
 @pytest.mark.parametrize("container", ["adts", "mp3", "asf", "ac3", "ogg", "matroska"])

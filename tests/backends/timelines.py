@@ -20,6 +20,7 @@ Shift = Callable[[float], float]
 def written(
     container: str,
     codec: str,
+    samples: NDArray[np.int16] | None = None,
     *,
     seconds: float = 8,
     rate: int = 48_000,
@@ -28,14 +29,16 @@ def written(
     picture: float = 0,
     other: float = 0,
 ) -> bytes:
-    """Return *seconds* of mono noise in a file that FFmpeg's muxer could seek in.
+    """Return mono *samples*, else *seconds* of noise, in a file that FFmpeg's muxer could seek in.
 
     Beside it are *picture* seconds of video, and *other* seconds of a second audio stream.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "recording")
         with av.open(path, "w", format=container, options=options) as output:
-            packets = list(_sound(output, codec, noise(seconds, rate=rate)[:, 0], rate))
+            if samples is None:
+                samples = noise(seconds, rate=rate)[:, 0]
+            packets = list(_sound(output, codec, samples, rate))
             if other:
                 packets += _sound(output, codec, noise(other, rate=rate)[:, 0], rate)
             if picture:
@@ -93,9 +96,9 @@ def late(seconds: float) -> Shift:
     return lambda _: seconds
 
 
-def gap(seconds: float) -> Shift:
-    """Return the shift of a recording whose second half is stamped *seconds* later."""
-    return lambda at: seconds if at > 4 else 0
+def gap(seconds: float, *, after: float = 4) -> Shift:
+    """Return the shift of a recording that is stamped *seconds* later *after* some seconds."""
+    return lambda at: seconds if at > after else 0
 
 
 # ── pieces ────────────────────────────────────────────────────────────────────
@@ -128,15 +131,11 @@ def amr(*modes: int) -> bytes:
     return b"#!AMR\n" + b"".join(frames)
 
 
-def sox_aiff(bits: int, *, rate: int, channels: int, seconds: float = 2) -> bytes:
-    """Return what `sox … -t aiff -` writes into a pipe: 0x7F000000 bytes of samples are stated."""
-    width = bits // 8 * channels
-    samples = bytes(range(1, 251)) * int(seconds * rate * width / 250)
-    frames = 0x7F000000 // width
-    # The rate is a float of 80 bits.
-    shift = rate.bit_length() - 1
-    float_rate = struct.pack(">HQ", 16383 + shift, rate << (63 - shift))
-    common = struct.pack(">4sIHIH", b"COMM", 18, channels, frames, bits) + float_rate
+def aiff(samples: bytes, bits: int, *, rate: int, channels: int) -> bytes:
+    """Return *samples* as `sox … -t aiff -` writes them into a pipe: as if they were 2 GiB."""
+    frames = 0x7F000000 // (bits // 8 * channels)
+    exponent = rate.bit_length() - 1
+    as_float = struct.pack(">HQ", 16_383 + exponent, rate << (63 - exponent))  # 80 bits
+    common = struct.pack(">4sIHIH", b"COMM", 18, channels, frames, bits) + as_float
     sound = struct.pack(">4sIII", b"SSND", 0x7F000008, 0, 0) + samples
-    head = struct.pack(">4sI4s", b"FORM", 0x7F000000 + len(common) + 20, b"AIFF")
-    return head + common + sound
+    return struct.pack(">4sI4s", b"FORM", 0x7F00002E, b"AIFF") + common + sound
