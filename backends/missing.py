@@ -13,8 +13,10 @@ from .budget import Budget
 from .durations import UNKNOWN_SIZE, Duration, plausible, stated
 from .ffmpeg import Unpacked
 
-_RIFF_HEAD = 8
-"""Bytes before what a RIFF file's size counts."""
+_HEAD = 12
+"""Bytes of a RIFF file before its first chunk."""
+
+_MOST_CHUNKS = 64
 
 
 def missing(audio: BinaryIO, unpacked: Unpacked, budget: Budget) -> float:
@@ -22,7 +24,7 @@ def missing(audio: BinaryIO, unpacked: Unpacked, budget: Budget) -> float:
 
     0 where that is unknown. Raises what `Budget.check_time` does.
     """
-    share = _riff_share(audio)
+    share = _share(audio)
     if share == 1:
         return 0.0
     short = _short(unpacked, stated(audio, unpacked.container, budget), _length(audio))
@@ -46,19 +48,38 @@ def _short(unpacked: Unpacked, told: Duration, length: int) -> float:
     )
 
 
-def _riff_share(audio: BinaryIO) -> float | None:
-    """Return the share that is there of the bytes that a RIFF header states, 1 at most.
+def _share(audio: BinaryIO) -> float | None:
+    """Return the share that is there of the bytes that a WAV or AVI file states, 1 at most.
 
-    None for what is neither WAV nor AVI, and where the writer did not know the length. FFmpeg goes
-    by the file's own length instead, or by the streams', which AVI counts with their gaps.
+    None for other containers, and where the writer did not know the length. FFmpeg goes by the
+    file's own length in a WAV, and by the streams' in an AVI, which counts their gaps.
     """
     length = _length(audio)
     audio.seek(0)
-    magic, size = struct.unpack("<4sI", audio.read(_RIFF_HEAD).ljust(_RIFF_HEAD))
-    if magic != b"RIFF" or not 0 < size < UNKNOWN_SIZE:
+    magic, size, form = struct.unpack("<4sI4s", audio.read(_HEAD).ljust(_HEAD))
+    if magic != b"RIFF":
         return None
-    stated: int = size + _RIFF_HEAD
-    return min(1.0, length / stated)
+    start = 8
+    if form == b"WAVE" and (data := _data(audio)):
+        # What surrounds the samples may be cut, or counted wrongly.
+        start, size = data
+    if not 0 < size < UNKNOWN_SIZE or start >= length:
+        return None
+    share: float = min(1.0, (length - start) / size)
+    return share
+
+
+def _data(audio: BinaryIO) -> tuple[int, int] | None:
+    """Return where a WAV file's samples start and how many bytes of them it states, if it does."""
+    at = _HEAD
+    for _ in range(_MOST_CHUNKS):
+        audio.seek(at)
+        name, size = struct.unpack("<4sI", audio.read(8).ljust(8))
+        at += 8
+        if name == b"data":
+            return (at, size) if 0 < size < UNKNOWN_SIZE else None
+        at += size + size % 2
+    return None
 
 
 def _length(audio: BinaryIO) -> int:

@@ -8,7 +8,7 @@ from backends.config import AudioLimits
 from backends.failures import EmptyAudio, TruncatedAudio, UndecodableAudio
 from tests.backends.encoders import PCM, as_format, chunk, noise, wav, wav_format
 from tests.backends.recordings import floats
-from tests.backends.timelines import gap, late, piped, segments, written
+from tests.backends.timelines import gap, late, patched, piped, segments, written
 
 pytestmark = pytest.mark.usefixtures("frozen_garbage")
 
@@ -19,6 +19,14 @@ STATING = {
     "wav of floats": written("wav", "pcm_f32le", rate=16_000),
     "wav, plain": wav(wav_format(PCM, 16), chunk(b"data", noise(8).tobytes())),
     "wav of adpcm": written("wav", "adpcm_ms"),
+    "wav, tags first": wav(
+        chunk(b"LIST", bytes(100_000)),
+        wav_format(PCM, 24),
+        chunk(b"data", bytes(3 * 16_000 * 8)),
+    ),
+    "wav of unknown length, but for its samples": patched(
+        written("wav", "pcm_s16le"), b"RIFF", 4, "<I", 0xFFFFFFFF
+    ),
     "wav of 64 bits": written("wav", "pcm_s16le", options={"rf64": "always"}),
     "aiff": written("aiff", "pcm_s16be"),
     "au": written("au", "pcm_s16be"),

@@ -169,6 +169,15 @@ def test_a_wav_of_open_length_is_whole(size: int, data: int) -> None:
     is_heard(patched(content, b"data", 4, "<I", data), least=2)
 
 
+def test_a_wav_with_all_its_samples_is_whole() -> None:
+    """So is one of which the chunk behind the samples is cut, or that counts more than it has."""
+    sound = wav_format(PCM, 16, channels=2) + chunk(b"data", noise(2, channels=2).tobytes())
+    tagged = chunk(b"RIFF", b"WAVE" + sound + chunk(b"id3 ", bytes(200_000)))
+
+    is_heard(tagged[:-100_000], least=2)
+    is_heard(patched(tagged, b"RIFF", 4, "<I", 1_000_000_000), least=2)
+
+
 LENGTHS = {
     "webm": (written("webm", "libopus"), b"\x44\x89\x88", 3, ">d"),
     "flv": (written("flv", "aac"), b"duration", 9, ">d"),
