@@ -1,16 +1,13 @@
 """FFmpeg, through PyAV and within bounds: any container → 16-bit mono at 16 kHz, in parts.
 
-Four things that it would do are kept from it. It must not open what a file names (playlists and
-session descriptions name local files and hosts). It must not unpack pictures to learn their size.
-It must not see an exception of the file's, which PyAV would raise in the thread's next decoding.
-And it must not be given frames that differ from the first, which PyAV's fifo copies unchecked.
+What it must not see of a file is kept from it in `container.py`. Nor must it be given frames that
+differ from the first, which PyAV's fifo copies unchecked.
 """
 
-import errno
 import itertools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
@@ -23,8 +20,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from .budget import Budget
-from .failures import AudioTooCostly, NoAudio, UndecodableAudio
+from .container import Source, first_stream, opened
+from .durations import duration, plausible
+from .failures import UndecodableAudio
 from .samples import RATE, Samples
+from .timeline import Span, Timeline
 
 _GROUP = 500_000
 """Samples per resampling step: `faster_whisper.decode_audio`'s, which shifts no sample."""
@@ -39,18 +39,19 @@ _MOST_CHANNELS = 24
 _HIGHEST_RATE = 6_144_000
 """Hz; the filter that resamples from higher rates takes seconds and gigabytes to compute."""
 
-_NO_FILES = {"protocol_whitelist": "none"}
-_NO_PICTURES = {"max_pixels": "1"}
-
 
 class Unpacked(Struct, frozen=True, kw_only=True):
     """What came out of a file."""
 
     samples: Samples
+    seconds: float
+    """What was decoded."""
     container: str
     """FFmpeg's name of the format."""
-    stated: float | None
-    """Seconds of audio as the container states or FFmpeg estimates them."""
+    stream: Span
+    """What was decoded."""
+    all_streams: Span
+    """The same, longer by what other streams have beyond it."""
     lost: float
     """Seconds that follow the first damaged frame, which ends the decoding."""
 
@@ -62,22 +63,18 @@ def unpack(audio: BinaryIO, budget: Budget) -> Unpacked:
     they do.
     """
     audio.seek(0)
-    source = _Source(audio, budget)
+    source = Source(audio, budget)
     try:
-        with av.open(
-            source,
-            mode="r",
-            metadata_errors="ignore",
-            options=_NO_PICTURES,
-            container_options=_NO_FILES,
-        ) as container:
-            frames = _Frames(container, _first_stream(container), budget)
-            stated = _stated_seconds(container)
-            budget.reserve(stated)
+        with opened(source) as container:
+            frames = _Frames(container, first_stream(container), budget)
+            _reserve(container, budget)
+            samples = Samples(_in_turns(_resampled(frames), budget.turn))
             unpacked = Unpacked(
-                stated=stated,
+                samples=samples,
+                seconds=len(samples) / RATE,
                 container=container.format.name,
-                samples=Samples(_in_turns(_resampled(frames), budget.turn)),
+                stream=frames.timeline.of_stream(),
+                all_streams=frames.timeline.of_container(),
                 lost=frames.lost,
             )
     except av.FFmpegError as error:
@@ -89,40 +86,9 @@ def unpack(audio: BinaryIO, budget: Budget) -> Unpacked:
     return unpacked
 
 
-class _Source:
-    """A file as FFmpeg may see it: without a name, and at its end once something went wrong."""
-
-    def __init__(self, audio: BinaryIO, budget: Budget) -> None:
-        self._audio = audio
-        self._budget = budget
-        self._failure: Exception | None = None
-
-    def read(self, size: int) -> bytes:
-        """Return at most *size* bytes."""
-        if self._failure is not None:
-            return b""
-        try:
-            self._budget.check_time()
-            return self._audio.read(size)
-        except (AudioTooCostly, OSError, ValueError) as failure:  # ValueError: closed meanwhile
-            self._failure = failure
-            return b""
-
-    def seek(self, offset: int, whence: int) -> int:
-        """Return the new position, or EINVAL for none such: damaged files point anywhere."""
-        try:
-            return self._audio.seek(offset, whence)
-        except (OSError, ValueError):
-            return -errno.EINVAL
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._audio.tell()
-
-    def check(self) -> None:
-        """Raise what made the file end early."""
-        if self._failure is not None:
-            raise self._failure
+def _reserve(container: InputContainer, budget: Budget) -> None:
+    rate = container.streams.audio[0].codec_context.bit_rate or 0
+    budget.reserve(plausible(duration(container).seconds, bytes_per_second=rate / 8))
 
 
 class _Frames:
@@ -132,10 +98,11 @@ class _Frames:
         self._container = container
         self._stream = stream
         self._budget = budget
+        self.timeline = Timeline(container, stream)
         self.lost = 0.0
 
     def __iter__(self) -> Iterator[AudioFrame]:
-        packets = _packets(self._container, self._stream)
+        packets = self._packets()
         first: _Kind | None = None
         try:
             for frame in itertools.chain.from_iterable(packet.decode() for packet in packets):
@@ -146,6 +113,7 @@ class _Frames:
                 _check(kind, first)
                 size = frame.samples * kind.channels * frame.format.bytes
                 self._budget.charge(samples=frame.samples, rate=kind.rate, size=size)
+                self.timeline.decoded(frame)
                 yield frame
         except av.error.InvalidDataError:
             # faster-whisper means to skip such a frame, but its iterator has ended with it.
@@ -153,16 +121,19 @@ class _Frames:
                 if packet.duration and packet.time_base:
                     self.lost += float(packet.duration * packet.time_base)
 
-
-def _packets(container: InputContainer, stream: AudioStream) -> Iterator["Packet[AudioStream]"]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, IndexError):
-            # At the end PyAV looks up every stream, also those that it has not noticed appear.
-            return
-        yield packet
+    def _packets(self) -> Iterator["Packet[AudioStream]"]:
+        """Yield the stream's packets, and count in those of others."""
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, IndexError):
+                # At the end PyAV looks up every stream, also those that it has not noticed appear.
+                return
+            if packet.stream.index == self._stream.index:  # the last, empty packet has no other
+                yield cast("Packet[AudioStream]", packet)
+            else:
+                self.timeline.passed(packet)
 
 
 class _Kind(Struct, frozen=True):
@@ -191,25 +162,6 @@ def _check(kind: _Kind, first: _Kind) -> None:
 
 def _undecodable(message: str) -> UndecodableAudio:
     return UndecodableAudio(message, option="audio")
-
-
-def _first_stream(container: InputContainer) -> AudioStream:
-    if not container.streams.audio:
-        raise NoAudio("The file holds no audio.", option="audio")
-    stream = container.streams.audio[0]
-    if stream.codec_context is None:
-        raise _undecodable("The audio is of a kind that cannot be decoded.")
-    return stream
-
-
-def _stated_seconds(container: InputContainer) -> float | None:
-    stream = container.streams.audio[0]
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    # Matroska states one duration for all its streams: it is the audio's if that is alone.
-    if container.duration is not None and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
 
 
 def _in_turns(

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Iterator
 
 import av
 import numpy as np
@@ -46,6 +47,17 @@ def movie(container: str, video: str, audio: str | None) -> bytes:
             output.mux(sound.encode(_frame(1, rate=48_000, layout="stereo")))
             output.mux(sound.encode(None))
     return file.getvalue()
+
+
+def frames_of(samples: NDArray[np.int16], *, rate: int) -> Iterator[av.AudioFrame]:
+    """Yield mono *samples* in frames of a tenth of a second, stamped from 0 on."""
+    size = rate // 10
+    for start in range(0, len(samples), size):
+        part = samples[start : start + size].reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+        frame.sample_rate = rate
+        frame.pts = start
+        yield frame
 
 
 def _frame(seconds: float, *, rate: int, layout: str) -> av.AudioFrame:

@@ -7,14 +7,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from faster_whisper.audio import decode_audio
 from numpy.typing import NDArray
 
 from backends.config import AudioLimits
 from backends.failures import TruncatedAudio, UndecodableAudio
 from backends.samples import RATE
-from tests.backends.encoders import FLOAT, as_format, chunk, movie, noise, wav, wav_format
+from tests.backends.encoders import FLOAT, PCM, as_format, chunk, movie, noise, wav, wav_format
 from tests.backends.recordings import clips, floats
+from tests.backends.reference import decode_audio
 from tests.client.recordings import CONTAINERS, encoded, tone
 
 LIMITS = AudioLimits(max_audio_seconds=60)
@@ -96,6 +96,17 @@ def test_the_name_does_not_count(tmp_path: Path) -> None:
         samples = floats(audio, LIMITS)
 
     assert samples.tobytes() == decode_audio(str(file)).tobytes()
+
+
+def test_tags_need_not_be_utf_8() -> None:
+    """A title in another encoding, which PyAV fails on by default, changes nothing."""
+    title = chunk(b"LIST", b"INFO" + chunk(b"INAM", "Küche".encode("latin-1")))
+    data = chunk(b"data", noise(1, channels=2).tobytes())
+    content = wav(wav_format(PCM, 16, channels=2), title, data)
+
+    samples = floats(io.BytesIO(content), LIMITS)
+
+    assert samples.tobytes() == decode_audio(io.BytesIO(content)).tobytes()
 
 
 def test_clips_are_faster_whispers() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faster_whisper.audio import decode_audio
 
 from backends.config import AudioLimits
 from backends.failures import (
@@ -19,6 +18,7 @@ from backends.failures import (
 from backends.samples import RATE
 from tests.backends.encoders import PCM, as_format, chunk, movie, noise, wav, wav_format
 from tests.backends.recordings import floats
+from tests.backends.reference import decode_audio
 from tests.client.recordings import encoded, tone
 
 LIMITS = AudioLimits(max_audio_seconds=60)

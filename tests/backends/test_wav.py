@@ -5,7 +5,6 @@ import struct
 
 import numpy as np
 import pytest
-from faster_whisper.audio import decode_audio
 
 from backends import wav as fast
 from backends.budget import Budget
@@ -13,6 +12,7 @@ from backends.config import AudioLimits
 from backends.failures import AudioTooLarge, AudioTooLong
 from tests.backends.encoders import FLOAT, PCM, chunk, extensible, noise, wav, wav_format
 from tests.backends.recordings import floats, reserved
+from tests.backends.reference import decode_audio
 
 pytestmark = pytest.mark.usefixtures("frozen_garbage")
 

@@ -134,7 +134,7 @@ async def heard(http: httpx.AsyncClient, audio: bytes, name: str = "a.wav") -> h
     return await http.post("audio/transcriptions", data={"model": "toy-speech"}, files=files)
 
 
-MP3 = encoded(tone(5), "mp3")
+MP3, WEBM = encoded(tone(5), "mp3"), encoded(tone(5), "webm")
 
 BROKEN = {
     "empty": (b"", "empty_audio"),
@@ -145,6 +145,8 @@ BROKEN = {
     "half an MP3": (MP3[: len(MP3) // 2], "truncated_audio"),
     "half a FLAC": (encoded(tone(5), "flac")[:20_000], "truncated_audio"),
     "half an M4A": (encoded(tone(5), "m4a")[:5_000], "unsupported_format"),
+    "half a WebM": (WEBM[: len(WEBM) // 2], "truncated_audio"),
+    "a WebM's head alone": (WEBM[: WEBM.index(bytes.fromhex("1f43b675"))], "empty_audio"),
     "a head alone": (encoded(tone(5), "wav")[:44], "unsupported_format"),
 }
 

@@ -1,13 +1,17 @@
 """Transcriptions through the stock client: every format, container and way to name a file."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from faster_whisper import WhisperModel
 
+from tests.backends.reference import decode_audio
+from tests.backends.timelines import aiff, gap, late, written
 from tests.client.recordings import CONTAINERS, encoded, speech
 from tests.client.stock import answered
-from tests.live import CLIPS
+from tests.live import BUILTIN, CLIPS
 
 CLIP = CLIPS / "en-01-espeak-en-us-f4.flac"
 SAID = "turn on the kitchen fan"
@@ -100,6 +104,30 @@ async def test_containers(builtin: Any, container: str) -> None:
     found = await transcribed(builtin, ("upload", audio))
 
     assert found.text == SAID
+
+
+SPOKEN = speech(CLIP)
+LATER = written("mpegts", "aac", SPOKEN, rate=16_000, shift=late(3600))
+WHOLE = {
+    "gap": written("matroska", "flac", SPOKEN, rate=16_000, shift=gap(3, after=0.8)),
+    "late": written("mp4", "alac", SPOKEN, rate=16_000, shift=late(30)),
+    "piped": aiff(SPOKEN.astype(">i2").tobytes(), 16, rate=16_000, channels=1),
+    "two, an hour apart": written("mpegts", "aac", SPOKEN, rate=16_000) + LATER,
+}
+"""Recordings whose stated length is not that of their samples."""
+
+
+@pytest.mark.parametrize("audio", WHOLE.values(), ids=WHOLE)
+@pytest.mark.parametrize("builtin", ["async"], indirect=True)
+async def test_whole_recordings(builtin: Any, audio: bytes) -> None:
+    """What is whole is heard, with the text that faster-whisper gives for the file."""
+    offline = WhisperModel(str(BUILTIN / "speech"), device="cpu", compute_type="int8")
+    segments, _ = offline.transcribe(decode_audio(io.BytesIO(audio)))
+
+    found = await transcribed(builtin, ("upload", audio))
+
+    assert found.text == "".join(segment.text for segment in segments).strip()
+    assert SAID in found.text
 
 
 @pytest.mark.parametrize("builtin", ["async"], indirect=True)
