@@ -1,0 +1,142 @@
+"""Form fields that hold JSON text: `include=["logprobs"]` means the same as `include[]=logprobs`.
+
+Whether a value is JSON is decided by the type that its field is declared with: a list begins with
+`[`, an object with `{`. A text field such as `prompt` is never read as JSON.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct, inspect
+
+from shim.errors import InvalidParameter
+from shim.http.decoding import refuse_values
+
+VALUES = 4096
+"""Items of a list, or members and items of an object: no field of ours takes more."""
+
+_SPACE = " \t\r\n"
+
+
+class Shape(NamedTuple):
+    """Which values a field takes beside null."""
+
+    text: bool = False
+    """Any text."""
+    items: Literal["text", "number", "other"] | None = None
+    """The items of a list; None: no list."""
+    object: bool = False
+
+
+def shapes(kind: type[Struct]) -> dict[str, Shape]:
+    """Return the shape of each field of *kind*."""
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.StructType)  # noqa: S101  for the type checker
+    return {field.encode_name: _shape(field.type) for field in info.fields}
+
+
+def _shape(declared: inspect.Type) -> Shape:
+    match declared:
+        case inspect.Metadata():
+            return _shape(declared.type)
+        case inspect.UnionType():
+            parts = [_shape(part) for part in declared.types]
+            return Shape(
+                text=any(part.text for part in parts),
+                items=next((part.items for part in parts if part.items), None),
+                object=any(part.object for part in parts),
+            )
+        case inspect.ListType() | inspect.VarTupleType():
+            return Shape(items=_items(declared.item_type))
+        case inspect.StructType() | inspect.DictType():
+            return Shape(object=True)
+        case inspect.StrType() | inspect.AnyType():
+            return Shape(text=True)
+        case _:
+            return Shape()
+
+
+def _items(declared: inspect.Type) -> Literal["text", "number", "other"]:
+    if isinstance(declared, inspect.Metadata):
+        declared = declared.type
+    if isinstance(declared, inspect.IntType | inspect.FloatType):
+        return "number"
+    return "text" if isinstance(declared, inspect.StrType) else "other"
+
+
+def read(fields: Mapping[str, Any], declared: Mapping[str, Shape]) -> dict[str, Any]:
+    """Return *fields*, of which all are *declared*, with JSON text replaced by its value.
+
+    A list field with one plain value becomes a list of it; numbers may be separated by commas. The
+    text `null` is left out, unless its field takes any text. Raises InvalidParameter, naming the
+    field, for text that begins as JSON and is none, and for more than VALUES values.
+    """
+    values = {name: _value(name, value, declared[name]) for name, value in fields.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _value(name: str, value: Any, shape: Shape) -> Any:
+    if shape.items and isinstance(value, list | tuple):
+        return _joined(name, value, shape)
+    if not isinstance(value, str) or shape.text:
+        return value
+    if shape.items or shape.object:
+        value = _structured(name, value, shape)
+    return None if isinstance(value, str) and value.strip(_SPACE) == "null" else value
+
+
+def _structured(name: str, value: str, shape: Shape) -> Any:
+    """Return the *value* of a list or object field, as JSON or as one plain value."""
+    text = value.strip(_SPACE)
+    if (shape.items and text.startswith("[")) or (shape.object and text.startswith("{")):
+        return _decoded(name, text)
+    value = value if (quoted := _quoted(text)) is None else quoted
+    if shape.items is None or text == "null":
+        return value
+    if shape.items == "number":
+        return [number.strip() for number in value.split(",")]
+    return [value]
+
+
+def _joined(name: str, items: Iterable[Any], shape: Shape) -> list[Any]:
+    """Return *items*, in place of each that is the JSON text of a list the items of that list."""
+    joined: list[Any] = []
+    for item in items:
+        joined += _list(name, item, shape)
+        if len(joined) > VALUES:
+            raise InvalidParameter(f"`{name}` has more than {VALUES} items.", param=name)
+    return joined
+
+
+def _list(name: str, item: Any, shape: Shape) -> list[Any]:
+    if not isinstance(item, str) or not item.lstrip(_SPACE).startswith("["):
+        return [item]
+    try:
+        found = _decoded(name, item)
+    except InvalidParameter:
+        # An item of its own may be a text such as `[laughter]`; other items are judged by type.
+        return [item]
+    texts = isinstance(found, list) and all(isinstance(one, str) for one in found)
+    return [item] if shape.items == "text" and not texts else found
+
+
+def _quoted(text: str) -> str | None:
+    """Return the value of a JSON string; None if *text* is none."""
+    if not text.startswith('"'):
+        return None
+    try:
+        return msgspec.json.decode(text, type=str)
+    except msgspec.DecodeError:
+        return None
+
+
+def _decoded(name: str, text: str) -> Any:
+    raw = text.encode(errors="surrogatepass")
+    refuse_values(raw, VALUES, param=name)
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidParameter(
+            f"`{name}` begins as JSON and could not be read as that: {error}.", param=name
+        ) from error
