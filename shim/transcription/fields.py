@@ -11,6 +11,7 @@ from backends.decoding import Decoding
 from shim.errors import InvalidParameter, invalid
 
 from .json_text import VALUES, Shape, read, shapes
+from .part import Field, Unread
 from .protocol import TranscriptionForm
 
 S = TypeVar("S", bound=Struct)
@@ -37,6 +38,13 @@ _FORM, _DECODING = shapes(TranscriptionForm), shapes(Decoding)
 _NUMBERS = frozenset(name for name, shape in _DECODING.items() if shape.items == "number")
 """Lists that may come in one string, separated by commas."""
 
+_KNOWN = frozenset({*_FORM, *_DECODING, *_OTHERS, _ENGINE})
+
+
+def is_known(name: str) -> bool:
+    """Return whether *name*, up to its first bracket, is that of a field."""
+    return name.partition("[")[0] in _KNOWN
+
 
 class Asked(Struct, frozen=True):
     """What the fields of a request say."""
@@ -47,15 +55,22 @@ class Asked(Struct, frozen=True):
     """Names that nobody documents."""
 
 
-def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def nested(pairs: Iterable[Field]) -> dict[str, Any]:
     """Return a form's fields as JSON would hold them.
 
     `a[]` and `a[0]` are items of a list, `a[b]` a field of an object; a plain name that comes twice
     is a list too. The empty string is what OpenAI's client sends for a field that is not set.
-    Raises InvalidParameter for a name that is both a value and an object.
+    Of a field that is not known, a value that could not be read is the empty string.
+    Raises InvalidParameter for a name that is both a value and an object, and for a known field
+    whose value could not be read.
     """
     found: dict[str, Any] = {}
     for name, value in pairs:
+        if isinstance(value, Unread):
+            if is_known(name):
+                raise InvalidParameter(value.why, param=name)
+            found.setdefault(name, "")
+            continue
         if not value:
             continue
         matched = _BRACKETED.fullmatch(name)
