@@ -64,10 +64,9 @@ async def receive(
 ) -> Upload:
     """Read *body* to its end; raise InvalidParameter if it is no multipart form.
 
-    All names and values of its fields have at most *field_bytes* together. What exceeds them of a
-    field that is not known is thrown away, as are files beside the one that is named `file`.
-    *judge* is given the fields that came before the file, before the file is read: what it raises
-    ends the reading.
+    All names and values of its fields have at most *field_bytes* together. Files under other names
+    than `file` are thrown away. *judge* is given the fields that came before the file, before the
+    file is read: what it raises ends the reading.
 
     Raises StorageFull if the file finds no room on the disk.
     """
@@ -148,7 +147,7 @@ class _Parts:
             charset=head.charset,
         )
         self._upload.parts.append(self._part)
-        self._keep(self._part, len(name.encode()))
+        self._count(len(name.encode()))
 
     def _begin_file(self) -> None:
         if self._upload.file is not None:
@@ -161,22 +160,16 @@ class _Parts:
         if self._part is None:
             self._unwritten += content
         elif self._part.content is not None:
-            self._add(self._part, self._part.content, content)
+            self._count(len(content))
+            self._part.content += content
 
-    def _add(self, part: Part, before: bytearray, content: bytearray) -> None:
-        if len(content) > self._left and not is_known(part.name):
-            part.content = None
-            self._left += len(before)
-            return
-        self._keep(part, len(content))
-        before += content
-
-    def _keep(self, part: Part, size: int) -> None:
-        """Count *size* more bytes; raise InvalidParameter beyond the limit."""
+    def _count(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
+            name = self._part.name if self._part else None
+            hint = "" if name is None or is_known(name) else " A recording is sent as `file`."
             raise InvalidParameter(
-                f"The fields take more than {self._field_bytes} bytes together.", param=part.name
+                f"The fields take more than {self._field_bytes} bytes together.{hint}", param=name
             )
 
     def _end(self) -> None:

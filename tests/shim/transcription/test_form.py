@@ -319,10 +319,12 @@ async def test_a_part_of_json(text: bytes, value: str) -> None:
     assert (await received(pieces(whole, []))).fields == [("prompt", value)]
 
 
-@pytest.mark.parametrize("size", [10, 5 * FIELD_BYTES])
-@pytest.mark.parametrize("head", [b'name="cover"; filename="a.png"', b'name="cover"'])
+FIELD, COVER = b'name="cover"', b'name="cover"; filename="a.png"'
+
+
+@pytest.mark.parametrize(("head", "size"), [(FIELD, 10), (COVER, 10), (COVER, 5 * FIELD_BYTES)])
 async def test_parts_that_nobody_needs(head: bytes, size: int) -> None:
-    """Bytes under another name, of any size and kind, are thrown away; the name is kept."""
+    """A field of any bytes, and a file of any size, under an unknown name: the name is kept."""
     whole = parts((b'name="file"; filename="a"', b"audio"), (head, b"\xff" * size))
     whole = whole.removesuffix(b"--b0undary--\r\n") + parts((b'name="prompt"', b"later"))
 
@@ -332,6 +334,12 @@ async def test_parts_that_nobody_needs(head: bytes, size: int) -> None:
     assert found.form.prompt == "later"
     assert found.unknown == ("cover",)
     assert sum(len(part.content or b"") for part in upload.parts) <= 20
+
+
+async def test_a_recording_that_is_no_file() -> None:
+    """A field that is too large and unknown may be meant to be the file: the error says so."""
+    with pytest.raises(InvalidParameter, match="A recording is sent as `file`"):
+        await received(pieces(parts((b'name="audio"', b"\xff" * (FIELD_BYTES + 1))), []))
 
 
 async def test_names_that_are_not_utf8() -> None:
