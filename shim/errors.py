@@ -57,6 +57,10 @@ class UnsupportedMedia(ApiError):
     """A body in a form that this route does not read."""
 
 
+class UnsupportedCoding(UnsupportedMedia):
+    """A body that is packed in a way that is not read here."""
+
+
 class TooLarge(ApiError):
     """A body of more bytes than its route takes."""
 
@@ -184,6 +188,10 @@ _FAILURES: dict[type[BaseException], Failure] = {
     UnknownManifest: Failure(404, code="manifest_not_found"),
     TooLarge: Failure(413, code="content_too_large"),
     UnsupportedMedia: Failure(415),
+    # RFC 9110, 12.5.3: in an answer, the codings that a request may have.
+    UnsupportedCoding: Failure(
+        415, code="unsupported_encoding", headers={"accept-encoding": "gzip, deflate"}
+    ),
     ClientGone: Failure(499),
     NotFinite: Failure(500, "server_error", "not_finite", {"x-should-retry": "false"}),
     QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded"),
