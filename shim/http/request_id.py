@@ -1,0 +1,26 @@
+"""The id of a request, by which its answer's `x-request-id` and the log name it."""
+
+import re
+import secrets
+
+from litestar.types import Scope
+
+HEADER = b"x-request-id"
+
+_TAKEN = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
+"""Ids that are taken over from a client: up to 128 characters that can be printed, of ASCII."""
+
+
+def new() -> str:
+    """Return an id that no other request has."""
+    return f"req_{secrets.token_hex(16)}"
+
+
+def of(scope: Scope) -> str:
+    """Return the id that the client gave its request, or else a new one.
+
+    Two requests may have the same: it names them in answers and in the log, and nothing is found
+    by it.
+    """
+    given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+    return given.decode() if _TAKEN.fullmatch(given) else new()
