@@ -322,21 +322,35 @@ def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
         return _answer(*describe(error))
     failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
     headers = {**failure.headers, **(error.headers or {})}
+    if "allow" in headers:
+        headers["allow"] = _allowed(error)
     body = _body(failure, _message(request, error))
     return Response(ErrorAnswer(body), status_code=failure.status, headers=headers)
 
 
 def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
-    url = f"{request.method} {request.url.path}"
+    url = f"{request.method} {request.scope['path']}"
     match error.status_code:
         case 404:
-            return f"Unknown request URL: {url}."
+            # Not Litestar's, which raises for a host that is none.
+            base = f"{request.scope['scheme']}://{request.headers.get('host', '')}/v1"
+            return f"Unknown request URL: {url}. The base URL ends in `/v1` here: {base}."
         case 405:
-            return f"Not allowed: {url}."
+            return f"Not allowed: {url}. Allowed here: {_allowed(error)}."
         case 413:
             return _too_large(request)
         case _:
             return error.detail
+
+
+def _allowed(error: HTTPException) -> str:
+    return with_head((error.headers or {}).get("allow", ""))
+
+
+def with_head(allow: str) -> str:
+    """Return the value of an `Allow` header with HEAD, which the gate answers wherever GET is."""
+    methods = {method.strip() for method in allow.split(",")}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _too_large(request: Request[Any, Any, Any]) -> str:

@@ -1,0 +1,77 @@
+"""Paths of clients whose base URL is set otherwise than to `…/v1`, as the routes have them.
+
+The client's own part of a path comes last, and decides. In front of it stands what the base URL
+says: nothing, `/v1`, `/openai/v1`, one of these twice, or a whole route:
+`/v1/chat/completions/chat/completions`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+_BASES = frozenset({"v1", "openai"})
+
+_MODELS = ("models",)
+"""The route behind which a model's id may stand."""
+
+
+class KnownPaths:
+    """An ASGI application in front of another, which is given its own paths where it has them."""
+
+    def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
+        """Take the *paths* of the routes of *app*; those with parameters are left as they are."""
+        self._app = app
+        self._paths = frozenset(path for path in paths if "{" not in path)
+        # `/v1/audio/…` and `/audio/…` have the same end: that with `/v1` comes last, and stays.
+        self._by_end = {
+            tuple(_without_base(_pieces(path))): path for path in sorted(self._paths, key=len)
+        }
+        self._longest = max(map(len, self._by_end))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, by a path of the application if there is one that it means."""
+        path = scope.get("path", "")
+        if path not in self._paths and (known := self.known(path)) not in (None, path):
+            scope = moved(scope, known)
+        await self._app(scope, receive, send)
+
+    def known(self, path: str) -> str | None:
+        """Return the path of a route that *path* means; None if there is none."""
+        pieces = _pieces(path)
+        at, found = 0, None
+        while at < len(pieces):
+            if pieces[at] in _BASES:
+                at, found = at + 1, None
+                continue
+            end = self._end(pieces[at : at + self._longest])
+            if end is None:
+                return None
+            at, found = at + len(end), self._by_end[end]
+            if end == _MODELS:
+                return "/".join([found, *pieces[at:]])
+        return found
+
+    def _end(self, pieces: Sequence[str]) -> tuple[str, ...] | None:
+        """Return the longest end of a route that *pieces* begin with."""
+        ends = (tuple(pieces[:size]) for size in range(len(pieces), 0, -1))
+        return next((end for end in ends if end in self._by_end), None)
+
+
+def after_base(path: str, start: str) -> str | None:
+    """Return what follows *start* in *path*, if only a base URL's parts stand before it."""
+    before, found, after = path.partition(start)
+    return after if found and not _without_base(_pieces(before)) else None
+
+
+def moved(scope: Scope, path: str) -> Scope:
+    """Return *scope* for the same request to another *path*."""
+    return {**scope, "path": path, "raw_path": path.encode()}  # type: ignore[return-value]
+
+
+def _pieces(path: str) -> list[str]:
+    return [piece for piece in path.split("/") if piece]
+
+
+def _without_base(pieces: Sequence[str]) -> Sequence[str]:
+    first = next((at for at, piece in enumerate(pieces) if piece not in _BASES), len(pieces))
+    return pieces[first:]
