@@ -7,6 +7,9 @@ from litestar.types import Scope
 
 HEADER = b"x-request-id"
 
+_GIVEN = (HEADER, b"x-client-request-id")
+"""Headers in which a client gives its own id; the second is OpenAI's."""
+
 _TAKEN = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
 """Ids that are taken over from a client: up to 128 characters that can be printed, of ASCII."""
 
@@ -22,5 +25,5 @@ def of(scope: Scope) -> str:
     Two requests may have the same: it names them in answers and in the log, and nothing is found
     by it.
     """
-    given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+    given = next((value for name, value in scope["headers"] if name in _GIVEN), b"")
     return given.decode() if _TAKEN.fullmatch(given) else new()

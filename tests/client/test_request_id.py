@@ -65,10 +65,10 @@ async def test_an_id_of_the_clients_own(http: httpx.AsyncClient, given: str) -> 
         ("/v1/chat/completions", {**CHAT, "n": 0}),
         ("/nowhere", {}),
     ):
-        headers = {"x-request-id": given}
-        answer = await http.post(http.base_url.join(path), json=body, headers=headers)
+        for name in ("x-request-id", "X-Client-Request-Id"):
+            answer = await http.post(http.base_url.join(path), json=body, headers={name: given})
 
-        assert answer.headers.get_list("x-request-id") == [given]
+            assert answer.headers.get_list("x-request-id") == [given]
 
 
 @pytest.mark.parametrize("given", LEFT, ids=range(len(LEFT)))
