@@ -334,7 +334,10 @@ def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
         case 404:
             # Not Litestar's, which raises for a host that is none.
             base = f"{request.scope['scheme']}://{request.headers.get('host', '')}/v1"
-            return f"Unknown request URL: {url}. The base URL ends in `/v1` here: {base}."
+            return (
+                f"Unknown request URL: {url}. The base URL of this server is {base}; where the "
+                f"whole URL is wanted, it is that of a route, such as {base}/chat/completions."
+            )
         case 405:
             return f"Not allowed: {url}. Allowed here: {_allowed(error)}."
         case 413:

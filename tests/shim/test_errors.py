@@ -274,7 +274,11 @@ def test_every_answer_has_the_form(client: TestClient[Litestar], name: str, stat
             "GET /no",
             404,
             "unknown_url",
-            "Unknown request URL: GET /no. The base URL ends in `/v1` here: http://testserver.local/v1.",
+            (
+                "Unknown request URL: GET /no. The base URL of this server is "
+                "http://testserver.local/v1; where the whole URL is wanted, it is that of a route, "
+                "such as http://testserver.local/v1/chat/completions."
+            ),
         ),
         (
             "PUT /echo",
