@@ -1,6 +1,6 @@
 """A model that the URL names: `/m/ID/v1/…` is `/v1/…` of that model, whatever the body names.
 
-So is Azure's `/openai/deployments/ID/…`.
+So is Azure's `/openai/deployments/ID/…`, and OpenAI's older `/v1/engines/ID/…`.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from .http.paths import after_base, moved
 
 _OURS = "/m/"
-_AZURES = "/deployments/"
+_OTHERS = ("/deployments/", "/engines/")
 
 IN_SCOPE = "shim.model"
 """The key of the model's name in the scope of such a request."""
@@ -36,11 +36,12 @@ class ModelPrefix:
         """Return the name of a model and the path behind it; None if *path* names no model."""
         if path.startswith(_OURS):
             return self._served(path.removeprefix(_OURS))
-        if (rest := after_base(path, _AZURES)) is None:
-            return None
-        name, slash, path = rest.partition("/")
-        # Of a deployment that is not here it is said that there is no such model.
-        return self._served(rest) or ((name, f"/{path}") if slash else None)
+        for prefix in _OTHERS:
+            if rest := after_base(path, prefix):
+                name, slash, end = rest.partition("/")
+                # Of a deployment that is not here it is said that there is no such model.
+                return self._served(rest) or ((name, f"/{end}") if slash else None)
+        return None
 
     def _served(self, rest: str) -> tuple[str, str] | None:
         name = next((name for name in self._names if rest.startswith(f"{name}/")), None)

@@ -68,9 +68,10 @@ def _items(declared: inspect.Type) -> Literal["text", "number", "other"]:
 def read(fields: Mapping[str, Any], declared: Mapping[str, Shape]) -> dict[str, Any]:
     """Return *fields*, of which all are *declared*, with JSON text replaced by its value.
 
-    A list field with one plain value becomes a list of it; numbers may be separated by commas. The
-    text `null` is left out, unless its field takes any text. Raises InvalidParameter, naming the
-    field, for text that begins as JSON and is none, and for more than VALUES values.
+    A list field with one plain value becomes a list of it; numbers may be separated by commas.
+    White space around values and the text `null` are left out, unless their field takes any text.
+    Raises InvalidParameter, naming the field, for text that begins as JSON and is none, and for
+    more than VALUES values.
     """
     values = {name: _value(name, value, declared[name]) for name, value in fields.items()}
     return {name: value for name, value in values.items() if value is not None}
@@ -83,7 +84,10 @@ def _value(name: str, value: Any, shape: Shape) -> Any:
         return value
     if shape.items or shape.object:
         value = _structured(name, value, shape)
-    return None if isinstance(value, str) and value.strip(_SPACE) == "null" else value
+    if not isinstance(value, str):
+        return value
+    text = value.strip(_SPACE)
+    return None if text == "null" else text
 
 
 def _structured(name: str, value: str, shape: Shape) -> Any:
@@ -94,24 +98,34 @@ def _structured(name: str, value: str, shape: Shape) -> Any:
     value = value if (quoted := _quoted(text)) is None else quoted
     if shape.items is None or text == "null":
         return value
-    if shape.items == "number":
-        return [number.strip() for number in value.split(",")]
-    return [value]
+    return _numbers(name, value) if shape.items == "number" else [value]
+
+
+def _numbers(name: str, text: str) -> list[str]:
+    if text.count(",") >= VALUES:
+        raise _too_many(name)
+    return [number.strip() for number in text.split(",")]
 
 
 def _joined(name: str, items: Iterable[Any], shape: Shape) -> list[Any]:
-    """Return *items*, in place of each that is the JSON text of a list the items of that list."""
+    """Return *items*; each that is itself the text of a list is replaced by its items."""
     joined: list[Any] = []
     for item in items:
         joined += _list(name, item, shape)
         if len(joined) > VALUES:
-            raise InvalidParameter(f"`{name}` has more than {VALUES} items.", param=name)
+            raise _too_many(name)
     return joined
 
 
+def _too_many(name: str) -> InvalidParameter:
+    return InvalidParameter(f"`{name}` has more than {VALUES} items.", param=name)
+
+
 def _list(name: str, item: Any, shape: Shape) -> list[Any]:
-    if not isinstance(item, str) or not item.lstrip(_SPACE).startswith("["):
+    if not isinstance(item, str):
         return [item]
+    if not item.lstrip(_SPACE).startswith("["):
+        return _numbers(name, item) if shape.items == "number" else [item]
     try:
         found = _decoded(name, item)
     except InvalidParameter:

@@ -87,6 +87,18 @@ def test_a_deployment(fakes: LiveServer) -> None:
     assert refusal.value.code == "model_not_found"
 
 
+async def test_engines(http: httpx.AsyncClient, fakes: LiveServer) -> None:
+    """So is the engine, in the paths of OpenAI's older clients."""
+    for path, body in (
+        ("/v1/engines/echo/completions", {"prompt": "a b"}),
+        ("/v1/engines/org/echo/chat/completions", {"messages": says("a b")}),
+        ("/v1/engines/vectors/embeddings", {"input": "a b"}),
+    ):
+        answer = await http.post(f"{fakes.url}{path}", json=body)
+
+        assert answer.status_code == 200, path
+
+
 def test_azures_key(fakes: LiveServer) -> None:
     """The header is as good as a bearer's key, and no better."""
     url = f"{fakes.base_url}/models"

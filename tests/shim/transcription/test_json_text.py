@@ -61,6 +61,10 @@ SAME: list[tuple[Pairs, Pairs]] = [
     ([("keywords", "x"), ("keywords", '["y","z"]')], [("keywords[]", c) for c in "xyz"]),
     ([("temperatures", "[0, 0.2]")], [("temperatures[]", "0"), ("temperatures[]", "0.2")]),
     ([("temperatures", '["0", "0.2"]')], [("temperatures", "0,0.2")]),
+    ([("temperatures", "0"), ("temperatures", "[0.2, 0.4]")], [("temperatures", "0,0.2,0.4")]),
+    ([("temperatures[]", "0, 0.2"), ("temperatures[]", "0.4")], [("temperatures", "0,0.2,0.4")]),
+    ([("stream", " true\n"), ("temperature", "1 ")], [("stream", "true"), ("temperature", "1")]),
+    ([("chunking_strategy", " auto ")], [("chunking_strategy", "auto")]),
     ([("suppress_tokens", "[-1]")], [("suppress_tokens[]", "-1")]),
     ([("suppress_tokens", "[]")], [("engine", '{"suppress_tokens": []}')]),
     ([("clip_timestamps", "[0,1.5]")], [("clip_timestamps", "0,1.5")]),
@@ -193,8 +197,10 @@ def test_beside_brackets(pairs: Pairs) -> None:
         [("vad_parameters", '{"a":[' + "{}," * 300_000 + "{}]}")],
         [("keywords[]", "[" + '"",' * 4000 + '""]')] * 70,
         [("temperatures[]", "[" + "{}," * 4000 + "{}]")] * 70,
+        [("suppress_tokens[]", "1," * 500_000)],
+        [("suppress_tokens[]", "1," * 4000)] * 70,
     ],
-    ids=range(5),
+    ids=range(7),
 )
 def test_endless_json(pairs: Pairs) -> None:
     """A megabyte of JSON with more values than any field takes is refused before it is made."""
