@@ -332,8 +332,7 @@ def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
     url = f"{request.method} {request.scope['path']}"
     match error.status_code:
         case 404:
-            # Not Litestar's, which raises for a host that is none.
-            base = f"{request.scope['scheme']}://{request.headers.get('host', '')}/v1"
+            base = _base_url(request)
             return (
                 f"Unknown request URL: {url}. The base URL of this server is {base}; where the "
                 f"whole URL is wanted, it is that of a route, such as {base}/chat/completions."
@@ -344,6 +343,16 @@ def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
             return _too_large(request)
         case _:
             return error.detail
+
+
+def _base_url(request: Request[Any, Any, Any]) -> str:
+    """Return the URL that a client of OpenAI's has to be given, by the name it used for the host.
+
+    Not by Litestar's own, which raises for a `Host` that is none.
+    """
+    host, port = request.scope["server"] or ("", None)
+    named = request.headers.get("host") or f"{host}:{port}"
+    return f"{request.scope['scheme']}://{named}/v1"
 
 
 def _allowed(error: HTTPException) -> str:

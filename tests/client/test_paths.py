@@ -139,6 +139,15 @@ async def test_odd_hosts(fakes: LiveServer, host: str) -> None:
     assert len(answer.body) < 4000
 
 
+async def test_no_host(fakes: LiveServer) -> None:
+    """Where the client names no host, the server's own address is named."""
+    async with connecting(fakes) as connect:
+        raw = await connect()
+        raw.send(b"GET /nowhere HTTP/1.0\r\n\r\n")
+
+        assert f"{fakes.url}/v1".encode() in await raw.ended()
+
+
 async def test_slashes(fakes: LiveServer) -> None:
     """Slashes that a client writes twice, or behind a path, change nothing."""
     async with connecting(fakes) as connect:
