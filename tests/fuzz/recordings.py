@@ -65,7 +65,8 @@ _VALUES = (
 
 
 _TYPES = (
-    *("", "", "", "text/plain", "application/json", "text/plain; charset=latin-1"),
+    *("",) * 30,
+    *("text/plain", "application/json", "text/plain; charset=latin-1"),
     *("text/plain; charset=utf-16", "text/plain; charset=klingon", "image/png"),
 )
 _FILE_NAMES = (b"a.wav", b"upload", b"../../x", b"", b"\xe7\xe0\xef.wav", b"%d0" * 500, b'a\\"b')
