@@ -31,6 +31,8 @@ from backends.failures import (
     UnsupportedOption,
 )
 
+from .http.paths import base_url
+
 log = logging.getLogger(__name__)
 
 # ── what the HTTP side raises ─────────────────────────────────────────────────
@@ -332,7 +334,7 @@ def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
     url = f"{request.method} {request.scope['path']}"
     match error.status_code:
         case 404:
-            base = _base_url(request)
+            base = base_url(request.scope)
             return (
                 f"Unknown request URL: {url}. The base URL of this server is {base}; where the "
                 f"whole URL is wanted, it is that of a route, such as {base}/chat/completions."
@@ -343,16 +345,6 @@ def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
             return _too_large(request)
         case _:
             return error.detail
-
-
-def _base_url(request: Request[Any, Any, Any]) -> str:
-    """Return the URL that a client of OpenAI's has to be given, by the name it used for the host.
-
-    Not by Litestar's own, which raises for a `Host` that is none.
-    """
-    host, port = request.scope["server"] or ("", None)
-    named = request.headers.get("host") or f"{host}:{port}"
-    return f"{request.scope['scheme']}://{named}/v1"
 
 
 def _allowed(error: HTTPException) -> str:

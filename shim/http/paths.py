@@ -6,6 +6,7 @@ says: nothing, `/v1`, `/openai/v1`, one of these twice, or a whole route:
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -61,6 +62,16 @@ def after_base(path: str, start: str) -> str | None:
     """Return what follows *start* in *path*, if only a base URL's parts stand before it."""
     before, found, after = path.partition(start)
     return after if found and not _without_base(_pieces(before)) else None
+
+
+def base_url(scope: Any) -> str:
+    """Return the base URL for OpenAI's clients, with the host as the request of *scope* names it.
+
+    Not by Litestar's own, which raises for a `Host` that is none.
+    """
+    host, port = scope["server"] or ("", None)
+    named = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return f"{scope['scheme']}://{named.decode('latin-1') or f'{host}:{port}'}/v1"
 
 
 def moved(scope: Scope, path: str) -> Scope:

@@ -1,7 +1,8 @@
 """Request bodies that are packed (`Content-Encoding: gzip` or `deflate`), unpacked as they arrive.
 
 The limits on a body are on what it unpacks to: a packed body is unpacked in small pieces, and never
-beyond the limit.
+beyond the limit. What is long and unpacks to many times its size is refused below the limit, too:
+it would cost its sender nothing to fill the disk.
 """
 
 import asyncio
@@ -18,6 +19,12 @@ _NAMES = {"x-gzip": "gzip"}
 
 _PIECE = 1 << 16
 """Bytes that are unpacked in one turn of the event loop, in some 0.2 ms."""
+
+_SHORT = 64 << 20
+"""Bytes to which any body may unpack, if its route takes as many."""
+
+_RATIO = 20
+"""Beyond that, bytes for each that was received: packed speech unpacks to twice its size."""
 
 _SLICE = 1 << 14
 """Packed bytes that are given to zlib at once: it copies those that it does not take."""
@@ -52,15 +59,18 @@ async def unpacked(
 ) -> AsyncGenerator[bytes, None]:
     """Yield what *chunks*, packed by the coding *name*, unpack to; other requests run in between.
 
-    Raises TooLarge beyond *limit* bytes, InvalidParameter if the chunks are not of that coding.
+    Raises TooLarge beyond *limit* bytes and what their size allows, InvalidParameter if they are
+    not of that coding.
     """
-    unpacker, size = _Unpacker(name), 0
+    unpacker, size, received = _Unpacker(name), 0, 0
     async with aclosing(chunks):
         async for chunk in chunks:
+            received += len(chunk)
+            allowed = min(limit, _SHORT + _RATIO * received)
             for piece in unpacker.pieces(chunk):
                 size += len(piece)
-                if size > limit:
-                    raise TooLarge(limit, size)
+                if size > allowed:
+                    raise TooLarge(allowed, size)
                 yield piece
                 await asyncio.sleep(0)
     unpacker.end()

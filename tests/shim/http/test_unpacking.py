@@ -69,6 +69,14 @@ async def test_bombs(name: str, pack: Callable[[bytes], bytes]) -> None:
     assert LIMIT < read_bytes <= LIMIT + (1 << 16)
 
 
+async def test_a_long_bomb() -> None:
+    """Where the limit is high, what unpacks to much more than its size is refused below it."""
+    with pytest.raises(TooLarge) as refusal:
+        await read(zlib.compress(bytes(80 << 20)), "deflate", limit=1 << 30)
+
+    assert int(str(refusal.value).split("(")[1].split(")")[0]) < 70 << 20
+
+
 async def test_empty_members() -> None:
     """Nor does it go on for ever where nothing comes out."""
     with pytest.raises(InvalidParameter, match="more than 10000 parts"):
