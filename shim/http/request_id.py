@@ -1,9 +1,12 @@
 """The id of a request, by which its answer's `x-request-id` and the log name it."""
 
+import logging
 import re
 import secrets
 
 from litestar.types import Scope
+
+log = logging.getLogger(__name__)
 
 HEADER = b"x-request-id"
 
@@ -14,16 +17,19 @@ _TAKEN = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
 """Ids that are taken over from a client: up to 128 characters that can be printed, of ASCII."""
 
 
-def new() -> str:
+def new() -> bytes:
     """Return an id that no other request has."""
-    return f"req_{secrets.token_hex(16)}"
+    return f"req_{secrets.token_hex(16)}".encode()
 
 
-def of(scope: Scope) -> str:
-    """Return the id that the client gave its request, or else a new one.
+def logged(scope: Scope, status: int) -> bytes:
+    """Return the id of a request, under which its answer of that *status* is logged.
 
-    Two requests may have the same: it names them in answers and in the log, and nothing is found
-    by it.
+    It is the one that the client gave, or else a new one. Two requests may have the same: it names
+    them in answers and in the log, and nothing is found by it.
     """
     given = next((value for name, value in scope["headers"] if name in _GIVEN), b"")
-    return given.decode() if _TAKEN.fullmatch(given) else new()
+    request_id = given if _TAKEN.fullmatch(given) else new()
+    method = scope.get("method")  # typed for WebSockets too, which have none
+    log.info("%s %s %s %s", method, scope["path"], status, request_id.decode())
+    return request_id
