@@ -81,7 +81,7 @@ class KeyGuard:
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         """Let the request pass, or raise InvalidKey."""
-        # A browser asks for a page's sake, and has no key: the answer says no more than `allow`.
+        # Browsers send no key with a preflight request. Its answer holds only a route's methods.
         if connection.scope.get("method") == "OPTIONS":
             return
         if not any(handler.opt.get(name) for name in self._free):

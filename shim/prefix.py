@@ -39,7 +39,7 @@ class ModelPrefix:
         for prefix in _OTHERS:
             if rest := after_base(path, prefix):
                 name, slash, end = rest.partition("/")
-                # Of a deployment that is not here it is said that there is no such model.
+                # An unknown deployment is an unknown model, not an unknown URL.
                 return self._served(rest) or ((name, f"/{end}") if slash else None)
         return None
 

@@ -1,8 +1,8 @@
 """Paths of clients whose base URL is set otherwise than to `…/v1`, as the routes have them.
 
-The client's own part of a path comes last, and decides. In front of it stands what the base URL
-says: nothing, `/v1`, `/openai/v1`, one of these twice, or a whole route:
-`/v1/chat/completions/chat/completions`.
+A path is the base URL's path and then the client's own. The base URL's may be empty, `/v1`,
+`/openai/v1`, one of these twice, or a whole route, as in `/v1/chat/completions/chat/completions`.
+The client's own decides which route is meant.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,14 +13,14 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 _BASES = frozenset({"v1", "openai"})
 
 _MODELS = ("models",)
-"""The route behind which a model's id may stand."""
+"""The route whose path may go on with a model's id."""
 
 
 class KnownPaths:
     """An ASGI application in front of another, which is given its own paths where it has them."""
 
     def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
-        """Take the *paths* of the routes of *app*; those with parameters are left as they are."""
+        """Take the *paths* of the routes of *app*; those with parameters are not looked for."""
         self._app = app
         self._paths = frozenset(path for path in paths if "{" not in path)
         # `/v1/audio/…` and `/audio/…` have the same end: that with `/v1` comes last, and stays.
@@ -30,14 +30,14 @@ class KnownPaths:
         self._longest = max(map(len, self._by_end))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, by a path of the application if there is one that it means."""
+        """Pass the request on, by the path of the route that it means if there is one."""
         path = scope.get("path", "")
         if path not in self._paths and (known := self.known(path)) not in (None, path):
             scope = moved(scope, known)
         await self._app(scope, receive, send)
 
     def known(self, path: str) -> str | None:
-        """Return the path of a route that *path* means; None if there is none."""
+        """Return the path of the route that *path* means, or None."""
         pieces = _pieces(path)
         at, found = 0, None
         while at < len(pieces):
@@ -59,7 +59,7 @@ class KnownPaths:
 
 
 def after_base(path: str, start: str) -> str | None:
-    """Return what follows *start* in *path*, if only a base URL's parts stand before it."""
+    """Return the rest of *path* after *start*; None if more than a base URL's parts precede it."""
     before, found, after = path.partition(start)
     return after if found and not _without_base(_pieces(before)) else None
 
@@ -67,7 +67,7 @@ def after_base(path: str, start: str) -> str | None:
 def base_url(scope: Any) -> str:
     """Return the base URL for OpenAI's clients, with the host as the request of *scope* names it.
 
-    Not by Litestar's own, which raises for a `Host` that is none.
+    Litestar's own `base_url` raises for an invalid `Host`.
     """
     host, port = scope["server"] or ("", None)
     named = next((value for name, value in scope["headers"] if name == b"host"), b"")

@@ -1,8 +1,8 @@
 """Request bodies that are packed (`Content-Encoding: gzip` or `deflate`), unpacked as they arrive.
 
 The limits on a body are on what it unpacks to: a packed body is unpacked in small pieces, and never
-beyond the limit. What is long and unpacks to many times its size is refused below the limit, too:
-it would cost its sender nothing to fill the disk.
+beyond the limit. A long body that unpacks to many times its size is refused below the limit, too:
+otherwise a few kilobytes could fill the disk.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from contextlib import aclosing
 from shim.errors import InvalidParameter, TooLarge, UnsupportedCoding
 
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-"""The codings that are taken, with zlib's word for their format."""
+"""The codings that are supported, with zlib's number for their format."""
 
 _NAMES = {"x-gzip": "gzip"}
 
@@ -48,8 +48,8 @@ def coding(headers: Sequence[str]) -> str | None:
     name = _NAMES.get(codings[0], codings[0])
     if len(codings) > 1 or name not in _WINDOWS:
         raise UnsupportedCoding(
-            f"A body with Content-Encoding `{', '.join(codings)}` is not read here. Send it as it "
-            f"is, or packed once as one of: {', '.join(_WINDOWS)}."
+            f"A body with Content-Encoding `{', '.join(codings)}` cannot be read here. Send it "
+            f"unpacked, or packed once as one of: {', '.join(_WINDOWS)}."
         )
     return name
 
@@ -101,7 +101,7 @@ class _Unpacker:
         try:
             piece = self._stream.decompress(self._left, _PIECE)
         except zlib.error as error:
-            raise InvalidParameter(f"The body is no valid {self._name}: {error}.") from error
+            raise InvalidParameter(f"The body is not valid {self._name}: {error}.") from error
         self._left = self._stream.unconsumed_tail
         if self._stream.eof:
             self._left = self._stream.unused_data
@@ -111,7 +111,7 @@ class _Unpacker:
         return piece
 
     def _window(self) -> int:
-        """Return the format of what begins here, in zlib's word for it.
+        """Return zlib's number for the format of the bytes that have arrived.
 
         RFC 9110, 8.4.1.2: some clients send deflate without the zlib format that it should have.
         """
@@ -122,4 +122,4 @@ class _Unpacker:
     def end(self) -> None:
         """Raise InvalidParameter if more should have come."""
         if self._stream is not None or self._left:
-            raise InvalidParameter(f"The body is no valid {self._name}: it breaks off.")
+            raise InvalidParameter(f"The body is not valid {self._name}: it breaks off.")

@@ -30,10 +30,10 @@ _HEADER_BYTES = 16 << 10
 _NAME_LENGTH = 128
 
 _HEADER_CHARSET = "latin-1"
-"""Of file names nothing is used: their bytes may be of any charset."""
+"""File names are not used, so their bytes may be in any charset."""
 
 _AS_IT_IS = frozenset({"", "7bit", "8bit", "binary", "identity"})
-"""Codings that change nothing; RFC 7578, 4.7 has no others, and old mail libraries do."""
+"""Codings that change no byte. RFC 7578, 4.7 rules out the others; mail libraries use them."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -177,7 +177,7 @@ class _Parts:
 
 
 def _name(head: MultipartSegment) -> str:
-    # Headers are decoded byte by byte; a name that is not UTF-8 is none of ours.
+    # Headers are decoded byte by byte. No known name needs more than ASCII.
     name: str = head.name.encode(_HEADER_CHARSET).decode(errors="backslashreplace")
     if len(name) > _NAME_LENGTH:
         raise InvalidParameter(f"A field's name has more than {_NAME_LENGTH} characters.")

@@ -25,7 +25,7 @@ class Shape(NamedTuple):
     text: bool = False
     """Any text."""
     items: Literal["text", "number", "other"] | None = None
-    """The items of a list; None: no list."""
+    """The type of a list's items; None if the field takes no list."""
     object: bool = False
 
 
@@ -70,8 +70,8 @@ def read(fields: Mapping[str, Any], declared: Mapping[str, Shape]) -> dict[str, 
 
     A list field with one plain value becomes a list of it; numbers may be separated by commas.
     White space around values and the text `null` are left out, unless their field takes any text.
-    Raises InvalidParameter, naming the field, for text that begins as JSON and is none, and for
-    more than VALUES values.
+    Raises InvalidParameter, naming the field, for text that begins as JSON and is not valid JSON,
+    and for more than VALUES values.
     """
     values = {name: _value(name, value, declared[name]) for name, value in fields.items()}
     return {name: value for name, value in values.items() if value is not None}
@@ -136,7 +136,7 @@ def _list(name: str, item: Any, shape: Shape) -> list[Any]:
 
 
 def _quoted(text: str) -> str | None:
-    """Return the value of a JSON string; None if *text* is none."""
+    """Return the value of *text* if it is a JSON string, else None."""
     if not text.startswith('"'):
         return None
     try:
@@ -152,5 +152,5 @@ def _decoded(name: str, text: str) -> Any:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidParameter(
-            f"`{name}` begins as JSON and could not be read as that: {error}.", param=name
+            f"`{name}` begins as JSON and is not valid JSON: {error}.", param=name
         ) from error

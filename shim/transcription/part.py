@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 CHARSET = "_charset_"
-"""The field that states the charset of all parts that declare none (RFC 7578, 4.6)."""
+"""The field with the charset of all parts that do not declare one (RFC 7578, 4.6)."""
 
 _DEFAULT = "utf-8"
 
@@ -18,7 +18,7 @@ _CHARSET_LENGTH = 40
 
 
 class Unread(Struct, frozen=True):
-    """Stands for a value that could not be read: an error if its field is one that is known."""
+    """In place of a value that could not be read: an error if its field is known."""
 
     why: str
 
@@ -32,7 +32,7 @@ class Part(Struct, kw_only=True):
 
     name: str
     content: bytearray | None
-    """None: thrown away, because nobody needs it."""
+    """None: discarded, because the part is a file under an unknown name."""
     content_type: str | None = None
     charset: str | None = None
 
@@ -50,19 +50,19 @@ def _default(parts: list[Part]) -> str:
 
 def _text(part: Part, default: str) -> str | Unread:
     if part.content is None:
-        return Unread(f"`{part.name}` is no field for a file of this size.")
+        return Unread(f"`{part.name}` is not a field for a file.")
     charset = part.charset or default
     try:
         text = part.content.decode(_codec(charset))
     except LookupError:
-        return Unread(f"`{part.name}` has a charset that is not known: {charset}.")
+        return Unread(f"`{part.name}` has an unknown charset: {charset}.")
     except UnicodeError:
         return Unread(f"`{part.name}` is not {charset.upper()}.")
     return _unquoted(text) if part.content_type == "application/json" else text
 
 
 def _codec(charset: str) -> str:
-    """Return Python's name of *charset*; raise LookupError if it is none."""
+    """Return Python's name of *charset*; raise LookupError if there is no such charset."""
     if len(charset) > _CHARSET_LENGTH or not charset.isascii() or not charset.isprintable():
         raise LookupError(charset)
     name = codecs.lookup(charset).name
@@ -72,7 +72,7 @@ def _codec(charset: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Return *text*, which is declared to be JSON, as a form has it: a string without its marks.
+    """Return *text*, which is declared to be JSON: of a JSON string its value.
 
     Lists and objects stay as they are: `json_text.py` reads them by the type of their field.
     """

@@ -92,7 +92,7 @@ class Transcription(Struct, frozen=True, kw_only=True):
 
     text: str
     languages: list[SpokenLanguage] | UnsetType = UNSET
-    """Of a transcription: the one that was named or detected; none if nothing was said."""
+    """The language that was named or detected; empty if it was not named and nothing was said."""
     logprobs: list[Logprob] | UnsetType = UNSET
     usage: DurationUsage
 

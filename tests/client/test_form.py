@@ -226,7 +226,7 @@ async def test_a_part_that_nobody_needs(http: httpx.AsyncClient, part: Any) -> N
 
 @pytest.mark.parametrize("name", [b"audio", b"recording", b"file[]", b"files", b"data"])
 async def test_the_recording_under_another_name(http: httpx.AsyncClient, name: bytes) -> None:
-    """A recording that is not `file` is a missing one, whatever its size."""
+    """A recording that is not `file` is a missing one, small or large."""
     for size in (100, 3_000_000):
         other = (b'name="%b"; filename="a.wav"' % name, b"RIFF\xff" * (size // 5))
         answer = await http.post("audio/transcriptions", **raw(MODEL, other))

@@ -80,8 +80,8 @@ async def test_other_codings(http: httpx.AsyncClient, path: str, coding: str) ->
 
 
 async def test_a_body_that_is_not_packed(http: httpx.AsyncClient) -> None:
-    """A body that only says that it is packed is the client's fault."""
+    """A body that is not packed as its header says is the client's fault."""
     answer = await sent(http, "chat/completions", CHAT, content_encoding="gzip")
 
     assert answer.status_code == 400
-    assert "no valid gzip" in answer.json()["error"]["message"]
+    assert "not valid gzip" in answer.json()["error"]["message"]

@@ -1,4 +1,4 @@
-"""Base URLs as people set them, Azure's too, and what is answered where none is right."""
+"""Base URLs as people set them, Azure's too, and the errors for paths that are no route."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def test_azure(fakes: LiveServer, path: str) -> None:
 
 
 def test_a_deployment(fakes: LiveServer) -> None:
-    """The URL's deployment is asked, whatever the body names; one that is not here is said so."""
+    """The URL's deployment answers, not the body's model; an unknown one is an unknown model."""
     chosen = azure(fakes, azure_deployment="echo")
     answer = chosen.chat.completions.create(model="gpt-4o", messages=says("a b"))  # type: ignore[arg-type]
 
@@ -129,7 +129,7 @@ async def test_the_base_url_is_named(http: httpx.AsyncClient, fakes: LiveServer,
 
 @pytest.mark.parametrize("host", ["[::1", "a b", "x" * 5000, "evil.example:99999", "", "\u00e9"])
 async def test_odd_hosts(fakes: LiveServer, host: str) -> None:
-    """Whatever the client says of the host, the error is one, and short."""
+    """An invalid host does not make the error another one, or a long one."""
     async with connecting(fakes) as connect:
         raw = await connect()
         raw.send(head(method="GET", path="/nowhere").replace(b"localhost", host.encode("latin-1")))

@@ -57,7 +57,7 @@ def test_behind_another_base(base: str, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/tokenize", "/tokenizer_info", "/health", "/openapi.json"])
 def test_at_the_root(path: str) -> None:
-    """What stands beside `/v1` is found below it, too."""
+    """Routes outside of `/v1` are found below it, too."""
     assert known(f"/v1{path}") == path
     assert known(f"/v1/chat/completions{path}") == path
 
@@ -85,7 +85,7 @@ def test_at_the_root(path: str) -> None:
     ],
 )
 def test_none(path: str) -> None:
-    """Anything else is no route: what is meant is not guessed."""
+    """Anything else is not guessed."""
     assert known(path) is None
 
 
@@ -99,7 +99,7 @@ def test_long_paths() -> None:
 
 
 def test_after_base() -> None:
-    """What stands behind a word is found if only a base stands before it."""
+    """The rest behind a word is returned if only a base precedes it."""
     assert after_base("/openai/deployments/a/b", "/deployments/") == "a/b"
     assert after_base("/v1/openai/deployments/a/b", "/deployments/") == "a/b"
     assert after_base("/x/deployments/a/b", "/deployments/") is None

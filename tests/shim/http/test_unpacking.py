@@ -60,7 +60,7 @@ async def test_nothing() -> None:
 
 @pytest.mark.parametrize(("name", "pack"), PACKERS)
 async def test_bombs(name: str, pack: Callable[[bytes], bytes]) -> None:
-    """What unpacks to more than the limit is refused when it has unpacked to a little more."""
+    """A body that unpacks to more than the limit is refused a little above it."""
     with pytest.raises(TooLarge) as refusal:
         await read(pack(bytes(50_000_000)), name)
 
@@ -70,7 +70,7 @@ async def test_bombs(name: str, pack: Callable[[bytes], bytes]) -> None:
 
 
 async def test_a_long_bomb() -> None:
-    """Where the limit is high, what unpacks to much more than its size is refused below it."""
+    """Below a high limit, a body that unpacks to much more than its size is refused, too."""
     with pytest.raises(TooLarge) as refusal:
         await read(zlib.compress(bytes(80 << 20)), "deflate", limit=1 << 30)
 
@@ -78,17 +78,17 @@ async def test_a_long_bomb() -> None:
 
 
 async def test_empty_members() -> None:
-    """Nor does it go on for ever where nothing comes out."""
+    """Nor are endless parts that unpack to nothing read."""
     with pytest.raises(InvalidParameter, match="more than 10000 parts"):
         await read(gzip.compress(b"") * 100_000, "gzip")
 
 
 @pytest.mark.parametrize(("name", "pack"), PACKERS)
 async def test_damage(name: str, pack: Callable[[bytes], bytes]) -> None:
-    """What breaks off, is followed by more, or is not packed is refused."""
+    """A body that breaks off, is followed by more, or is not packed is refused."""
     whole = pack(b"a body of some length")
     for damaged in (whole[:-1], whole[:1], whole + b"more", b'{"model": "m"}', whole[::-1]):
-        with pytest.raises(InvalidParameter, match=f"no valid {name}"):
+        with pytest.raises(InvalidParameter, match=f"not valid {name}"):
             await read(damaged, name)
 
 

@@ -257,7 +257,7 @@ async def test_names_of_files(name: bytes) -> None:
 
 
 async def test_an_extended_name_of_a_file() -> None:
-    """Neither is one by RFC 2231, of whatever charset."""
+    """Neither is one by RFC 2231, in any charset."""
     for more in (b"filename*=UTF-8''%d0%b0.wav", b"filename=a.wav; filename*=x-none''%ff.wav"):
         with closing(await received(pieces(parts((b'name="file"; ' + more, b"a")), []))) as upload:
             assert upload.file is not None
@@ -282,7 +282,7 @@ async def test_charsets(charset: str) -> None:
 
 
 async def test_a_charset_for_all() -> None:
-    """So is the one that `_charset_` states for those that declare none; it is no field itself."""
+    """So is the one of `_charset_` for all parts that do not declare one; it is no field itself."""
     stated = (b'name="_charset_"', b"iso-8859-1")
     own = typed("language", "é".encode(), "text/plain; charset=utf-8")
     for order in ([stated, (b'name="prompt"', b"caf\xe9"), own], [own, stated]):
@@ -301,7 +301,7 @@ async def test_charsets_that_are_none(charset: str) -> None:
     of_prompt = parts(typed("prompt", b"a", f"text/plain; charset={charset}"))
     of_another = parts(typed("other", b"a", f"text/plain; charset={charset}"))
 
-    with pytest.raises(InvalidParameter, match="charset that is not known: ") as refusal:
+    with pytest.raises(InvalidParameter, match="unknown charset: ") as refusal:
         nested((await received(pieces(of_prompt, []))).fields)
 
     assert refusal.value.param == "prompt"
@@ -354,7 +354,7 @@ async def test_names_that_are_not_utf8() -> None:
 @pytest.mark.parametrize("name", ["file", "prompt"])
 @pytest.mark.parametrize("header", ["Content-Transfer-Encoding: base64", "Content-Encoding: gzip"])
 async def test_coded_parts(name: str, header: str) -> None:
-    """A part that is packed is refused by name; one that says it is not is taken."""
+    """A packed part is refused by name; one that is declared to be as it is, is taken."""
     head = f'name="{name}"\r\n'.encode()
 
     with pytest.raises(InvalidParameter, match=header) as refusal:

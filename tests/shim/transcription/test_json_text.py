@@ -122,7 +122,7 @@ def test_the_values() -> None:
 @pytest.mark.parametrize("text", ['["a"]', "[laughter] Hello", '{"a": 1}', '"quoted"', "null", "["])
 @pytest.mark.parametrize("name", ["prompt", "hotwords", "prefix", "model"])
 def test_texts_stay_texts(name: str, text: str) -> None:
-    """A text field is not read as JSON, whatever it begins with."""
+    """A text field is not read as JSON, also if it begins so."""
     found = asked(nested([(name, text)]))
 
     assert getattr(found.form, name, None) or getattr(found.decoding, name) == text
@@ -168,7 +168,7 @@ def test_items_stay_texts(text: str) -> None:
     ],
 )
 def test_refused(name: str, text: str, param: str) -> None:
-    """Text that begins as JSON and is none, or not of the field's type, is refused by name."""
+    """Text that begins as JSON and is invalid, or not of the field's type, is refused by name."""
     with pytest.raises(InvalidParameter) as refusal:
         asked(nested([(name, text)]))
 
@@ -184,7 +184,7 @@ def test_refused(name: str, text: str, param: str) -> None:
     ],
 )
 def test_beside_brackets(pairs: Pairs) -> None:
-    """An object that is told in both ways is not guessed."""
+    """An object in both forms is refused: which one is meant is not guessed."""
     with pytest.raises(InvalidParameter, match="stands beside"):
         asked(nested(pairs))
 

@@ -372,7 +372,7 @@ def test_segments_are_counted_from_0() -> None:
 
 
 def test_languages_of_an_answer() -> None:
-    """The language is told as OpenAI does: of a transcription, where something was said."""
+    """A transcription has its language, as OpenAI's has, if it was named or something was said."""
     assert encoded(form(), SEGMENT)["languages"] == [{"code": "de"}]
     assert encoded(form())["languages"] == []
     assert encoded(form(language="de"))["languages"] == [{"code": "de"}]
