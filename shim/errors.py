@@ -213,6 +213,9 @@ _FAILURES: dict[type[BaseException], Failure] = {
     Exception: Failure(500, "server_error"),
 }
 
+UNFORESEEN = _FAILURES[Exception].status
+"""The status of an answer whose cause is in the log."""
+
 UNAVAILABLE = _FAILURES[EngineDead].status
 """The status of a server that is alive but cannot answer yet, or any more."""
 
@@ -320,7 +323,7 @@ def invalid(error: ValidationError, within: str = "") -> InvalidParameter:
 
 def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorAnswer]:
     """Litestar refused before any handler of ours ran."""
-    if error.status_code >= _FAILURES[Exception].status:
+    if error.status_code >= UNFORESEEN:
         return _answer(*describe(error))
     failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
     headers = {**failure.headers, **(error.headers or {})}

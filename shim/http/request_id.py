@@ -6,6 +6,8 @@ import secrets
 
 from litestar.types import Scope
 
+from shim.errors import UNFORESEEN
+
 log = logging.getLogger(__name__)
 
 HEADER = b"x-request-id"
@@ -26,10 +28,12 @@ def logged(scope: Scope, status: int) -> bytes:
     """Return the id of a request, under which its answer of that *status* is logged.
 
     It is the one that the client gave, or else a new one. Two requests may have the same: it names
-    them in answers and in the log, and nothing is found by it.
+    them in answers and in the log, and nothing is found by it. An unforeseen failure is logged at
+    any level, next to its traceback.
     """
     given = next((value for name, value in scope["headers"] if name in _GIVEN), b"")
     request_id = given if _TAKEN.fullmatch(given) else new()
     method = scope.get("method")  # typed for WebSockets too, which have none
-    log.info("%s %s %s %s", method, scope["path"], status, request_id.decode())
+    level = logging.ERROR if status == UNFORESEEN else logging.INFO
+    log.log(level, "%s %s %s %s", method, scope["path"], status, request_id.decode())
     return request_id
