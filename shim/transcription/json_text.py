@@ -95,8 +95,11 @@ def _structured(name: str, value: str, shape: Shape) -> Any:
     text = value.strip(_SPACE)
     if (shape.items and text.startswith("[")) or (shape.object and text.startswith("{")):
         return _decoded(name, text)
-    value = value if (quoted := _quoted(text)) is None else quoted
-    if shape.items is None or text == "null":
+    if (quoted := _quoted(text)) is not None:
+        return _structured(name, quoted, shape)  # some clients encode twice
+    if text in ("", "null"):
+        return None
+    if shape.items is None:
         return value
     return _numbers(name, value) if shape.items == "number" else [value]
 
