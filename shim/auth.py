@@ -1,4 +1,4 @@
-"""Who may ask: bearer keys, compared as digests in constant time."""
+"""Who may ask: keys, compared as digests in constant time."""
 
 import hashlib
 import hmac
@@ -15,6 +15,9 @@ PUBLIC = "public"
 
 TOKENIZER = "tokenizer"
 """The `opt` of routes that count tokens: harnesses send no key there."""
+
+AZURE = "api-key"
+"""The header in which clients of Azure's send the key."""
 
 _DIGEST = "sha256:"
 
@@ -38,10 +41,10 @@ class Keys:
         """Raise InvalidKey unless the request brings one of the keys, or there are none."""
         if not self._digests:
             return
-        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        sent = _sent(connection)
+        if not sent:
             raise InvalidKey("You didn't provide an API key: send `Authorization: Bearer KEY`.")
-        if not self._knows(key.strip()):
+        if not sum(map(self._knows, sent)):
             raise InvalidKey("Incorrect API key provided.")
 
     def allow(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
@@ -58,6 +61,13 @@ class Keys:
         return sum(hmac.compare_digest(sent, digest) for digest in self._digests) > 0
 
 
+def _sent(connection: ASGIConnection[Any, Any, Any, Any]) -> list[str]:
+    """Return the keys that the request brings: as OpenAI's clients send them, and Azure's."""
+    scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
+    keys = (bearer if scheme.lower() == "bearer" else "", connection.headers.get(AZURE, ""))
+    return [key.strip() for key in keys if key.strip()]
+
+
 class KeyGuard:
     """A Litestar guard: runs before the body is read."""
 
@@ -71,6 +81,9 @@ class KeyGuard:
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         """Let the request pass, or raise InvalidKey."""
+        # Browsers send no key with a preflight request. Its answer holds only a route's methods.
+        if connection.scope.get("method") == "OPTIONS":
+            return
         if not any(handler.opt.get(name) for name in self._free):
             self._keys.check(connection)
 

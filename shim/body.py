@@ -12,6 +12,7 @@ from .errors import ClientGone, TooLarge
 from .http.decoding import Rules, decoded
 from .http.held import hold
 from .http.json_worker import JsonWorker
+from .http.unpacking import coding, unpacked
 from .limits import Limits
 from .strict import is_strict
 
@@ -73,8 +74,21 @@ class BodyRequest(Request[Any, Any, Any]):
         self.size = len(body)
         return body
 
-    async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it arrives; raise ClientGone if it breaks off."""
+    def stream(self) -> AsyncGenerator[bytes, None]:
+        """Return the body as it arrives, unpacked if it is packed.
+
+        Raises UnsupportedCoding for a coding that is not known. The generator raises ClientGone if
+        the body breaks off, TooLarge beyond what the route takes, InvalidParameter if it cannot be
+        unpacked.
+        """
+        name = coding(self.headers.getall("content-encoding", []))
+        received = self._received()
+        if name is None:
+            return received
+        limit = cast("int", self.route_handler.resolve_request_max_body_size())
+        return unpacked(received, name, limit)
+
+    async def _received(self) -> AsyncGenerator[bytes, None]:
         try:
             async with aclosing(super().stream()) as chunks:
                 async for chunk in chunks:

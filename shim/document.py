@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from backends.decoding import Decoding
 
 from . import __version__
-from .auth import PUBLIC, free
+from .auth import AZURE, PUBLIC, free
 from .errors import ErrorAnswer
 from .operations import OPERATIONS, PATH, Operation
 from .settings import ServerSettings
@@ -36,11 +36,14 @@ def document(server: ServerSettings) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Shim", "version": __version__},
-        "security": [{"key": []}] if server.api_keys else [],
+        "security": [{"key": []}, {"azure": []}] if server.api_keys else [],
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "azure": {"type": "apiKey", "in": "header", "name": AZURE},
+            },
         },
     }
 

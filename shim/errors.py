@@ -31,6 +31,8 @@ from backends.failures import (
     UnsupportedOption,
 )
 
+from .http.paths import base_url
+
 log = logging.getLogger(__name__)
 
 # ── what the HTTP side raises ─────────────────────────────────────────────────
@@ -55,6 +57,10 @@ class UnsupportedParameter(ApiError):
 
 class UnsupportedMedia(ApiError):
     """A body in a form that this route does not read."""
+
+
+class UnsupportedCoding(UnsupportedMedia):
+    """A body that is packed in a way that is not read here."""
 
 
 class TooLarge(ApiError):
@@ -184,6 +190,10 @@ _FAILURES: dict[type[BaseException], Failure] = {
     UnknownManifest: Failure(404, code="manifest_not_found"),
     TooLarge: Failure(413, code="content_too_large"),
     UnsupportedMedia: Failure(415),
+    # RFC 9110, 12.5.3: in an answer, the codings that a request may have.
+    UnsupportedCoding: Failure(
+        415, code="unsupported_encoding", headers={"accept-encoding": "gzip, deflate"}
+    ),
     ClientGone: Failure(499),
     NotFinite: Failure(500, "server_error", "not_finite", {"x-should-retry": "false"}),
     QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded"),
@@ -202,6 +212,9 @@ _FAILURES: dict[type[BaseException], Failure] = {
     EngineDead: Failure(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
     Exception: Failure(500, "server_error"),
 }
+
+UNFORESEEN = _FAILURES[Exception].status
+"""The status of an answer whose cause is in the log."""
 
 UNAVAILABLE = _FAILURES[EngineDead].status
 """The status of a server that is alive but cannot answer yet, or any more."""
@@ -310,25 +323,41 @@ def invalid(error: ValidationError, within: str = "") -> InvalidParameter:
 
 def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorAnswer]:
     """Litestar refused before any handler of ours ran."""
-    if error.status_code >= _FAILURES[Exception].status:
+    if error.status_code >= UNFORESEEN:
         return _answer(*describe(error))
     failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
     headers = {**failure.headers, **(error.headers or {})}
+    if "allow" in headers:
+        headers["allow"] = _allowed(error)
     body = _body(failure, _message(request, error))
     return Response(ErrorAnswer(body), status_code=failure.status, headers=headers)
 
 
 def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
-    url = f"{request.method} {request.url.path}"
+    url = f"{request.method} {request.scope['path']}"
     match error.status_code:
         case 404:
-            return f"Unknown request URL: {url}."
+            base = base_url(request.scope)
+            return (
+                f"Unknown request URL: {url}. The base URL of this server is {base}; where the "
+                f"whole URL is wanted, it is that of a route, such as {base}/chat/completions."
+            )
         case 405:
-            return f"Not allowed: {url}."
+            return f"Not allowed: {url}. Allowed here: {_allowed(error)}."
         case 413:
             return _too_large(request)
         case _:
             return error.detail
+
+
+def _allowed(error: HTTPException) -> str:
+    return with_head((error.headers or {}).get("allow", ""))
+
+
+def with_head(allow: str) -> str:
+    """Return the value of an `Allow` header with HEAD, which the gate answers wherever GET is."""
+    methods = {method.strip() for method in allow.split(",")}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _too_large(request: Request[Any, Any, Any]) -> str:

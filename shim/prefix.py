@@ -1,13 +1,19 @@
-"""A model that the URL names: `/m/ID/v1/…` is `/v1/…` of that model, whatever the body names."""
+"""A model that the URL names: `/m/ID/v1/…` is `/v1/…` of that model, whatever the body names.
+
+So is Azure's `/openai/deployments/ID/…`, and OpenAI's older `/v1/engines/ID/…`.
+"""
 
 from collections.abc import Iterable
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-_PREFIX = "/m/"
+from .http.paths import after_base, moved
+
+_OURS = "/m/"
+_OTHERS = ("/deployments/", "/engines/")
 
 IN_SCOPE = "shim.model"
-"""Where the name stands in the scope of such a request."""
+"""The key of the model's name in the scope of such a request."""
 
 
 class ModelPrefix:
@@ -20,13 +26,23 @@ class ModelPrefix:
         self._names = sorted(names, key=len, reverse=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, without the prefix of a model that is served here."""
-        path = scope.get("path", "")
-        if path.startswith(_PREFIX):
-            for name in self._names:
-                prefix = f"{_PREFIX}{name}"
-                if path.startswith(f"{prefix}/"):
-                    rest = path.removeprefix(prefix)
-                    scope = {**scope, "path": rest, "raw_path": rest.encode(), IN_SCOPE: name}  # type: ignore[assignment]
-                    break
+        """Pass the request on, without the prefix that names a model."""
+        if (found := self._split(scope.get("path", ""))) is not None:
+            name, path = found
+            scope = {**moved(scope, path), IN_SCOPE: name}  # type: ignore[assignment]
         await self._app(scope, receive, send)
+
+    def _split(self, path: str) -> tuple[str, str] | None:
+        """Return the name of a model and the path behind it; None if *path* names no model."""
+        if path.startswith(_OURS):
+            return self._served(path.removeprefix(_OURS))
+        for prefix in _OTHERS:
+            if rest := after_base(path, prefix):
+                name, slash, end = rest.partition("/")
+                # An unknown deployment is an unknown model, not an unknown URL.
+                return self._served(rest) or ((name, f"/{end}") if slash else None)
+        return None
+
+    def _served(self, rest: str) -> tuple[str, str] | None:
+        name = next((name for name in self._names if rest.startswith(f"{name}/")), None)
+        return None if name is None else (name, rest.removeprefix(name))

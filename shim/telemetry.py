@@ -1,8 +1,6 @@
 """What is told about requests: an id on every answer, a line in the log, metrics."""
 
 import asyncio
-import logging
-import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
@@ -14,22 +12,17 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from backends.base import Batch, TranscriptInfo
 
 from .admission import Admission
+from .http.request_id import HEADER, logged
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
-
-_HEADER = b"x-request-id"
 
 
 async def stamp(message: Message, scope: Scope) -> None:
     """Give every answer its `x-request-id`, which the stock client shows in its exceptions."""
     if message["type"] != "http.response.start":
         return
-    request_id = f"req_{secrets.token_hex(16)}"
-    message["headers"] = [*message["headers"], (_HEADER, request_id.encode())]
-    method = scope.get("method")  # typed for WebSockets too, which have none
-    log.info("%s %s %s %s", method, scope["path"], message["status"], request_id)
+    request_id = logged(scope, message["status"])
+    message["headers"] = [*message["headers"], (HEADER, request_id)]
 
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)

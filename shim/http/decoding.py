@@ -51,10 +51,11 @@ def _parsed(body: bytes | bytearray, kind: Any) -> Any:
         raise InvalidParameter(f"The body could not be read as JSON: {error}.") from error
 
 
-def refuse_values(body: bytes | bytearray, limit: int) -> None:
+def refuse_values(body: bytes | bytearray, limit: int, *, param: str | None = None) -> None:
     """Raise InvalidParameter if *body* holds more than *limit* values, before they are made.
 
     A value is an item of a list or a member of an object; an empty list or object is one more.
+    *param* is the field whose value the *body* is; None: a request's whole body.
     """
     if len(body) <= 2 * limit:  # the shortest value, with its comma, takes two bytes
         return
@@ -65,4 +66,5 @@ def refuse_values(body: bytes | bytearray, limit: int) -> None:
     found = sum(map(outside.count, (b",", b"[", b"{")))
     # A member has two strings at most, each with two marks.
     if found > limit or len(pieces) > 4 * limit + 1:
-        raise InvalidParameter(f"The body holds more than the {limit} values allowed.")
+        holder = "The body" if param is None else f"`{param}`"
+        raise InvalidParameter(f"{holder} holds more than the {limit} values allowed.", param=param)

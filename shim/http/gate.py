@@ -4,9 +4,9 @@ from functools import lru_cache
 from typing import cast
 from urllib.parse import urlsplit
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from shim.errors import ApiError, ForbiddenOrigin
+from shim.errors import ApiError, ForbiddenOrigin, with_head
 from shim.settings import LOOPBACK, ServerSettings
 
 from .refusal import FAILURE, refuse
@@ -24,16 +24,18 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with an error."""
         if (failure := cast("ApiError | None", scope.get(FAILURE))) is not None:
-            await refuse(failure, send, close=True)
+            await refuse(failure, scope, send, close=True)
             return
         try:
             self._check(scope)
         except ApiError as error:
-            await refuse(error, send)
+            await refuse(error, scope, send)
             return
         if scope.get("method") == "HEAD":
             # The server leaves the body of the answer out: it has the scope with HEAD.
             scope = {**scope, "method": "GET"}  # type: ignore[assignment]
+        elif scope.get("method") == "OPTIONS":
+            send = _naming_head(send)
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
@@ -55,6 +57,21 @@ class Gate:
         if self._origins is None or "*" in self._origins or origin in self._origins:
             return True
         return origin.partition("://")[2] == host
+
+
+def _naming_head(send: Send) -> Send:
+    """Return *send*, which adds HEAD to the methods that an answer allows."""
+
+    async def named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [
+                (name, with_head(value.decode()).encode() if name == b"allow" else value)
+                for name, value in message["headers"]
+            ]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return named
 
 
 def _allowed_hosts(server: ServerSettings) -> frozenset[str] | None:

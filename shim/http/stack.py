@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from litestar.types import ASGIApp
 
 from shim.lingering import Lingering
+from shim.operations import OPERATIONS
 from shim.prefix import ModelPrefix
 from shim.settings import ServerSettings
 
 from .gate import Gate
+from .paths import KnownPaths
 
 
 def wrap(app: ASGIApp, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
@@ -16,6 +18,8 @@ def wrap(app: ASGIApp, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
 
     From the outside: `Lingering`, because it deals with the body of every request, also of one that
     the others refuse; `Gate`, which refuses before anything else looks at a request; `ModelPrefix`,
-    because routes are found by the path that it leaves.
+    because what follows the name is a path of its own; `KnownPaths`, because routes are found by
+    the path that it leaves.
     """
-    return Lingering(Gate(ModelPrefix(app, names), server))
+    known = KnownPaths(app, (operation.path for operation in OPERATIONS))
+    return Lingering(Gate(ModelPrefix(known, names), server))

@@ -10,6 +10,8 @@ from msgspec import Struct
 from backends.decoding import Decoding
 from shim.errors import InvalidParameter, invalid
 
+from .json_text import VALUES, Shape, read, shapes
+from .part import Field, Unread
 from .protocol import TranscriptionForm
 
 S = TypeVar("S", bound=Struct)
@@ -19,9 +21,6 @@ _ENGINE = "engine"
 
 _OTHERS = {"logprob_threshold": "log_prob_threshold"}
 """What OpenAI's Whisper and Hugging Face's call an option, and what faster-whisper does."""
-
-_ITEMS = 4096
-"""Items of a list or an object: no list of ours takes more."""
 
 _NUMBER_LENGTH = 32
 """Characters of a number, white space included, in a list that comes in one string."""
@@ -34,11 +33,17 @@ _DEPTH = 4
 
 _BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 
-_LISTS = [f.name for f in msgspec.structs.fields(TranscriptionForm) if f.default_factory is list]
-"""Fields that hold a list, and may come with one value and no brackets."""
+_FORM, _DECODING = shapes(TranscriptionForm), shapes(Decoding)
 
-_NUMBERS = ("temperatures", "suppress_tokens", "clip_timestamps")
+_NUMBERS = frozenset(name for name, shape in _DECODING.items() if shape.items == "number")
 """Lists that may come in one string, separated by commas."""
+
+_KNOWN = frozenset({*_FORM, *_DECODING, *_OTHERS, _ENGINE})
+
+
+def is_known(name: str) -> bool:
+    """Return whether *name*, up to its first bracket, is that of a field."""
+    return name.partition("[")[0] in _KNOWN
 
 
 class Asked(Struct, frozen=True):
@@ -50,15 +55,22 @@ class Asked(Struct, frozen=True):
     """Names that nobody documents."""
 
 
-def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def nested(pairs: Iterable[Field]) -> dict[str, Any]:
     """Return a form's fields as JSON would hold them.
 
     `a[]` and `a[0]` are items of a list, `a[b]` a field of an object; a plain name that comes twice
     is a list too. The empty string is what OpenAI's client sends for a field that is not set.
-    Raises InvalidParameter for a name that is both a value and an object.
+    Of a field that is not known, a value that could not be read is the empty string.
+    Raises InvalidParameter for a name that is both a value and an object, and for a known field
+    whose value could not be read.
     """
     found: dict[str, Any] = {}
     for name, value in pairs:
+        if isinstance(value, Unread):
+            if is_known(name):
+                raise InvalidParameter(value.why, param=name)
+            found.setdefault(name, "")
+            continue
         if not value:
             continue
         matched = _BRACKETED.fullmatch(name)
@@ -96,7 +108,7 @@ def asked(fields: Mapping[str, Any]) -> Asked:
         _check_size(name, value)
     given = {_OTHERS.get(name, name): value for name, value in fields.items() if value is not None}
     form = {name: given.pop(name) for name in TranscriptionForm.__struct_fields__ if name in given}
-    engine = given.pop(_ENGINE, {})
+    engine = read({_ENGINE: given.pop(_ENGINE, {})}, {_ENGINE: Shape(object=True)}).get(_ENGINE, {})
     if not isinstance(engine, dict):
         raise InvalidParameter("`engine` holds engine options by name.", param=_ENGINE)
     for name, value in engine.items():
@@ -113,23 +125,18 @@ def asked(fields: Mapping[str, Any]) -> Asked:
         )
     known = [name for name in Decoding.__struct_fields__ if name in given]
     decoding = {name: given.pop(name) for name in known} | engine
-    for name in _NUMBERS:
-        if isinstance(decoding.get(name), str):
-            decoding[name] = [number.strip() for number in decoding[name].split(",")]
-    for name in _LISTS:
-        if isinstance(form.get(name), str):
-            form[name] = [form[name]]
+    form, decoding = read(form, _FORM), read(decoding, _DECODING)
     return Asked(_converted(form, TranscriptionForm), _converted(decoding, Decoding), tuple(given))
 
 
 def _check_size(name: str, value: Any) -> None:
     """Raise InvalidParameter if *value*, of the field *name*, has more items than any of ours."""
-    items = isinstance(value, list | dict) and len(value) > _ITEMS
-    numbers = name in _NUMBERS and isinstance(value, str) and len(value) > _ITEMS * _NUMBER_LENGTH
+    items = isinstance(value, list | dict) and len(value) > VALUES
+    numbers = name in _NUMBERS and isinstance(value, str) and len(value) > VALUES * _NUMBER_LENGTH
     if items or numbers:
         name = name[:_NAME_LENGTH]
         holder = f"`{name}`" if name else "The body"
-        raise InvalidParameter(f"{holder} has more than {_ITEMS} items.", param=name or None)
+        raise InvalidParameter(f"{holder} has more than {VALUES} items.", param=name or None)
 
 
 def _converted(fields: dict[str, Any], kind: type[S]) -> S:

@@ -12,6 +12,9 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from shim.errors import InvalidParameter, StorageFull
 
+from .fields import is_known
+from .part import Field, Part, fields
+
 _IN_MEMORY = 1 << 18
 """Bytes of a file that stay in memory, some eight seconds of speech; a larger one goes to disk."""
 
@@ -20,20 +23,35 @@ _WRITTEN_AT_ONCE = 1 << 20
 
 # Of one form. Of ours none has more; the parser's own bounds are these of a part's headers.
 _PARTS = 1000
-_HEADERS_OF_PART, _HEADER_BYTES = 8, 4224
+_HEADERS_OF_PART = 8
+_HEADER_BYTES = 16 << 10
+"""Bytes of a header line: a path of 4,096 bytes fits, also with three characters for each byte."""
+
 _NAME_LENGTH = 128
+
+_HEADER_CHARSET = "latin-1"
+"""File names are not used, so their bytes may be in any charset."""
+
+_AS_IT_IS = frozenset({"", "7bit", "8bit", "binary", "identity"})
+"""Codings that change no byte. RFC 7578, 4.7 rules out the others; mail libraries use them."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
-Judge = Callable[[list[tuple[str, str]]], object]
+Judge = Callable[[list[Field]], object]
 
 
 @dataclass
 class Upload:
     """The parts of one body; close it to remove the spooled file."""
 
-    fields: list[tuple[str, str]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    """All but the file."""
     file: BinaryIO | None = None
+
+    @property
+    def fields(self) -> list[Field]:
+        """The names and values of the parts beside the file."""
+        return fields(self.parts)
 
     def close(self) -> None:
         """Remove the file."""
@@ -46,8 +64,9 @@ async def receive(
 ) -> Upload:
     """Read *body* to its end; raise InvalidParameter if it is no multipart form.
 
-    All names and values of its fields have at most *field_bytes* together. *judge* is given the
-    fields that came before the file, before the file is read: what it raises ends the reading.
+    All names and values of its fields have at most *field_bytes* together. Files under other names
+    than `file` are thrown away. *judge* is given the fields that came before the file, before the
+    file is read: what it raises ends the reading.
 
     Raises StorageFull if the file finds no room on the disk.
     """
@@ -58,6 +77,7 @@ async def receive(
             max_segment_count=_PARTS,
             max_header_count=_HEADERS_OF_PART,
             max_header_size=_HEADER_BYTES,
+            header_charset=_HEADER_CHARSET,
         ) as parser:
             reader = _Parts(upload, judge, field_bytes)
             async for chunk in body:
@@ -83,8 +103,8 @@ class _Parts:
     def __init__(self, upload: Upload, judge: Judge, field_bytes: int) -> None:
         self._upload = upload
         self._judge = judge
-        self._name = ""
-        self._text: bytearray | None = None
+        self._part: Part | None = None
+        """The part that is being read, unless it is the file."""
         self._left = self._field_bytes = field_bytes
         self._unwritten = bytearray()
         self._written = 0
@@ -112,13 +132,24 @@ class _Parts:
             await _to_its_end(lambda: _write(file, content))
 
     def _begin(self, head: MultipartSegment) -> None:
-        if len(head.name) > _NAME_LENGTH:
-            raise InvalidParameter(f"A field's name has more than {_NAME_LENGTH} characters.")
-        self._name = head.name
-        self._text = None if head.name == "file" else bytearray()
-        if self._text is not None:
-            self._count(len(head.name.encode()))
+        name = _name(head)
+        _refuse_coded(name, head)
+        if name == "file":
+            self._part = None
+            self._begin_file()
             return
+        # A file under another name may have any size.
+        unneeded = head.filename is not None and not is_known(name)
+        self._part = Part(
+            name=name,
+            content=None if unneeded else bytearray(),
+            content_type=head.content_type,
+            charset=head.charset,
+        )
+        self._upload.parts.append(self._part)
+        self._count(len(name.encode()))
+
+    def _begin_file(self) -> None:
         if self._upload.file is not None:
             raise InvalidParameter("Only one `file` can be transcribed.", param="file")
         self._judge(self._upload.fields)
@@ -126,28 +157,41 @@ class _Parts:
         self._upload.file = cast("BinaryIO", spool)
 
     def _more(self, content: bytearray) -> None:
-        if self._text is None:
+        if self._part is None:
             self._unwritten += content
-            return
-        self._count(len(content))
-        self._text += content
+        elif self._part.content is not None:
+            self._count(len(content))
+            self._part.content += content
 
     def _count(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
+            name = self._part.name if self._part else None
+            hint = "" if name is None or is_known(name) else " A recording is sent as `file`."
             raise InvalidParameter(
-                f"The fields take more than {self._field_bytes} bytes together.", param=self._name
+                f"The fields take more than {self._field_bytes} bytes together.{hint}", param=name
             )
 
     def _end(self) -> None:
-        if self._text is not None:
-            self._upload.fields.append((self._name, self._decoded(self._text)))
+        self._part = None
 
-    def _decoded(self, text: bytearray) -> str:
-        try:
-            return text.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidParameter(f"`{self._name}` is not UTF-8.", param=self._name) from error
+
+def _name(head: MultipartSegment) -> str:
+    # Headers are decoded byte by byte. No known name needs more than ASCII.
+    name: str = head.name.encode(_HEADER_CHARSET).decode(errors="backslashreplace")
+    if len(name) > _NAME_LENGTH:
+        raise InvalidParameter(f"A field's name has more than {_NAME_LENGTH} characters.")
+    return name
+
+
+def _refuse_coded(name: str, head: MultipartSegment) -> None:
+    """Raise InvalidParameter if the content of the part is packed, or written as text."""
+    for header in ("Content-Transfer-Encoding", "Content-Encoding"):
+        coding = head.header(header, "").strip().lower()
+        if coding not in _AS_IT_IS and (name == "file" or is_known(name)):
+            raise InvalidParameter(
+                f"The part `{name}` has {header}: {coding}. Send it as it is.", param=name
+            )
 
 
 def _write(file: BinaryIO, content: bytearray) -> None:

@@ -80,10 +80,19 @@ class Logprob(Struct, frozen=True):
     bytes: list[int]
 
 
+class SpokenLanguage(Struct, frozen=True):
+    """A language of the recording."""
+
+    code: str
+    """As Whisper has it: of two or three letters."""
+
+
 class Transcription(Struct, frozen=True, kw_only=True):
     """`json`."""
 
     text: str
+    languages: list[SpokenLanguage] | UnsetType = UNSET
+    """The language that was named or detected; empty if it was not named and nothing was said."""
     logprobs: list[Logprob] | UnsetType = UNSET
     usage: DurationUsage
 
@@ -92,6 +101,7 @@ class SegmentBody(Struct, frozen=True, kw_only=True):
     """A segment with the engine's own numbers."""
 
     id: int
+    """From 0."""
     seek: int
     start: float
     end: float
@@ -139,5 +149,6 @@ class TextDone(Struct, frozen=True, kw_only=True, tag_field="type", tag="transcr
     """The whole text, once all of it is there."""
 
     text: str
+    languages: list[SpokenLanguage]
     logprobs: list[Logprob] | UnsetType = UNSET
     usage: TokenUsage

@@ -21,6 +21,7 @@ from shim.strict import is_strict, refuse
 from .fields import asked, nested
 from .form import receive
 from .json_body import SILENCE, split
+from .part import Field
 from .protocol import TranscriptionForm
 from .translate import Task, to_job
 
@@ -53,7 +54,7 @@ async def received(request: BodyRequest, models: Models, task: Task) -> Recordin
             "Send the recording as `multipart/form-data`, or in base64 as `application/json`."
         )
 
-    def judge(fields: list[tuple[str, str]]) -> _Verdict:
+    def judge(fields: list[Field]) -> _Verdict:
         return _judged(nested(fields), models, task, strictly=strictly)
 
     limits: Limits = request.app.state.server.limits

@@ -21,6 +21,7 @@ from .protocol import (
     Logprob,
     SegmentBody,
     ServerVad,
+    SpokenLanguage,
     TextDelta,
     TextDone,
     TokenUsage,
@@ -133,6 +134,7 @@ def answer(form: TranscriptionForm, task: Task, items: Items, *, silence: str = 
         case _:
             return Transcription(
                 text=text or silence,
+                languages=UNSET if task == "translate" else _languages(form, found, text),
                 logprobs=_logprobs(segments) if form.include else UNSET,
                 usage=_usage(found),
             )
@@ -170,7 +172,9 @@ def _verbose(
         language_probability=found.language_probability,
         duration=found.duration,
         text=text,
-        segments=list(map(_segment, segments)) if "segment" in granularities else UNSET,
+        segments=[_segment(at, segment) for at, segment in enumerate(segments)]
+        if "segment" in granularities
+        else UNSET,
         words=list(map(_word, words)) if "word" in granularities else UNSET,
         usage=_usage(found),
     )
@@ -184,8 +188,14 @@ def _usage(found: TranscriptInfo) -> DurationUsage:
     return DurationUsage(seconds=math.ceil(found.duration))
 
 
-def _segment(segment: Segment) -> SegmentBody:
-    return msgspec.convert(segment, SegmentBody, from_attributes=True)
+def _languages(form: TranscriptionForm, found: TranscriptInfo, text: str) -> list[SpokenLanguage]:
+    """Return the language of the recording; where nothing was said, only one that was named."""
+    return [SpokenLanguage(found.language)] if text or form.language else []
+
+
+def _segment(at: int, segment: Segment) -> SegmentBody:
+    # faster-whisper counts from 1, OpenAI from 0.
+    return replace(msgspec.convert(segment, SegmentBody, from_attributes=True), id=at)
 
 
 def _word(word: Word) -> WordBody:
@@ -233,11 +243,14 @@ async def events(
             new = _logprobs([segment])
             logprobs += new
             yield TextDelta(delta=delta, logprobs=new if form.include else UNSET)
-    yield _done(found, segments, logprobs if form.include else UNSET)
+    yield _done(form, found, segments, logprobs if form.include else UNSET)
 
 
 def _done(
-    found: TranscriptInfo, segments: Sequence[Segment], logprobs: list[Logprob] | UnsetType
+    form: TranscriptionForm,
+    found: TranscriptInfo,
+    segments: Sequence[Segment],
+    logprobs: list[Logprob] | UnsetType,
 ) -> TextDone:
     audio = math.ceil(found.duration * _POSITIONS)
     written = sum(len(segment.tokens) for segment in segments)
@@ -247,4 +260,6 @@ def _done(
         output_tokens=written,
         total_tokens=audio + found.prompt_tokens + written,
     )
-    return TextDone(text=_text(segments), logprobs=logprobs, usage=usage)
+    text = _text(segments)
+    languages = _languages(form, found, text)
+    return TextDone(text=text, languages=languages, logprobs=logprobs, usage=usage)

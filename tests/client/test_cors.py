@@ -8,8 +8,17 @@ PAGE = "https://ui.example"
 
 
 def test_a_page_that_is_allowed() -> None:
-    """Its question before a request is answered without a key, and answers name its origin."""
+    """Its question before a request is answered without a key; answers, and errors, name it."""
     with serving("--model", "echo=fake:chat", "--api-key", KEY, SHIM_CORS_ORIGINS=PAGE) as server:
+        headed = {"origin": PAGE, "access-control-request-method": "HEAD"}
+        refused = [
+            httpx.get(f"{server.url}{path}", headers={"origin": PAGE})
+            for path in ("/v1/models", "/nowhere")
+        ]
+        before = [
+            httpx.options(f"{server.url}{path}", headers=headed)
+            for path in ("/v1/models", "/models", "/health", "/openai/v1/models")
+        ]
         asks = {
             "origin": PAGE,
             "access-control-request-method": "POST",
@@ -21,6 +30,9 @@ def test_a_page_that_is_allowed() -> None:
         )
         other = httpx.get(f"{server.url}/health", headers={"origin": "https://other.example"})
 
+    assert {asked.status_code for asked in before} == {204}
+    for one in (*refused, *before):
+        assert one.headers["access-control-allow-origin"] == PAGE
     assert question.status_code == 204
     assert question.headers["access-control-allow-origin"] == PAGE
     assert "POST" in question.headers["access-control-allow-methods"]

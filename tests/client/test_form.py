@@ -170,3 +170,87 @@ async def test_bodies_that_are_no_form(
 
     assert answer.status_code == status
     assert answer.json()["error"].keys() == {"message", "type", "param", "code"}
+
+
+# ── bytes that nobody needs ───────────────────────────────────────────────────
+
+
+def raw(*parts: tuple[bytes, bytes]) -> dict[str, Any]:
+    """Return a form of parts: what follows `form-data; ` in the head of each, and its content."""
+    head = b"--b0\r\nContent-Disposition: form-data; "
+    body = b"".join(head + begin + b"\r\n\r\n" + content + b"\r\n" for begin, content in parts)
+    headers = {"content-type": "multipart/form-data; boundary=b0"}
+    return {"content": body + b"--b0--\r\n", "headers": headers}
+
+
+MODEL = (b'name="model"', b"lines")
+SPEECH = (b'name="file"; filename="a.wav"', b"good morning")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["запись.wav".encode("cp1251"), "é".encode("latin-1"), b"", b"\xff\xfe", b"../a", b"x" * 9000],
+)
+@pytest.mark.parametrize("task", ["transcriptions", "translations"])
+async def test_names_of_files(http: httpx.AsyncClient, name: bytes, task: str) -> None:
+    """A file may have a name in any code page."""
+    file = (b'name="file"; filename="%b"' % name, b"good morning")
+
+    answer = await http.post(f"audio/{task}", **raw(MODEL, file))
+
+    assert (answer.status_code, answer.json()["text"]) == (200, "good morning")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        (b'name="cover"; filename="a.png"', b"\x89PNG\xff" * 400_000),
+        (b'name="cover"', b"\x89PNG\xff"),
+        (b'name="\xef\xee\xeb\xe5"', b"1"),
+        (b'name="note"\r\nContent-Type: text/plain; charset=klingon', b"1"),
+    ],
+    ids=range(4),
+)
+async def test_a_part_that_nobody_needs(http: httpx.AsyncClient, part: Any) -> None:
+    """It is ignored before and after the file; strictly it is refused by its name."""
+    for parts in ((MODEL, part, SPEECH), (MODEL, SPEECH, part)):
+        body = raw(*parts)
+        lenient = await http.post("audio/transcriptions", **body)
+        body["headers"]["x-shim-strict"] = "true"
+        strict = await http.post("audio/transcriptions", **body)
+
+        assert lenient.json()["text"] == "good morning"
+        name = part[0].split(b'"')[1].decode(errors="backslashreplace")
+        assert (strict.status_code, strict.json()["error"]["param"]) == (400, name)
+
+
+@pytest.mark.parametrize("name", [b"audio", b"recording", b"file[]", b"files", b"data"])
+async def test_the_recording_under_another_name(http: httpx.AsyncClient, name: bytes) -> None:
+    """A recording that is not `file` is a missing one, small or large."""
+    for size in (100, 3_000_000):
+        other = (b'name="%b"; filename="a.wav"' % name, b"RIFF\xff" * (size // 5))
+        answer = await http.post("audio/transcriptions", **raw(MODEL, other))
+
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == "file"
+        assert "Missing required parameter: 'file'" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "latin-1", "cp1251"])
+async def test_a_charset(http: httpx.AsyncClient, charset: str) -> None:
+    """The charset that a part declares is that of its text."""
+    head = f'name="model"\r\nContent-Type: text/plain; charset={charset}'.encode()
+
+    answer = await http.post("audio/transcriptions", **raw((head, "lines".encode(charset)), SPEECH))
+
+    assert (answer.status_code, answer.json()["text"]) == (200, "good morning")
+
+
+async def test_a_charset_that_is_none(http: httpx.AsyncClient) -> None:
+    """An unknown one is named."""
+    prompt = (b'name="prompt"\r\nContent-Type: text/plain; charset=klingon', b"a")
+
+    error = (await http.post("audio/transcriptions", **raw(MODEL, prompt, SPEECH))).json()["error"]
+
+    assert error["param"] == "prompt"
+    assert "klingon" in error["message"]

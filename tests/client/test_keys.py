@@ -27,7 +27,7 @@ ROUTES = [
         {"authorization": "Bearer"},
         {"authorization": KEY},
         {"authorization": f"Basic {KEY}"},
-        {"api-key": KEY},
+        {"x-api-key": KEY},
     ],
     ids=["none", "wrong", "empty", "bare", "basic", "elsewhere"],
 )

@@ -29,6 +29,7 @@ async def test_json(builtin: Any) -> None:
     found = await transcribed(builtin, response_format="json")
 
     assert found.text == SAID
+    assert found.to_dict()["languages"] == [{"code": "en"}]
     assert found.usage.to_dict() == {"type": "duration", "seconds": 2}
     assert found._request_id.startswith("req_")
 
@@ -62,6 +63,7 @@ async def test_verbose_json(builtin: Any) -> None:
     assert found.duration == pytest.approx(1.64, abs=0.01)
     assert found.usage.seconds == 2
     [segment] = found.segments
+    assert segment.id == 0
     assert segment.text.strip() == SAID
     assert 0 <= segment.start < segment.end <= found.duration
     assert segment.tokens

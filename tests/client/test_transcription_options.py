@@ -65,6 +65,7 @@ async def test_a_threshold_that_nothing_passes(builtin: Any) -> None:
     found = await transcribed(builtin, chunking_strategy={"type": "server_vad", "threshold": 1.0})
 
     assert found.text == ""
+    assert found.to_dict()["languages"] == []
 
 
 @names_languages

@@ -1,6 +1,7 @@
 """Requests that something is wrong with: damaged audio in every container, fields of any kind."""
 
 import base64
+import gzip
 import json
 import random
 from collections.abc import Iterator
@@ -50,8 +51,25 @@ _VALUES = (
     *("", "0", "1", "-1", "2", "0.5", "1e9", "nan", "inf", "-inf", "true", "false", "null", "[]"),
     *("json", "text", "srt", "vtt", "verbose_json", "diarized_json", "word", "segment"),
     *("en", "de", "German", "auto", "server_vad", "logprobs", "whisper-1", "no-such-model"),
+    *(
+        '["word"]',
+        '["en"',
+        '{"type":"server_vad"}',
+        '{"threshold":0.5}',
+        "[0, 0.2]",
+        "[[]]",
+        '"auto"',
+    ),
     *("turn on the light", "\x00", "é" * 300, "word " * 2000, "0,1,2", "5,1", "9" * 40, "{}"),
 )
+
+
+_TYPES = (
+    *("",) * 30,
+    *("text/plain", "application/json", "text/plain; charset=latin-1"),
+    *("text/plain; charset=utf-16", "text/plain; charset=klingon", "image/png"),
+)
+_FILE_NAMES = (b"a.wav", b"upload", b"../../x", b"", b"\xe7\xe0\xef.wav", b"%d0" * 500, b'a\\"b')
 
 
 def cases(seed: int, count: int) -> Iterator[Case]:
@@ -71,7 +89,11 @@ def _case(draw: random.Random) -> Case:
     body = _multipart(draw, audio, boundary.encode())
     if draw.random() < 0.1:
         body = damaged(draw, body)
-    return Case(route, strict | {"content-type": kind}, body)
+    packed = {"content-encoding": "gzip"} if draw.random() < 0.05 else {}
+    if packed:
+        body = gzip.compress(body, mtime=0)
+        body = damaged(draw, body) if draw.random() < 0.3 else body
+    return Case(route, strict | packed | {"content-type": kind}, body)
 
 
 # ── bodies ────────────────────────────────────────────────────────────────────
@@ -84,16 +106,20 @@ def _fields(draw: random.Random) -> list[tuple[str, str]]:
 
 
 def _multipart(draw: random.Random, audio: bytes, boundary: bytes) -> bytes:
-    parts = [
-        b'Content-Disposition: form-data; name="%b"\r\n\r\n%b' % (name.encode(), value.encode())
-        for name, value in _fields(draw)
-    ]
+    parts = [_part(draw, name, value) for name, value in _fields(draw)]
     if draw.random() < 0.97:
-        name = draw.choice((b"a.wav", b"upload", b"../../x", b""))
+        name = draw.choice(_FILE_NAMES)
         file = b'Content-Disposition: form-data; name="file"; filename="%b"\r\n\r\n' % name + audio
         parts.insert(draw.choice((len(parts), len(parts), 0)), file)
     lines = [b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts]
     return b"".join(lines) + b"--" + boundary + b"--\r\n"
+
+
+def _part(draw: random.Random, name: str, value: str) -> bytes:
+    head = f'Content-Disposition: form-data; name="{name}"\r\n'
+    if kind := draw.choice(_TYPES):
+        head += f"Content-Type: {kind}\r\n"
+    return head.encode() + b"\r\n" + value.encode()
 
 
 def _json(draw: random.Random, audio: bytes) -> bytes:

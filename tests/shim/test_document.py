@@ -84,7 +84,7 @@ def test_keys(keys: tuple[str, ...]) -> None:
     """Only a server with keys says that it asks for them, and not for its health."""
     found = document(ServerSettings(api_keys=keys))
 
-    assert found["security"] == ([{"key": []}] if keys else [])
+    assert found["security"] == ([{"key": []}, {"azure": []}] if keys else [])
     assert found["paths"]["/health"]["get"]["security"] == []
     assert "security" not in found["paths"]["/v1/chat/completions"]["post"]
 

@@ -38,6 +38,7 @@ TABLE = [
     (errors.UnknownManifest("m"), 404, INVALID, "manifest_not_found", None),
     (errors.TooLarge(10, 20), 413, INVALID, "content_too_large", None),
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
+    (errors.UnsupportedCoding("m"), 415, INVALID, "unsupported_encoding", None),
     (errors.ClientGone("m"), 499, INVALID, None, None),
     (errors.BodiesHeld("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.DecoderFailed("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
@@ -269,8 +270,22 @@ def test_every_answer_has_the_form(client: TestClient[Litestar], name: str, stat
 @pytest.mark.parametrize(
     ("request_", "status", "code", "message"),
     [
-        ("GET /no", 404, "unknown_url", "Unknown request URL: GET /no."),
-        ("PUT /echo", 405, "method_not_allowed", "Not allowed: PUT /echo."),
+        (
+            "GET /no",
+            404,
+            "unknown_url",
+            (
+                "Unknown request URL: GET /no. The base URL of this server is "
+                "http://testserver.local/v1; where the whole URL is wanted, it is that of a route, "
+                "such as http://testserver.local/v1/chat/completions."
+            ),
+        ),
+        (
+            "PUT /echo",
+            405,
+            "method_not_allowed",
+            "Not allowed: PUT /echo. Allowed here: OPTIONS, POST.",
+        ),
         (
             "POST /echo",
             413,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shim.errors import InvalidParameter, StorageFull, describe
 from shim.transcription import form
+from shim.transcription.fields import asked, nested
 from shim.transcription.form import Judge, Upload, receive
 
 BOUNDARY = "b0undary"
@@ -126,7 +127,7 @@ async def test_a_name_that_is_too_long() -> None:
 
 async def test_headers_that_are_too_large() -> None:
     """A part with a header of kilobytes, or with many, is no part of a form."""
-    for more in (b"x: " + b"a" * 5000, b"\r\n".join([b"x: y"] * 10)):
+    for more in (b"x: " + b"a" * 20_000, b"\r\n".join([b"x: y"] * 10)):
         whole = body([("model", "m")], None).replace(b'"model"', b'"model"\r\n' + more)
 
         with pytest.raises(InvalidParameter, match="no multipart form"):
@@ -207,10 +208,161 @@ async def test_a_field_that_is_not_utf8() -> None:
     """A field whose bytes are no text is refused by name, not transcribed with other letters."""
     whole = body([("prompt", "@")], None).replace(b"@", b"caf\xe9")
 
+    upload = await received(pieces(whole, []))
     with pytest.raises(InvalidParameter, match="not UTF-8") as refusal:
-        await received(pieces(whole, []))
+        nested(upload.fields)
 
     assert refusal.value.param == "prompt"
+
+
+# ── charsets, names of files, parts that nobody needs ─────────────────────────
+
+
+def parts(*parts: tuple[bytes, bytes]) -> bytes:
+    """Write a body of parts: what follows `form-data; ` in the head of each, and its content."""
+    return (
+        b"".join(
+            b"--b0undary\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % part
+            for part in parts
+        )
+        + b"--b0undary--\r\n"
+    )
+
+
+FILE_NAMES = [
+    "запись.wav".encode("cp1251"),
+    "école.wav".encode("latin-1"),
+    "录音.wav".encode("gb18030"),
+    "é.wav".encode(),
+    bytes(range(0x80, 0x100)) + b"\x01\x7f",
+    b"",
+    b'a\\"b.wav',
+    b"a%22b%0D%0A.wav",
+    b"../../etc/passwd",
+    b"C:\\clips\\a.wav",
+    b"/" + b"d/" * 2000 + b"a.wav",
+    b"%D0%B0" * 2000,
+    b'a"b.wav',
+]
+
+
+@pytest.mark.parametrize("name", FILE_NAMES, ids=range(len(FILE_NAMES)))
+async def test_names_of_files(name: bytes) -> None:
+    """A file's name is not used, so its bytes may be any."""
+    whole = parts((b'name="model"', b"m"), (b'name="file"; filename="%b"' % name, b"audio"))
+
+    with closing(await received(pieces(whole, [100]))) as upload:
+        upload.file.seek(0)
+        assert upload.file.read() == b"audio"
+
+
+async def test_an_extended_name_of_a_file() -> None:
+    """Neither is one by RFC 2231, in any charset."""
+    for more in (b"filename*=UTF-8''%d0%b0.wav", b"filename=a.wav; filename*=x-none''%ff.wav"):
+        with closing(await received(pieces(parts((b'name="file"; ' + more, b"a")), []))) as upload:
+            assert upload.file is not None
+
+
+def typed(name: str, content: bytes, content_type: str) -> tuple[bytes, bytes]:
+    """Return a part that declares its *content_type*."""
+    head = f'name="{name}"\r\nContent-Type: {content_type}'
+    return head.encode(), content
+
+
+@pytest.mark.parametrize(
+    "charset", ["utf-8", "UTF-8", "utf-16", "utf-16le", "latin-1", "ISO-8859-1", "windows-1252"]
+)
+async def test_charsets(charset: str) -> None:
+    """A part's declared charset is honoured, also in quotation marks."""
+    content = "café".encode(charset)
+    for declared in (charset, f'"{charset}"'):
+        whole = parts(typed("prompt", content, f"text/plain; charset={declared}"))
+
+        assert (await received(pieces(whole, []))).fields == [("prompt", "café")]
+
+
+async def test_a_charset_for_all() -> None:
+    """So is the one of `_charset_` for all parts that do not declare one; it is no field itself."""
+    stated = (b'name="_charset_"', b"iso-8859-1")
+    own = typed("language", "é".encode(), "text/plain; charset=utf-8")
+    for order in ([stated, (b'name="prompt"', b"caf\xe9"), own], [own, stated]):
+        upload = await received(pieces(parts(*order), []))
+
+        assert ("language", "é") in upload.fields
+        assert {name for name, _ in upload.fields} <= {"prompt", "language"}
+        assert all(text in ("café", "é") for _, text in upload.fields)
+
+
+@pytest.mark.parametrize(
+    "charset", ["klingon", "idna", "punycode", "base64", "zlib", "unicode_escape", "x" * 200]
+)
+async def test_charsets_that_are_none(charset: str) -> None:
+    """A charset that is not known is refused by its name where the field is needed."""
+    of_prompt = parts(typed("prompt", b"a", f"text/plain; charset={charset}"))
+    of_another = parts(typed("other", b"a", f"text/plain; charset={charset}"))
+
+    with pytest.raises(InvalidParameter, match="unknown charset: ") as refusal:
+        nested((await received(pieces(of_prompt, []))).fields)
+
+    assert refusal.value.param == "prompt"
+    assert asked(nested((await received(pieces(of_another, []))).fields)).unknown == ("other",)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(b'"caf\\u00e9"', "café"), (b"plain", "plain"), (b'"a" b', '"a" b'), (b"null", "")],
+)
+async def test_a_part_of_json(text: bytes, value: str) -> None:
+    """A string that is declared to be JSON is taken without its marks."""
+    whole = parts(typed("prompt", text, "application/json; charset=utf-8"))
+
+    assert (await received(pieces(whole, []))).fields == [("prompt", value)]
+
+
+FIELD, COVER = b'name="cover"', b'name="cover"; filename="a.png"'
+
+
+@pytest.mark.parametrize(("head", "size"), [(FIELD, 10), (COVER, 10), (COVER, 5 * FIELD_BYTES)])
+async def test_parts_that_nobody_needs(head: bytes, size: int) -> None:
+    """A field of any bytes, and a file of any size, under an unknown name: the name is kept."""
+    whole = parts((b'name="file"; filename="a"', b"audio"), (head, b"\xff" * size))
+    whole = whole.removesuffix(b"--b0undary--\r\n") + parts((b'name="prompt"', b"later"))
+
+    with closing(await received(pieces(whole, [*range(0, len(whole), 1 << 18)]))) as upload:
+        found = asked(nested(upload.fields))
+
+    assert found.form.prompt == "later"
+    assert found.unknown == ("cover",)
+    assert sum(len(part.content or b"") for part in upload.parts) <= 20
+
+
+async def test_a_recording_that_is_no_file() -> None:
+    """A field that is too large and unknown may be meant to be the file: the error says so."""
+    with pytest.raises(InvalidParameter, match="A recording is sent as `file`"):
+        await received(pieces(parts((b'name="audio"', b"\xff" * (FIELD_BYTES + 1))), []))
+
+
+async def test_names_that_are_not_utf8() -> None:
+    """A field's name in another code page is a name that nobody knows."""
+    whole = parts((b'name="\xec\xee\xe4\xe5\xeb\xfc"', b"1"))
+
+    found = asked(nested((await received(pieces(whole, []))).fields))
+
+    assert found.unknown == (r"\xec\xee\xe4\xe5\xeb\xfc",)
+
+
+@pytest.mark.parametrize("name", ["file", "prompt"])
+@pytest.mark.parametrize("header", ["Content-Transfer-Encoding: base64", "Content-Encoding: gzip"])
+async def test_coded_parts(name: str, header: str) -> None:
+    """A packed part is refused by name; one that is declared to be as it is, is taken."""
+    head = f'name="{name}"\r\n'.encode()
+
+    with pytest.raises(InvalidParameter, match=header) as refusal:
+        await received(pieces(parts((head + header.encode(), b"YQ==")), []))
+
+    assert refusal.value.param == name
+    plain = parts((head + b"Content-Transfer-Encoding: binary", b"a"))
+    (await received(pieces(plain, []))).close()
 
 
 # ── judged on the way ─────────────────────────────────────────────────────────

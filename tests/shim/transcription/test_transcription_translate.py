@@ -264,7 +264,14 @@ def test_what_cannot_be_streamed(response_format: str) -> None:
 @pytest.mark.parametrize(
     ("response_format", "body"),
     [
-        ("json", {"text": "Guten Tag", "usage": {"type": "duration", "seconds": 3}}),
+        (
+            "json",
+            {
+                "text": "Guten Tag",
+                "languages": [{"code": "de"}],
+                "usage": {"type": "duration", "seconds": 3},
+            },
+        ),
         ("text", "Guten Tag\n"),
         ("srt", "1\n00:00:00,000 --> 00:00:02,000\nGuten Tag\n\n"),
         ("vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nGuten Tag\n\n"),
@@ -338,7 +345,7 @@ def test_verbose() -> None:
         "text": "Guten Tag",
         "segments": [
             {
-                "id": 1,
+                "id": 0,
                 "seek": 0,
                 "start": 0.0,
                 "end": 2.0,
@@ -352,6 +359,24 @@ def test_verbose() -> None:
         ],
         "usage": {"type": "duration", "seconds": 3},
     }
+
+
+def test_segments_are_counted_from_0() -> None:
+    """A segment's id is its place in the answer, also with words."""
+    for granularities in (["segment"], ["segment", "word"]):
+        wanted = form(response_format="verbose_json", timestamp_granularities=granularities)
+
+        found = encoded(wanted, SEGMENT, replace(SEGMENT, id=2), replace(SEGMENT, id=3))
+
+        assert [segment["id"] for segment in found["segments"]] == [0, 1, 2]
+
+
+def test_languages_of_an_answer() -> None:
+    """A transcription has its language, as OpenAI's has, if it was named or something was said."""
+    assert encoded(form(), SEGMENT)["languages"] == [{"code": "de"}]
+    assert encoded(form())["languages"] == []
+    assert encoded(form(language="de"))["languages"] == [{"code": "de"}]
+    assert "languages" not in encoded(form(), SEGMENT, task="translate")
 
 
 def test_words() -> None:

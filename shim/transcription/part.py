@@ -1,0 +1,85 @@
+"""One part of a form that is not the file: its bytes into text, by the charset it declares."""
+
+import codecs
+
+import msgspec
+from msgspec import Struct
+
+CHARSET = "_charset_"
+"""The field with the charset of all parts that do not declare one (RFC 7578, 4.6)."""
+
+_DEFAULT = "utf-8"
+
+_NOT_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
+"""Python's codecs for text that are not charsets of anything; the first two take quadratic time."""
+
+_CHARSET_LENGTH = 40
+"""Characters of the longest name of a charset."""
+
+
+class Unread(Struct, frozen=True):
+    """In place of a value that could not be read: an error if its field is known."""
+
+    why: str
+
+
+Field = tuple[str, str | Unread]
+"""The name and the value of a part."""
+
+
+class Part(Struct, kw_only=True):
+    """What arrived of a part."""
+
+    name: str
+    content: bytearray | None
+    """None: discarded, because the part is a file under an unknown name."""
+    content_type: str | None = None
+    charset: str | None = None
+
+
+def fields(parts: list[Part]) -> list[Field]:
+    """Return the fields of *parts*, without the one that states a charset for the others."""
+    default = _default(parts)
+    return [(part.name, _text(part, default)) for part in parts if part.name != CHARSET]
+
+
+def _default(parts: list[Part]) -> str:
+    stated = [part.content for part in parts if part.name == CHARSET and part.content]
+    return stated[0].decode("latin-1").strip() if stated else _DEFAULT
+
+
+def _text(part: Part, default: str) -> str | Unread:
+    if part.content is None:
+        return Unread(f"`{part.name}` is not a field for a file.")
+    charset = part.charset or default
+    try:
+        text = part.content.decode(_codec(charset))
+    except LookupError:
+        return Unread(f"`{part.name}` has an unknown charset: {charset}.")
+    except UnicodeError:
+        return Unread(f"`{part.name}` is not {charset.upper()}.")
+    return _unquoted(text) if part.content_type == "application/json" else text
+
+
+def _codec(charset: str) -> str:
+    """Return Python's name of *charset*; raise LookupError if there is no such charset."""
+    if len(charset) > _CHARSET_LENGTH or not charset.isascii() or not charset.isprintable():
+        raise LookupError(charset)
+    name = codecs.lookup(charset).name
+    if name.replace("-", "_") in _NOT_CHARSETS:
+        raise LookupError(charset)
+    return name
+
+
+def _unquoted(text: str) -> str:
+    """Return *text*, which is declared to be JSON: of a JSON string its value.
+
+    Lists and objects stay as they are: `json_text.py` reads them by the type of their field.
+    """
+    stripped = text.strip()
+    if stripped == "null":
+        return ""
+    try:
+        return msgspec.json.decode(stripped, type=str) if stripped.startswith('"') else text
+    except msgspec.DecodeError:
+        return text

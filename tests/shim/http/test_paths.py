@@ -1,0 +1,106 @@
+"""Paths that clients make of a base URL that is set otherwise."""
+
+import time
+
+import pytest
+
+from shim.http.paths import KnownPaths, after_base
+from shim.operations import OPERATIONS
+
+PATHS = [operation.path for operation in OPERATIONS]
+
+known = KnownPaths(None, PATHS).known  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if "{" not in path])
+def test_their_own(path: str) -> None:
+    """A route's own path is itself; without `/v1` a recording's is the one with it."""
+    assert known(path) in (path, f"/v1{path}")
+
+
+V1 = [
+    "chat/completions",
+    "completions",
+    "responses",
+    "embeddings",
+    "models",
+    "models/org/echo",
+    "models/v1/chat/completions",
+    "audio/transcriptions",
+    "audio/translations",
+]
+BASES = [
+    "/",
+    "//",
+    "/v1/",
+    "/v1//",
+    "//v1/",
+    "/v1/v1/",
+    "/openai/v1/",
+    "/v1/openai/",
+    "/openai/",
+    "/v1/chat/completions/",
+    "/v1/completions/",
+    "/v1/chat/completions/v1/",
+    "/v1/audio/transcriptions/",
+    "/chat/completions/",
+]
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("path", V1)
+def test_behind_another_base(base: str, path: str) -> None:
+    """The client's own part of the path comes last, and decides."""
+    assert known(base + path) == f"/v1/{path}"
+    assert known(f"{base}{path}/") == f"/v1/{path}"
+
+
+@pytest.mark.parametrize("path", ["/tokenize", "/tokenizer_info", "/health", "/openapi.json"])
+def test_at_the_root(path: str) -> None:
+    """Routes outside of `/v1` are found below it, too."""
+    assert known(f"/v1{path}") == path
+    assert known(f"/v1/chat/completions{path}") == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "/v1",
+        "/v1/",
+        "/openai/v1",
+        "/v1/chat",
+        "/v1/chat/chat/completions",
+        "/v1/completions/chat",
+        "/v1/chat/completions/v1",
+        "/v1/files",
+        "/v1/responses/resp_1",
+        "/v1/chat/completions/x",
+        "/v2/chat/completions",
+        "/api/chat",
+        "/V1/chat/completions",
+        "/v1/../metrics",
+        "/x/metrics",
+    ],
+)
+def test_none(path: str) -> None:
+    """Anything else is not guessed."""
+    assert known(path) is None
+
+
+def test_long_paths() -> None:
+    """A path of a request's whole head takes a few milliseconds."""
+    started = time.thread_time()
+    for path in ("/v1" * 10_000, "/chat" * 6_000, "/chat/completions" * 1_900, "/" * 32_000):
+        known(path)
+
+    assert time.thread_time() - started < 0.05
+
+
+def test_after_base() -> None:
+    """The rest behind a word is returned if only a base precedes it."""
+    assert after_base("/openai/deployments/a/b", "/deployments/") == "a/b"
+    assert after_base("/v1/openai/deployments/a/b", "/deployments/") == "a/b"
+    assert after_base("/x/deployments/a/b", "/deployments/") is None
+    assert after_base("/v1/models", "/deployments/") is None

@@ -1,0 +1,22 @@
+"""Ids of requests: how an answer is logged."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from shim.http.request_id import logged
+
+SCOPE: Any = {"method": "GET", "path": "/x", "headers": [(b"x-request-id", b"mine")]}
+
+
+@pytest.mark.parametrize(
+    ("status", "level"), [(200, logging.INFO), (503, logging.INFO), (500, logging.ERROR)]
+)
+def test_levels(caplog: pytest.LogCaptureFixture, status: int, level: int) -> None:
+    """Answers are logged at `info`, but for those whose cause is in the log at any level."""
+    with caplog.at_level(logging.INFO):
+        assert logged(SCOPE, status) == b"mine"
+
+    [record] = caplog.records
+    assert (record.levelno, record.getMessage()) == (level, f"GET /x {status} mine")
