@@ -7,7 +7,8 @@ import pytest
 from openai import AsyncOpenAI
 
 from evals import chat
-from evals.client import Tries, await_ready, connect, public
+from evals.address import public
+from evals.client import Tries, await_ready, connect
 from evals.dataset import Dialogue
 from evals.failures import NoKey, ServerNotReady
 from evals.task import Task
