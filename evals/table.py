@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column
 
 from evals.failures import short
 from evals.folder import Folder
@@ -23,6 +22,9 @@ LABELS = {"wer": "WER", "cer": "CER", "exact": "accuracy"}
 # Rich takes 80 columns for a pipe, in which it would shorten the names of the progress bar.
 PIPE_WIDTH = 120
 
+BAR_NAME = 24
+"""Characters of a task's name in the progress bar, whose figures must fit beside it."""
+
 
 def console(*, stderr: bool = False) -> Console:
     """Return where to print: the terminal as wide as it is, or a pipe wide enough."""
@@ -33,7 +35,7 @@ def console(*, stderr: bool = False) -> Console:
 def bar() -> Progress:
     """Return the progress bar; it lives on stderr, so that the table can be piped alone."""
     return Progress(
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=1)),
+        TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("{task.fields[failed]} failed"),
@@ -44,7 +46,8 @@ def bar() -> Progress:
 
 def tracker(progress: Progress, name: str, total: int) -> Callable[[Result], None]:
     """Return a watcher that moves *progress* by one for every result."""
-    row = progress.add_task(escape(plain(name)), total=total, failed=0)
+    shown = name if len(name) <= BAR_NAME else f"{name[: BAR_NAME - 1]}…"
+    row = progress.add_task(escape(plain(shown)), total=total, failed=0)
     failed = 0
 
     def watch(result: Result) -> None:
