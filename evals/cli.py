@@ -77,8 +77,8 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--api-key-file",
     type=click.Path(path_type=Path),
-    help="A file that holds the key.  [default: OPENAI_API_KEY; without either none is sent to a "
-    "server on this machine]",
+    help="A file that holds the key.  [default: OPENAI_API_KEY; servers on this machine are asked "
+    "without one]",
 )
 @click.option("--api-key", help="The key itself, which other users see in the list of processes.")
 @click.option(
