@@ -12,7 +12,7 @@ from openai._legacy_response import LegacyAPIResponse
 
 from evals import keys
 from evals.address import checked, is_loopback, public
-from evals.failures import NoKey, ServerNotReady, StreamCut, describe
+from evals.failures import NoKey, ServerNotReady, StreamCut, describe, short, to_failure
 
 T = TypeVar("T")
 
@@ -100,9 +100,10 @@ async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: fl
         where = public(str(client.base_url))
         if reason := _hopeless(error):
             raise ServerNotReady(f"{where} cannot be reached: {reason}") from error
+        reason = short(to_failure(error, secret=client.api_key).message)
         raise ServerNotReady(
-            f"{where} was not ready within {seconds:g} s: {describe(error)}; is it running, and is"
-            " this its address?"
+            f"{where} was not ready within {seconds:g} s: {reason}; is it running, and is this its"
+            " address?"
         ) from error
     return len(failed)
 

@@ -1,6 +1,7 @@
 """`python -m evals.demo`: a server, the two bundled evaluations, one table."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +65,9 @@ async def _demo(
     command: Sequence[str], datasets: list[Dataset], out: Path, summaries: list[Summary]
 ) -> None:
     cancel_on_sigterm()
-    async with serving(command) as server:
+    # The user's own settings would serve other models, or ask for a key.
+    settled = {name: value for name, value in os.environ.items() if not name.startswith("SHIM_")}
+    async with serving(command, settled) as server:
         with console(stderr=True).status("starting the server"):
             base_url = await server.base_url(START_SECONDS)
         async with connect(base_url=base_url) as client:

@@ -73,6 +73,18 @@ def test_a_command_that_is_none(tmp_path: Path) -> None:
     assert "the server did not start: no-such-command" in done.stderr
 
 
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_place_that_cannot_be_written(out: str, tmp_path: Path) -> None:
+    """It is refused before a server is started."""
+    (tmp_path / "file").write_text("")
+
+    done = demo(tmp_path / out, *SCRIPTED, "answers")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: cannot write to ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
     """SIGTERM to the demo does not leave the server behind."""
     farewell = tmp_path / "farewell"
@@ -87,8 +99,11 @@ def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
     assert "interrupted" in done.stdout
 
 
-def test_the_demo_itself(tmp_path: Path) -> None:
-    """Without a command the demo starts `shim serve` on the built-in models, which do well."""
+def test_the_demo_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a command the demo serves the built-in models, whatever the user's settings are."""
+    monkeypatch.setenv("SHIM_API_KEYS", "sk-secret")
+    monkeypatch.setenv("SHIM_CONFIG", "/no/such.toml")
+
     done = demo(tmp_path)
 
     scores = [one["score"] for one in summaries(tmp_path)]
