@@ -132,10 +132,10 @@ def remarks(summary: Summary) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Return *text* without what a terminal would obey, or could not show."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    """Return *text* without what a terminal would obey, or what stdout's encoding lacks."""
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def show(summaries: list[Summary]) -> None:

@@ -1,5 +1,7 @@
 """What is printed of a run: whole at any width, and nothing that a terminal would obey."""
 
+import io
+import sys
 from typing import Any
 
 import msgspec
@@ -107,3 +109,14 @@ def test_markup_in_names(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "model       [bold]x[/]" in printed
     assert "task        [/]" in printed
+
+
+def test_a_narrow_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where stdout is ASCII, as in some containers, other letters are written out."""
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+
+    table.show([summary(model="mödel")])
+
+    sys.stdout.flush()
+    assert rb"model       m\xf6del" in raw.getvalue()
