@@ -45,7 +45,8 @@ def refuse_unopenable(model: ModelConfig) -> None:
             _refuse_compute_type(model.options.device, model.options.compute_type)
         case Ct2ModelConfig():
             _refuse_missing("ctranslate2", "CTranslate2", "")
-            _refuse_source(model.source, "model.bin")
+            for file in ("model.bin", "tokenizer.json", "tokenizer_config.json"):
+                _refuse_source(model.source, file)
             _refuse_compute_type(model.options.device, model.options.compute_type)
         case VllmModelConfig():
             _refuse_missing("vllm", "vLLM", "[vllm]")

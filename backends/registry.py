@@ -12,6 +12,7 @@ from .config import (
     ModelConfig,
     VllmModelConfig,
     WhisperModelConfig,
+    is_local,
 )
 from .ct2 import adapter as ct2
 from .memory import DEFAULT_BYTES, AudioMemory
@@ -88,4 +89,8 @@ async def _open(
 
 
 def _not_opened(model: ModelConfig, error: Exception) -> str:
-    return f"The model {model.id!r} could not be opened: {str(error) or type(error).__name__}"
+    """Return one line for people; engines write paragraphs."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if not (isinstance(error, NotOpenable) or is_local(model)):
+        reason = f"{model.source} is no directory here, and the model hub: {reason}"
+    return f"The model {model.id!r} could not be opened: {reason}"

@@ -232,6 +232,18 @@ def test_a_model_that_cannot_be_opened(tmp_path: Path) -> None:
     assert "Traceback" not in done.output
 
 
+def test_a_model_that_the_hub_does_not_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line says that no such directory is here: a wrong path looks like a name of the hub."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    done = shim("serve", "--port", "0", "--model", "mine=whisper:models/mine")
+
+    [line] = [line for line in done.output.splitlines() if line.startswith("Error: ")]
+    assert done.exit_code == 1
+    assert "models/mine is no directory here, and the model hub: " in line
+    assert done.output.endswith(f"{line}\n")
+
+
 @pytest.mark.parametrize(("flags", "shown"), [([], True), (["--log-level", "warning"], False)])
 def test_models_tell_how_far_they_are(tmp_path: Path, flags: list[str], *, shown: bool) -> None:
     """Unless told otherwise, the log shows a model's start, although nothing else at its level."""
