@@ -103,7 +103,7 @@ async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: fl
         reason = short(to_failure(error, secret=client.api_key).message)
         raise ServerNotReady(
             f"{where} was not ready within {seconds:g} s: {reason}; is it running, and is this its"
-            " address?"
+            " address (http or https, host, port)?"
         ) from error
     return len(failed)
 
