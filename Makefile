@@ -152,6 +152,7 @@ clients: .venv/.test
 	@npm ci --silent --no-audit --no-fund --prefix .venv/node
 	@NODE_PATH=$(CURDIR)/.venv/node/node_modules $(BIN)/python -m tools.clients
 
+# Not reports/: nothing brings a score back.
 .PHONY: clean
 clean:
-	rm -rf .venv build dist reports .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache *.egg-info

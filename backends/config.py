@@ -124,6 +124,11 @@ def names(model: ModelConfig) -> tuple[str, ...]:
     return (model.id, *model.aliases, *adapters)
 
 
+def is_local(model: ModelConfig) -> bool:
+    """Return whether *model* is loaded from this machine, not from the model hub."""
+    return isinstance(model, FakeModelConfig) or Path(model.source).exists()
+
+
 _BUILTIN = Path(__file__).parent / "builtin"
 
 # Their names say what they are; the aliases are there so that unchanged clients get an answer.

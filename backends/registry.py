@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 from . import fake
 from .base import Backend, Batch
@@ -13,9 +12,11 @@ from .config import (
     ModelConfig,
     VllmModelConfig,
     WhisperModelConfig,
+    is_local,
 )
 from .ct2 import adapter as ct2
 from .memory import DEFAULT_BYTES, AudioMemory
+from .openable import NotOpenable, refuse_unopenable
 from .vllm import adapter as vllm
 from .whisper import adapter as whisper
 
@@ -38,11 +39,9 @@ def adapter(
     """Return *model*'s backend, not yet opened; its recordings share *memory*, None: their own.
 
     Every adapter imports its engine inside `open_backend`: an engine that is not configured need
-    not be installed. Raises FileNotFoundError for a source that names a directory and is none:
-    engines would take it for an odd name on the hub.
+    not be installed. Raises NotOpenable for what is known before.
     """
-    if model.source.startswith(("/", "./", "../")) and not Path(model.source).is_dir():
-        raise FileNotFoundError(f"there is no directory {model.source}")
+    refuse_unopenable(model)
     match model:
         case WhisperModelConfig():
             return whisper.open_backend(model, partial(on_batch, model.id), memory or AudioMemory())
@@ -52,6 +51,14 @@ def adapter(
             return ct2.open_backend(model)
         case FakeModelConfig():
             return fake.open_backend(model)
+
+
+def check(model: ModelConfig) -> None:
+    """Raise ModelNotOpened if it is known without loading it that *model* cannot be opened."""
+    try:
+        refuse_unopenable(model)
+    except NotOpenable as error:
+        raise ModelNotOpened(_not_opened(model, error)) from error
 
 
 @asynccontextmanager
@@ -78,5 +85,12 @@ async def _open(
         return await stack.enter_async_context(adapter(model, on_batch, memory))
     # A model's start ends here: engines raise whatever they like, and it is for people to read.
     except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise ModelNotOpened(f"The model {model.id!r} could not be opened: {reason}") from error
+        raise ModelNotOpened(_not_opened(model, error)) from error
+
+
+def _not_opened(model: ModelConfig, error: Exception) -> str:
+    """Return one line for people; engines write paragraphs."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if not (isinstance(error, NotOpenable) or is_local(model)):
+        reason = f"{model.source} is no directory here, and the model hub: {reason}"
+    return f"The model {model.id!r} could not be opened: {reason}"

@@ -1,25 +1,32 @@
-"""The command `evals`: flags in, table and files out."""
+"""The command `evals`: flags in, a table and files out, an exit status that tells a success."""
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import msgspec
 
-from evals.client import MAX_RETRIES, TIMEOUT, await_ready, connect, public
+from evals import keys
+from evals.address import public
+from evals.client import MAX_RETRIES, TIMEOUT, await_ready, connect
 from evals.dataset import Dataset, load
 from evals.evaluation import Plan, evaluate
 from evals.failures import EvalsError
-from evals.journal import write
+from evals.folder import refuse_unwritable
 from evals.normalizers import Normalizer
+from evals.preflight import preflight
 from evals.runner import OnError
 from evals.scorers import Scorer
+from evals.signals import cancel_on_sigterm
 from evals.summary import Summary
 from evals.table import bar, console, show, tracker
 from evals.task import Task
+from evals.threshold import objection, valid
 
 INTERRUPTED = 130
+HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 def temperature(_context: click.Context, _parameter: click.Parameter, value: str) -> float | None:
@@ -27,9 +34,12 @@ def temperature(_context: click.Context, _parameter: click.Parameter, value: str
     if value == "server":
         return None
     try:
-        return float(value)
-    except ValueError as error:
-        raise click.BadParameter("a number, or 'server' to send none") from error
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise click.BadParameter("a number, or 'server' to send none")
+    return number
 
 
 def json_object(_context: click.Context, _parameter: click.Parameter, value: str) -> dict[str, Any]:
@@ -40,65 +50,127 @@ def json_object(_context: click.Context, _parameter: click.Parameter, value: str
         raise click.BadParameter(str(error)) from error
 
 
-@click.group()
-@click.version_option(package_name="evalshim")
+def threshold(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Read a number of samples, or a share of them in per cent."""
+    if not valid(value):
+        raise click.BadParameter("a number of samples, or a share of them like 5%")
+    return value
+
+
+@click.group(context_settings=HELP)
+@click.version_option(package_name="evalshim", prog_name="evals")
 def main() -> None:
     """Evaluate any OpenAI-compatible server."""
 
 
-@main.command(context_settings={"show_default": True})
+POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+@main.command()
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("--model", required=True, help="The model's name on the server.")
-@click.option("--base-url", help="Up to and including /v1; else OPENAI_BASE_URL.")
-@click.option("--api-key", help="Else OPENAI_API_KEY; a server on this machine may need none.")
-@click.option("--timeout", default=TIMEOUT, help="Longest silence in one attempt, seconds.")
-@click.option("--max-retries", type=click.IntRange(0), default=MAX_RETRIES, help="Per request.")
-@click.option("--wait", default=60.0, help="How long the server may take to get ready, seconds.")
-@click.option("--scorer", type=click.Choice(get_args(Scorer)), help="Default: by the data.")
-@click.option("--normalizer", type=click.Choice(get_args(Normalizer)), help="Default: by the data.")
+@click.option(
+    "--base-url",
+    help="The server's address, up to and including /v1.  [default: OPENAI_BASE_URL, else "
+    "https://api.openai.com/v1]",
+)
+@click.option(
+    "--api-key-file",
+    type=click.Path(path_type=Path),
+    help="A file that holds the key.  [default: OPENAI_API_KEY; servers on this machine are asked "
+    "without one]",
+)
+@click.option("--api-key", help="The key itself, which other users see in the list of processes.")
+@click.option(
+    "--timeout", type=POSITIVE, default=TIMEOUT, help="Longest silence in one attempt, seconds."
+)
+@click.option(
+    "--max-retries", type=click.IntRange(0), default=MAX_RETRIES, help="Retries of one request."
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    help="How long the server may take to get ready, seconds.",
+)
+@click.option(
+    "--scorer",
+    type=click.Choice(get_args(Scorer)),
+    help="Word errors, character errors, or exact match.  [default: wer for audio, exact for chat]",
+)
+@click.option(
+    "--normalizer",
+    type=click.Choice(get_args(Normalizer)),
+    help="What is done to texts before they are compared.  [default: none for exact match; else "
+    "english if all samples are, else basic]",
+)
 @click.option("--concurrency", type=click.IntRange(1), default=8, help="Requests at once.")
 @click.option(
     "--on-error",
     type=click.Choice(get_args(OnError)),
     default="record",
-    help="A failed sample is left out of the score, ends the run, or counts as empty.",
+    help="A failed sample is left out of the score, ends the run, or counts as an empty answer.",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only the first samples.")
-@click.option("--out", type=click.Path(path_type=Path), default="reports", help="Where files go.")
-@click.option("--stream", is_flag=True, help="Ask for streams; times the first token.")
-@click.option("--language", help="For clips that name none.")
-@click.option("--prompt", help="Prompt of a transcription, or a system message.")
-@click.option("--temperature", default="0", callback=temperature, help="Or 'server'.")
-@click.option("--max-tokens", type=click.IntRange(1), help="Limit of an answer.")
+@click.option(
+    "--max-failures",
+    metavar="N|P%",
+    default="0",
+    callback=threshold,
+    help="How many samples may fail, a number or a share; beyond it the exit status is 1.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Only so many samples, the first.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="reports",
+    help="Where the run makes its own folder, TASK-MODEL-TIME.",
+)
+@click.option("--stream", is_flag=True, help="Ask for streams, and time the first token.")
+@click.option("--language", help="The language of clips that name none.")
+@click.option("--prompt", help="The prompt of a transcription, or a system message.")
+@click.option(
+    "--temperature", default="0", callback=temperature, help="A number; 'server' to send none."
+)
+@click.option("--max-tokens", type=click.IntRange(1), help="Longest answer of a chat, tokens.")
 @click.option("--seed", type=int, help="Sent with chat requests.")
-@click.option("--extra", default="{}", callback=json_object, help="JSON added to every request.")
+@click.option(
+    "--extra", default="{}", callback=json_object, help="A JSON object added to every request."
+)
 def run(manifest: Path, out: Path, limit: int | None, **flags: Any) -> None:
     """Ask a server every sample of MANIFEST, score the answers, write results and a summary.
 
-    Exits 1 if the run was stopped, or if there is no score because every sample failed.
+    Exits 1 if the run was stopped, if more samples failed than --max-failures allows, or if there
+    is no score; 130 if it was interrupted.
     """
-    place = out / f"{manifest.stem}.json"
-    results = place.with_suffix(".jsonl")
+    summaries: list[Summary] = []
     try:
         dataset = load(manifest, limit=limit)
-        for old in (place, results):
-            # What an earlier run left must not be taken for this one's.
-            old.unlink(missing_ok=True)
-        summary = asyncio.run(_evaluate(dataset, results, **flags))
+        refuse_unwritable(out)
+        flags["api_key"] = _key(flags["api_key"], flags.pop("api_key_file"))
+        asyncio.run(_evaluate(dataset, out, summaries, **flags))
     except EvalsError as error:
+        show(summaries)
         raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt as error:
-        click.echo(f"interrupted; what was answered is in {results}", err=True)
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        show(summaries)
+        click.echo("interrupted", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
-    write(place, msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
-    show([summary], place)
-    if not summary.complete or summary.score.value is None:
-        raise click.exceptions.Exit(1)
+    show(summaries)
+    for summary in summaries:
+        if reason := objection(summary, flags["max_failures"]):
+            raise click.ClickException(reason)
+
+
+def _key(key: str | None, file: Path | None) -> str | None:
+    if key is not None and file is not None:
+        raise click.UsageError("give --api-key or --api-key-file, not both")
+    return keys.read(file) if file is not None else key
 
 
 async def _evaluate(
     dataset: Dataset,
-    results: Path,
+    out: Path,
+    summaries: list[Summary],
     *,
     base_url: str | None,
     api_key: str | None,
@@ -109,21 +181,30 @@ async def _evaluate(
     normalizer: Normalizer | None,
     concurrency: int,
     on_error: OnError,
+    max_failures: str,
     **task: Any,
-) -> Summary:
+) -> None:
+    cancel_on_sigterm()
     plan = Plan(
         task=Task(**task),
         scorer=scorer,
         normalizer=normalizer,
         concurrency=concurrency,
         on_error=on_error,
+        max_failures=max_failures,
     )
     client = connect(base_url=base_url, api_key=api_key, timeout=timeout, max_retries=max_retries)
     async with client:
         with console(stderr=True).status(f"waiting for {public(str(client.base_url))}"):
             readiness = await await_ready(client, seconds=wait)
+            await preflight(client, plan.task, dataset.samples[0])
         with bar() as progress:
-            watch = tracker(progress, dataset.path.stem, len(dataset.samples))
-            return await evaluate(
-                client, dataset, plan, results=results, readiness=readiness, watch=watch
+            await evaluate(
+                client,
+                dataset,
+                plan,
+                out=out,
+                readiness=readiness,
+                watch=tracker(progress, dataset.path.stem, len(dataset.samples)),
+                keep=summaries.append,
             )

@@ -1,5 +1,6 @@
 """Manifests: JSON lines, each with a target and either audio or messages, checked before use."""
 
+import codecs
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,12 @@ from typing import Annotated, Any
 import msgspec
 
 from evals.failures import ManifestError
+
+FORM = (
+    "; a manifest is a text in UTF-8 with a line of JSON for each sample, like"
+    ' {"audio": "a.wav", "target": "turn on"}'
+)
+BINARY_BYTES = 4096
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +69,7 @@ def load(path: Path, *, limit: int | None = None) -> Dataset:
     Audio paths are relative to the manifest. Raises ManifestError with file, line and path of the
     fault, also for a clip that does not exist or an id that occurs twice: before anything is sent.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ManifestError(f"{path}: {error.strerror}") from error
+    content = _read(path)
     samples: list[Any] = []
     seen: dict[str, int] = {}
     for number, line in _numbered(content):
@@ -74,14 +78,34 @@ def load(path: Path, *, limit: int | None = None) -> Dataset:
         try:
             sample = _sample(line, index=len(samples), number=number, folder=path.parent)
             _refuse_neighbours(sample, samples[:1], seen)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ManifestError(f"{path}:{number}: {error}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            about_a_field = isinstance(error, msgspec.ValidationError) and "`$" in str(error)
+            hint = "" if about_a_field else FORM
+            raise ManifestError(f"{path}:{number}: {error}{hint}") from error
         seen[sample.id] = number
         samples.append(sample)
     if not samples:
-        raise ManifestError(f"{path}: no samples")
+        raise ManifestError(f"{path}: no samples{FORM}")
     digest = hashlib.sha256(content).hexdigest()
     return Dataset(path=path, sha256=digest, limit=limit, samples=samples)
+
+
+def _read(path: Path) -> bytes:
+    """Return the manifest's bytes. Raises ManifestError for a folder, and for what is no text."""
+    try:
+        if path.is_dir():
+            found = sorted(file.name for file in path.glob("*.jsonl"))[:3]
+            inside = f", as {' or '.join(found)} in it" if found else ""
+            raise ManifestError(f"{path} is a folder: name a manifest{inside}{FORM}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ManifestError(f"{path} is written in UTF-16: save it as UTF-8")
+    # No text holds NUL, and no binary file of any length does without.
+    if b"\0" in content[:BINARY_BYTES]:
+        raise ManifestError(f"{path} is not a text{FORM}")
+    return content
 
 
 def _numbered(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -104,9 +128,16 @@ def _sample(line: bytes, *, index: int, number: int, folder: Path) -> Clip | Dia
     if checked.audio is None:
         return Dialogue(messages=raw["messages"], **common)
     audio = folder / checked.audio
-    if not audio.is_file():
+    if not _is_file(audio):
         raise msgspec.ValidationError(f"No such file: {audio} - at `$.audio`")
     return Clip(audio=audio, language=checked.language, **common)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise msgspec.ValidationError(f"{error.strerror}: {path} - at `$.audio`") from error
 
 
 def _refuse_neighbours(sample: Sample, first: list[Sample], seen: dict[str, int]) -> None:

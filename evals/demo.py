@@ -1,95 +1,97 @@
-"""`python -m evals.demo`: a server, the two bundled evaluations, one table, one report."""
+"""`python -m evals.demo`: a server, the two bundled evaluations, one table."""
 
 import asyncio
-import signal
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urljoin
 
 import click
-import msgspec
 from openai import AsyncOpenAI
 
+from evals.cli import HELP, INTERRUPTED
 from evals.client import await_ready, connect
 from evals.dataset import Dataset, load
 from evals.evaluation import Plan, evaluate
 from evals.failures import EvalsError
-from evals.journal import write
+from evals.folder import refuse_unwritable
 from evals.server import serving
+from evals.signals import cancel_on_sigterm
 from evals.summary import Summary
 from evals.table import bar, console, show, tracker
 from evals.task import Task
+from evals.threshold import objection
 
 DATA = Path(__file__).parent / "data"
 SERVER = (sys.executable, "-m", "shim", "serve", "--port", "0")
 MODELS = {"speech": "whisper-1", "sums": "gpt-4o-mini"}
 START_SECONDS = 60.0
-INTERRUPTED = 130
 
 
-@click.command(context_settings={"show_default": True})
-@click.option("--out", type=click.Path(path_type=Path), default="reports", help="Where files go.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first samples of each.")
+@click.command(context_settings=HELP)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="reports",
+    help="Where each evaluation makes its own folder, TASK-MODEL-TIME.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Only so many samples of each, the first.")
 @click.argument("server", nargs=-1)
 def main(out: Path, limit: int | None, server: tuple[str, ...]) -> None:
     """Start SERVER, a command (default: shim serve), evaluate it, stop it.
 
     It must print its address, http://127.0.0.1:PORT/v1, and serve the models whisper-1 and
-    gpt-4o-mini. Exits 1 if it dies or if any sample failed.
+    gpt-4o-mini. Exits 1 if it dies or if any sample failed, 130 if it was interrupted.
     """
-    report = out / "demo.json"
+    summaries: list[Summary] = []
     try:
-        # A report of an earlier run must not outlive the failure of this one.
-        report.unlink(missing_ok=True)
         datasets = [load(DATA / f"{name}.jsonl", limit=limit) for name in MODELS]
-        summaries = asyncio.run(_demo(server or SERVER, datasets, out))
+        refuse_unwritable(out)
+        asyncio.run(_demo(server or SERVER, datasets, out, summaries))
     except EvalsError as error:
+        show(summaries)
         raise click.ClickException(str(error)) from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        show(summaries)
         click.echo("interrupted; the server was stopped", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
-    write(report, msgspec.json.format(msgspec.json.encode(summaries)) + b"\n")
-    show(summaries, report)
-    failed = sum(summary.counts.failed for summary in summaries)
-    if failed:
-        raise click.ClickException(f"{failed} samples failed")
+    show(summaries)
+    if reasons := [reason for summary in summaries if (reason := objection(summary, "0"))]:
+        raise click.ClickException("; ".join(reasons))
 
 
-async def _demo(command: Sequence[str], datasets: list[Dataset], out: Path) -> list[Summary]:
-    _cancel_on_sigterm()
-    async with serving(command) as server:
+async def _demo(
+    command: Sequence[str], datasets: list[Dataset], out: Path, summaries: list[Summary]
+) -> None:
+    cancel_on_sigterm()
+    # The user's own settings would serve other models, or ask for a key.
+    settled = {name: value for name, value in os.environ.items() if not name.startswith("SHIM_")}
+    async with serving(command, settled) as server:
         with console(stderr=True).status("starting the server"):
             base_url = await server.base_url(START_SECONDS)
         async with connect(base_url=base_url) as client:
-            return await server.during(_evaluations(client, datasets, out))
+            await server.during(_evaluations(client, datasets, out, summaries))
 
 
-def _cancel_on_sigterm() -> None:
-    # Unlike SIGINT it would end us at once, and leave the server behind.
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-
-
-async def _evaluations(client: AsyncOpenAI, datasets: list[Dataset], out: Path) -> list[Summary]:
+async def _evaluations(
+    client: AsyncOpenAI, datasets: list[Dataset], out: Path, summaries: list[Summary]
+) -> None:
     ready = urljoin(str(client.base_url), "/ready")
     with console(stderr=True).status("waiting for the models"):
         probes = await await_ready(client, path=ready, seconds=START_SECONDS)
-    summaries = []
     with bar() as progress:
         for dataset in datasets:
             name = dataset.path.stem
-            summary = await evaluate(
+            await evaluate(
                 client,
                 dataset,
                 Plan(task=Task(model=MODELS[name])),
-                results=out / f"demo-{name}.jsonl",
+                out=out,
                 readiness=probes,
                 watch=tracker(progress, name, len(dataset.samples)),
+                keep=summaries.append,
             )
-            summaries.append(summary)
-    return summaries
 
 
 if __name__ == "__main__":

@@ -10,24 +10,29 @@ import msgspec
 import openai
 from openai import AsyncOpenAI
 
-from evals.client import public
+from evals.address import public
 from evals.dataset import Clip, Dataset, Dialogue
-from evals.journal import Journal
+from evals.folder import create
+from evals.journal import Journal, encoded, write
 from evals.normalizers import Normalizer, default_normalizer, normalizer
 from evals.runner import OnError, Result, attempt, run, score
 from evals.scorers import Scorer, judge
-from evals.summary import Summary, count, measure, pool, retries, versions
+from evals.summary import Ended, Summary, count, measure, pool, retries, versions
 from evals.task import Task
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How a data set is evaluated. *scorer* and *normalizer* None: what suits the data."""
+    """How a data set is evaluated. *scorer* and *normalizer* None: what suits the data.
+
+    *max_failures* does not change the run, but what is taken for a success (`evals.threshold`).
+    """
 
     task: Task
     scorer: Scorer | None = None
     normalizer: Normalizer | None = None
     concurrency: int = 8
     on_error: OnError = "record"
+    max_failures: str = "0"
 
 
 async def evaluate(
@@ -35,41 +40,55 @@ async def evaluate(
     dataset: Dataset,
     plan: Plan,
     *,
-    results: Path,
+    out: Path,
     readiness: int = 0,
     watch: Callable[[Result], None] = lambda _: None,
-) -> Summary:
-    """Ask every sample, write *results* as they come, return the summary.
+    keep: Callable[[Summary], None],
+) -> None:
+    """Ask every sample; write the results as they come, and the summary, in a new folder in *out*.
 
-    *watch* sees every result; *readiness* is the number of probes that it took to get here.
+    *watch* sees every result; *keep* gets the summary, also if the run is cancelled, before it is
+    written. *readiness* is the number of probes that it took to get here. Raises CannotWrite.
     """
     scorer, normalizing = settle(plan, dataset)
     judgement = judge(scorer, normalizer(normalizing))
-    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC)
+    folder = create(out, task=dataset.path.stem, model=plan.task.model, at=now)
+    journal = Journal(folder.results, watch)
+    ended: Ended = "interrupted"
+    start = time.perf_counter()
 
     async def work(sample: Clip | Dialogue) -> Result:
         return score(await attempt(client, plan.task, sample), judgement, plan.on_error)
 
-    with Journal(results, watch) as journal:
-        start = time.perf_counter()
-        complete = await run(
-            dataset.samples,
-            work,
-            concurrency=plan.concurrency,
-            stop_on_failure=plan.on_error == "stop",
-            keep=journal.add,
+    try:
+        with journal:
+            try:
+                whole = await run(
+                    dataset.samples,
+                    work,
+                    concurrency=plan.concurrency,
+                    stop_on_failure=plan.on_error == "stop",
+                    keep=journal.add,
+                )
+            finally:
+                wall = time.perf_counter() - start
+        ended = "finished" if whole else "stopped"
+    finally:
+        counts = count(journal.results, len(dataset.samples))
+        summary = Summary(
+            started_at=now.isoformat(timespec="seconds"),
+            complete=counts.answered == counts.samples,
+            ended=ended,
+            counts=counts,
+            score=pool(journal.results, scorer=scorer, normalizer=normalizing),
+            speed=measure(journal.results, wall),
+            retries=retries(journal.results, readiness),
+            results=str(folder.results),
+            **_setting(client, dataset, plan, journal.results),
         )
-        wall = time.perf_counter() - start
-    return Summary(
-        started_at=started_at,
-        complete=complete,
-        counts=count(journal.results, len(dataset.samples)),
-        score=pool(journal.results, scorer=scorer, normalizer=normalizing),
-        speed=measure(journal.results, wall),
-        retries=retries(journal.results, readiness),
-        results=str(results),
-        **_setting(client, dataset, plan, journal.results),
-    )
+        keep(summary)
+        write(folder.summary, msgspec.json.format(encoded(summary)) + b"\n")
 
 
 def _setting(

@@ -1,7 +1,12 @@
 """What can go wrong between a manifest and a number, by name, and how it is recorded."""
 
+from pathlib import Path
+
 import msgspec
 import openai
+
+MESSAGE_CHARACTERS = 300
+"""Characters of a failure's message that are shown; the results have all of it."""
 
 
 class EvalsError(Exception):
@@ -12,8 +17,26 @@ class ManifestError(EvalsError):
     """A manifest that cannot be trusted: file, line, and the path of the fault."""
 
 
+class CannotWrite(EvalsError):
+    """Results or a summary that could not be written."""
+
+    @classmethod
+    def to(cls, place: Path, error: Exception) -> "CannotWrite":
+        """Say what kept *place* from being written."""
+        reason = getattr(error, "strerror", None) or error
+        return cls(f"cannot write to {place}: {reason}; choose another place with --out")
+
+
 class NoKey(EvalsError):
-    """The server is elsewhere and no key was given."""
+    """The server is elsewhere and no key was given, or none that can be sent."""
+
+
+class BadAddress(EvalsError):
+    """A base URL that no request can be sent to; the message says how one is written."""
+
+
+class WrongServer(EvalsError):
+    """A server that answers, but not with this model, for this key, or in OpenAI's shape."""
 
 
 class ServerNotReady(EvalsError):
@@ -77,3 +100,9 @@ def describe(error: Exception) -> str:
     if isinstance(error, openai.APIConnectionError) and cause is not None:
         return f"{message} ({type(cause).__name__}: {cause})"
     return message
+
+
+def short(message: str) -> str:
+    """Return *message* on one line, at most 300 characters: a proxy answers with whole pages."""
+    line = " ".join(message.split())
+    return line if len(line) <= MESSAGE_CHARACTERS else f"{line[:MESSAGE_CHARACTERS]} …"

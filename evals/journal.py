@@ -1,18 +1,24 @@
 """The results file: a line per sample as it finishes, in the manifest's order once the run ends."""
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
+from evals.failures import CannotWrite
 from evals.runner import Result
 
 
 class Journal:
-    """Results, in memory and on disk: a crash loses nothing that was answered."""
+    """Results, in memory and on disk: a crash loses nothing that was answered.
+
+    Its file must not exist yet. Every method raises CannotWrite, for a full disk as well.
+    """
 
     def __init__(self, path: Path, watch: Callable[[Result], None]) -> None:
         self._path = path
@@ -20,15 +26,16 @@ class Journal:
         self.results: list[Result] = []
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("wb")
+        with _writing(self._path):
+            self._file = self._path.open("xb")
         return self
 
     def add(self, result: Result) -> None:
         """Keep *result*, then show it to the watcher."""
         self.results.append(result)
-        self._file.write(msgspec.json.encode(result) + b"\n")
-        self._file.flush()
+        with _writing(self._path):
+            self._file.write(encoded(result) + b"\n")
+            self._file.flush()
         self._watch(result)
 
     def __exit__(
@@ -37,15 +44,36 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with _writing(self._path):
+            self._file.close()
         self.results.sort(key=lambda result: result.index)
-        lines = b"".join(msgspec.json.encode(result) + b"\n" for result in self.results)
+        lines = b"".join(encoded(result) + b"\n" for result in self.results)
         write(self._path, lines)
 
 
+def encoded(value: msgspec.Struct) -> bytes:
+    """Return *value* as JSON; half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD.
+
+    Answers may hold one, and so may a file name that is not UTF-8.
+    """
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        return text.encode(errors="surrogatepass").decode(errors="replace").encode()
+
+
 def write(path: Path, content: bytes) -> None:
-    """Replace *path* whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace *path* whole or not at all. Raises CannotWrite."""
     draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(content)
-    os.replace(draft, path)  # noqa: PTH105 - Path.replace is the same call with a worse name
+    with _writing(path):
+        draft.write_bytes(content)
+        os.replace(draft, path)  # noqa: PTH105 - Path.replace is the same call with a worse name
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite.to(path, error) from error

@@ -13,7 +13,7 @@ from evals import chat, transcription
 from evals.audio import seconds
 from evals.client import Tries
 from evals.dataset import Clip, Dialogue, Sample
-from evals.failures import Failure, to_failure
+from evals.failures import EvalsError, Failure, to_failure
 from evals.scorers import Tally
 from evals.task import Answer, Task
 
@@ -95,7 +95,8 @@ async def run(
     """Await *work* for every sample, at most *concurrency* at once, handing each result to *keep*.
 
     Results arrive as they finish. Returns False if the run was stopped by a failure; requests under
-    way are then cancelled, and their samples count as never asked.
+    way are then cancelled, and their samples count as never asked. Raises what *keep* raises, if
+    that is an EvalsError, and not in a group.
     """
     waiting = iter(samples)
     complete = True
@@ -113,4 +114,7 @@ async def run(
                 group.create_task(worker())
     except* _Stopped:
         complete = False
+    except* EvalsError as group:
+        # Every worker may have met it, say a full disk; one is enough to report.
+        raise group.exceptions[0] from group
     return complete

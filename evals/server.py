@@ -5,7 +5,7 @@ import os
 import re
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -83,7 +83,9 @@ async def _result(future: asyncio.Future[T]) -> T:
 
 
 @asynccontextmanager
-async def serving(command: Sequence[str]) -> AsyncIterator[Server]:
+async def serving(
+    command: Sequence[str], environment: Mapping[str, str] = os.environ
+) -> AsyncIterator[Server]:
     """Start *command*; stop it in the end, whatever happens. Raises ServerDied if it cannot start.
 
     It gets a process group of its own: Ctrl-C comes to us, and the server is stopped in order.
@@ -93,7 +95,7 @@ async def serving(command: Sequence[str]) -> AsyncIterator[Server]:
             *command,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env={**environment, "PYTHONUNBUFFERED": "1"},
             limit=2**20,
             start_new_session=True,
         )

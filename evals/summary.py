@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from evals.failures import Failure
-from evals.metrics import bootstrap, percentile, wilson
+from evals.metrics import NoInterval, bootstrap, percentile, wilson
 from evals.runner import Result
+
+Ended = Literal["finished", "stopped", "interrupted"]
+"""How a run ended: all samples were asked; a failure stopped it; a signal or a lost server did."""
 
 PACKAGES = ("evalshim", "openai", "jiwer", "whisper-normalizer", "av", "numpy")
 
@@ -40,7 +43,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Score(msgspec.Struct, frozen=True, kw_only=True):
     """The number: *numerator* / *denominator*, pooled over *samples* scored; None if there is none.
 
-    *low* and *high* bound the 95 % interval found by *interval*.
+    *low* and *high* bound the 95 % interval found by *interval*; where there is none they are None,
+    and *interval* says why. *value* is None if no sample was answered: failures that are scored as
+    empty answers do not measure a model by themselves.
     """
 
     scorer: str
@@ -82,11 +87,15 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One run; with the manifest of this hash, enough to repeat it. Never holds a key."""
+    """One run; with the manifest of this hash, enough to repeat it. Never holds a key.
+
+    *complete*: every sample was answered. *started_at* is in UTC.
+    """
 
     task: str
     kind: str
     complete: bool
+    ended: Ended
     started_at: str
     base_url: str
     model: str
@@ -125,25 +134,38 @@ def _kinds(failures: Sequence[Failure]) -> list[Kind]:
 
 
 def pool(results: Sequence[Result], *, scorer: str, normalizer: str) -> Score:
-    """Pool the tallies. A run without one scored unit has no score: None, not 0."""
+    """Pool the tallies. A run without an answer, or without a scored unit, has no score: not 0."""
     scored = [result for result in results if result.tally is not None]
     pairs = [(r.tally.numerator, r.tally.denominator) for r in scored if r.tally is not None]
     numerator, denominator = sum(n for n, _ in pairs), sum(d for _, d in pairs)
-    exact = scorer == "exact"
-    bounds = wilson(numerator, denominator) if exact else bootstrap(pairs)
-    low, high = bounds if bounds is not None and denominator else (None, None)
+    known = denominator > 0 and any(result.answer is not None for result in scored)
+    low, high, interval = (
+        _interval(scorer, pairs) if known else (None, None, "none: there is no score")
+    )
     return Score(
         scorer=scorer,
         normalizer=normalizer,
-        value=numerator / denominator if denominator else None,
+        value=numerator / denominator if known else None,
         numerator=numerator,
         denominator=denominator,
         samples=len(scored),
         failures_scored_as_empty=sum(result.status == "failed" for result in scored),
         low=low,
         high=high,
-        interval="Wilson score" if exact else "percentile bootstrap, 1000 draws, seed 0",
+        interval=interval,
     )
+
+
+def _interval(
+    scorer: str, pairs: Sequence[tuple[int, int]]
+) -> tuple[float | None, float | None, str]:
+    """Return the bounds of the 95 % interval and its name; None twice and why there is none."""
+    if scorer == "exact":
+        return *wilson(sum(n for n, _ in pairs), len(pairs)), "Wilson score"
+    try:
+        return *bootstrap(pairs), "percentile bootstrap, 1000 draws, seed 0"
+    except NoInterval as reason:
+        return None, None, f"none: {reason}"
 
 
 def retries(results: Sequence[Result], readiness: int) -> Retries:

@@ -1,22 +1,29 @@
-"""Summaries for the eye: one table, and a progress bar while it is in the making."""
+"""Summaries for the eye: a block of lines each, and a progress bar while a run is in the making.
+
+Each line is printed whole, however long a name or a message is: a terminal folds it, a pipe keeps
+it. What is not a name or a message fits in 80 columns.
+"""
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from evals.failures import short
+from evals.folder import Folder
 from evals.runner import Result
 from evals.summary import Score, Speed, Summary
 
 UNKNOWN = "-"
 LABELS = {"wer": "WER", "cer": "CER", "exact": "accuracy"}
-# Rich takes 80 columns for a pipe, which folds the table in logs.
+# Rich takes 80 columns for a pipe, in which it would shorten the names of the progress bar.
 PIPE_WIDTH = 120
+
+BAR_NAME = 24
+"""Characters of a task's name in the progress bar, whose figures must fit beside it."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -29,7 +36,7 @@ def bar() -> Progress:
     """Return the progress bar; it lives on stderr, so that the table can be piped alone."""
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("{task.fields[failed]} failed"),
         TimeElapsedColumn(),
@@ -39,7 +46,8 @@ def bar() -> Progress:
 
 def tracker(progress: Progress, name: str, total: int) -> Callable[[Result], None]:
     """Return a watcher that moves *progress* by one for every result."""
-    row = progress.add_task(name, total=total, failed=0)
+    shown = name if len(name) <= BAR_NAME else f"{name[: BAR_NAME - 1]}…"
+    row = progress.add_task(escape(plain(shown)), total=total, failed=0)
     failed = 0
 
     def watch(result: Result) -> None:
@@ -50,35 +58,37 @@ def tracker(progress: Progress, name: str, total: int) -> Callable[[Result], Non
     return watch
 
 
-def table(summaries: list[Summary]) -> Table:
-    """Lay out one row per summary."""
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    grid.add_column("task")
-    for heading in ("samples", "score", "failures", "speed", "p50", "p95"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for summary in summaries:
-        counts, speed = summary.counts, summary.speed
-        grid.add_row(
-            f"{escape(summary.task)}\n[dim]{escape(summary.model)}[/]",
-            str(counts.samples),
-            score(summary.score),
-            f"[bold red]{counts.failed}[/]" if counts.failed else "0",
-            rate(speed),
-            seconds(speed.p50),
-            seconds(speed.p95),
-        )
-    return grid
+def rows(summary: Summary) -> list[tuple[str, str]]:
+    """Return what is shown of *summary*: pairs of a heading and a value."""
+    counts, speed = summary.counts, summary.speed
+    found = [
+        ("task", summary.task),
+        ("model", summary.model),
+        ("score", score(summary.score)),
+        ("95 %", interval(summary.score)),
+        ("samples", f"{counts.samples}, {counts.failed} failed, {counts.unasked} not asked"),
+        ("speed", rate(speed)),
+        ("latency", f"p50 {seconds(speed.p50)}, p95 {seconds(speed.p95)}"),
+    ]
+    if speed.first_token_p50 is not None:
+        first = f"p50 {seconds(speed.first_token_p50)}, p95 {seconds(speed.first_token_p95)}"
+        found.append(("first token", first))
+    return found
 
 
 def score(score: Score) -> str:
-    """Return the score in percent, its fraction and its 95 % interval, if there is one."""
+    """Return the score in percent and its fraction, if there is one."""
     label = LABELS[score.scorer]
     if score.value is None:
         return f"no {label}"
-    found = f"{label} {score.value:.2%} ({score.numerator}/{score.denominator})"
+    return f"{label} {score.value:.2%} ({score.numerator}/{score.denominator})"
+
+
+def interval(score: Score) -> str:
+    """Return the score's 95 % interval, or why there is none."""
     if score.low is None or score.high is None:
-        return found
-    return f"{found}\n[dim]95 %: {score.low:.1%} to {score.high:.1%}[/]"
+        return score.interval.replace("none:", "no interval:")
+    return f"{score.low:.1%} to {score.high:.1%}"
 
 
 def rate(speed: Speed) -> str:
@@ -105,9 +115,10 @@ def remarks(summary: Summary) -> list[str]:
         empty = summary.score.failures_scored_as_empty
         fate = "scored as empty answers" if empty else "not scored"
         found.append(f"{name}: {counts.failed} of {counts.samples} failed, {fate}")
-        found += [f"  {kind.failed} {kind.name}: {kind.example}" for kind in counts.kinds]
-    if not summary.complete:
-        found.append(f"{name}: stopped by a failure; {counts.unasked} samples were not asked")
+        found += [f"  {kind.failed} {kind.name}: {short(kind.example)}" for kind in counts.kinds]
+    if summary.ended != "finished":
+        how = "stopped by a failure" if summary.ended == "stopped" else "interrupted"
+        found.append(f"{name}: {how}; {counts.unasked} samples were not asked")
     if counts.truncated:
         found.append(f"{name}: {counts.truncated} answers were cut at the token limit")
     if summary.retries.sdk or summary.retries.streams:
@@ -120,12 +131,25 @@ def remarks(summary: Summary) -> list[str]:
     return found
 
 
-def show(summaries: list[Summary], report: Path) -> None:
-    """Print the table, what must not be overlooked, and where the files are."""
+def plain(text: str) -> str:
+    """Return *text* without what a terminal would obey, or what stdout's encoding lacks."""
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def show(summaries: list[Summary]) -> None:
+    """Print the summaries, what must not be overlooked, and where the files are."""
     out = console()
-    out.print(table(summaries))
-    for remark in [remark for summary in summaries for remark in remarks(summary)]:
-        out.print(remark, markup=False)
-    out.print(f"report {report}", markup=False)
     for summary in summaries:
-        out.print(f"results {summary.results}", markup=False)
+        out.print()
+        for heading, value in rows(summary):
+            style = "bold" if heading == "score" else "default"
+            line = f"[dim]{heading:<12}[/][{style}]{escape(plain(value))}[/]"
+            out.print(line, soft_wrap=True)
+        files = Folder(Path(summary.results).parent)
+        for place in ("summary", "results"):
+            line = f"[dim]{place:<12}[/]{escape(plain(str(getattr(files, place))))}"
+            out.print(line, soft_wrap=True)
+        for remark in remarks(summary):
+            out.print(plain(remark), markup=False, soft_wrap=True)

@@ -9,10 +9,13 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from backends.config import BUILTIN, ModelConfig, names
 
+from .environment import UnknownVariable, from_environment
 from .limits import Limits
+from .suggestions import hint
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -33,6 +36,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     """0 takes a free one."""
     api_keys: tuple[ApiKey, ...] = ()
+    api_key_file: str | None = None
+    """A file with further keys, one a line."""
     allow_keyless: bool = False
     """Serve beyond loopback although no key is set."""
     allowed_hosts: tuple[str, ...] = ()
@@ -47,9 +52,6 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """How long running requests may take to end once the server is told to stop."""
     limits: Limits = Limits()
-
-
-_LISTS = {field.name for field in msgspec.structs.fields(ServerSettings) if field.default == ()}
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,15 +70,20 @@ def load(
 
     *flags* has the file's own shape. Raises SettingsError with the path of the first fault.
     """
-    layers = [_read(file) if file else {}, _from_environment(environment), flags or {}]
+    try:
+        variables = from_environment(environment, ServerSettings, Limits)
+    except UnknownVariable as error:
+        raise SettingsError(str(error)) from error
     merged: dict[str, Any] = {}
-    for layer in layers:
+    for layer in (_read(file) if file else {}, variables, flags or {}):
         merged = _merged(merged, layer)
     try:
         # Not strict: the environment only has strings.
         settings = msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(str(error).replace("`", "")) from error
+        message = f"{error}{hint(str(error), Settings)}".replace("`", "")
+        raise SettingsError(message + _source(message, environment)) from error
+    settings = _with_key_file(settings)
     _check_names(settings)
     _check_exposure(settings.server)
     return settings
@@ -90,34 +97,39 @@ def parse_model(text: str) -> dict[str, Any]:
     return match.groupdict()
 
 
+def _source(message: str, environment: Mapping[str, str]) -> str:
+    """Return which variable a fault's path belongs to, if that one is set."""
+    path = re.search(r"\$\.server\.(\w+)(?:\.(\w+))?", message)
+    name = "SHIM_" + "_".join(filter(None, path.groups())).upper() if path else ""
+    return f" ({name})" if name in environment else ""
+
+
+def _with_key_file(settings: Settings) -> Settings:
+    """Return *settings* with the keys of its key file. Raises SettingsError; repeats no key."""
+    server = settings.server
+    if server.api_key_file is None:
+        return settings
+    file = Path(server.api_key_file)
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        keys = msgspec.convert([line.strip() for line in lines if line.strip()], tuple[ApiKey, ...])
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror} - at $.server.api_key_file") from error
+    except ValueError as error:  # not UTF-8, or no key
+        raise SettingsError(f"{file} has a line that is no key: one key a line") from error
+    if not keys:
+        raise SettingsError(f"{file} holds no key - at $.server.api_key_file")
+    both = tuple(dict.fromkeys((*server.api_keys, *keys)))
+    return replace(settings, server=replace(server, api_keys=both))
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}") from error
     except ValueError as error:  # not TOML, or not UTF-8
         raise SettingsError(f"{file}: {error}") from error
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Every field of `[server]` has its variable: `SHIM_PORT`, `SHIM_LIMITS_MESSAGES`.
-
-    Values of a list are separated by commas: `SHIM_API_KEYS=a,b`.
-    """
-    server = _variables(environment, ServerSettings, "SHIM_")
-    if limits := _variables(environment, Limits, "SHIM_LIMITS_"):
-        server["limits"] = limits
-    for name in _LISTS & server.keys():
-        server[name] = [item.strip() for item in server[name].split(",") if item.strip()]
-    return {"server": server} if server else {}
-
-
-def _variables(environment: Mapping[str, str], kind: type[Struct], prefix: str) -> dict[str, Any]:
-    return {
-        name: environment[variable]
-        for name in kind.__struct_fields__
-        if (variable := f"{prefix}{name.upper()}") in environment
-    }
 
 
 def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +154,6 @@ def _check_names(settings: Settings) -> None:
 def _check_exposure(server: ServerSettings) -> None:
     if not server.api_keys and server.host not in LOOPBACK and not server.allow_keyless:
         raise SettingsError(
-            f"Serving on {server.host} without a key lets anyone in: set api_keys, or "
-            "allow_keyless = true - at $.server.host"
+            f"Serving on {server.host} without a key lets anyone in: set api_keys or "
+            "api_key_file, or allow_keyless = true - at $.server.host"
         )

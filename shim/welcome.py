@@ -2,11 +2,14 @@
 
 import json
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
 import click
 
 from backends.base import ChatBackend
-from backends.config import names
+from backends.config import ModelConfig, is_local, names
 
 from .models import Models
 from .settings import Settings
@@ -29,7 +32,12 @@ def show_models(settings: Settings) -> None:
     served = [", ".join(names(model)) for model in settings.models]
     width = max(map(len, served), default=0)
     for name, model in zip(served, settings.models, strict=True):
-        click.echo(f"  {name:<{width}}  {_backend(model)}:{model.source}")
+        click.echo(f"  {name:<{width}}  {_backend(model)}:{model.source}{_origin(model)}")
+
+
+def _origin(model: ModelConfig) -> str:
+    """Return a remark where the source is no file here: a wrong path looks like a hub's name."""
+    return "" if is_local(model) else "  (from the model hub; no such directory here)"
 
 
 def _backend(model: object) -> str:
@@ -57,4 +65,18 @@ def _python(base: str, key: str | None, chat: str | None) -> str:
         ".choices[0].message.content"
     )
     # Python's own quotes are single ones, so that double ones can hold the whole for the shell.
-    return f'  python -c "from openai import OpenAI; print({client}.{call})"'
+    return f'  {interpreter()} -c "from openai import OpenAI; print({client}.{call})"'
+
+
+def interpreter() -> str:
+    """Return the shortest way to write this Python, which has the `openai` package, in a shell.
+
+    By its name if that is what the shell finds, as in an activated environment; relative to the
+    current directory if it is below; else in full.
+    """
+    python = Path(sys.executable)
+    for name in ("python", "python3"):
+        if (found := shutil.which(name)) and Path(found).parent == python.parent:
+            return name
+    below = python.is_relative_to(Path.cwd())
+    return shlex.quote(str(python.relative_to(Path.cwd()) if below else python))

@@ -65,6 +65,12 @@ def completion(text: str | None, *, reason: str = "stop", usage: bool = True) ->
     return Reply(body=json.dumps(found).encode(), headers={"x-request-id": "req-1"})
 
 
+def models(*names: str) -> Reply:
+    """Return a list of models."""
+    cards = [{"id": name, "object": "model", "created": 1, "owned_by": "o"} for name in names]
+    return Reply(body=json.dumps({"object": "list", "data": cards}).encode())
+
+
 def transcription(text: str) -> Reply:
     """Return a whole transcription."""
     return Reply(body=json.dumps({"text": text}).encode())
@@ -108,6 +114,7 @@ class ScriptedServer:
         self.script: deque[Reply] = deque()
         self.requests: list[Request] = []
         self.unready = 0
+        self.models = models("m")
         self.otherwise = otherwise or (lambda _: completion("4"))
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
@@ -127,7 +134,7 @@ class ScriptedServer:
         """Record *request* and choose the answer."""
         if request.path in {"/ready", "/v1/models"}:
             self.unready -= 1
-            return Reply(503 if self.unready >= 0 else 200, b"{}")
+            return Reply(503) if self.unready >= 0 else self.models
         self.requests.append(request)
         return self.script.popleft() if self.script else self.otherwise(request)
 

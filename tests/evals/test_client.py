@@ -7,7 +7,8 @@ import pytest
 from openai import AsyncOpenAI
 
 from evals import chat
-from evals.client import Tries, await_ready, connect, public
+from evals.address import public
+from evals.client import Tries, await_ready, connect
 from evals.dataset import Dialogue
 from evals.failures import NoKey, ServerNotReady
 from evals.task import Task
@@ -122,3 +123,37 @@ async def test_nobody_there() -> None:
     async with connect(base_url="http://127.0.0.1:9/v1") as client:
         with pytest.raises(ServerNotReady, match=r"http://127\.0\.0\.1:9/v1/ was not ready within"):
             await await_ready(client, seconds=0.1)
+
+
+async def test_a_server_that_never_gets_ready(server: ScriptedServer) -> None:
+    """The reason is given on one line, without the key that the server repeats in it."""
+    server.models = Reply(503, b"<p>sk-secret</p>\n" * 99, kind="text/html")
+
+    async with connect(base_url=server.base_url, api_key="sk-secret") as client:
+        with pytest.raises(ServerNotReady, match="was not ready within") as refusal:
+            await await_ready(client, seconds=0.1)
+
+    assert "sk-secret" not in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", ["sk-secret\n", " sk-secret\r\n"])
+def test_a_variable_with_a_line_end(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that was read with its line's end is sent without it."""
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+
+    assert connect(base_url="http://127.0.0.1:9/v1").api_key == "sk-secret"
+
+
+def test_a_key_that_no_header_carries() -> None:
+    """It is refused by where it came from, and not repeated."""
+    with pytest.raises(NoKey, match="the key in --api-key cannot be sent") as refusal:
+        connect(base_url="http://127.0.0.1:9/v1", api_key="sk-sécret")
+
+    assert "cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0"])  # noqa: S104
+def test_this_machine(host: str) -> None:
+    """Every way to write it is asked without a key, also the one that servers print."""
+    assert connect(base_url=f"http://{host}:9/v1").api_key == "no-key"

@@ -90,3 +90,62 @@ def test_a_missing_manifest_is_refused(tmp_path: Path) -> None:
     """The message names the file."""
     with pytest.raises(ManifestError, match=r"gone\.jsonl: No such file"):
         load(tmp_path / "gone.jsonl")
+
+
+TEXT = json.dumps(SUM)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"\ufeff{TEXT}\n".encode(),
+        f"{TEXT}\r\n\r\n".encode(),
+        f"\n  {TEXT}".encode(),
+        json.dumps(SUM | {"note": "a\u2028b"}, ensure_ascii=False).encode(),
+    ],
+    ids=["mark", "windows", "no end", "separator"],
+)
+def test_other_ways_to_write_it(content: bytes, tmp_path: Path) -> None:
+    """A byte order mark, another system's line ends and a missing one do no harm."""
+    path = tmp_path / "task.jsonl"
+    path.write_bytes(content)
+
+    assert [sample.id for sample in load(path).samples] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (TEXT.encode("utf-16"), "is written in UTF-16: save it as UTF-8"),
+        (TEXT.encode("utf-16-le"), "is not a text; a manifest is"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "is not a text; a manifest is"),
+        (b"ID3\x04" + b"\xff" * 99, "task:1: .*; a manifest is"),
+        (f"[{TEXT}]".encode(), "Expected `object`, got `array`; a manifest is"),
+        (json.dumps(SUM, indent=1).encode(), "task:1: .*; a manifest is"),
+        (b"id,audio,target\n", "task:1: .*; a manifest is"),
+        (b"[" * 100_000, "task:1: .*; a manifest is"),
+        (b'{"x":' * 100_000, "task:1: .*; a manifest is"),
+        ('{"target": "ä"}'.encode("latin-1"), "task:1: .*; a manifest is"),
+        (b"", "no samples; a manifest is"),
+        (b'{"target": "x", "audio": "%s.wav"}' % (b"a" * 300), "File name too long"),
+        (b'{"target": "x", "audio": "."}', "No such file"),
+    ],
+    ids=range(13),
+)
+def test_what_is_no_manifest(content: bytes, fault: str, tmp_path: Path) -> None:
+    """Audio, other encodings and other formats are refused in one line that shows a manifest."""
+    path = tmp_path / "task"
+    path.write_bytes(content)
+
+    with pytest.raises(ManifestError, match=fault) as refusal:
+        load(path)
+
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_is_no_manifest(manifest: Callable[..., Path]) -> None:
+    """The manifests in it are named."""
+    folder = manifest(SUM).parent
+
+    with pytest.raises(ManifestError, match=r"is a folder: name a manifest, as task\.jsonl in it"):
+        load(folder)

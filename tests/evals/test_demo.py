@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,16 +19,21 @@ def demo(out: Path, *server: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def summaries(out: Path) -> list[Any]:
+    """Return the summaries that were written, in the order of the tasks."""
+    return [msgspec.json.decode(file.read_bytes()) for file in sorted(out.glob("*/summary.json"))]
+
+
 def test_a_good_server(tmp_path: Path) -> None:
     """Both evaluations stand in the table and in the report, and the server is stopped in order."""
     farewell = tmp_path / "farewell"
 
     done = demo(tmp_path / "new", *SCRIPTED, "answers", str(farewell))
 
-    summaries = msgspec.json.decode((tmp_path / "new" / "demo.json").read_bytes())
+    found = summaries(tmp_path / "new")
     assert done.returncode == 0, done.stderr
-    assert [one["task"] for one in summaries] == ["speech", "sums"]
-    assert [one["model"] for one in summaries] == ["whisper-1", "gpt-4o-mini"]
+    assert [one["task"] for one in found] == ["speech", "sums"]
+    assert [one["model"] for one in found] == ["whisper-1", "gpt-4o-mini"]
     assert all(word in done.stdout for word in ("WER", "accuracy", "s audio/s", "tokens/s", "p95"))
     assert "3/3" in done.stderr
     assert farewell.read_text() == "stopped in order"
@@ -39,7 +45,8 @@ def test_failed_samples_fail_the_demo(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "no WER" in done.stdout
-    assert "6 samples failed" in done.stderr
+    assert "speech: 3 of 3 samples failed" in done.stderr
+    assert "sums: 3 of 3 samples failed" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -50,14 +57,12 @@ def test_failed_samples_fail_the_demo(tmp_path: Path) -> None:
     ],
 )
 def test_a_server_that_dies(fate: str, words: list[str], tmp_path: Path) -> None:
-    """A dead server ends the demo at once with its code and its last words; no old report stays."""
-    (tmp_path / "demo.json").write_text("[]")
-
+    """A dead server ends the demo at once with its code and its last words."""
     done = demo(tmp_path, *SCRIPTED, fate)
 
     assert done.returncode == 1
     assert all(word in done.stderr for word in words)
-    assert not (tmp_path / "demo.json").exists()
+    assert not any(one["complete"] for one in summaries(tmp_path))
 
 
 def test_a_command_that_is_none(tmp_path: Path) -> None:
@@ -66,6 +71,18 @@ def test_a_command_that_is_none(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "the server did not start: no-such-command" in done.stderr
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_place_that_cannot_be_written(out: str, tmp_path: Path) -> None:
+    """It is refused before a server is started."""
+    (tmp_path / "file").write_text("")
+
+    done = demo(tmp_path / out, *SCRIPTED, "answers")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: cannot write to ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
@@ -77,13 +94,19 @@ def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
     assert done.returncode == 130
     assert "the server was stopped" in done.stderr
     assert farewell.read_text() == "stopped in order"
+    [found] = summaries(tmp_path)
+    assert (found["complete"], found["ended"]) == (False, "interrupted")
+    assert "interrupted" in done.stdout
 
 
-def test_the_demo_itself(tmp_path: Path) -> None:
-    """Without a command the demo starts `shim serve` on the built-in models, which do well."""
+def test_the_demo_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a command the demo serves the built-in models, whatever the user's settings are."""
+    monkeypatch.setenv("SHIM_API_KEYS", "sk-secret")
+    monkeypatch.setenv("SHIM_CONFIG", "/no/such.toml")
+
     done = demo(tmp_path)
 
-    scores = [one["score"] for one in msgspec.json.decode((tmp_path / "demo.json").read_bytes())]
+    scores = [one["score"] for one in summaries(tmp_path)]
     assert done.returncode == 0, done.stderr
     assert [score["samples"] for score in scores] == [3, 3]
     assert scores[0]["value"] < 0.2

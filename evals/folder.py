@@ -1,0 +1,71 @@
+"""The folder of one run: its name, its making, and the two files in it."""
+
+import os
+import re
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+from evals.failures import CannotWrite
+
+NAME_BYTES = 80
+"""Bytes of a task's or a model's name that a folder's name repeats: file systems allow 255."""
+
+
+class Folder(msgspec.Struct, frozen=True):
+    """A folder that no other run writes to."""
+
+    path: Path
+
+    @property
+    def results(self) -> Path:
+        """The file with a line for each sample."""
+        return self.path / "results.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """The file with the score; a run that was killed has none."""
+        return self.path / "summary.json"
+
+
+def create(out: Path, *, task: str, model: str, at: datetime) -> Folder:
+    """Create `OUT/TASK-MODEL-TIME` and return it; raises CannotWrite.
+
+    A run that starts in the same second gets `-2` behind its name, the next one `-3`.
+    """
+    name = f"{safe(task)}-{safe(model)}-{at:%Y%m%dT%H%M%SZ}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            path = out / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return Folder(path)
+    except OSError as error:
+        raise CannotWrite.to(out, error) from error
+    raise AssertionError
+
+
+def refuse_unwritable(out: Path) -> None:
+    """Raise CannotWrite if no folder can be made in *out*; creates nothing.
+
+    Called before the server is waited for, so that a wrong path is reported at once.
+    """
+    try:
+        found = next(path for path in (out, *out.parents) if path.exists())
+    except OSError as error:  # a name that is too long
+        raise CannotWrite.to(out, error) from error
+    if not found.is_dir():
+        raise CannotWrite(f"cannot write to {out}: {found} is not a folder; choose one with --out")
+    if not os.access(found, os.W_OK | os.X_OK):
+        raise CannotWrite(f"cannot write to {out}: no permission for {found}; choose another --out")
+
+
+def safe(name: str) -> str:
+    """Return *name* as part of a file's name: letters, digits and `.+_-`, at most 80 bytes."""
+    kept = re.sub(r"[^\w.+-]+", "_", name).encode(errors="ignore")[:NAME_BYTES]
+    return kept.decode(errors="ignore").strip("._-") or "_"

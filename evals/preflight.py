@@ -1,0 +1,105 @@
+"""Checks before a run that the server has the model, for this key and under this base URL.
+
+A run of ten thousand samples should not fail ten thousand times for a wrong key. Where the list of
+models names the model, nothing more is asked. Where it does not, it proves nothing (proxies and
+aliases are not listed, some keys may not list), so the first sample is asked once, as a trial.
+"""
+
+from difflib import get_close_matches
+
+import msgspec
+import openai
+from openai import AsyncOpenAI
+
+from evals.address import alternatives, public
+from evals.client import PLACEHOLDER_KEY, PROBE_TIMEOUT
+from evals.dataset import Clip, Dialogue
+from evals.failures import Failure, WrongServer, short
+from evals.runner import attempt
+from evals.task import Task
+
+NAMES_SHOWN = 8
+UNAUTHORISED = {401, 403}
+NOT_FOUND = {404, 405}
+
+
+class _Card(msgspec.Struct):
+    id: str
+
+
+class _List(msgspec.Struct):
+    data: list[_Card]
+
+
+class _Error(msgspec.Struct):
+    error: str | dict[str, object]
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to GET /models: the names in it, None if it is not a list of models.
+
+    *openai*: whether it has OpenAI's shape, as a list or as an error.
+    """
+
+    names: list[str] | None = None
+    openai: bool = False
+
+
+async def preflight(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> None:
+    """Raise WrongServer if no sample could be answered, with the reason and what to do."""
+    seen = await glance(client, "/models")
+    if task.model in (seen.names or ()):
+        return
+    failure = (await attempt(client, task, sample)).error
+    if failure is None:
+        return
+    where = public(str(client.base_url)).rstrip("/")
+    said = short(failure.message)
+    if failure.status in UNAUTHORISED:
+        verb = "asks for a key" if client.api_key == PLACEHOLDER_KEY else "refuses the key"
+        raise WrongServer(f"{where} {verb} ({said}): set OPENAI_API_KEY, or --api-key-file")
+    if failure.status in NOT_FOUND or not seen.openai:
+        await _refuse_address(client, where)
+    if failure.status in NOT_FOUND:
+        raise WrongServer(_unknown(task.model, where, failure, seen.names))
+    if not seen.openai:
+        raise WrongServer(f"{where} does not answer like OpenAI's API: check --base-url ({said})")
+
+
+async def glance(client: AsyncOpenAI, url: str) -> Glance:
+    """Ask for a list of models, once."""
+    probe = client.with_options(max_retries=0, timeout=PROBE_TIMEOUT)
+    try:
+        text = await probe.get(url, cast_to=str)
+    except openai.APIStatusError as error:
+        return Glance(openai=_decodes(error.response.text, _Error))
+    except openai.APIConnectionError:
+        return Glance()
+    if not _decodes(text, _List):
+        return Glance()
+    names = [card.id for card in msgspec.json.decode(text, type=_List).data]
+    return Glance(names=names, openai=True)
+
+
+def _decodes(text: str, kind: type[msgspec.Struct]) -> bool:
+    try:
+        msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+async def _refuse_address(client: AsyncOpenAI, where: str) -> None:
+    """Raise WrongServer if the API is found under another path of the same server."""
+    for other in alternatives(where):
+        if (await glance(client, f"{other}/models")).names is not None:
+            raise WrongServer(f"{where} is not where the API is: use --base-url {other}")
+
+
+def _unknown(model: str, where: str, failure: Failure, names: list[str] | None) -> str:
+    if not names:
+        return f"{where} has no model {model!r} for this task ({short(failure.message)})"
+    near = get_close_matches(model, names, n=1)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    more = ", …" if len(names) > NAMES_SHOWN else ""
+    return f"{where} has no model {model!r}{hint}; it has {', '.join(names[:NAMES_SHOWN])}{more}"
