@@ -173,8 +173,8 @@ class Failure(Struct, frozen=True):
 
 # Seconds within 1..60, the only ones that every released client honours.
 _RETRY_LATER = {"retry-after": "10"}
-# A faulty model is tested again by then. But mostly an operator has to mend it: retries of the stock
-# client would only delay the news.
+# A faulty model is tested again by then. But mostly an operator has to mend it: the stock client's
+# retries would only delay the news.
 _NEXT_TEST = {"retry-after": "30", "x-should-retry": "false"}
 _LONGEST_RETRY = 60.0
 
