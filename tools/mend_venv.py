@@ -15,8 +15,8 @@ from pathlib import Path
 UNUSABLE = 3
 """The exit status for an environment that has to be made anew."""
 
-STATED = re.compile(r'^(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^,]*)),[^,]*,(?P<size>\d*)$')
-"""A line of a distribution's RECORD: path, hash, size in bytes."""
+STATED = re.compile(r'^(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^,]*)),')
+"""The path in a line of a distribution's RECORD; its hash and its size follow."""
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
         (folder / ".installed").write_text("\n".join(sorted(_names(folder))))
         return 0
     if reason := _unusable(folder):
-        print(f"make: {reason}: {venv} is made anew", file=sys.stderr)
+        print(f"make: {venv} {reason}: it is made anew", file=sys.stderr)
         return UNUSABLE
     if gone := _gone(folder):
         print(
@@ -42,11 +42,11 @@ def _unusable(venv: Path) -> str | None:
     """Return why nothing that is in *venv* can be used; None if it can."""
     config = venv / "pyvenv.cfg"
     if not config.is_file() or not _site(venv).is_dir():
-        return "its Python has no packages"
+        return "has no packages for its Python"
     made = re.search(r"(?m)^command = .* -m venv (.*)$", config.read_text())
     # Scripts name their interpreter by its whole path.
     if made and not made[1].endswith(os.path.realpath(venv)):
-        return f"it was moved from {made[1]}"
+        return f"was moved from {made[1]}"
     return None
 
 
@@ -77,28 +77,18 @@ def _name(folder: Path) -> str:
 
 
 def _lacks(folder: Path) -> bool:
-    """Return whether a file that the RECORD states is gone, or empty although it should not be."""
+    """Return whether a file that the RECORD states is gone."""
     site, record = folder.parent, folder / "RECORD"
-    return not record.is_file() or any(
-        not _is_there(site / path, size) for path, size in _stated(record)
-    )
+    return not record.is_file() or not all((site / path).exists() for path in _stated(record))
 
 
-def _stated(record: Path) -> Iterator[tuple[str, int]]:
-    """Yield the files of a distribution with their sizes, but for compiled ones: those are made."""
+def _stated(record: Path) -> Iterator[str]:
+    """Yield the paths of a distribution's files, but for compiled ones: Python makes those."""
     for line in record.read_text(encoding="utf-8").splitlines():
-        if (stated := STATED.match(line)) is None:
-            continue
-        path = stated["plain"] or (stated["quoted"] or "").replace('""', '"')
-        if path and not path.endswith(".pyc"):
-            yield path, int(stated["size"] or 0)
-
-
-def _is_there(file: Path, size: int) -> bool:
-    try:
-        return file.stat().st_size > 0 or size == 0
-    except FileNotFoundError:
-        return False
+        if stated := STATED.match(line):
+            path = stated["plain"] or (stated["quoted"] or "").replace('""', '"')
+            if not path.endswith(".pyc"):
+                yield path
 
 
 if __name__ == "__main__":
