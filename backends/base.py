@@ -165,6 +165,14 @@ class TextBackend(Protocol):
         """Whether a request sent now would be answered."""
         ...
 
+    async def self_test(self) -> None:
+        """Answer one small request of the engine's own; raise what fails.
+
+        Called before the first request and, where it failed, again later: loading a model does not
+        prove that it can answer.
+        """
+        ...
+
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, those that a text gets by default only if asked.
 
@@ -316,6 +324,14 @@ class SpeechBackend(Protocol):
 
     async def ready(self) -> bool:
         """Whether a request sent now would be answered."""
+        ...
+
+    async def self_test(self) -> None:
+        """Answer one small request of the engine's own; raise what fails.
+
+        Called before the first request and, where it failed, again later: loading a model does not
+        prove that it can answer.
+        """
         ...
 
     def check(self, job: Job) -> None:

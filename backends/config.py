@@ -61,6 +61,7 @@ class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Items before the engine dies in mid-answer."""
     dead: bool = False
     ready: bool = True
+    fails_self_test: bool = False
 
 
 class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="backend"):

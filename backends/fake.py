@@ -40,6 +40,11 @@ class _Script:
     async def ready(self) -> bool:
         return self._options.ready and not self._options.dead
 
+    async def self_test(self) -> None:
+        """Pass, or fail if that is configured; the other faults are for requests."""
+        if self._options.fails_self_test:
+            raise EngineDead("The fake engine was told to fail its self-test.")
+
     async def before(self, item: int) -> None:
         """Wait as long as *item* takes, or fail if this is where the engine dies."""
         if self._options.dead or item == self._options.fail_after:

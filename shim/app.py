@@ -27,6 +27,7 @@ from .models import Models, ModelsController
 from .prefix import IN_SCOPE
 from .presence import Presence
 from .responses.controller import ResponsesController
+from .self_test import checked
 from .settings import Settings
 from .telemetry import Telemetry, stamp, watched
 from .tokenizer.controller import TokenizerController
@@ -45,12 +46,13 @@ def create_app(settings: Settings) -> Litestar:
         opening = opened(settings.models, telemetry.on_batch, decoded_bytes=decoded_bytes)
         async with opening as backends:
             app.state.models = models = Models(settings.models, backends)
-            for served in models.served:
-                if served.parent is None:  # an adapter shares its model's queue
-                    telemetry.watch_queue(served.id, served.admission)
-            with JsonWorker() as app.state.json_worker:
-                async with watched(telemetry):
-                    yield
+            async with checked(models.self_tests, on_pass=telemetry.count_batches):
+                for served in models.served:
+                    if served.parent is None:  # an adapter shares its model's queue
+                        telemetry.watch_queue(served.id, served.admission)
+                with JsonWorker() as app.state.json_worker:
+                    async with watched(telemetry):
+                        yield
 
     uploads = Router(
         "/",

@@ -130,6 +130,10 @@ class ServerStopping(Busy):
     """The server has been told to stop."""
 
 
+class ModelFaulty(ApiError):
+    """A model that has failed its self-test: it cannot answer anybody."""
+
+
 class BodiesHeld(Busy):
     """The bodies of the requests in progress take as many bytes together as the server allows."""
 
@@ -175,6 +179,9 @@ class Failure(Struct, frozen=True):
 
 # Seconds within 1..60, the only ones that every released client honours.
 _RETRY_LATER = {"retry-after": "10"}
+# A faulty model is tested again by then. But mostly an operator has to mend it: the stock client's
+# retries would only delay the news.
+_NEXT_TEST = {"retry-after": "30", "x-should-retry": "false"}
 _LONGEST_RETRY = 60.0
 
 _FAILURES: dict[type[BaseException], Failure] = {
@@ -196,6 +203,7 @@ _FAILURES: dict[type[BaseException], Failure] = {
     ),
     ClientGone: Failure(499),
     NotFinite: Failure(500, "server_error", "not_finite", {"x-should-retry": "false"}),
+    ModelFaulty: Failure(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
     QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded"),
     Busy: Failure(503, "service_unavailable_error", "server_is_overloaded"),
     InvalidRequest: Failure(400),

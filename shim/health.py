@@ -36,7 +36,7 @@ async def health() -> Health:
 @get("/ready", opt={PUBLIC: True})
 async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Response[Readiness]:
     """Answer 200 if every model would answer a request now."""
-    states = await asyncio.gather(*(model.backend.ready() for model in models.served))
+    states = await asyncio.gather(*(model.ready() for model in models.served))
     by_id = dict(zip((model.id for model in models.served), states, strict=True))
     keys: Keys = request.app.state.api_keys
     shown = by_id if keys.allow(request) else UNSET

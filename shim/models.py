@@ -26,8 +26,9 @@ from backends.config import ModelConfig, VllmModelConfig
 
 from . import __version__
 from .admission import Admission
-from .errors import InvalidParameter, UnknownModel, shortened
+from .errors import InvalidParameter, ModelFaulty, UnknownModel, shortened
 from .manifests import Manifests
+from .self_test import SelfTest
 
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
 
@@ -54,9 +55,14 @@ class ServedModel(Generic[B_co]):
         self.kinds = frozenset(kind for kind in _KINDS if isinstance(backend, kind))
         self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
         self.manifests = Manifests()
+        self.self_test = SelfTest(config.id, backend)
         self.created = int(time.time())
         self.fingerprint = _fingerprint(config)
         """Changes with this version and with the model's configuration."""
+
+    async def ready(self) -> bool:
+        """Whether the model has passed its self-test and would answer a request now."""
+        return self.self_test.fault is None and await self.backend.ready()
 
     def refuse_beyond_capacity(self, count: int, param: str) -> None:
         """Raise InvalidParameter if so many prompts, the field *param*, can never fit the queue.
@@ -109,6 +115,11 @@ class Models:
         """Return the name that counts: the URL's, else *name*, which the body says."""
         return self._pinned or name
 
+    @property
+    def self_tests(self) -> list[SelfTest]:
+        """One for each backend: adapters share their model's."""
+        return [model.self_test for model in self.served if model.parent is None]
+
     def drain(self) -> None:
         """End the requests that wait, and every later one, with ServerStopping."""
         for model in self.served:
@@ -136,22 +147,22 @@ class Models:
         return name in self._by_name
 
     def chat(self, name: str | None) -> ServedModel[ChatBackend]:
-        """Return the chat model of that name; raise what `find` does, and UnknownModel."""
+        """Return the chat model of that name; raise what `_able` does."""
         return cast("ServedModel[ChatBackend]", self._able(name, ChatBackend, "chat completions"))
 
     def embedding(self, name: str | None) -> ServedModel[EmbeddingBackend]:
-        """Return the embedding model of that name; raise what `find` does, and UnknownModel."""
+        """Return the embedding model of that name; raise what `_able` does."""
         model = self._able(name, EmbeddingBackend, "embeddings")
         return cast("ServedModel[EmbeddingBackend]", model)
 
     def speech(self, name: str | None) -> ServedModel[SpeechBackend]:
-        """Return the speech model of that name; raise what `find` does, and UnknownModel."""
+        """Return the speech model of that name; raise what `_able` does."""
         return cast("ServedModel[SpeechBackend]", self._able(name, SpeechBackend, "transcriptions"))
 
     def tokenizer(self, name: str | None) -> TextBackend:
         """Return the model of that name, or the first that reads text, as a tokenizer.
 
-        Raises UnknownModel.
+        Raises what `_able` does.
         """
         if (name := self.named(name)) is None:
             return self._first_text()
@@ -168,10 +179,20 @@ class Models:
         return next((m.id for m in self.served if SpeechBackend in m.kinds), None)
 
     def _able(self, name: str | None, kind: Any, what: str) -> ServedModel[Backend]:
+        """Return the model of that name for *what*.
+
+        Raises what `find` does, UnknownModel for a model of another kind, ModelFaulty for one that
+        failed its self-test.
+        """
         model = self.find(name)
         if kind not in model.kinds:
             says = f"The model `{self.named(name)}` does not serve {what}."
             raise self._unknown(says, f"Those here that do: {self._names_of(kind)}.")
+        if model.self_test.fault is not None:
+            raise ModelFaulty(
+                f"The model `{self.named(name)}` cannot answer: its self-test failed. The server's "
+                "log has the reason."
+            )
         return model
 
     def _unknown(self, says: str, listing: str) -> UnknownModel:

@@ -57,6 +57,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self._counted: set[str] = set()
         by_call = ("model", "call")
         self._sizes = Histogram(
             "shim_batch_size",
@@ -118,8 +119,14 @@ class Telemetry:
         self._running.labels(model).set_function(lambda: queue.running)
         self._waiting.labels(model).set_function(lambda: queue.waiting)
 
+    def count_batches(self, model: str) -> None:
+        """Count *model*'s batches from now on: those before were of its self-test."""
+        self._counted.add(model)
+
     def on_batch(self, model: str, batch: Batch) -> None:
-        """Count a batch; called in an engine's thread."""
+        """Count a batch of a model that is in use; called in an engine's thread."""
+        if model not in self._counted:
+            return
         self._sizes.labels(model, batch.call).observe(batch.size)
         self._took.labels(model, batch.call).observe(batch.took)
         for waited in batch.waited:

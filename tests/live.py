@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+import backends
+import evals
 from tests import lora
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "tests" / "models"
-BUILTIN = ROOT / "backends" / "builtin"
-CLIPS = ROOT / "evals" / "data" / "clips"
+# Of the packages that are tested: those of the tree, or an installed wheel's (`tools.wheel`).
+BUILTIN = Path(backends.__file__).parent / "builtin"
+CLIPS = Path(evals.__file__).parent / "data" / "clips"
 
 KEY = "sk-test"
 

@@ -20,6 +20,7 @@ from backends.base import (
 from backends.config import Ct2ModelConfig
 from backends.pieces import Pieces
 from backends.plain import refuse_beyond_text, refuse_prompt_beyond_text
+from backends.self_test import one_token
 from backends.templates import ChatTemplate
 from backends.text_threads import TextThreads
 
@@ -62,6 +63,10 @@ class Ct2Chat:
     async def ready(self) -> bool:
         """Answer yes: loaded weights stay usable."""
         return True
+
+    async def self_test(self) -> None:
+        """Draw one token."""
+        await one_token(self)
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*."""

@@ -22,6 +22,7 @@ from backends.failures import (
     PromptTooLong,
     UnsupportedOption,
 )
+from backends.self_test import one_vector
 
 from .failures import alive, by_meaning
 from .rendering import PromptRenderer
@@ -63,6 +64,10 @@ class VllmEmbedding:
     async def ready(self) -> bool:
         """Whether the engine's processes live."""
         return self._engine is not None and not self._engine.errored
+
+    async def self_test(self) -> None:
+        """Embed one text."""
+        await one_vector(self)
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, as they would be embedded, but of any number."""

@@ -9,6 +9,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 
 from backends.base import Extras, Generated, Generation, Prompt, PromptEcho
 from backends.config import VllmModelConfig
+from backends.self_test import one_token
 
 from .adapters import Adapters
 from .asking import answered
@@ -61,6 +62,10 @@ class VllmChat:
     async def ready(self) -> bool:
         """Whether the engine's processes live."""
         return self._engine is not None and not self._engine.errored
+
+    async def self_test(self) -> None:
+        """Draw one token."""
+        await one_token(self)
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
         """Return the token ids of *prompt*, as they would be continued."""

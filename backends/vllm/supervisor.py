@@ -27,6 +27,10 @@ class Restartable(Protocol):
         """Whether its engine lives."""
         ...
 
+    async def self_test(self) -> None:
+        """Answer one small request through its engine; raise what fails."""
+        ...
+
     def take(self, engine: Any) -> None:
         """Answer through *engine* from now on; blocks."""
         ...
@@ -101,6 +105,12 @@ class Supervisor:
     async def _restart(self) -> None:
         engine = await self._start()
         await in_thread(partial(self._backend.take, engine))
+        try:
+            await self._backend.self_test()
+        except Exception:
+            # An engine that loads but cannot answer counts as one that did not start.
+            await in_thread(self._bury)
+            raise
 
     @contextmanager
     def _survived(self, what: str) -> Iterator[None]:

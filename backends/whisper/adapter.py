@@ -20,6 +20,7 @@ from backends.failures import EngineDead, InvalidOption
 from backends.memory import AudioMemory, Reservation
 from backends.pieces import Pieces
 from backends.samples import RATE, SAMPLE_BYTES, Samples
+from backends.self_test import one_second
 
 from . import options
 from .activity import speech, stand_in
@@ -73,6 +74,10 @@ class WhisperBackend:
     async def ready(self) -> bool:
         """Whether the engine's last call succeeded: a GPU that was lost does not come back."""
         return not self._engine.batcher.failing
+
+    async def self_test(self) -> None:
+        """Transcribe a second of sound."""
+        await one_second(self)
 
     def check(self, job: Job) -> None:
         """Judge *job* without its audio."""

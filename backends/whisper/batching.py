@@ -126,10 +126,11 @@ class Batcher:
             return
         took = time.perf_counter() - started
         self.failing = False
+        waited = tuple(started - call.since for call in batch)
+        # Before the calls are answered: who has an answer finds its batch counted.
+        self._on_batch(Batch(call=kind, size=len(batch), waited=waited, took=took))
         for call, result in zip(batch, results, strict=True):
             call.answer.set_result(result)
-        waited = tuple(started - call.since for call in batch)
-        self._on_batch(Batch(call=kind, size=len(batch), waited=waited, took=took))
 
     def _fail(self, batch: list[_Call], error: Exception) -> None:
         if len(batch) == 1:

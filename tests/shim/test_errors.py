@@ -43,6 +43,7 @@ TABLE = [
     (errors.BodiesHeld("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.DecoderFailed("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.NotFinite("m"), 500, "server_error", "not_finite", None),
+    (errors.ModelFaulty("m"), 503, UNAVAILABLE, "model_unavailable", None),
     (errors.QueueFull("m"), 429, "rate_limit_error", "rate_limit_exceeded", None),
     (errors.Busy("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
     (errors.StorageFull("m"), 503, UNAVAILABLE, "server_is_overloaded", None),

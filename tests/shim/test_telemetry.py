@@ -83,7 +83,13 @@ async def test_queues(telemetry: Telemetry) -> None:
 
 
 async def test_batches(telemetry: Telemetry) -> None:
-    """A batch counts once with its size and time, and once for each call that waited."""
+    """A batch counts once with its size and time, and once for each call that waited.
+
+    What comes before the model's batches are to be counted is of its self-test.
+    """
+    telemetry.on_batch("m", Batch(call="encode", size=9, waited=(0.0,), took=9.0))
+    telemetry.count_batches("m")
+
     telemetry.on_batch("m", Batch(call="encode", size=3, waited=(0.1, 0.2, 0.3), took=0.5))
     telemetry.on_batch("m", Batch(call="encode", size=1, waited=(0.4,), took=0.25))
     telemetry.on_batch("m", Batch(call="align", size=1, waited=(0.0,), took=0.0))

@@ -24,6 +24,11 @@ class Backend:
             self.engine = None
         return engine is not None
 
+    async def self_test(self) -> None:
+        """Fail with the engine that loads but cannot answer."""
+        if self.engine == "mute":
+            raise RuntimeError
+
     def take(self, engine: str) -> None:
         """Have an engine, which dies at once if that is its name."""
         self.engine = None if engine == "stillborn" else engine
@@ -80,6 +85,14 @@ async def test_short_lives_are_bounded(backend: Backend) -> None:
     await supervised(backend, *["stillborn"] * 9, max_restarts=2).run()
 
     assert backend.events.count("take stillborn") == 2
+
+
+async def test_a_start_that_cannot_answer_is_none(backend: Backend) -> None:
+    """An engine that fails its self-test is ended, and counts as one that did not start."""
+    await supervised(backend, "mute", max_restarts=1).run()
+
+    assert backend.events == ["close in 0", "clear", "take mute", *["close in 0", "clear"] * 2]
+    assert not await backend.ready()
 
 
 async def test_a_long_life_ends_the_row(backend: Backend) -> None:

@@ -1,0 +1,88 @@
+"""The smallest real request to each kind of engine: what a backend's self-test sends.
+
+A library whose interface has changed, or a device that lacks memory, shows in the first call only:
+loading a model does not prove that it can answer.
+"""
+
+import asyncio
+import io
+import math
+import struct
+import wave
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from .base import (
+    ChatBackend,
+    EmbeddingBackend,
+    EmbeddingJob,
+    Generation,
+    Job,
+    Sampling,
+    SpeechBackend,
+)
+from .decoding import Decoding
+from .failures import AudioTooLong, PromptTooLong
+
+_PATIENCE = 300.0
+"""Seconds for the answer: a large model's first call on a CPU may take a minute."""
+
+_RATE = 22_050
+"""Samples per second of the test recording: not the engine's own rate, so that FFmpeg has to open
+the file and resample it."""
+_PITCH = 440.0
+_AMPLITUDE = 8_000
+
+
+async def one_token(backend: ChatBackend) -> None:
+    """Draw one token; raise what `generate` raises, TimeoutError after five minutes.
+
+    A context that is too short for it is the operator's choice and no failure.
+    """
+    sampling = Sampling(max_tokens=1, temperature=0.0)
+    generation = Generation(prompt="1", sampling=sampling, stream=False)
+    await _exhaust(backend.generate(generation), allowed=PromptTooLong)
+
+
+async def one_vector(backend: EmbeddingBackend) -> None:
+    """Embed one text; raise what `embed` raises, TimeoutError after five minutes."""
+    await _exhaust(backend.embed(EmbeddingJob(input="1")), allowed=PromptTooLong)
+
+
+async def one_second(backend: SpeechBackend) -> None:
+    """Transcribe a second of sound; raise what `transcribe` raises, TimeoutError as above.
+
+    One token and one temperature, so that a large model on a CPU only pays for the encoder. The
+    language is detected, as for a request that names none. A limit below one second is the
+    operator's choice and no failure.
+    """
+    decoding = Decoding(temperatures=(0.0,), max_new_tokens=1, vad_filter=False)
+    transcript = backend.transcribe(io.BytesIO(recording()), Job(decoding=decoding))
+    await _exhaust(transcript, allowed=AudioTooLong)
+
+
+def recording() -> bytes:
+    """Return half a second of silence and half a second of a tone, as a WAV file."""
+    silence, tone = [0] * (_RATE // 2), map(_sample, range(_RATE // 2))
+    samples = [*silence, *tone]
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(_RATE)
+        writer.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    return file.getvalue()
+
+
+def _sample(at: int) -> int:
+    return round(_AMPLITUDE * math.sin(2 * math.pi * _PITCH * at / _RATE))
+
+
+async def _exhaust(items: AsyncGenerator[Any, None], *, allowed: type[Exception]) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE), aclosing(items):
+            async for _ in items:
+                pass
+    except allowed:
+        return

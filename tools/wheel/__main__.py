@@ -1,0 +1,116 @@
+"""The tests against the wheel as users install it, in several Pythons, oldest and newest versions.
+
+`python -m tools.wheel` builds sdist and wheel, installs them into environments that it throws away,
+and runs there all tests that need neither vLLM nor the sources. `--smoke` runs the stock client's
+chats and transcriptions, in few of the environments. It fails where a test does.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from .environments import (
+    PACKAGES,
+    ROOT,
+    Environment,
+    built,
+    installed,
+    installed_by_pip,
+    python,
+)
+
+PYTHONS = "3.11,3.12,3.13"
+
+SMOKE = ("test_chat.py", "test_models.py", "test_transcription.py")
+
+OF_SOURCES = re.compile(r"^(from|import) tools\b|\bROOT /", re.MULTILINE)
+"""What a file of tests has that reads the sources: no wheel has those."""
+
+# Clients before 3 log with a method that Python has deprecated.
+WARNINGS = ("-W", "ignore:The 'warn' method is deprecated:DeprecationWarning")
+
+WHERE = f"""
+import {", ".join(PACKAGES)}, sys
+for package in ({", ".join(PACKAGES)}):
+    if not package.__file__.startswith(sys.prefix):
+        sys.exit(f"not the installed package: {{package.__file__}}")
+"""
+
+
+def main() -> int:
+    """Run everything; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pythons", default=PYTHONS, help=f"versions, with commas ({PYTHONS})")
+    parser.add_argument("--smoke", action="store_true", help="a few tests in few environments")
+    parser.add_argument("tests", nargs="*", help="instead of all: paths below tests/")
+    given = parser.parse_args()
+    versions = {version: python(version) for version in given.pythons.split(",")}
+    missing = [version for version, found in versions.items() if found is None]
+    results = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tests = given.tests or ([f"tests/client/{file}" for file in SMOKE] if given.smoke else [])
+        workplace = _workplace(folder)
+        for environment in _environments(folder, versions, smoke=given.smoke):
+            results[environment.name] = _tested(environment, workplace, tests)
+            shutil.rmtree(environment.folder)
+    for version in missing:
+        print(f"{version}: NOT TESTED, there is no python{version} on the PATH")
+    for environment_name, status in results.items():
+        print(f"{environment_name}: {'passed' if not status else f'FAILED ({status})'}")
+    return int(any(results.values()) or not results)
+
+
+def _environments(
+    folder: Path, versions: dict[str, str | None], *, smoke: bool
+) -> Iterator[Environment]:
+    """Yield one after the other: the newest versions, the oldest, the sdist.
+
+    Of a smoke test: the oldest in the first Python only, and no sdist.
+    """
+    sdist, wheel = built(folder)
+    found = [(version, path) for version, path in versions.items() if path]
+    for version, path in found:
+        yield installed(folder / "new", path, f"{version}, newest", wheel=wheel, oldest=False)
+    for version, path in found[:1] if smoke else found:
+        yield installed(folder / "old", path, f"{version}, oldest", wheel=wheel, oldest=True)
+    if not smoke:
+        version, path = found[-1]
+        yield installed_by_pip(folder / "pip", path, f"{version}, the sdist by pip", source=sdist)
+
+
+def _workplace(folder: Path) -> Path:
+    """Return a folder with the tests but not with the packages that they test."""
+    workplace = folder / "workplace"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tests", workplace / "tests", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", workplace)
+    for file in (workplace / "tests").rglob("test_*.py"):
+        if OF_SOURCES.search(file.read_text()):
+            file.unlink()
+    return workplace
+
+
+def _tested(environment: Environment, workplace: Path, tests: list[str]) -> int:
+    """Run *tests*, or all, against what is installed there; return pytest's exit status."""
+    print(f"── {environment.name}", flush=True)
+    # CI would have the tests of vLLM fail where it is missing, as it is here on purpose.
+    clean = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTHONPATH")}
+    options = ["-q", "-m", "not slow", "-p", "no:cacheprovider", *WARNINGS]
+    for command in (["-c", WHERE], ["-m", "pytest", *options, *tests]):
+        ended = subprocess.run(  # noqa: S603
+            [environment.python, *command], cwd=workplace, env=clean, check=False
+        )
+        if ended.returncode:
+            return ended.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
