@@ -1,0 +1,150 @@
+"""Slows down a client that is given the same refusal again and again, and logs that once.
+
+A harness may repeat a request that can never succeed, without a pause: one sent 144,000 in five
+minutes. The tenth of the same refusals waits before it is answered, each further one twice as
+long, up to a bound. What is delayed holds no slot of a model and no memory; other requests, of the
+same client too, are not delayed.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from litestar.types import Scope
+
+from shim.errors import shortened, status_of
+
+from .held import release
+
+log = logging.getLogger(__name__)
+
+_FREE = 9
+"""Refusals that are answered at once."""
+
+_FIRST_SECONDS = 0.02
+"""Delay of the first refusal after these."""
+
+_MOST_DOUBLINGS = 16
+
+_QUIET_SECONDS = 10.0
+"""Time without the same refusal after which it counts from one again."""
+
+_STREAKS = 4096
+"""Refusals that are counted at once: of more, the one that was given longest ago is forgotten."""
+
+_DELAYED = 1024
+"""Answers that are delayed at once: a further one is not."""
+
+_TEMPORARY = frozenset({408, 413, 429, 499})
+"""Statuses of refusals that a later request may not get, or that cost the client enough: never
+delayed."""
+
+_CLIENT_ERRORS = range(400, 500)
+
+_COUNTED_HEADERS = (b"authorization", b"api-key", b"content-length")
+"""What tells clients behind one address apart, and requests: their bodies are not kept."""
+
+_LOGGED_BYTES = 300
+
+
+class _Streak:
+    """The same refusal, given to one client with pauses shorter than `_QUIET_SECONDS`."""
+
+    def __init__(self, about: str) -> None:
+        self.about = about
+        self.count = 0
+        self.last = 0.0
+        """When it was given last, by the clock of `Repeated`."""
+
+
+class Repeated:
+    """Counts the refusals of one server."""
+
+    def __init__(self, *, longest: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Delay a refusal by *longest* seconds at the most, 0: never; *clock* is in seconds."""
+        self._longest = longest
+        self._clock = clock
+        self._streaks: OrderedDict[int, _Streak] = OrderedDict()
+        self._delayed = 0
+
+    async def delay(self, error: Exception, scope: Scope) -> None:
+        """Wait before *error*, the answer to the request of *scope*, if it was given too often.
+
+        A hook of Litestar's for exceptions: whatever ran for the request has ended.
+        """
+        seconds = self.seconds(error, scope)
+        if not seconds or self._delayed >= _DELAYED:
+            return
+        _drop_frames(error)
+        release(scope)
+        self._delayed += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._delayed -= 1
+
+    def seconds(self, error: Exception, scope: Scope) -> float:
+        """Count *error* and return how many seconds to wait before it is answered."""
+        status = status_of(error)
+        if not self._longest or status not in _CLIENT_ERRORS or status in _TEMPORARY:
+            return 0.0
+        streak = self._counted(error, scope)
+        beyond = streak.count - _FREE
+        if beyond == 1:
+            log.warning(
+                "refused %d times, from now on with a delay: %s", beyond + _FREE, streak.about
+            )
+        if beyond < 1:
+            return 0.0
+        return min(_FIRST_SECONDS * (1 << min(beyond - 1, _MOST_DOUBLINGS)), self._longest)
+
+    def _counted(self, error: Exception, scope: Scope) -> _Streak:
+        now = self._clock()
+        self._end_quiet(now)
+        key = _key(error, scope)
+        streak = self._streaks.get(key)
+        if streak is None:
+            streak = self._streaks[key] = _Streak(_about(error, scope))
+            if len(self._streaks) > _STREAKS:
+                self._end(next(iter(self._streaks)))
+        self._streaks.move_to_end(key)
+        streak.count += 1
+        streak.last = now
+        return streak
+
+    def _end_quiet(self, now: float) -> None:
+        while self._streaks:
+            oldest, streak = next(iter(self._streaks.items()))
+            if streak.last + _QUIET_SECONDS > now:
+                return
+            self._end(oldest)
+
+    def _end(self, key: int) -> None:
+        streak = self._streaks.pop(key)
+        if streak.count > _FREE:
+            log.warning("refused %d times in all: %s", streak.count, streak.about)
+
+
+def _key(error: Exception, scope: Scope) -> int:
+    """Return a number that is the same for the same refusal of the same request."""
+    sent = [value for name, value in scope["headers"] if name in _COUNTED_HEADERS]
+    return hash((_host(scope), scope.get("method"), scope["path"], *sent, type(error), str(error)))
+
+
+def _about(error: Exception, scope: Scope) -> str:
+    message = shortened(str(error), _LOGGED_BYTES)
+    return f"{_host(scope)} {scope.get('method')} {scope['path']}: {message}"
+
+
+def _host(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "-"
+
+
+def _drop_frames(error: BaseException | None) -> None:
+    """Let go of what the frames of *error* hold: the body, and all that was made of it."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
