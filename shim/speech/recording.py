@@ -5,8 +5,7 @@ from itertools import dropwhile
 from typing import NamedTuple
 
 from shim.errors import InvalidParameter
-
-from .encoded import is_data_url
+from shim.transcription.encoded import is_data_url
 
 _ANSWERING = ("assistant", "tool", "function")
 """Roles of messages that follow from those before them."""

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from shim.errors import InvalidParameter
-from shim.speech.encoded import decode, decoded
+from shim.transcription.encoded import decode, decoded
 from tests.watchdog import loop_watched, tried_again
 
 CONTENT = bytes(n * n % 251 for n in range(1_000_001))
