@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[serving],
         state=State({"server": server, "api_keys": keys, "tokenizing": asyncio.Semaphore(2)}),
         before_send=[stamp],
-        after_exception=[Repeated(longest=server.limits.refusal_delay_seconds).delay],
+        after_exception=[Repeated(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=BodyRequest,
         request_max_body_size=server.limits.body_bytes,

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from litestar.types import Scope
 
 from shim.errors import shortened, status_of
+from shim.limits import Limits
 
 from .held import release
 
@@ -34,8 +35,8 @@ _QUIET_SECONDS = 10.0
 _STREAKS = 4096
 """Refusals that are counted at once: of more, the one that was given longest ago is forgotten."""
 
-_DELAYED = 1024
-"""Answers that are delayed at once: a further one is not."""
+_DELAYED_SHARE = 8
+"""One of so many connections may wait for a delayed answer; a further refusal is not delayed."""
 
 _TEMPORARY = frozenset({408, 413, 429, 499})
 """Statuses of refusals that a later request may not get, or that cost the client enough: never
@@ -62,9 +63,10 @@ class _Streak:
 class Repeated:
     """Counts the refusals of one server."""
 
-    def __init__(self, *, longest: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Delay a refusal by *longest* seconds at the most, 0: never; *clock* is in seconds."""
-        self._longest = longest
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Delay refusals as *limits* have it; *clock* is in seconds."""
+        self._longest = limits.refusal_delay_seconds
+        self._most_delayed = max(limits.connections // _DELAYED_SHARE, 1)
         self._clock = clock
         self._streaks: OrderedDict[int, _Streak] = OrderedDict()
         self._delayed = 0
@@ -75,7 +77,7 @@ class Repeated:
         A hook of Litestar's for exceptions: whatever ran for the request has ended.
         """
         seconds = self.seconds(error, scope)
-        if not seconds or self._delayed >= _DELAYED:
+        if not seconds or self._delayed >= self._most_delayed:
             return
         _drop_frames(error)
         release(scope)

@@ -11,6 +11,7 @@ from backends.failures import PromptTooLong
 from shim.errors import InvalidKey, InvalidParameter, QueueFull, TooLarge, UnknownModel
 from shim.http.held import HeldBodies, hold
 from shim.http.repeated import Repeated
+from shim.limits import Limits
 
 TOO_LONG = PromptTooLong.by(prompt=10, completion=5000, context=2048)
 
@@ -39,7 +40,7 @@ def delays(repeated: Repeated, count: int, error: Exception = TOO_LONG, **more: 
 
 def test_a_delay_that_grows() -> None:
     """Nine are answered at once, each further one waits twice as long, up to the bound."""
-    repeated = Repeated(longest=1.0)
+    repeated = Repeated(Limits())
 
     found = delays(repeated, 100)
 
@@ -55,7 +56,7 @@ def test_a_delay_that_grows() -> None:
 )
 def test_what_is_delayed(error: Exception) -> None:
     """All refusals that the same request gets again."""
-    assert delays(Repeated(longest=1.0), 10, error)[-1] > 0
+    assert delays(Repeated(Limits()), 10, error)[-1] > 0
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_what_is_delayed(error: Exception) -> None:
 )
 def test_what_is_not(error: Exception) -> None:
     """A full queue says itself when to come again; failures of the server are no refusals."""
-    assert set(delays(Repeated(longest=1.0), 20, error)) == {0.0}
+    assert set(delays(Repeated(Limits()), 20, error)) == {0.0}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_what_is_not(error: Exception) -> None:
 )
 def test_others_are_not_delayed(other: dict[str, Any]) -> None:
     """Another client, key, request or refusal has a row of its own; another port has not."""
-    repeated = Repeated(longest=1.0)
+    repeated = Repeated(Limits())
 
     delays(repeated, 20)
 
@@ -91,7 +92,7 @@ def test_others_are_not_delayed(other: dict[str, Any]) -> None:
 def test_a_pause_ends_the_row() -> None:
     """Ten seconds without the refusal, and it counts from one again; nine seconds do not."""
     clock = Clock()
-    repeated = Repeated(longest=1.0, clock=clock)
+    repeated = Repeated(Limits(), clock=clock)
     delays(repeated, 20)
 
     clock.now += 9
@@ -103,12 +104,12 @@ def test_a_pause_ends_the_row() -> None:
 
 def test_none_is_delayed() -> None:
     """A bound of 0 turns it off."""
-    assert set(delays(Repeated(longest=0.0), 100)) == {0.0}
+    assert set(delays(Repeated(Limits(refusal_delay_seconds=0.0)), 100)) == {0.0}
 
 
 def test_memory_is_bounded() -> None:
     """However many refusals there are, only the latest are counted; the row goes on meanwhile."""
-    repeated = Repeated(longest=1.0)
+    repeated = Repeated(Limits())
 
     for number in range(10_000):
         repeated.seconds(InvalidParameter(str(number)), scope())
@@ -122,7 +123,7 @@ def test_memory_is_bounded() -> None:
 def test_a_row_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """One line when it begins to be delayed, one with the count when it has ended."""
     clock = Clock()
-    repeated = Repeated(longest=1.0, clock=clock)
+    repeated = Repeated(Limits(), clock=clock)
 
     with caplog.at_level(logging.WARNING):
         delays(repeated, 1000)
@@ -136,7 +137,7 @@ def test_a_row_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_what_is_held_meanwhile() -> None:
     """A refusal that waits keeps nothing of its request: neither bytes nor frames."""
-    repeated = Repeated(longest=60.0)
+    repeated = Repeated(Limits(refusal_delay_seconds=60.0))
     delays(repeated, 30)
     error = PromptTooLong(str(TOO_LONG))
 
@@ -158,3 +159,27 @@ async def test_what_is_held_meanwhile() -> None:
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert (held.bytes, repeated._delayed) == (0, 0)
+
+
+async def test_connections_are_left() -> None:
+    """Only an eighth of the connections may wait: beyond it a refusal is answered at once."""
+    repeated = Repeated(Limits(refusal_delay_seconds=60.0, connections=16))
+    delays(repeated, 30)
+
+    waiting = [
+        asyncio.create_task(HeldBodies(_refusing(repeated), 1)(scope(), None, None))  # type: ignore[arg-type]
+        for _ in range(5)
+    ]
+    done, still = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+    assert (len(done), len(still)) == (3, 2)
+    for task in still:
+        task.cancel()
+    await asyncio.gather(*still, return_exceptions=True)
+
+
+def _refusing(repeated: Repeated) -> Any:
+    async def app(scope: Any, *_: Any) -> None:
+        await repeated.delay(PromptTooLong(str(TOO_LONG)), scope)
+
+    return app
