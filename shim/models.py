@@ -153,7 +153,7 @@ class Models:
         model = self._by_name.get(self.named(name) or "")
         if model is None or SpeechBackend not in model.kinds or ChatBackend in model.kinds:
             return None
-        return cast("ServedModel[SpeechBackend]", model)
+        return self.speech(name)
 
     def tokenizer(self, name: str | None) -> TextBackend:
         """Return the model of that name, or the first that reads text, as a tokenizer.

@@ -12,6 +12,7 @@ from shim.generators import collected, primed
 from shim.heading import Heading
 from shim.models import Models
 from shim.speech.answering import Answer, transcribed
+from shim.speech.options import refuse_options
 from shim.sse import EventStream
 from shim.telemetry import Telemetry
 
@@ -51,5 +52,6 @@ async def _asked(data: ChatRequest, models: Models, telemetry: Telemetry) -> Ans
     if (speech := models.hearing(data.model)) is not None:
         return await transcribed(to_heard(data), speech, telemetry)
     served = models.chat(data.model)
+    refuse_options(data.transcription)
     generation = to_generation(data, adapter=served.adapter)
     return Answer(served, served.admission.admit(served.backend.generate(generation)))

@@ -15,11 +15,7 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
 }
 """Parameters that are known and not honoured, and the values by which nothing is asked for."""
 
-OF_SPEECH: dict[str, tuple[object, ...]] = {"transcription": ({},)}
-"""Parameters that only speech models honour."""
-
 
 def refuse_unsupported(request: ChatRequest) -> None:
     """Raise UnsupportedParameter for the first parameter that would change the answer."""
     refuse_asked(request, _HARMLESS)
-    refuse_asked(request, OF_SPEECH, why=": this model does not transcribe")

@@ -12,6 +12,7 @@ from shim.generators import collected, primed
 from shim.models import Models
 from shim.naming import renamed
 from shim.speech.answering import Answer, transcribed
+from shim.speech.options import refuse_options
 from shim.sse import EventStream
 from shim.telemetry import Telemetry
 
@@ -49,6 +50,7 @@ async def _asked(data: ResponsesRequest, models: Models, telemetry: Telemetry) -
     if (speech := models.hearing(data.model)) is not None:
         return await transcribed(to_heard(data), speech, telemetry)
     served = models.chat(data.model)
+    refuse_options(data.transcription)
     asked = to_generation(data, adapter=served.adapter)
     items = served.admission.admit(served.backend.generate(asked.generation))
     return Answer(served, renamed(items, asked.places))

@@ -1,6 +1,5 @@
 """What requests for responses may ask for and is not here: refused by name."""
 
-from shim.chat.unsupported import OF_SPEECH
 from shim.unsupported import refuse_asked
 
 from .protocol import ResponsesRequest
@@ -30,6 +29,5 @@ def refuse_unsupported(request: ResponsesRequest) -> None:
     """Raise UnsupportedParameter for the first parameter that would change the answer."""
     refuse_asked(request, _KEPT, why=": it keeps nothing from one request to the next")
     refuse_asked(request, _OTHERS)
-    refuse_asked(request, OF_SPEECH, why=": this model does not transcribe")
     refuse_asked(request.text, _OF_TEXT, within="text.")
     refuse_asked(request.reasoning, _OF_REASONING, within="reasoning.")

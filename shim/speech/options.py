@@ -12,7 +12,6 @@ from shim.errors import ApiError, UnsupportedParameter
 from shim.transcription import fields as wire
 from shim.transcription.protocol import TranscriptionForm
 from shim.transcription.translate import to_job
-from shim.unsupported import refuse_asked
 
 FIELD = "transcription"
 """The field of a request that holds these options, by the names of a transcription's form."""
@@ -39,11 +38,28 @@ def job(options: Mapping[str, Any] | None, *, temperature: float | None) -> Job:
         if asked.unknown:
             name = asked.unknown[0]
             raise UnsupportedParameter(f"There is no option `{name}`.", param=name)
-        refuse_asked(asked.form, _ELSEWHERE, why=": ask `/v1/audio/transcriptions`")
+        _refuse_elsewhere(asked.form)
         if asked.form.temperature is None:
             # Not checked against a transcription's bounds: a chat's are wider.
             asked = replace(asked, form=replace(asked.form, temperature=temperature))
         return to_job(asked, "transcribe")
+
+
+def refuse_options(options: Mapping[str, Any] | None) -> None:
+    """Raise UnsupportedParameter if there are *options*, for a model that does not transcribe."""
+    if options:
+        raise UnsupportedParameter(
+            f"`{FIELD}` is for models that transcribe, which this one does not.", param=FIELD
+        )
+
+
+def _refuse_elsewhere(form: TranscriptionForm) -> None:
+    for name, harmless in _ELSEWHERE.items():
+        value = getattr(form, name)
+        if value is not None and value not in harmless:
+            raise UnsupportedParameter(
+                f"`{name}` is honoured by `/v1/audio/transcriptions` only.", param=name
+            )
 
 
 @contextmanager

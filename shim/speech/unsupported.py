@@ -17,6 +17,8 @@ NO_BEARING: dict[str, str] = {
     "top_p": "Whisper searches at temperature 0, and draws from all tokens above",
     # Of what a model is told, it hears the recording only.
     "instructions": "text is not Whisper's prompt",
+    "truncate_prompt_tokens": "text is not Whisper's prompt",
+    "truncation_side": "text is not Whisper's prompt",
     "chat_template": "there is no template",
     "chat_template_kwargs": "there is no template",
     "add_generation_prompt": "there is no template",
@@ -73,6 +75,7 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
     "verbosity": ("medium",),
     "echo": (False,),
     "background": (False,),
+    "watermarking": (False,),
     "truncation": ("disabled",),
     "context_management": ([],),
 }
