@@ -57,7 +57,7 @@ class _Streak:
         self.about = about
         self.count = 0
         self.last = 0.0
-        """When it was given last, by the clock of `Repeated`."""
+        """When it was answered last, by the clock of `Repeated`."""
 
 
 class Repeated:
@@ -93,6 +93,12 @@ class Repeated:
         if not self._longest or status not in _CLIENT_ERRORS or status in _TEMPORARY:
             return 0.0
         streak = self._counted(error, scope)
+        seconds = self._delay_of(streak)
+        # A row goes on from where its refusal has been answered.
+        streak.last = self._clock() + seconds
+        return seconds
+
+    def _delay_of(self, streak: _Streak) -> float:
         beyond = streak.count - _FREE
         if beyond == 1:
             log.warning(
@@ -103,23 +109,26 @@ class Repeated:
         return min(_FIRST_SECONDS * (1 << min(beyond - 1, _MOST_DOUBLINGS)), self._longest)
 
     def _counted(self, error: Exception, scope: Scope) -> _Streak:
-        now = self._clock()
-        self._end_quiet(now)
-        key = _key(error, scope)
+        about = _about(error, scope)
+        key = hash((about, *_told_apart_by(scope)))
+        self._end_quiet(key)
         streak = self._streaks.get(key)
         if streak is None:
-            streak = self._streaks[key] = _Streak(_about(error, scope))
+            streak = self._streaks[key] = _Streak(about)
             if len(self._streaks) > _STREAKS:
                 self._end(next(iter(self._streaks)))
         self._streaks.move_to_end(key)
         streak.count += 1
-        streak.last = now
         return streak
 
-    def _end_quiet(self, now: float) -> None:
+    def _end_quiet(self, key: int) -> None:
+        """End the row *key* if it is over, and all that are over among the oldest."""
+        before = self._clock() - _QUIET_SECONDS
+        if key in self._streaks and self._streaks[key].last <= before:
+            self._end(key)
         while self._streaks:
-            oldest, streak = next(iter(self._streaks.items()))
-            if streak.last + _QUIET_SECONDS > now:
+            oldest = next(iter(self._streaks))
+            if self._streaks[oldest].last > before:
                 return
             self._end(oldest)
 
@@ -129,24 +138,20 @@ class Repeated:
             log.warning("refused %d times in all: %s", streak.count, streak.about)
 
 
-def _key(error: Exception, scope: Scope) -> int:
-    """Return a number that is the same for the same refusal of the same request."""
-    sent = [value for name, value in scope["headers"] if name in _COUNTED_HEADERS]
-    return hash((_host(scope), scope.get("method"), scope["path"], *sent, type(error), str(error)))
+def _told_apart_by(scope: Scope) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name in _COUNTED_HEADERS]
 
 
 def _about(error: Exception, scope: Scope) -> str:
-    message = shortened(str(error), _LOGGED_BYTES)
-    return f"{_host(scope)} {scope.get('method')} {scope['path']}: {message}"
-
-
-def _host(scope: Scope) -> str:
     client = scope.get("client")
-    return client[0] if client else "-"
+    host = client[0] if client else "-"
+    path = shortened(scope["path"], _LOGGED_BYTES)
+    return f"{host} {scope.get('method')} {path}: {shortened(str(error), _LOGGED_BYTES)}"
 
 
 def _drop_frames(error: BaseException | None) -> None:
     """Let go of what the frames of *error* hold: the body, and all that was made of it."""
-    while error is not None:
+    # Whose frames are gone already has been here: causes may go round in a circle.
+    while error is not None and error.__traceback__ is not None:
         error.__traceback__ = None
         error = error.__cause__ or error.__context__

@@ -90,16 +90,29 @@ def test_others_are_not_delayed(other: dict[str, Any]) -> None:
 
 
 def test_a_pause_ends_the_row() -> None:
-    """Ten seconds without the refusal, and it counts from one again; nine seconds do not."""
+    """Ten seconds after its answer a refusal counts from one again, and not before."""
     clock = Clock()
     repeated = Repeated(Limits(), clock=clock)
     delays(repeated, 20)
 
-    clock.now += 9
+    clock.now += 10
     assert delays(repeated, 1) == [1.0]
 
-    clock.now += 10
+    clock.now += 12
     assert delays(repeated, 9) == [0.0] * 9
+
+
+def test_a_long_delay_is_no_pause() -> None:
+    """A client that waits for each answer does not begin a new row."""
+    clock = Clock()
+    repeated = Repeated(Limits(refusal_delay_seconds=60.0), clock=clock)
+
+    found = []
+    for _ in range(40):
+        found += delays(repeated, 1)
+        clock.now += found[-1] + 0.01
+
+    assert found[-10:] == [60.0] * 10
 
 
 def test_none_is_delayed() -> None:
