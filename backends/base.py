@@ -144,6 +144,8 @@ class Finish(Struct, frozen=True, kw_only=True):
     """Tokens of this choice alone, an end-of-sequence token included."""
     reasoning_tokens: int | None = None
     """Those of them that were reasoning; None where the engine cannot tell."""
+    audio_tokens: int | None = None
+    """Those of the prompt that are positions of a recording; None where nothing counts them."""
     stop_reason: int | str | None = None
     """The stop string or token id that ended it, if one of the request's did."""
 

@@ -84,7 +84,13 @@ class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):
     options: WhisperOptions = WhisperOptions()
 
 
-class VllmModelConfig(_Model, frozen=True, kw_only=True, tag="vllm"):
+class _TextModel(_Model, frozen=True, kw_only=True):
+    max_tokens_beyond_context: Literal["refuse", "shorten"] = "refuse"
+    """What is done where a prompt fits the context, and the completion that is asked for beside it
+    does not: refused, as at OpenAI, or cut to what the context leaves."""
+
+
+class VllmModelConfig(_TextModel, frozen=True, kw_only=True, tag="vllm"):
     """Chat, or embeddings, through vLLM's engine in this process: the model's kind decides."""
 
     max_running: Count = 256
@@ -101,7 +107,7 @@ class VllmModelConfig(_Model, frozen=True, kw_only=True, tag="vllm"):
     """LoRA adapters, each a model by its own name: directories or names on the hub."""
 
 
-class Ct2ModelConfig(_Model, frozen=True, kw_only=True, tag="ct2"):
+class Ct2ModelConfig(_TextModel, frozen=True, kw_only=True, tag="ct2"):
     """Chat through CTranslate2's Generator."""
 
     max_running: Count = 8

@@ -5,7 +5,8 @@ choices with 20 rivals of each token. So a large answer is encoded piece by piec
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -25,12 +26,16 @@ _PIECE = 64
 _encode = msgspec.json.Encoder().encode
 
 
-async def whole(make: Callable[[], Struct], items: Iterable[Any]) -> Response[Any]:
-    """Return the answer that *make* returns, of the engine's *items*."""
+async def whole(
+    make: Callable[[], Struct],
+    items: Iterable[Any],
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response[Any]:
+    """Return the answer that *make* returns, of the engine's *items*, with these *headers*."""
     if sum(1 + _TOKEN * len(getattr(item, "logprobs", ())) for item in items) <= _LIGHT:
-        return Response(make())
+        return Response(make(), headers=headers)
     body = await asyncio.to_thread(lambda: in_pieces(make()))
-    return Response(body, media_type=MediaType.JSON)
+    return Response(body, media_type=MediaType.JSON, headers=headers)
 
 
 def in_pieces(answer: Struct) -> bytes:

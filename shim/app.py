@@ -23,6 +23,7 @@ from .errors import HANDLERS
 from .health import health, metrics, ready
 from .http.held import HeldBodies
 from .http.json_worker import JsonWorker
+from .http.repeated import Repeated
 from .models import Models, ModelsController
 from .prefix import IN_SCOPE
 from .presence import Presence
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[serving],
         state=State({"server": server, "api_keys": keys, "tokenizing": asyncio.Semaphore(2)}),
         before_send=[stamp],
+        after_exception=[Repeated(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=BodyRequest,
         request_max_body_size=server.limits.body_bytes,

@@ -12,10 +12,16 @@ from backends.decoding import Decoding
 
 from . import __version__
 from .auth import AZURE, PUBLIC, free
+from .chat.protocol import ChatRequest
 from .errors import ErrorAnswer
 from .operations import OPERATIONS, PATH, Operation
+from .responses.protocol import ResponsesRequest
 from .settings import ServerSettings
+from .speech.options import ELSEWHERE, FIELD
 from .transcription.protocol import TranscriptionForm
+
+_SPEECH = "SpeechOptions"
+"""The name of the schema of the field `transcription`."""
 
 _IN_PATH = re.compile("{([^}]+)}")
 
@@ -27,6 +33,7 @@ def document(server: ServerSettings) -> dict[str, Any]:
         types, ref_template="#/components/schemas/{name}"
     )
     by_type = dict(zip(types, schemas, strict=True))
+    _describe_speech(components)
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         described = _described(operation, by_type, components)
@@ -136,16 +143,30 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": place, "required": place == "path", "schema": schema}
 
 
-def _recordings(components: dict[str, Any]) -> dict[str, Any]:
-    """Return the bodies that hold a recording: a form, or JSON with the file in base64.
+def _describe_speech(components: dict[str, Any]) -> None:
+    """Add what the field `transcription` of chats and responses may hold."""
+    properties = _options(components)
+    for name in ELSEWHERE:
+        del properties[name]
+    closed = {"type": "object", "properties": properties, "additionalProperties": False}
+    components[_SPEECH] = closed
+    for takes in (ChatRequest, ResponsesRequest):
+        field = components[takes.__name__]["properties"][FIELD]
+        field["anyOf"] = [{"$ref": f"#/components/schemas/{_SPEECH}"}, {"type": "null"}]
 
-    Beside OpenAI's fields stand the engine's options, by their own names or within `engine`.
-    """
-    fields = {
+
+def _options(components: dict[str, Any]) -> dict[str, Any]:
+    """Return OpenAI's fields and beside them the engine's, by their own names or in `engine`."""
+    return {
         **components["Decoding"]["properties"],
         **components["TranscriptionForm"]["properties"],
         "engine": {"$ref": "#/components/schemas/Decoding"},
     }
+
+
+def _recordings(components: dict[str, Any]) -> dict[str, Any]:
+    """Return the bodies that hold a recording: a form, or JSON with the file in base64."""
+    fields = _options(components)
 
     def body(file: dict[str, str]) -> dict[str, Any]:
         properties = {"file": {"type": "string", **file}, **fields}

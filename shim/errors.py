@@ -237,7 +237,7 @@ _OF_STATUS: dict[int, Failure] = {
 
 def describe(error: Exception) -> tuple[Failure, ErrorBody]:
     """Return how *error* is reported; an unforeseen one is logged and reported without detail."""
-    failure = next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
+    failure = _failure(error)
     if failure is _FAILURES[Exception]:
         log.error("unforeseen failure", exc_info=error)
         message = "The server had an error while processing your request."
@@ -245,6 +245,15 @@ def describe(error: Exception) -> tuple[Failure, ErrorBody]:
     if isinstance(error, Busy):
         failure = replace(failure, headers={**failure.headers, **_retry_after(error.retry_after)})
     return failure, _body(failure, str(error), _param(error))
+
+
+def status_of(error: Exception) -> int:
+    """Return the status with which *error* is answered."""
+    return error.status_code if isinstance(error, HTTPException) else _failure(error).status
+
+
+def _failure(error: Exception) -> Failure:
+    return next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
 
 
 _MESSAGE_BYTES = 1000

@@ -51,6 +51,9 @@ class ChatFields(GenerationFields, frozen=True, kw_only=True):
     include_reasoning: bool | None = None
     mm_processor_kwargs: dict[str, Any] | None = None
     media_io_kwargs: dict[str, dict[str, Any]] | None = None
+    # Ours.
+    transcription: dict[str, Any] | None = None
+    """How a speech model transcribes: fields of a transcription's form (`speech/options.py`)."""
 
 
 _NAMES = tuple(

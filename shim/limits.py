@@ -8,6 +8,7 @@ Count = Annotated[int, Meta(ge=1)]
 Bytes = Annotated[int, Meta(ge=1024)]
 Rate = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
+Delay = Annotated[float, Meta(ge=0, le=60)]
 
 Name = Annotated[str, Meta(max_length=256)]
 """A name in a request: of a model, of a function; it is looked up, and repeated in errors."""
@@ -65,6 +66,16 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "the connection ends, and the work for it is aborted",
         ),
     ] = 60.0
+
+    refusal_delay_seconds: Annotated[
+        Delay,
+        _limit(
+            "Longest delay of an answer by which one client is refused the same request again and "
+            "again, in seconds. The tenth waits 0.02, each further one twice as long; ten seconds "
+            "without it end the row. 0: none waits.",
+            "the same 400 (401, 403, 404, 405, 415), later; logged once",
+        ),
+    ] = 1.0
 
     # ── bodies ──
     body_bytes: Annotated[Bytes, _limit("Bytes of a JSON body.", "413")] = 64 << 20

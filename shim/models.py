@@ -159,6 +159,13 @@ class Models:
         """Return the speech model of that name; raise what `_able` does."""
         return cast("ServedModel[SpeechBackend]", self._able(name, SpeechBackend, "transcriptions"))
 
+    def hearing(self, name: str | None) -> ServedModel[SpeechBackend] | None:
+        """Return the speech model of that name, None if none has it or another kind does."""
+        model = self._by_name.get(self.named(name) or "")
+        if model is None or SpeechBackend not in model.kinds or ChatBackend in model.kinds:
+            return None
+        return self.speech(name)
+
     def tokenizer(self, name: str | None) -> TextBackend:
         """Return the model of that name, or the first that reads text, as a tokenizer.
 

@@ -1,7 +1,7 @@
 """What an engine refuses, by the names that the request has for it."""
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
 from backends.failures import InvalidRequest
@@ -13,13 +13,20 @@ async def renamed(
     items: AsyncGenerator[T, None], places: Mapping[str, str]
 ) -> AsyncGenerator[T, None]:
     """Pass *items* on; a refusal of one of the *places* names its field as the request does."""
-    async with aclosing(items):
-        try:
+    with renaming(places):
+        async with aclosing(items):
             async for item in items:
                 yield item
-        except InvalidRequest as error:
-            _rename(error, places)
-            raise
+
+
+@contextmanager
+def renaming(places: Mapping[str, str]) -> Iterator[None]:
+    """Let a refusal of one of the *places* name its field as the request does."""
+    try:
+        yield
+    except InvalidRequest as error:
+        _rename(error, places)
+        raise
 
 
 def _rename(error: InvalidRequest, places: Mapping[str, str]) -> None:

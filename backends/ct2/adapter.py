@@ -182,7 +182,11 @@ async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, No
         generator = await loop.run_in_executor(threads, partial(_load, directory, config))
         max_model_len = options.max_model_len or _context(template.model_max_length)
         prompts = Prompts(
-            template, reading=reading, tokenizing=tokenizing, max_model_len=max_model_len
+            template,
+            reading=reading,
+            tokenizing=tokenizing,
+            max_model_len=max_model_len,
+            shorten=config.max_tokens_beyond_context == "shorten",
         )
         yield Ct2Chat(generator, template, prompts, threads, max_model_len=max_model_len)
 

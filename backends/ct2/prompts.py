@@ -29,12 +29,17 @@ class Prompts:
         reading: TextThreads,
         tokenizing: TextThreads,
         max_model_len: int,
+        shorten: bool = False,
     ) -> None:
-        """Take threads for `read` and others for the rest, where texts may be far longer."""
+        """Take threads for `read` and others for the rest, where texts may be far longer.
+
+        *shorten* is whether a completion is cut that the context has no room for.
+        """
         self._template = template
         self._reading = reading
         self._tokenizing = tokenizing
         self._max_model_len = max_model_len
+        self._shorten = shorten
 
     async def read(self, prompt: Prompt, *, wanted: int | None) -> tuple[list[str], int]:
         """Return the tokens of *prompt*, and how many of the *wanted* ones may follow.
@@ -67,7 +72,7 @@ class Prompts:
     def _read(self, prompt: Prompt, wanted: int | None) -> tuple[list[str], int]:
         ids = prompt if isinstance(prompt, tuple) else self._fitting(prompt)
         # Before there is a string of each token.
-        limit = token_limit(len(ids), wanted, self._max_model_len)
+        limit = token_limit(len(ids), wanted, self._max_model_len, shorten=self._shorten)
         return self._template.named(ids if isinstance(ids, tuple) else ids.ids), limit
 
     def _fitting(self, prompt: Conversation | str) -> Encoding:

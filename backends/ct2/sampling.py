@@ -9,12 +9,16 @@ _NOTHING = 1e-30
 """What is smaller is 0 in the engine's single precision, or becomes infinite as a divisor."""
 
 
-def token_limit(prompt: int, wanted: int | None, context: int) -> int:
-    """Return how many tokens may be generated, as vLLM counts: prompt and completion together."""
-    completion = 1 if wanted is None else wanted
+def token_limit(prompt: int, wanted: int | None, context: int, *, shorten: bool) -> int:
+    """Return how many tokens may be generated, as vLLM counts: prompt and completion together.
+
+    If *shorten*, at least one of those *wanted* has to fit, else all. Raises PromptTooLong.
+    """
+    completion = 1 if wanted is None else min(wanted, 1) if shorten else wanted
     if prompt + completion > context:
         raise PromptTooLong.by(prompt=prompt, completion=completion, context=context)
-    return context - prompt if wanted is None else wanted
+    left = context - prompt
+    return left if wanted is None else min(wanted, left)
 
 
 def refuse_unsupported(sampling: Sampling) -> None:

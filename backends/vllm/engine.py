@@ -31,6 +31,7 @@ class VllmChat:
 
     def __init__(self, model: VllmModelConfig, engine: AsyncLLM) -> None:
         _, self._options = split(model.options)
+        self._shorten = model.max_tokens_beyond_context == "shorten"
         self._adapters = Adapters(model)
         self.take(engine)
 
@@ -42,6 +43,7 @@ class VllmChat:
             engine.renderer,
             self._options,
             self._tokenizer,
+            shorten=self._shorten,
             reasoning_parser=engine.vllm_config.structured_outputs_config.reasoning_parser,
         )
         self._scores = Scores(engine.renderer.get_tokenizer())

@@ -61,9 +61,13 @@ class Requests:
         renderer: Any,
         options: ServerOptions,
         tokenizer: Tokenizer,
+        *,
+        shorten: bool,
         **more: Any,
     ) -> None:
         """Take an engine's VllmConfig and renderer; *more* are arguments of OnlineRenderer.
+
+        *shorten* is whether a completion is cut that the context has no room for.
 
         Raises TypeError for a parser that vLLM does not know or that the tokenizer cannot serve.
         """
@@ -87,6 +91,7 @@ class Requests:
             **more,
         )
         self._online.warmup()
+        self._shorten = shorten
         self._calls = options.tool_call_parser is not None
         self._defaults = model_config.get_diff_sampling_param()
         self._cap = _max_tokens_cap(model_config, self._defaults)
@@ -96,7 +101,7 @@ class Requests:
 
         Raises vLLM's own refusals, InvalidOption, UnsupportedOption, and PromptTooLong where
         prompt and requested completion exceed the context: vLLM's server would cut the completion
-        short instead.
+        short instead, which is done here only if the model is configured so.
         """
         request, prompt = await self._rendered(generation)
         ids = prompt["prompt_token_ids"]
@@ -167,7 +172,17 @@ class Requests:
             self._check_conversation(prompt)
             return chat_request(generation, prompt)
         self._check_prompt(prompt)
-        return completion_request(generation, prompt)
+        return completion_request(self._within_context(generation), prompt)
+
+    def _within_context(self, generation: Generation) -> Generation:
+        """Return *generation* for vLLM's own request, which refuses more tokens than the context.
+
+        It would not say that this is a matter of length; `_max_tokens` does.
+        """
+        limit, wanted = self._model_config.max_model_len, generation.sampling.max_tokens
+        if wanted is None or wanted <= limit:
+            return generation
+        return replace(generation, sampling=replace(generation.sampling, max_tokens=limit))
 
     def _check_conversation(self, conversation: Conversation) -> None:
         if conversation.tools and conversation.tool_choice != "none" and not self._calls:
@@ -196,8 +211,9 @@ class Requests:
     def _max_tokens(self, sampling: Sampling, prompt_tokens: int) -> int:
         wanted = 1 if sampling.max_tokens is None else max(sampling.max_tokens, 1)
         limit = self._model_config.max_model_len
-        if prompt_tokens + wanted > limit:
-            raise PromptTooLong.by(prompt=prompt_tokens, completion=wanted, context=limit)
+        least = 1 if self._shorten else wanted
+        if prompt_tokens + least > limit:
+            raise PromptTooLong.by(prompt=prompt_tokens, completion=least, context=limit)
         return int(
             get_max_tokens(
                 limit,

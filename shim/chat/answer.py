@@ -25,6 +25,7 @@ from .protocol import (
     CompletionTokensDetails,
     Logprobs,
     MadeToolCall,
+    PromptTokensDetails,
     TokenLogprob,
     TopLogprob,
     Usage,
@@ -127,6 +128,7 @@ def _choice(finish: Finish, written: Written) -> Choice:
 def usage(finishes: Sequence[Finish]) -> Usage:
     """Return the tokens of all choices; *finishes* are their ends, one at least."""
     prompt = finishes[0].prompt_tokens
+    audio = finishes[0].audio_tokens
     completion = sum(finish.completion_tokens for finish in finishes)
     reasoning = [f.reasoning_tokens for f in finishes if f.reasoning_tokens is not None]
     return Usage(
@@ -136,6 +138,7 @@ def usage(finishes: Sequence[Finish]) -> Usage:
         completion_tokens_details=(
             CompletionTokensDetails(reasoning_tokens=sum(reasoning)) if reasoning else UNSET
         ),
+        prompt_tokens_details=UNSET if audio is None else PromptTokensDetails(audio_tokens=audio),
     )
 
 

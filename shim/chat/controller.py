@@ -11,10 +11,14 @@ from shim.body import BodyRequest
 from shim.generators import collected, primed
 from shim.heading import Heading
 from shim.models import Models
+from shim.speech.answering import Answer, transcribed
+from shim.speech.options import refuse_options
 from shim.sse import EventStream
+from shim.telemetry import Telemetry
 
 from .answer import completion
 from .protocol import ChatRequest
+from .speech import to_heard
 from .stream import chunks
 from .translate import to_generation
 
@@ -29,16 +33,25 @@ class ChatController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
+        telemetry: NamedDependency[Telemetry],
     ) -> Response[Any] | EventStream:
-        """Continue a conversation."""
+        """Continue a conversation, or transcribe the recording in it."""
         data = await request.read(ChatRequest)
-        served = models.chat(data.model)
-        generation = to_generation(data, adapter=served.adapter)
-        items = served.admission.admit(served.backend.generate(generation))
+        served, items, headers = await _asked(data, models, telemetry)
         heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
         if not data.stream:
             done = await collected(items)
-            return await whole(partial(completion, heading, done), done)
+            return await whole(partial(completion, heading, done), done, headers)
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
-        return EventStream(await primed(chunks(heading, items, include_usage=usage)))
+        begun = await primed(chunks(heading, items, include_usage=usage))
+        return EventStream(begun, headers=headers)
+
+
+async def _asked(data: ChatRequest, models: Models, telemetry: Telemetry) -> Answer:
+    if (speech := models.hearing(data.model)) is not None:
+        return await transcribed(to_heard(data), speech, telemetry)
+    served = models.chat(data.model)
+    refuse_options(data.transcription)
+    generation = to_generation(data, adapter=served.adapter)
+    return Answer(served, served.admission.admit(served.backend.generate(generation)))

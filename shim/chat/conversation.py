@@ -7,6 +7,7 @@ from backends.conversation import ToolChoice as EngineToolChoice
 from shim.errors import InvalidParameter, UnsupportedParameter
 
 from .messages import (
+    Audio,
     AudioPart,
     ChatMessage,
     ImagePart,
@@ -94,7 +95,14 @@ def _part(part: Part) -> str | Media:
         case VideoPart(found):
             return Media("video", _url(found))
         case InputAudioPart(audio):
-            return Media("audio", f"data:audio/{audio.format};base64,{audio.data}")
+            return Media("audio", audio_url(audio))
+
+
+def audio_url(audio: Audio) -> str:
+    """Return *audio* as a `data:` URL."""
+    if audio.data[:5].lower() == "data:":
+        return audio.data
+    return f"data:audio/{audio.format or 'wav'};base64,{audio.data}"
 
 
 def _url(found: Url | str) -> str:

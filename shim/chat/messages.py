@@ -49,7 +49,9 @@ class Audio(Struct, frozen=True):
     """A recording in base64."""
 
     data: str
-    format: Annotated[str, Meta(pattern="^[a-z0-9]{1,16}$")]
+    """Base64, or a `data:` URL."""
+    format: Annotated[str, Meta(pattern="^[A-Za-z0-9.+/-]{0,64}$")] | None = None
+    """Only a hint: what the bytes are is told by themselves."""
 
 
 class InputAudioPart(Struct, frozen=True, tag_field="type", tag="input_audio"):

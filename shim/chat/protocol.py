@@ -65,6 +65,12 @@ class CompletionTokensDetails(Struct, frozen=True, kw_only=True):
     reasoning_tokens: int
 
 
+class PromptTokensDetails(Struct, frozen=True, kw_only=True):
+    """What the prompt's tokens are."""
+
+    audio_tokens: int
+
+
 class Usage(Struct, frozen=True, kw_only=True):
     """Tokens: the prompt's once, the completions' over all choices."""
 
@@ -73,6 +79,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     total_tokens: int
     completion_tokens_details: CompletionTokensDetails | UnsetType = UNSET
     """Of models whose reasoning can be told apart."""
+    prompt_tokens_details: PromptTokensDetails | UnsetType = UNSET
+    """Of models that transcribe."""
 
 
 class TopLogprob(Struct, frozen=True, kw_only=True):

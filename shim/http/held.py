@@ -1,6 +1,5 @@
 """Bounds the bytes of the bodies that all requests in progress keep in memory together."""
 
-from collections.abc import Callable
 from typing import cast
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -8,7 +7,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from shim.errors import BodiesHeld
 
 _IN_SCOPE = "shim.hold"
-"""The key of a function in the scope of a request, which is called with bytes to be kept."""
+"""The key of what a request holds, in its scope."""
 
 
 class HeldBodies:
@@ -26,25 +25,47 @@ class HeldBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        held = 0
-
-        def hold(size: int) -> None:
-            nonlocal held
-            if self.bytes + size > self._limit:
-                raise BodiesHeld(
-                    f"The requests in progress hold {self.bytes} of the {self._limit} bytes that "
-                    "their bodies may take together."
-                )
-            held += size
-            self.bytes += size
-
-        scope[_IN_SCOPE] = hold  # type: ignore[literal-required]
+        scope[_IN_SCOPE] = held = _Held(self)  # type: ignore[literal-required]
         try:
             await self._app(scope, receive, send)
         finally:
-            self.bytes -= held
+            held.release()
+
+    def add(self, size: int) -> None:
+        """Count *size* more bytes; raise BodiesHeld if they are too many."""
+        if self.bytes + size > self._limit:
+            raise BodiesHeld(
+                f"The requests in progress hold {self.bytes} of the {self._limit} bytes that "
+                "their bodies may take together."
+            )
+        self.bytes += size
+
+
+class _Held:
+    """What one request holds."""
+
+    def __init__(self, everyone: HeldBodies) -> None:
+        self._everyone = everyone
+        self._bytes = 0
+
+    def hold(self, size: int) -> None:
+        self._everyone.add(size)
+        self._bytes += size
+
+    def release(self) -> None:
+        self._everyone.bytes -= self._bytes
+        self._bytes = 0
 
 
 def hold(scope: Scope, size: int) -> None:
     """Count *size* more bytes for the request of *scope*; raise BodiesHeld before they are kept."""
-    cast("Callable[[int], None]", scope[_IN_SCOPE])(size)  # type: ignore[literal-required]
+    _held(scope).hold(size)
+
+
+def release(scope: Scope) -> None:
+    """Count no more bytes for the request of *scope*: its body is not kept any longer."""
+    _held(scope).release()
+
+
+def _held(scope: Scope) -> _Held:
+    return cast("_Held", scope[_IN_SCOPE])  # type: ignore[literal-required]

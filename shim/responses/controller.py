@@ -11,11 +11,15 @@ from shim.body import BodyRequest
 from shim.generators import collected, primed
 from shim.models import Models
 from shim.naming import renamed
+from shim.speech.answering import Answer, transcribed
+from shim.speech.options import refuse_options
 from shim.sse import EventStream
+from shim.telemetry import Telemetry
 
 from .answer import begun, response
 from .events import events, framed
 from .protocol import ResponsesRequest
+from .speech import to_heard
 from .translate import to_generation
 
 
@@ -29,16 +33,24 @@ class ResponsesController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
+        telemetry: NamedDependency[Telemetry],
     ) -> Response[Any] | EventStream:
-        """Answer a conversation."""
+        """Answer a conversation, or transcribe the recording in it."""
         data = await request.read(ResponsesRequest)
-        served = models.chat(data.model)
-        asked = to_generation(data, adapter=served.adapter)
-        items = served.admission.admit(served.backend.generate(asked.generation))
-        items = renamed(items, asked.places)
+        served, items, headers = await _asked(data, models, telemetry)
         opened = begun(data, model=data.model or served.id)
         if not data.stream:
             done = await collected(items)
-            return await whole(partial(response, opened, done), done)
+            return await whole(partial(response, opened, done), done, headers)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
-        return EventStream(await primed(events(opened, items)), framed=framed)
+        return EventStream(await primed(events(opened, items)), framed=framed, headers=headers)
+
+
+async def _asked(data: ResponsesRequest, models: Models, telemetry: Telemetry) -> Answer:
+    if (speech := models.hearing(data.model)) is not None:
+        return await transcribed(to_heard(data), speech, telemetry)
+    served = models.chat(data.model)
+    refuse_options(data.transcription)
+    asked = to_generation(data, adapter=served.adapter)
+    items = served.admission.admit(served.backend.generate(asked.generation))
+    return Answer(served, renamed(items, asked.places))

@@ -7,10 +7,12 @@ import msgspec
 from msgspec.structs import replace
 
 from backends.conversation import Media, Message, ToolCall
-from shim.chat.messages import InputAudioPart, RefusalPart
-from shim.errors import UnsupportedParameter, invalid
+from shim.chat.conversation import audio_url
+from shim.chat.messages import Audio, RefusalPart, Url
+from shim.errors import InvalidParameter, UnsupportedParameter, invalid
 
 from .items import (
+    AudioPart,
     CallItem,
     CallOutputItem,
     FilePart,
@@ -131,13 +133,13 @@ def to_turns(input_: str | Sequence[dict[str, Any]], instructions: str | None) -
     if isinstance(input_, str):
         turns.say("user", input_, place="input")
         return turns
-    for at, item in enumerate(_items(input_)):
+    for at, item in enumerate(to_items(input_)):
         turns.take(item, f"input[{at}]")
     turns.close()
     return turns
 
 
-def _items(raw: Sequence[dict[str, Any]]) -> list[Item]:
+def to_items(raw: Sequence[dict[str, Any]]) -> list[Item]:
     """Read *raw*; an item without a type is a message.
 
     All at once: for each call msgspec makes its table of the types anew.
@@ -171,10 +173,16 @@ def _part(part: Part, place: str) -> str | Media:
             return text
         case ImagePart(image_url=str(url)):
             return Media("image", url)
-        case InputAudioPart(audio):
-            return Media("audio", f"data:audio/{audio.format};base64,{audio.data}")
+        case AudioPart(input_audio=Audio() as audio, audio_url=None):
+            return Media("audio", audio_url(audio))
+        case AudioPart(input_audio=None, audio_url=(str(url) | Url(url))):
+            return Media("audio", url)
         case FilePart(file_data=str(url)):
             return _file(url, place)
+        case AudioPart():
+            raise InvalidParameter(
+                "A recording is an `input_audio` or an `audio_url`.", param=place
+            )
         case ImagePart() | FilePart():
             raise UnsupportedParameter(
                 "No files are kept here: send an image as `image_url`, a recording or a film as "

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from shim.chat.messages import InputAudioPart, RefusalPart
+from shim.chat.messages import Audio, RefusalPart, Url
 
 # ── parts of a content ────────────────────────────────────────────────────────
 
@@ -36,7 +36,14 @@ class FilePart(Struct, frozen=True, kw_only=True, tag_field="type", tag="input_f
     file_url: str | None = None
 
 
-Part = InputTextPart | OutputTextPart | RefusalPart | ImagePart | FilePart | InputAudioPart
+class AudioPart(Struct, frozen=True, kw_only=True, tag_field="type", tag="input_audio"):
+    """A recording: in base64 as in chat, or as a URL."""
+
+    input_audio: Audio | None = None
+    audio_url: Url | str | None = None
+
+
+Part = InputTextPart | OutputTextPart | RefusalPart | ImagePart | FilePart | AudioPart
 
 # ── items ─────────────────────────────────────────────────────────────────────
 

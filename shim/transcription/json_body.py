@@ -1,12 +1,12 @@
 """A JSON body with the recording in it, as some harnesses send it: `file` in base64."""
 
-import base64
-import binascii
 from typing import Any
 
 import msgspec
 
 from shim.errors import InvalidParameter
+
+from .encoded import decode
 
 SILENCE = " "
 """The text of a recording in which nothing is said, on this form only.
@@ -31,16 +31,4 @@ def split(body: Any, *, field_bytes: int) -> tuple[dict[str, Any], bytes]:
         raise InvalidParameter("`file` is a string of base64, or a data: URL.", param="file")
     if len(msgspec.json.encode(fields)) > field_bytes:
         raise InvalidParameter(f"The fields beside `file` take more than {field_bytes} bytes.")
-    return fields, _decoded(file)
-
-
-def _decoded(file: str) -> bytes:
-    if file.startswith("data:"):
-        head, _, file = file.partition(",")
-        if not head.endswith(";base64"):
-            raise InvalidParameter("A data: URL has to say `;base64,`.", param="file")
-    try:
-        # Lines may be broken, as in MIME; anything else that is not of the alphabet is an error.
-        return base64.b64decode("".join(file.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidParameter(f"`file` is not base64: {error}.", param="file") from error
+    return fields, decode(file, param="file").getvalue()

@@ -71,7 +71,7 @@ REFUSALS = {
         (INVALID, "model_not_found", "model"),
     ),
     "model of another kind": (
-        chat("lines"),
+        chat("vectors"),
         openai.NotFoundError,
         (INVALID, "model_not_found", "model"),
     ),

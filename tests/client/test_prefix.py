@@ -53,11 +53,11 @@ async def test_transcriptions(
 async def test_what_is_not_there(http: httpx.AsyncClient, fakes: LiveServer) -> None:
     """An unknown name is no route, and a model of another kind says so."""
     unknown = await sent(http, fakes, "/m/none/v1/chat/completions", json={"messages": SAYS})
-    other = await sent(http, fakes, "/m/lines/v1/chat/completions", json={"messages": SAYS})
+    other = await sent(http, fakes, "/m/vectors/v1/chat/completions", json={"messages": SAYS})
 
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_url")
     assert (other.status_code, other.json()["error"]["code"]) == (404, "model_not_found")
-    assert "`lines`" in other.json()["error"]["message"]
+    assert "`vectors`" in other.json()["error"]["message"]
 
 
 async def test_a_model_has_to_be_named_somewhere(

@@ -1,16 +1,18 @@
 """Valid JSON bodies of every route, of many shapes and short to answer."""
 
+import base64
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.client.forced import CALL, WEATHER
+from tests.client.recordings import float_wav, tone
 
 Body = dict[str, Any]
 Options = Mapping[str, Sequence[Any]]
 """Fields, and values that they may have."""
 
-MODELS = ("gpt-4o-mini", "gpt-4o-mini", "gpt-4o-mini", "odd", "toy-chat", "seeing")
+MODELS = ("gpt-4o-mini", "gpt-4o-mini", "gpt-4o-mini", "odd", "toy-chat", "seeing", "toy")
 """As `json_bodies` serves them; what is not there is a 404."""
 
 # ── what is said ──────────────────────────────────────────────────────────────
@@ -20,6 +22,8 @@ PIXEL = (
     "wQCgAf7gP9i18U1AAAAABJRU5ErkJggg=="
 )
 SOUND = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA="
+HUM = base64.b64encode(float_wav(tone(0.1))).decode()
+HEARD = {"type": "input_audio", "input_audio": {"data": HUM, "format": "wav"}}
 CALLED = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
 
 QUESTION = {"role": "user", "content": "What is 2 plus 2?"}
@@ -44,6 +48,8 @@ MESSAGES: Sequence[list[Body]] = (
             ],
         }
     ],
+    [{"role": "user", "content": [{"type": "text", "text": "Write it down."}, HEARD]}],
+    [{"role": "user", "content": [{"type": "audio_url", "audio_url": f"data:;base64,{HUM}"}]}],
     [
         {
             "role": "user",
@@ -58,6 +64,7 @@ MESSAGES: Sequence[list[Body]] = (
 ITEMS: Sequence[str | list[Body]] = (
     "What is 2 plus 2?",
     [QUESTION],
+    [{"role": "user", "content": [{"type": "input_text", "text": "Write it down."}, HEARD]}],
     [
         {
             "type": "message",
@@ -147,6 +154,11 @@ FORMATS = (
     {"type": "json_object"},
     {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "strict": True}},
 )
+SPOKEN = (
+    {"language": "en", "beam_size": 1},
+    {"temperatures": [0, 0.5], "vad_filter": True, "engine": {"best_of": 2}},
+    {"keywords": ["fan"], "prompt": "Kitchen", "chunking_strategy": "auto"},
+)
 TEMPLATES: Options = {
     "chat_template": ("{{ messages }}",),
     "chat_template_kwargs": ({"anything": 1},),
@@ -155,6 +167,7 @@ TEMPLATES: Options = {
     "mm_processor_kwargs": ({"do_resize": True},),
     "media_io_kwargs": ({"image": {"a": 1}},),
     "parallel_tool_calls": (True, False),
+    "transcription": SPOKEN,
 }
 CHAT: Options = {
     **SAMPLING,

@@ -16,6 +16,7 @@ from tests.live import (
     KEY,
     MODELS,
     TOY_CHAT,
+    TOY_SPEECH,
     VLLM_OPTIONS,
     LiveServer,
     as_toml,
@@ -99,4 +100,4 @@ def probes() -> list[Case]:
 
 
 if __name__ == "__main__":
-    run(cases, serving_all(), probes())
+    run(cases, serving_all(TOY_SPEECH), probes())

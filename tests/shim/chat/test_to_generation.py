@@ -147,6 +147,22 @@ def test_logprobs(fields: dict[str, Any], wanted: int | None) -> None:
             Message(role="user", content=(Media("audio", "data:audio/wav;base64,AA=="),)),
         ),
         (
+            {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA=="}}]},
+            Message(role="user", content=(Media("audio", "data:audio/wav;base64,AA=="),)),
+        ),
+        (
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "input_audio",
+                        "input_audio": {"data": "DATA:audio/ogg;base64,AA==", "format": "x-Ogg"},
+                    }
+                ],
+            },
+            Message(role="user", content=(Media("audio", "DATA:audio/ogg;base64,AA=="),)),
+        ),
+        (
             {"role": "user", "content": "a", "name": None, "tool_calls": None},
             Message(role="user", content="a"),
         ),

@@ -116,6 +116,14 @@ def test_items(item: dict[str, Any], expected: Message) -> None:
             Media("audio", "data:audio/wav;base64,AA=="),
         ),
         (
+            {"type": "input_audio", "audio_url": "data:audio/ogg;base64,AA=="},
+            Media("audio", "data:audio/ogg;base64,AA=="),
+        ),
+        (
+            {"type": "input_audio", "audio_url": {"url": "data:audio/ogg;base64,AA=="}},
+            Media("audio", "data:audio/ogg;base64,AA=="),
+        ),
+        (
             {"type": "input_file", "filename": "a.mp4", "file_data": "data:video/mp4;base64,a"},
             Media("video", "data:video/mp4;base64,a"),
         ),

@@ -1,0 +1,45 @@
+"""Chats of which a speech model is asked the transcription: wire → what it hears."""
+
+from shim.errors import UnsupportedParameter
+from shim.speech.answering import Heard
+from shim.speech.options import job
+from shim.speech.recording import Recording, Turn, of_url, only_recording
+from shim.speech.unsupported import refuse_beyond_speech
+
+from .messages import AudioPart, ChatMessage, InputAudioPart, Part, RefusalPart, TextPart, Url
+from .protocol import ChatRequest
+
+_CONTENT = frozenset({"messages"})
+
+
+def to_heard(request: ChatRequest) -> Heard:
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
+    refuse_beyond_speech(request, _CONTENT, request.temperature)
+    turns = [_turn(message, f"messages[{at}]") for at, message in enumerate(request.messages)]
+    return Heard(
+        only_recording(turns, param="messages"),
+        job(request.transcription, temperature=request.temperature),
+    )
+
+
+def _turn(message: ChatMessage, place: str) -> Turn:
+    parts = message.content if isinstance(message.content, list) else []
+    found = (_recording(part, f"{place}.content[{at}]") for at, part in enumerate(parts))
+    return Turn(message.role, place, tuple(filter(None, found)))
+
+
+def _recording(part: Part, place: str) -> Recording | None:
+    """Return the recording in *part*, None for a text; refuse what else there is to see."""
+    match part:
+        case TextPart() | RefusalPart():
+            return None
+        case InputAudioPart(audio):
+            return Recording(f"{place}.input_audio.data", audio.data)
+        case AudioPart(Url(url)):
+            return of_url(url, f"{place}.audio_url.url")
+        case AudioPart(str(url)):
+            return of_url(url, f"{place}.audio_url")
+        case _:
+            raise UnsupportedParameter(
+                "This model transcribes recordings, and sees nothing.", param=place
+            )

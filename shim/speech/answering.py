@@ -1,0 +1,81 @@
+"""Runs a transcription and returns it as the items of a generation, of which answers are made."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from backends.base import (
+    Finish,
+    Generated,
+    Job,
+    Segment,
+    SpeechBackend,
+    TextDelta,
+    TranscriptInfo,
+)
+from shim.models import ServedModel
+from shim.naming import renamed, renaming
+from shim.telemetry import Telemetry
+from shim.transcription.encoded import decoded
+from shim.transcription.protocol import TextDelta as Said
+from shim.transcription.protocol import TranscriptionForm
+from shim.transcription.translate import events
+
+from .options import PLACES
+from .recording import Recording
+
+_FORM = TranscriptionForm()
+
+
+class Heard(NamedTuple):
+    """What is transcribed, and how."""
+
+    recording: Recording
+    job: Job
+
+
+class Answer(NamedTuple):
+    """The items of an answer, by which model, and the headers that go with it."""
+
+    served: ServedModel[Any]
+    items: AsyncGenerator[Generated, None]
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+async def transcribed(
+    heard: Heard, served: ServedModel[SpeechBackend], telemetry: Telemetry
+) -> Answer:
+    """Decode the recording's text and return its transcription by *served*, not yet begun.
+
+    Raises InvalidParameter for what is not base64, and what the backend's `check` does.
+    """
+    places = {**PLACES, "audio": heard.recording.place}
+    with renaming(places):
+        served.backend.check(heard.job)
+    audio = await decoded(heard.recording.text, param=heard.recording.place)
+    transcript = served.backend.transcribe(audio, heard.job)
+    items = telemetry.observe(served.id, served.admission.admit(transcript))
+    manifest = served.manifests.keep(served.backend.manifest(heard.job))
+    headers = {"x-shim-manifest": manifest}
+    return Answer(served, renamed(generated(items), places), headers)
+
+
+async def generated(
+    items: AsyncGenerator[TranscriptInfo | Segment, None],
+) -> AsyncGenerator[Generated, None]:
+    """Turn a transcription into the only choice of a generation: a delta per segment, its end."""
+    async with aclosing(events(_FORM, items)) as told:
+        async for event in told:
+            if isinstance(event, Said):
+                if event.delta:
+                    yield TextDelta(index=0, text=event.delta)
+                continue
+            usage = event.usage
+            yield Finish(
+                index=0,
+                reason="stop",
+                prompt_tokens=usage.input_tokens,
+                audio_tokens=usage.input_token_details.audio_tokens,
+                completion_tokens=usage.output_tokens,
+            )
