@@ -108,7 +108,9 @@ def test_defaults_ask_for_nothing() -> None:
     """An option of vLLM's server with its own default is let by."""
     options = import_module("backends.vllm.options")
     both = options._server_defaults().keys() & options._engine_names()
+    # TOML has no null.
+    given = {name: value for name, value in options._server_defaults().items() if value is not None}
 
-    engine, _ = split({**options._server_defaults(), "disable_log_requests": True})
+    engine, _ = split({**given, "disable_log_requests": True})
 
     assert engine.keys() == both
