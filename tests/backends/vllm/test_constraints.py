@@ -7,7 +7,7 @@ import json
 from importlib import import_module
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from backends.base import Generation, Sampling
@@ -99,7 +99,7 @@ def test_calls_that_must_be(
 
         assert found
         for each in found:
-            jsonschema.validate(each, {"type": "object", **schema})
+            jsonschema_rs.validate({"type": "object", **schema}, each)
 
 
 def test_any_object_at_the_least(tokenizer: Any) -> None:
@@ -151,6 +151,18 @@ def test_a_tool_that_may_be_called(tokenizer: Any) -> None:
     assert schemas == [WEATHER, WEATHER, {"type": "object"}, {"type": "object"}]
 
 
+def test_many_tools_that_may_be_called(tokenizer: Any) -> None:
+    """Beyond what is compiled in time they are any object, and never refused."""
+    large = [{**WEATHER, "description": str(n) * 30_000} for n in range(5)]
+    request = asked(*(Tool(name="f", parameters=each) for each in large), choice="auto")
+
+    wanted = json.loads(held(request, tokenizer))
+
+    # Each tool has two ways to be called.
+    schemas = [each["content"]["json_schema"] for each in wanted["format"]["tags"]][::2]
+    assert schemas == [*large[:3], {"type": "object"}, {"type": "object"}]
+
+
 def test_a_tag_of_the_request_itself() -> None:
     """Its schemas are held, or refused by the option."""
     calls = import_module("backends.vllm.constraints").Calls(
@@ -187,7 +199,7 @@ def test_json_that_ends(tokenizer: Any, wanted: dict[str, Any]) -> None:
     for seed in SEEDS:
         text = draw(engines, "JSON", schema, tokenizer, seed=seed)
 
-        jsonschema.validate(json.loads(text), WEATHER)
+        jsonschema_rs.validate(WEATHER, json.loads(text))
         assert "  " not in text
 
 
