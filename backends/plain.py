@@ -6,6 +6,10 @@ from .base import Generation, Prompt
 from .conversation import Conversation, Media
 from .failures import UnsupportedOption
 
+_ALWAYS = {"skip_special_tokens": True}
+"""What these engines do in any case. To vLLM it is more than its absence, which from 0.33 on leaves
+it to the model's generation config."""
+
 
 def refuse_beyond_text(generation: Generation, *, engine: str) -> None:
     """Raise UnsupportedOption for the first thing asked that takes more than continuing text."""
@@ -26,7 +30,9 @@ def _asked(generation: Generation) -> Iterator[str]:
         yield "response_format"
     if generation.adapter is not None:
         yield "model"
-    yield from generation.extras
+    for name, value in generation.extras.items():
+        if name not in _ALWAYS or value != _ALWAYS[name]:
+            yield name
 
 
 def _told(conversation: Conversation) -> Iterator[str]:

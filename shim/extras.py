@@ -69,7 +69,6 @@ _NOTHING: dict[str, tuple[object, ...]] = {
     "bad_words": ([],),
     "structured_outputs": ({},),
     "include_stop_str_in_output": (False,),
-    "skip_special_tokens": (True,),
     "spaces_between_special_tokens": (True,),
     "return_token_ids": (False,),
     "priority": (0,),

@@ -108,13 +108,11 @@ def vllm_config(folder: Path, *more: str) -> Path:
     subprocess.run([PYTHON, "-m", "tests.lora", str(adapter)], check=True, cwd=ROOT)  # noqa: S603
     adapted = {"max_lora_rank": lora.RANK, "lora_target_modules": lora.TARGETS}
     given = {**VLLM_OPTIONS, "tool_call_parser": "hermes", **adapted}
-    # Where a grammar allows white space, the small model writes nothing else.
-    form = 'structured_outputs_config = { backend = "xgrammar", disable_any_whitespace = true }'
     interval = f"stream_interval_ms = {INTERVAL}\n" if INTERVAL else ""
     config.write_text(
         f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "gpt-4o-mini"\nbackend = "vllm"\n'
         f'source = "{MODELS / "chat-hf"}"\nadapters = {{ odd = "{adapter}" }}\n{interval}'
-        f"[models.options]\n{as_toml(given)}\n{form}\n{''.join(more)}"
+        f"[models.options]\n{as_toml(given)}\n{''.join(more)}"
     )
     return config
 

@@ -25,13 +25,19 @@ def refuse_unsupported(sampling: Sampling) -> None:
     """Refuse what CTranslate2's sampler lacks, wherever it would change the answer."""
     if 0 < (sampling.repetition_penalty or 1) < _NOTHING:
         raise InvalidOption("`repetition_penalty` is too small.", option="repetition_penalty")
-    random = sampling.temperature is None or sampling.temperature > 0
+    random = not _is_greedy(sampling)
+    if random and sampling.seed is not None:
+        # Its random generators belong to threads.
+        raise UnsupportedOption(
+            f"`seed` is not supported by this model's engine ({ENGINE}) where tokens are drawn at "
+            "random: `temperature` 0, `top_p` 0 or `top_k` 1 take the most probable ones, which "
+            "any seed repeats.",
+            option="seed",
+        )
     refused = {
         "presence_penalty": bool(sampling.presence_penalty),
         "frequency_penalty": bool(sampling.frequency_penalty),
         "min_p": random and bool(sampling.min_p),
-        # Its random generators belong to threads and cannot be seeded per request.
-        "seed": random and sampling.seed is not None,
         "logit_bias": bool(sampling.logit_bias),
         # Its logits are those after the penalty.
         "logprobs": sampling.top_logprobs is not None
@@ -51,14 +57,23 @@ def arguments(sampling: Sampling, vocabulary: int) -> dict[str, float]:
     most probable token, the *vocabulary* or more of the most probable are all.
     """
     penalty = {"repetition_penalty": sampling.repetition_penalty or 1.0}
-    temperature = 1.0 if sampling.temperature is None else sampling.temperature
-    top_p = 1.0 if sampling.top_p is None else sampling.top_p
-    if min(temperature, top_p) < _NOTHING:
+    if _is_greedy(sampling):
         return {"sampling_topk": 1, **penalty}
     top_k = max(sampling.top_k or 0, 0)
     return {
-        "sampling_temperature": temperature,
+        "sampling_temperature": _or_all(sampling.temperature),
         "sampling_topk": top_k if top_k < vocabulary else 0,
-        "sampling_topp": top_p,
+        "sampling_topp": _or_all(sampling.top_p),
         **penalty,
     }
+
+
+def _is_greedy(sampling: Sampling) -> bool:
+    """Return whether only the most probable token can be drawn."""
+    narrow = sampling.top_k == 1 or (sampling.min_p is not None and sampling.min_p >= 1)
+    return narrow or min(_or_all(sampling.temperature), _or_all(sampling.top_p)) < _NOTHING
+
+
+def _or_all(value: float | None) -> float:
+    """Return a temperature or a nucleus, 1 where none is given."""
+    return 1.0 if value is None else value

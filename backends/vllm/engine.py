@@ -16,11 +16,12 @@ from .asking import answered
 from .deltas import Choices
 from .failures import alive
 from .media import lacks_media
-from .options import split
+from .options import max_spaces, split
 from .protocol import constraint
 from .request import EngineRequest, Requests
 from .scores import Scores
 from .tokenizer import Tokenizer
+from .verification import Verification
 
 _FEW_TOKENS = 256
 """Tokens of a prompt of which the log probabilities are read within some milliseconds."""
@@ -30,8 +31,9 @@ class VllmChat:
     """A ChatBackend over a running AsyncLLM, which it owns, and which another can replace."""
 
     def __init__(self, model: VllmModelConfig, engine: AsyncLLM) -> None:
-        _, self._options = split(model.options)
+        engine_options, self._options = split(model.options)
         self._shorten = model.max_tokens_beyond_context == "shorten"
+        self._max_spaces = max_spaces(engine_options)
         self._adapters = Adapters(model)
         self.take(engine)
 
@@ -43,6 +45,12 @@ class VllmChat:
             engine.renderer,
             self._options,
             self._tokenizer,
+            Verification(
+                engine.vllm_config,
+                engine.renderer.tokenizer,
+                holds_all=self._options.tool_strict_level == "parameter",
+                max_spaces=self._max_spaces,
+            ),
             shorten=self._shorten,
             reasoning_parser=engine.vllm_config.structured_outputs_config.reasoning_parser,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from jinja2 import TemplateError
 from pydantic import ValidationError
@@ -94,10 +95,16 @@ def refused(
 ) -> InvalidRequest:
     """Return *error* in our terms, with the option at fault: vLLM's, else the *suspect*."""
     if isinstance(error, ValidationError):
-        fault = error.errors()[0]
-        name = str(fault["loc"][0]) if fault["loc"] else None
-        return InvalidOption(f"{name}: {fault['msg']}", option=_option(name) or suspect)
+        place, message = _fault(error)
+        name = place.partition(".")[0].partition("[")[0]
+        return InvalidOption(f"{place}: {message}", option=_option(name) or suspect)
     message = str(error)
+    # vLLM leaves the reason of some of its refusals in their first cause.
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if (reason := str(cause).strip()) not in message:
+        message = f"{message} {reason}"
     # Half of vLLM's refusals name their parameter only as the first word of the message.
     name = getattr(error, "parameter", None) or message.partition(" ")[0]
     if name in _PROMPT:
@@ -105,6 +112,33 @@ def refused(
     # "not yet supported with speculative decoding": the value is fine, the engine cannot.
     kind = UnsupportedOption if "supported" in message else InvalidOption
     return kind(message, option=_option(name) or suspect)
+
+
+_BRANCHES = {"str", "int", "float", "bool", "dict", "list", "none"}
+"""How pydantic calls some types among the parts of a path."""
+
+
+def _fault(error: ValidationError) -> tuple[str, str]:
+    """Return where *error*'s first field is at fault, and what is wrong there.
+
+    Of a union each type has a fault: what counts is that of the type which fits best, whose fault
+    lies deepest, and is not its being another type. If none fits, all are named.
+    """
+    found = [fault for fault in error.errors() if fault["loc"][:1] == error.errors()[0]["loc"][:1]]
+    best = max(map(_fit, found))
+    faults = [fault for fault in found if _fit(fault) == best]
+    messages = list(dict.fromkeys(fault["msg"] for fault in faults))
+    return _place(faults[0]["loc"]), " or: ".join(messages)
+
+
+def _fit(fault: Any) -> tuple[int, bool]:
+    return len(fault["loc"]), not fault["type"].endswith(("_type", "literal_error"))
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Return the path *loc* without the names of types in it: `stop[1]`."""
+    named = [p for p in loc if isinstance(p, int) or (p.isidentifier() and p not in _BRANCHES)]
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in named).removeprefix(".")
 
 
 def _option(name: str | None) -> str | None:

@@ -14,8 +14,9 @@ from backends.config import VllmModelConfig
 
 from . import milestones
 from .adapters import Adapters
-from .options import built, split
-from .pace import set_interval
+from .grammars import GUIDANCE, pin
+from .options import built, chosen_grammar_engine, split
+from .pace import is_paced, set_interval
 
 log = logging.getLogger(__package__)
 
@@ -34,12 +35,14 @@ def start(model: VllmModelConfig) -> AsyncLLM:
     # Its name is what vLLM calls the model in its refusals.
     named = {"model": model.source, "served_model_name": model.id}
     adapted = Adapters(model).arguments
-    given = {**named, **_defaults(options), **adapted, **options}
+    given = {**named, **_defaults(options), **adapted, **options, **_structured(options)}
     arguments = AsyncEngineArgs(**built(given, AsyncEngineArgs))
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
     log.info("%s: configured in %.1f s, starting the engine", model.id, time.monotonic() - begin)
     set_interval(config, model.stream_interval_ms)
+    if chosen_grammar_engine(options) == "auto":
+        pin(config, both=is_paced(config))
     with milestones.told(config, model.id):
         return AsyncLLM.from_vllm_config(
             config,
@@ -47,6 +50,17 @@ def start(model: VllmModelConfig) -> AsyncLLM:
             enable_log_requests=arguments.enable_log_requests,
             disable_log_stats=arguments.disable_log_stats,
         )
+
+
+def _structured(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the table of structured outputs, with an engine named where *options* name none.
+
+    vLLM refuses some of its fields beside `auto`. `pin` has the last word.
+    """
+    if chosen_grammar_engine(options) != "auto":
+        return {}
+    table = options.get("structured_outputs_config") or {}
+    return {"structured_outputs_config": {**table, "backend": GUIDANCE}}
 
 
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs
 from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request
 
+from .grammars import install
 from .milestones import at_home
 
 _PER_STREAM = 0.004
@@ -135,6 +136,7 @@ class PacedScheduler(Scheduler):  # type: ignore[misc]  # vLLM has no types
 
     def __init__(self, vllm_config: VllmConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(vllm_config, *args, **kwargs)
+        install(self.structured_output_manager, vllm_config)
         milliseconds = vllm_config.additional_config.get(_INTERVAL)
         self._buffer = OutputBuffer(None if milliseconds is None else milliseconds / 1000)
 
@@ -168,3 +170,8 @@ def set_interval(config: VllmConfig, milliseconds: int | None) -> None:
         )
     if milliseconds is not None:
         config.additional_config[_INTERVAL] = milliseconds
+
+
+def is_paced(config: VllmConfig) -> bool:
+    """Return whether the engine of *config* has a scheduler of this module."""
+    return config.scheduler_config.scheduler_cls in (PacedScheduler, PacedAsyncScheduler)

@@ -1,13 +1,24 @@
 """The seam's values as vLLM's own request objects: pure functions."""
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest
+from vllm.sampling_params import StructuredOutputsParams
 
 from backends.base import Generation, JsonFormat, Sampling
 from backends.conversation import Conversation, Media, Message, NamedTool, Tool, ToolCall
-from backends.failures import UnsupportedOption
+from backends.failures import InvalidOption, UnsupportedOption
+
+Request = TypeVar("Request", ChatCompletionRequest, CompletionRequest)
+
+_CONSTRAINTS = {field.name for field in fields(StructuredOutputsParams) if field.init}
+
+_GREEDY_TEMPERATURE = 1e-5
+"""Temperatures below it are 0 to vLLM's sampler, whose requests raise those above 0 to 0.01."""
+_GREEDY_TOP_P = 1e-7
+"""No vocabulary is so large that its most probable token has less: it alone is drawn."""
 
 
 def chat_request(generation: Generation, conversation: Conversation) -> ChatCompletionRequest:
@@ -16,7 +27,7 @@ def chat_request(generation: Generation, conversation: Conversation) -> ChatComp
     Raises UnsupportedOption for extras that it does not know, and what its own validation raises.
     """
     sampling = generation.sampling
-    return ChatCompletionRequest(
+    request = ChatCompletionRequest(
         **_extras(generation, ChatCompletionRequest),
         **_drawing(generation),
         **_tools(conversation),
@@ -27,6 +38,7 @@ def chat_request(generation: Generation, conversation: Conversation) -> ChatComp
         continue_final_message=conversation.continue_final_message,
         chat_template_kwargs=dict(conversation.template_kwargs) or None,
     )
+    return _stopping(request, sampling)
 
 
 def completion_request(generation: Generation, prompt: str | tuple[int, ...]) -> CompletionRequest:
@@ -34,7 +46,7 @@ def completion_request(generation: Generation, prompt: str | tuple[int, ...]) ->
 
     Raises what `chat_request` does.
     """
-    return CompletionRequest(
+    request = CompletionRequest(
         **_extras(generation, CompletionRequest),
         **_drawing(generation),
         prompt=prompt if isinstance(prompt, str) else list(prompt),
@@ -42,6 +54,7 @@ def completion_request(generation: Generation, prompt: str | tuple[int, ...]) ->
         logprobs=generation.sampling.top_logprobs,
         echo=generation.echo,
     )
+    return _stopping(request, generation.sampling)
 
 
 def constraint(generation: Generation) -> str | None:
@@ -59,6 +72,11 @@ def _extras(generation: Generation, kind: Any) -> dict[str, Any]:
     for name in generation.extras:
         if name not in kind.model_fields:
             raise UnsupportedOption(f"`{name}` is not supported here by vLLM.", option=name)
+    wanted = generation.extras.get("structured_outputs", {})
+    if unknown := wanted.keys() - _CONSTRAINTS:
+        raise InvalidOption(
+            f"`structured_outputs` has no `{min(unknown)}`.", option="structured_outputs"
+        )
     return dict(generation.extras)
 
 
@@ -67,18 +85,36 @@ def _drawing(generation: Generation) -> dict[str, Any]:
     sampling: Sampling = generation.sampling
     return {
         "stream": generation.stream,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
+        "temperature": 0.0 if _is_greedy(sampling) else sampling.temperature,
+        "top_p": 1.0 if _is_greedy(sampling) else sampling.top_p,
         "top_k": sampling.top_k,
         "min_p": sampling.min_p,
         "presence_penalty": sampling.presence_penalty,
         "frequency_penalty": sampling.frequency_penalty,
         "repetition_penalty": sampling.repetition_penalty,
         "seed": sampling.seed,
-        "stop": list(sampling.stop),
         "logit_bias": {str(token): bias for token, bias in sampling.logit_bias.items()} or None,
         "response_format": None if generation.format is None else _format(generation.format),
     }
+
+
+def _is_greedy(sampling: Sampling) -> bool:
+    """Return whether the most probable token is drawn, in words that vLLM has not.
+
+    OpenAI allows a `top_p` of 0, which vLLM refuses.
+    """
+    temperature, top_p = sampling.temperature, sampling.top_p
+    cold = temperature is not None and 0 <= temperature < _GREEDY_TEMPERATURE
+    return cold or (top_p is not None and 0 <= top_p < _GREEDY_TOP_P)
+
+
+def _stopping(request: Request, sampling: Sampling) -> Request:
+    """Return *request*, which stops at all of *sampling*'s strings.
+
+    They are set when it is made: its type takes four at most, the engine any number.
+    """
+    request.stop = list(sampling.stop)
+    return request
 
 
 def _format(wanted: JsonFormat) -> dict[str, Any]:

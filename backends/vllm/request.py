@@ -21,7 +21,7 @@ from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
 from .bounds import check_constraints
 from .failures import as_refusals
 from .media import check_media
-from .options import ServerOptions
+from .options import ServerOptions, import_parsers
 from .parsing import ChoiceParser, needs_parser
 from .prompt_length import check_length
 from .protocol import chat_request, completion_request, constraint
@@ -61,6 +61,7 @@ class Requests:
         renderer: Any,
         options: ServerOptions,
         tokenizer: Tokenizer,
+        verification: Verification,
         *,
         shorten: bool,
         **more: Any,
@@ -71,8 +72,9 @@ class Requests:
 
         Raises TypeError for a parser that vLLM does not know or that the tokenizer cannot serve.
         """
+        import_parsers(config, options)
         self._model_config = model_config = config.model_config
-        self._verification = Verification(config, renderer.tokenizer)
+        self._verification = verification
         self._vocabulary = int(model_config.get_vocab_size())
         self._tokenizer = tokenizer
         self._renderer = PromptRenderer(renderer, tokenizer)
@@ -83,6 +85,7 @@ class Requests:
             chat_template=load_chat_template(options.chat_template),
             chat_template_content_format=options.chat_template_content_format,
             trust_request_chat_template=options.trust_request_chat_template,
+            trust_request_mm_kwargs=options.trust_request_mm_kwargs,
             enable_auto_tools=options.tool_call_parser is not None,
             exclude_tools_when_tool_choice_none=options.exclude_tools_when_tool_choice_none,
             tool_parser=options.tool_call_parser,
@@ -116,7 +119,7 @@ class Requests:
             more |= self._reasoning(request, ids)
         made = EngineRequest(prompt, params, more, parser=parser, named=_names_tool(generation))
         made = _spread(made, generation.sampling.n)
-        await self._verification.of(made.params)
+        await self._verification.of(made.params, generation)
         return made
 
     def _parser(

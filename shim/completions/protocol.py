@@ -17,7 +17,8 @@ class CompletionRequest(GenerationFields, frozen=True, kw_only=True):
     """May be missing where the URL names it."""
     prompt: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
     """A text, texts, token ids or lists of token ids."""
-    max_tokens: Annotated[int, Meta(ge=0)] | None = 16
+    max_tokens: Annotated[int, Meta(ge=0)] | None = None
+    """Null is the default of 16, as at OpenAI, and not without a limit."""
     best_of: int | None = None
     echo: bool | None = None
     logprobs: Annotated[int, Meta(ge=0, le=20)] | bool | None = None

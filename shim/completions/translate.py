@@ -33,6 +33,9 @@ from .protocol import Choice, CompletionRequest, Logprobs, TextCompletion
 Item = tuple[int, Generated]
 """What came of which prompt."""
 
+_MAX_TOKENS = 16
+"""OpenAI's default, also of an explicit null."""
+
 
 # ── wire → engine ─────────────────────────────────────────────────────────────
 
@@ -56,7 +59,8 @@ def to_generations(
         raise InvalidParameter(
             f"`n` of all prompts together is {wanted}, more than the {choices} allowed.", param="n"
         )
-    sampling = to_sampling(request, max_tokens=request.max_tokens, top_logprobs=_top(request))
+    limit = _MAX_TOKENS if request.max_tokens is None else request.max_tokens
+    sampling = to_sampling(request, max_tokens=limit, top_logprobs=_top(request))
     # Once for all prompts: each may hold thousands of items.
     format_, extra = to_format(request.response_format), extras(request)
     return [
@@ -84,10 +88,11 @@ def _prompts(request: CompletionRequest) -> list[str | tuple[int, ...]]:
     prompt = request.prompt
     if isinstance(prompt, str):
         return [prompt]
-    kinds = set(map(type, prompt))
-    if len(kinds) > 1:
-        raise InvalidParameter("`prompt` mixes texts and token ids.", param="prompt")
-    if kinds == {int}:
+    kinds = list(map(type, prompt))
+    if len({*kinds}) > 1:
+        other = next(at for at, kind in enumerate(kinds) if kind is not kinds[0])
+        raise InvalidParameter("`prompt` mixes texts and token ids.", param=f"prompt[{other}]")
+    if kinds[0] is int:
         return [tuple(cast("list[int]", prompt))]
     return [tuple(one) if isinstance(one, list) else cast("str", one) for one in prompt]
 

@@ -47,10 +47,11 @@ def to_jobs(request: EmbeddingRequest) -> list[EmbeddingJob]:
 
 def _inputs(request: EmbeddingRequest) -> Iterator[str | tuple[int, ...]]:
     given = request.input
-    kinds = {str} if isinstance(given, str) else set(map(type, given))
-    if len(kinds) > 1:
-        raise InvalidParameter("`input` mixes texts and token ids.", param="input")
-    several = given if isinstance(given, list) and kinds != {int} else [given]
+    kinds = [str] if isinstance(given, str) else list(map(type, given))
+    if len({*kinds}) > 1:
+        other = next(at for at, kind in enumerate(kinds) if kind is not kinds[0])
+        raise InvalidParameter("`input` mixes texts and token ids.", param=f"input[{other}]")
+    several = given if isinstance(given, list) and int not in kinds else [given]
     if not several or not all(several):
         raise InvalidParameter("`input` must not be empty, nor hold an empty input.", param="input")
     for one in several:

@@ -50,11 +50,13 @@ async def test_choices_are_numbered_by_prompt(client: Any) -> None:
     assert found.usage.prompt_tokens == 24
 
 
-async def test_sixteen_tokens_unless_told(client: Any) -> None:
-    """OpenAI's default length."""
-    found = await complete(client, prompt="one", logprobs=0, extra_body={"ignore_me": 1})
+@pytest.mark.parametrize("said", [{}, {"max_tokens": None}])
+async def test_sixteen_tokens_unless_told(client: Any, said: dict[str, Any]) -> None:
+    """OpenAI's default length: null is as if it were not there."""
+    found = await complete(client, prompt="1 2 3", logprobs=0, extra_body={"ignore_me": 1, **said})
 
-    assert found.usage.completion_tokens <= 16
+    assert found.choices[0].finish_reason == "length"
+    assert found.usage.completion_tokens == 16
     assert len(found.choices[0].logprobs.tokens) == found.usage.completion_tokens
 
 
@@ -94,7 +96,9 @@ async def test_a_stream_says_the_same(client: Any, logprobs: int | None) -> None
     [
         ({"prompt": "a", "suffix": "b"}, "suffix"),
         ({"prompt": "a", "best_of": 3}, "best_of"),
-        ({"prompt": [1, "a"]}, "prompt"),
+        ({"prompt": [1, "a"]}, "prompt[1]"),
+        ({"prompt": ["a", "a", [1]]}, "prompt[2]"),
+        ({"prompt": "a", "stop": ["a", 5]}, "stop[1]"),
         ({"prompt": []}, "prompt"),
         ({"prompt": ""}, "prompt"),
         ({"prompt": [10**6]}, "prompt"),

@@ -73,6 +73,48 @@ async def test_a_schema_is_kept(engine: Any) -> None:
     assert json.loads(completion.choices[0].message.content) in ("red", "blue")
 
 
+COLOURS = {"type": "object", "properties": {"colour": {"enum": ["red"]}}, "required": ["colour"]}
+CONSTRAINTS: list[dict[str, Any]] = [
+    {"structured_outputs": {"regex": r"\p{L}+!"}},
+    {"structured_outputs": {"choice": ["red", "blue"]}},
+    {"response_format": schema(**COLOURS)},
+    {"structured_outputs": {"grammar": 'root ::= "red" | "blue"'}},
+    {"tools": TOOLS, "tool_choice": "required"},
+]
+
+
+@pytest.mark.parametrize("first", range(len(CONSTRAINTS)))
+async def test_whoever_comes_first(engine: Any, first: int) -> None:
+    """After each kind of constraint each other one is answered."""
+    for body in (*CONSTRAINTS[first:], *CONSTRAINTS[:first]):
+        completion = await answered(
+            engine.chat.completions.create(**CHAT, extra_body=body, max_tokens=60)
+        )
+
+        assert completion.choices[0].finish_reason in ("stop", "tool_calls")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"regex": "(?=a)b"}, "look-around"),
+        ({"regex": "(("}, "unclosed group"),
+        ({"grammar": "root ::= ("}, "EBNF parser error"),
+        ({"grammar": "start: ("}, "Expected token"),
+        ({"json": {"type": "string", "not": {"const": "a"}}}, "not"),
+        ({"choice": ["a", 1]}, r"choice\[1\]"),
+    ],
+)
+async def test_the_engine_says_why(engine: Any, wanted: dict[str, Any], words: str) -> None:
+    """A constraint that cannot be held is refused with the grammar engine's own reason."""
+    with pytest.raises(openai.BadRequestError, match=words) as refusal:
+        await answered(
+            engine.chat.completions.create(**CHAT, extra_body={"structured_outputs": wanted})
+        )
+
+    assert refusal.value.param == "structured_outputs"
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [

@@ -8,7 +8,8 @@ import openai
 import pytest
 
 from tests.client.forced import CALL, QUESTION, TOOLS, forced
-from tests.client.stock import answered, collected
+from tests.client.stock import answered, collected, connect
+from tests.live import LiveServer
 
 CHAT = {"model": "gpt-4o-mini", "messages": QUESTION, "temperature": 0, "max_tokens": 160}
 NAMED = {"type": "function", "function": {"name": "weather"}}
@@ -44,6 +45,80 @@ async def test_a_call_that_must_be(engine: Any, choice: Any, reason: str) -> Non
     assert call.id
     assert (call.type, call.function.name) == ("function", "weather")
     assert json.loads(call.function.arguments)["city"] in ("Rome", "Oslo")
+
+
+TRIP: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string", "enum": ["Rome", "Oslo"]},
+        "days": {"type": "integer", "minimum": 1, "maximum": 9},
+        "units": {"type": ["string", "null"], "enum": ["C", "F", None]},
+    },
+    "required": ["city", "days"],
+}
+
+
+def fits(arguments: dict[str, Any]) -> bool:
+    """Return whether *arguments* are of TRIP."""
+    return (
+        {"city", "days"} <= arguments.keys() <= {"city", "days", "units"}
+        and arguments["city"] in ("Rome", "Oslo")
+        and 1 <= arguments["days"] <= 9
+        and arguments.get("units") in ("C", "F", None)
+    )
+
+
+@pytest.mark.parametrize("choice", ["required", {**NAMED, "function": {"name": "trip"}}], ids=str)
+@pytest.mark.parametrize("strict", [{}, {"strict": None}, {"strict": False}, {"strict": True}])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_arguments_fit(
+    vllm_server: LiveServer, choice: Any, strict: dict[str, Any], *, stream: bool
+) -> None:
+    """Whether a tool says that it is strict or not, a call that must be fits its schema."""
+    tool = {"type": "function", "function": {"name": "trip", "parameters": TRIP, **strict}}
+    body = {**CHAT, "tools": [tool], "tool_choice": choice, "parallel_tool_calls": False}
+    client = connect("async", vllm_server)
+
+    for seed in range(4):
+        drawn = {**body, "temperature": [0, 0.7, 1.3, 2][seed], "seed": seed, "stream": stream}
+        answer = await client.chat.completions.create(**drawn)
+        if stream:
+            calls = [*joined(await collected(answer)).values()]
+        else:
+            calls = [call.function.to_dict() for call in answer.choices[0].message.tool_calls]
+
+        (call,) = calls
+        assert fits(json.loads(call["arguments"]))
+
+
+@pytest.mark.parametrize("parameters", [None, {"type": "object", "properties": {}}])
+async def test_a_tool_without_parameters(engine: Any, parameters: Any) -> None:
+    """Its arguments are an object all the same, an empty one."""
+    function = (
+        {"name": "trip"} if parameters is None else {"name": "trip", "parameters": parameters}
+    )
+    named = {**NAMED, "function": {"name": "trip"}}
+    tools = [{"type": "function", "function": function}]
+
+    completion = await answered(
+        engine.chat.completions.create(**CHAT, tools=tools, tool_choice=named)
+    )
+
+    (call,) = completion.choices[0].message.tool_calls
+    assert json.loads(call.function.arguments) == {}
+
+
+async def test_a_schema_that_cannot_be_held(engine: Any) -> None:
+    """A call that must be of it is refused by its place; one that may be is the model's own."""
+    schema = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
+    tools = [{"type": "function", "function": {"name": "trip", "parameters": schema}}]
+
+    with pytest.raises(openai.BadRequestError, match="uniqueItems") as refusal:
+        await answered(engine.chat.completions.create(**CHAT, tools=tools, tool_choice="required"))
+    completion = await answered(engine.chat.completions.create(**CHAT, tools=tools))
+
+    assert refusal.value.param == "tools[0].function.parameters"
+    assert completion.choices[0].message.content
 
 
 async def test_calls_that_the_model_makes(engine: Any) -> None:

@@ -18,7 +18,7 @@ from .embedding_shapes import EMBEDDINGS
 from .report import Outcome, write
 from .response_shapes import RESPONSES
 from .servers import Server, Setup, shim, vllm
-from .shapes import ADAPTED, IMAGES, PLAIN, REASONING, Shape
+from .shapes import ADAPTED, DEFAULTS, IMAGES, PLAIN, REASONING, Shape
 
 Suite = tuple[Setup, tuple[Shape, ...]]
 
@@ -45,11 +45,14 @@ def main() -> int:
 
 
 def _suites(folder: Path) -> tuple[Suite, ...]:
+    # As vLLM has them by default: ours are asked for in `DEFAULTS`.
+    theirs = {"tool_call_parser": "hermes", "tool_strict_level": "auto"}
+    grammars = {"backend": "xgrammar"}
     thinking = {
-        "tool_call_parser": "hermes",
+        **theirs,
         "reasoning_parser": "qwen3",
         # The small model does not think unless its thoughts are led, too.
-        "structured_outputs_config": {"enable_in_reasoning": True},
+        "structured_outputs_config": {**grammars, "enable_in_reasoning": True},
     }
     adapters = {"odd": lora.make(folder / "odd")}
     adapted = {"max_lora_rank": lora.RANK, "lora_target_modules": lora.TARGETS}
@@ -60,7 +63,8 @@ def _suites(folder: Path) -> tuple[Suite, ...]:
     }
     seeing = idefics.make(folder / "idefics")
     return (
-        (Setup({"tool_call_parser": "hermes"}), (*PLAIN, *RESPONSES)),
+        (Setup({**theirs, "structured_outputs_config": grammars}), (*PLAIN, *RESPONSES)),
+        (Setup({"tool_call_parser": "hermes"}), DEFAULTS),
         (Setup(thinking), REASONING),
         (Setup(adapted, adapters=adapters), ADAPTED),
         (Setup({"max_model_len": 1024}, source=seeing), IMAGES),

@@ -87,6 +87,22 @@ BYTES = (
 )
 
 
+ENDS = (
+    "vLLM's grammars allow any white space, of which the small model writes no end; here there is "
+    "one space at most."
+)
+FITS = (
+    "vLLM holds a call's arguments to the tool's schema only if the tool is strict; here each call "
+    "that must be is held."
+)
+SIXTEEN = "Null is OpenAI's default of 16; to vLLM it is no limit."
+NARROW = "OpenAI allows a `top_p` of 0, which vLLM refuses."
+STOPS = "vLLM's server takes four stop strings, its engine and Shim any number."
+ONE_ENGINE = (
+    "vLLM's engine keeps the grammar engine that the first constraint brought; here it is pinned."
+)
+
+
 def _chat(name: str, departure: str = "", *, streams: bool = True, **body: Any) -> Shape:
     base = {"messages": QUESTION, "temperature": 0, "max_tokens": 24}
     stream_departure = str(body.pop("in_stream", ""))
@@ -130,6 +146,7 @@ SAMPLING = [
     _chat("chat: priority", priority=3),
     _chat("chat: special tokens", skip_special_tokens=False, ignore_eos=True, max_tokens=5),
     _chat("chat: n at temperature 0", OPENAI_N, n=2),
+    _chat("chat: top_p 0", NARROW, top_p=0, temperature=1),
 ]
 
 TOLD = [
@@ -259,6 +276,8 @@ TEXTS = [
     _text("completions: loglikelihood", prompt=[[60, 61, 62]], echo=True, logprobs=1, max_tokens=1),
     _text("completions: parts of characters", BYTES, prompt="für 😀", echo=True, logprobs=1),
     _text("completions: stop", stop=["."], max_tokens=40),
+    _text("completions: eight stop strings", STOPS, stop=[*"abcdefg", "."], max_tokens=40),
+    _text("completions: max_tokens null", SIXTEEN, max_tokens=None),
     _text("completions: prompt_logprobs", prompt_logprobs=1, streams=False),
     _text("completions: return_token_ids", return_token_ids=True),
     _text("completions: choice", structured_outputs={"choice": ["red", "blue"]}),
@@ -268,6 +287,19 @@ TEXTS = [
     _text("completions: no prompt", prompt=""),
     _text("completions: suffix", suffix="x"),
 ]
+
+DEFAULTS = (
+    _chat("defaults: a choice", structured_outputs={"choice": ["red", "blue"]}),
+    _chat("defaults: a regex", structured_outputs={"regex": "[0-9]{3}"}),
+    _chat("defaults: a regex of Unicode", ONE_ENGINE, structured_outputs={"regex": r"\p{Lu}{3}"}),
+    _chat(
+        "defaults: json_schema",
+        ENDS,
+        response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}},
+    ),
+    _chat("defaults: tools, text", tools=TOOLS),
+    _chat("defaults: tools, required", FITS, tools=TOOLS, tool_choice="required", max_tokens=160),
+)
 
 PLAIN = (*SAMPLING, *TOLD, *TEMPLATES, *FORMS, *CALLS, *REFUSED, *TEXTS)
 

@@ -16,7 +16,8 @@ SOURCE = str(MODELS / "chat-hf")
 @pytest.mark.parametrize(
     ("source", "options", "words"),
     [
-        (SOURCE, {"max_modle_len": 64}, "unexpected keyword argument 'max_modle_len'"),
+        (SOURCE, {"max_modle_len": 64}, "did you mean `max_model_len`"),
+        (SOURCE, {"served_model_name": "my-model"}, "it is the model's `id`"),
         (SOURCE, {"max_model_len": "long"}, "max_model_len"),
         (SOURCE, {"dtype": "float7"}, "dtype"),
         ("/nowhere", {}, "/nowhere"),

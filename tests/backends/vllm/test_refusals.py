@@ -13,7 +13,8 @@ from tests.backends.vllm.dialogue import ask, finish, generation
 WRONG: list[tuple[str, Any]] = [
     ("temperature", -1.0),
     ("temperature", 2.5),
-    ("top_p", 0.0),
+    ("top_p", -0.1),
+    ("top_p", 1.5),
     ("top_k", -5),
     ("min_p", 2.0),
     ("presence_penalty", 3.0),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from backends.base import Generation, Sampling
 from backends.failures import PromptTooLong
 
 pytestmark = pytest.mark.usefixtures("requires_vllm")
@@ -172,13 +173,17 @@ async def test_a_constraint_is_compiled_once_and_apart() -> None:
             calls.append(threading.current_thread().name)
 
     config = SimpleNamespace(
-        model_config=None, speculative_config=None, structured_outputs_config=None
+        model_config=None,
+        speculative_config=None,
+        structured_outputs_config=import_module("vllm.config").StructuredOutputsConfig(),
     )
-    verification = import_module("backends.vllm.verification").Verification(config, None)
+    verification = import_module("backends.vllm.verification").Verification(
+        config, None, holds_all=True, max_spaces=1
+    )
     constrained, free = Noted(structured_outputs=wanted), Noted()
 
     for params in (constrained, free):
-        await verification.of(params)
+        await verification.of(params, Generation(prompt="a", sampling=Sampling()))
         params.verify(None, None, None, None)
 
     assert calls == ["constraints_0", "MainThread"]

@@ -59,12 +59,64 @@ async def test_a_seed_repeats_the_draw(backend: ChatBackend) -> None:
     assert first != other
 
 
-@pytest.mark.parametrize("narrow", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}])
+NARROW = [
+    {"top_k": 1},
+    {"top_p": 1e-6},
+    {"min_p": 1.0},
+    {"top_p": 0.0},
+    {"top_p": 1e-300},
+    {"top_p": 0.0, "seed": 2**63 - 1},
+    {"temperature": 1e-9},
+    {"temperature": 1e-320},
+]
+
+
+@pytest.mark.parametrize("narrow", NARROW, ids=str)
 async def test_narrow_sampling_is_greedy(backend: ChatBackend, narrow: dict[str, Any]) -> None:
     """Where only the most probable token is left, temperature changes nothing."""
-    items = await ask(backend, QUESTION, temperature=2.0, **narrow)
+    items = await ask(backend, QUESTION, **{"temperature": 2.0, **narrow}, n=2)
 
-    assert text(items) == ANSWER
+    assert [text(items, index) for index in range(2)] == [ANSWER] * 2
+
+
+EXTREMES = [
+    {"temperature": 2.0, "top_p": 1.0},
+    {"top_k": 0},
+    {"top_k": -1},
+    {"top_k": 10**9},
+    {"min_p": 0.0},
+    {"presence_penalty": 2.0, "frequency_penalty": 2.0},
+    {"presence_penalty": -2.0, "frequency_penalty": -2.0},
+    {"logit_bias": {24: 100.0, 25: -100.0}},
+    {"repetition_penalty": 1e39},
+    {"repetition_penalty": 1e-5},
+    {"seed": -1},
+    {"seed": -2},
+    {"seed": -(2**63)},
+    {"seed": 2**63 - 1},
+    {"n": 128},
+    {"top_logprobs": 0},
+    {"top_logprobs": 20, "top_p": 0.0},
+]
+
+
+@pytest.mark.parametrize("sampling", EXTREMES, ids=str)
+async def test_extremes(backend: ChatBackend, sampling: dict[str, Any]) -> None:
+    """Whatever else OpenAI allows, and vLLM, is answered to its end."""
+    items = await ask(backend, QUESTION, **{"max_tokens": 2, "temperature": 1.0, **sampling})
+
+    for index in range(sampling.get("n", 1)):
+        assert finish(items, index).completion_tokens in (1, 2)
+
+
+async def test_many_stop_strings(backend: ChatBackend) -> None:
+    """As many as the server takes: vLLM's engine has no limit of four."""
+    stop = ("nothing", "7 8", "7 8", *(f"{letter}." for letter in "abcdefgh"))
+
+    items = await ask(backend, QUESTION, temperature=0.0, stop=stop)
+
+    assert text(items) == ANSWER[: ANSWER.index("7 8")]
+    assert finish(items).stop_reason == "7 8"
 
 
 @pytest.mark.parametrize(

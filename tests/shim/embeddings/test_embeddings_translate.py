@@ -48,9 +48,18 @@ def test_nothing_is_dropped() -> None:
     assert job == EmbeddingJob(input="a", **values)
 
 
-@pytest.mark.parametrize("given", ["", [], [""], [[]], ["a", ""], [[1], []], ["a", 1], [1, [2]]])
+@pytest.mark.parametrize("given", [["a", 1], [1, [2]]])
+def test_texts_among_ids(given: Any) -> None:
+    """The first input of another kind is named."""
+    with pytest.raises(InvalidParameter) as refusal:
+        to_jobs(request(input=given))
+
+    assert refusal.value.param == "input[1]"
+
+
+@pytest.mark.parametrize("given", ["", [], [""], [[]], ["a", ""], [[1], []]])
 def test_what_is_no_input(given: Any) -> None:
-    """Nothing to embed, and a mixture, are named as the input's fault."""
+    """Nothing to embed is named as the input's fault."""
     with pytest.raises(InvalidParameter) as refusal:
         to_jobs(request(input=given))
 

@@ -1,0 +1,53 @@
+"""vLLM's refusals in our words: which field, and why."""
+
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from backends.failures import InvalidRequest
+
+pytestmark = pytest.mark.usefixtures("requires_vllm")
+
+MESSAGES = [{"role": "user", "content": "a"}]
+
+
+def refused(**fields: Any) -> InvalidRequest:
+    """Return what a chat with *fields*, which vLLM's own type refuses, is refused with."""
+    chat = import_module("vllm.entrypoints.openai.chat_completion.protocol")
+    pydantic = import_module("pydantic")
+    with pytest.raises(pydantic.ValidationError) as refusal:
+        chat.ChatCompletionRequest(messages=MESSAGES, **fields)
+    found: InvalidRequest = import_module("backends.vllm.failures").refused(refusal.value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "option", "words"),
+    [
+        ({"stop": ["a"] * 5}, "stop", "stop: List should have at most 4 items"),
+        ({"stop": ["a", 1]}, "stop", r"stop\[1\]: Input should be a valid string"),
+        ({"structured_outputs": {"choice": ["a", 1]}}, "structured_outputs", r"choice\[1\]: Input"),
+        ({"structured_outputs": {"json": 1}}, "structured_outputs", "string or: .* dictionary"),
+        ({"documents": [{"a": 1}]}, "documents", r"documents\[0\].a: Input"),
+        ({"seed": 2**63}, "seed", "less than or equal"),
+    ],
+)
+def test_the_branch_that_fits(fields: dict[str, Any], option: str, words: str) -> None:
+    """Of a union the type that fits best says what is wrong, and where."""
+    refusal = refused(**fields)
+
+    assert refusal.option == option
+    with pytest.raises(InvalidRequest, match=words):
+        raise refusal
+
+
+def test_the_reason_of_a_refusal() -> None:
+    """Where vLLM keeps it to itself, its cause is told."""
+    error = import_module("vllm.exceptions").VLLMValidationError("Invalid grammar.")
+    error.__cause__ = ValueError("line 1: expected an element")
+
+    refusal = import_module("backends.vllm.failures").refused(error, suspect="structured_outputs")
+
+    assert str(refusal) == "Invalid grammar. line 1: expected an element"
+    assert refusal.option == "structured_outputs"

@@ -1,0 +1,39 @@
+"""A parameter that is null is as if it were not there, on every route."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from shim.chat.protocol import ChatRequest
+from shim.chat.translate import to_generation as chat
+from shim.completions.protocol import CompletionRequest
+from shim.completions.translate import to_generations as completion
+from shim.embeddings.protocol import EmbeddingRequest
+from shim.embeddings.translate import to_jobs
+from shim.responses.protocol import ResponsesRequest
+from shim.responses.translate import to_generation as response
+from shim.tokenizer.controller import _prompt as tokenized
+from shim.tokenizer.protocol import TokenizeRequest
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+ROUTES: dict[type[msgspec.Struct], tuple[Callable[[Any], Any], dict[str, Any]]] = {
+    ChatRequest: (chat, {"messages": MESSAGES}),
+    CompletionRequest: (completion, {"prompt": "hi"}),
+    ResponsesRequest: (response, {"input": "hi"}),
+    EmbeddingRequest: (lambda request: list(to_jobs(request)), {"input": "hi"}),
+    TokenizeRequest: (tokenized, {"messages": MESSAGES}),
+}
+
+
+@pytest.mark.parametrize("kind", ROUTES, ids=lambda kind: kind.__name__)
+def test_nulls(kind: type[msgspec.Struct]) -> None:
+    """All that may be left out may be null, and then asks for the same."""
+    translate, body = ROUTES[kind]
+    names = [f.encode_name for f in msgspec.structs.fields(kind) if f.encode_name not in body]
+
+    bare = translate(msgspec.convert(body, kind))
+    nulls = translate(msgspec.convert({**body, **dict.fromkeys(names)}, kind))
+
+    assert nulls == bare
