@@ -12,6 +12,7 @@ from shim.generators import collected, primed
 from shim.models import Models
 from shim.naming import renamed
 from shim.sse import EventStream
+from shim.strict import is_strict
 
 from .answer import begun, response
 from .events import events, framed
@@ -33,7 +34,7 @@ class ResponsesController(Controller):
         """Answer a conversation."""
         data = await request.read(ResponsesRequest)
         served = models.chat(data.model)
-        asked = to_generation(data, adapter=served.adapter)
+        asked = to_generation(data, adapter=served.adapter, strict=is_strict(request))
         items = served.admission.admit(served.backend.generate(asked.generation))
         items = renamed(items, asked.places)
         opened = begun(data, model=data.model or served.id)

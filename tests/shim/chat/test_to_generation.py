@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from backends.base import Generation, JsonFormat, Sampling
@@ -10,6 +9,7 @@ from backends.conversation import Conversation, Media, Message, NamedTool, Tool,
 from shim.chat.protocol import ChatRequest
 from shim.chat.translate import to_generation
 from shim.errors import InvalidParameter, UnsupportedParameter
+from tests.shim.wire import read
 
 SUM = {"name": "sum", "arguments": "{}"}
 WAV = {"data": "AA==", "format": "wav"}
@@ -20,7 +20,7 @@ TOOLS = [{"type": "function", "function": WEATHER}]
 def request(**fields: Any) -> ChatRequest:
     """Return a request as it is decoded from the wire."""
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
-    return msgspec.convert(body, ChatRequest)
+    return read(body, ChatRequest)
 
 
 def sampling(**fields: Any) -> Sampling:

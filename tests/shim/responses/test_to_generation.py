@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from backends.base import Generation, JsonFormat, Sampling
@@ -10,6 +9,7 @@ from backends.conversation import Conversation, Media, Message, NamedTool, Tool,
 from shim.errors import InvalidParameter, UnsupportedParameter
 from shim.responses.protocol import ResponsesRequest
 from shim.responses.translate import to_generation
+from tests.shim.wire import read
 
 WEATHER = {"name": "weather", "description": "Tells it.", "parameters": {"type": "object"}}
 CALL = {"type": "function_call", "call_id": "x", "name": "weather", "arguments": "{}"}
@@ -21,8 +21,8 @@ SAID = {"role": "assistant", "content": "ok"}
 
 def generation(**fields: Any) -> Generation:
     """Return what the engine is asked for these fields of a request."""
-    request = msgspec.convert({"model": "m", "input": "hi", **fields}, ResponsesRequest)
-    return to_generation(request).generation
+    body = {"model": "m", "input": "hi", **fields}
+    return to_generation(read(body, ResponsesRequest)).generation
 
 
 def conversation(**fields: Any) -> Conversation:
