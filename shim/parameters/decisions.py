@@ -63,6 +63,11 @@ COMMON: dict[str, Rule] = {
 """Of any place."""
 
 _KEEPS = "This server keeps nothing from one request to the next."
+_SPEAKERS = Refused("No model here tells speakers apart.")
+_SAMPLING = (
+    "The engine's random numbers cannot be steered by a request; where none are used "
+    "(`temperatures=0`) any value is accepted."
+)
 _OF_ANSWERS = "A response has no place for what it brings."
 
 DECISIONS: dict[str, dict[str, Rule]] = {
@@ -99,6 +104,26 @@ DECISIONS: dict[str, dict[str, Rule]] = {
         "normalize": Refused("Use `use_activation`.", unless=()),
         "padding": Refused(unless=("do_not_pad", *NOTHING)),
         "endianness": Refused(unless=("little", *NOTHING)),
+    },
+    "transcription.TranscriptionForm": {
+        "known_speaker_names": _SPEAKERS,
+        "known_speaker_references": _SPEAKERS,
+        "diarize": _SPEAKERS,
+        "perform_diarization": _SPEAKERS,
+        "num_speakers": _SPEAKERS,
+        "min_speakers": _SPEAKERS,
+        "max_speakers": _SPEAKERS,
+        "seed": Refused(_SAMPLING),
+        "top_p": Refused(_SAMPLING, unless=(1, *NOTHING)),
+        "top_k": Refused(_SAMPLING, unless=(0, -1, *NOTHING)),
+        "min_p": Refused(_SAMPLING, unless=(0, *NOTHING)),
+        "use_beam_search": Refused("Use `beam_size`."),
+        "n": Refused("Use `beam_size`; a recording has one transcription."),
+        "audio": Refused("Send the recording as `file`."),
+        "batch_size": Ignored("It says how much is computed at once, not what."),
+        "log_progress": Ignored("It writes to the server's terminal."),
+        "stream_include_usage": Ignored("The last event of a stream always tells its usage."),
+        "stream_continuous_usage_stats": Refused("The usage is told once, at the end."),
     },
     "chat.ChatMessage": {
         "annotations": _TOLD,
