@@ -1,7 +1,7 @@
 """What is decided of names by hand: why they are ignored, or what to do instead.
 
-What is documented and stands neither here nor among the fields of its Struct is refused, unless it
-has its documented default: so a name that is new in a package is never ignored in silence.
+What is documented, and neither here nor a field of its Struct, is refused unless it has its
+documented default: a name that is new in a package is never ignored in silence.
 """
 
 from .rules import NOTHING, Ignored, Refused, Rule
@@ -52,7 +52,6 @@ COMMON: dict[str, Rule] = {
     "verbosity": Refused(unless=("medium", *NOTHING)),
     "web_search_options": Refused(unless=()),
     "tool_choice": Refused(unless=("none", "auto", *NOTHING)),
-    "truncation": Refused(unless=("disabled", *NOTHING)),
     "reasoning_effort": Refused(unless=("none", *NOTHING)),
     "best_of": Refused(unless=(0, 1, *NOTHING)),
     "text": Refused("Use `response_format`.", unless=({"format": {"type": "text"}}, *NOTHING)),
@@ -129,6 +128,7 @@ DECISIONS: dict[str, dict[str, Rule]] = {
         "annotations": _TOLD,
         "function_call": Refused("Use `tool_calls`."),
     },
+    "formats.JsonObjectFormat": {"schema": Refused("Use the type `json_schema`.")},
     "chat.Url": {"detail": Ignored("Models here see every image at one size: their own.")},
     "chat.MessageToolCall": {"index": Ignored("Calls are in their order.")},
     "responses.ImagePart": {

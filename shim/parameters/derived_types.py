@@ -38,7 +38,7 @@ def values(kind: Any) -> Any:
 @cache
 def closed(kind: Any) -> Any:
     """Return *kind* with all names that are documented, which takes no others, at any depth."""
-    if not _is_struct(kind):
+    if not is_struct(kind):
         return _mapped(kind, closed)
     fields = [
         (field.encode_name, closed(field.type), UNSET) for field in msgspec.structs.fields(kind)
@@ -48,7 +48,7 @@ def closed(kind: Any) -> Any:
 
 
 def _narrowed(kind: Any, value: Any, within: Callable[[Any], Any]) -> Any:
-    if not _is_struct(kind):
+    if not is_struct(kind):
         return _mapped(kind, within)
     refused = refused_names(kind)
     held = [
@@ -62,8 +62,8 @@ def _narrowed(kind: Any, value: Any, within: Callable[[Any], Any]) -> Any:
 @cache
 def _refuses(kind: Any) -> bool:
     """Return whether any Struct in *kind* has a name that is refused."""
-    if not _is_struct(kind):
-        return any(map(_refuses, _held(kind)))
+    if not is_struct(kind):
+        return any(map(_refuses, held_types(kind)))
     inner = (field.type for field in msgspec.structs.fields(kind))
     return bool(refused_names(kind)) or any(map(_refuses, inner))
 
@@ -90,7 +90,7 @@ def identifier(name: str) -> str:
 
 def _mapped(kind: Any, made: Callable[[Any], Any]) -> Any:
     """Return *kind*, which is no Struct, with what *made* makes of the types in it."""
-    origin, held = get_origin(kind), _held(kind)
+    origin, held = get_origin(kind), held_types(kind)
     if origin is Annotated:
         return Annotated[(made(held[0]), *kind.__metadata__)]
     if origin in (Union, UnionType):
@@ -100,7 +100,7 @@ def _mapped(kind: Any, made: Callable[[Any], Any]) -> Any:
     return kind
 
 
-def _held(kind: Any) -> tuple[Any, ...]:
+def held_types(kind: Any) -> tuple[Any, ...]:
     """Return the types that *kind*, which is no Struct, is made of; of a dict none: it is free."""
     origin = get_origin(kind)
     if origin is Annotated:
@@ -108,5 +108,6 @@ def _held(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if origin in (Union, UnionType, list) else ()
 
 
-def _is_struct(kind: Any) -> bool:
+def is_struct(kind: Any) -> bool:
+    """Return whether *kind* is a Struct."""
     return isinstance(kind, type) and issubclass(kind, Struct)

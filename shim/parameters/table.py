@@ -47,6 +47,11 @@ def wire_names(kind: type[Struct]) -> frozenset[str]:
     return frozenset({*(field.encode_name for field in msgspec.structs.fields(kind)), *tag})
 
 
+def known_at(place: str) -> dict[str, Name]:
+    """Return the names that are known at *place*, those of other routes included."""
+    return {name: known for name, known, _ in _documented(place)}
+
+
 def _documented(place: str) -> Iterator[tuple[str, Name, str]]:
     """Yield the names of *place*; of a text route the other two's as well, with their routes."""
     places = documented().places

@@ -2,6 +2,7 @@
 
 LocalAI's are the JSON names of `OpenAIRequest` and `PredictionOptions` in its `core/schema/`, and
 the fields that its pages on transcription and on speakers list; those of images are left out.
+llama.cpp's server documents a schema beside `json_object`.
 """
 
 from shim.parameters.documented import Name
@@ -26,6 +27,7 @@ SERVERS: dict[str, dict[str, Name]] = {
     "embeddings.EmbeddingRequest": {"normalize": Name(["vllm"]), "task": Name(["vllm"])},
     "chat.ChatRequest": _TEXT,
     "completions.CompletionRequest": _TEXT,
+    "formats.JsonObjectFormat": {"schema": Name(["llama.cpp"])},
     "transcription.TranscriptionForm": {
         "translate": Name(["LocalAI"], [False]),
         "diarize": Name(["LocalAI"], [False]),

@@ -58,6 +58,36 @@ def test_nothing_is_dropped() -> None:
     assert found.extras == {"min_tokens": 2}
 
 
+@pytest.mark.parametrize("name", ["max_output_tokens", "max_completion_tokens", "max_tokens"])
+def test_limits(name: str) -> None:
+    """The limit has the names of all three routes."""
+    assert generation(**{name: 3}).sampling.max_tokens == 3
+
+
+def test_limits_that_differ() -> None:
+    """Two names that differ are refused: nobody knows which is meant."""
+    with pytest.raises(InvalidParameter) as refusal:
+        generation(max_output_tokens=3, max_tokens=4)
+
+    assert refusal.value.param == "max_tokens"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": {"format": None}, "reasoning": {}},
+        {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True},
+        {"include": [], "top_logprobs": 0, "logprobs": False},
+        {"store": False, "service_tier": "auto", "background": False, "truncation": "disabled"},
+        {"response_format": {"type": "text"}, "messages": [], "reasoning_effort": None},
+        {"n": None, "stream_options": None},
+    ],
+)
+def test_what_asks_for_nothing(fields: dict[str, Any]) -> None:
+    """Values by which nothing is asked for are accepted, and nothing comes of them."""
+    assert generation(**fields) == generation()
+
+
 def test_instructions() -> None:
     """Instructions are the system's, before all else."""
     found = conversation(instructions="be brief", input=[{"role": "developer", "content": "b"}])
