@@ -4,10 +4,33 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from .parameters.derived_types import SHAPE
 from .sampling import SamplingFields
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class Constraint(Struct, frozen=True, kw_only=True):
+    """The names in `structured_outputs`; vLLM reads the values."""
+
+    json: Any = None
+    regex: Any = None
+    choice: Any = None
+    grammar: Any = None
+    json_object: Any = None
+    structural_tag: Any = None
+    whitespace_pattern: Any = None
+    disable_any_whitespace: Any = None
+    disable_additional_properties: Any = None
+
+
+class Repetition(Struct, frozen=True, kw_only=True):
+    """The names in `repetition_detection`; vLLM reads the values."""
+
+    max_pattern_size: Any = None
+    min_pattern_size: Any = None
+    min_count: Any = None
 
 
 class GenerationFields(SamplingFields, frozen=True, kw_only=True):
@@ -19,8 +42,8 @@ class GenerationFields(SamplingFields, frozen=True, kw_only=True):
     stop_token_ids: list[TokenId] | None = None
     bad_words: list[str] | None = None
     allowed_token_ids: list[TokenId] | None = None
-    structured_outputs: dict[str, Any] | None = None
-    repetition_detection: dict[str, Any] | None = None
+    structured_outputs: Annotated[dict[str, Any], Meta(extra={SHAPE: Constraint})] | None = None
+    repetition_detection: Annotated[dict[str, Any], Meta(extra={SHAPE: Repetition})] | None = None
     thinking_token_budget: Small | None = None
     # … of which prompt …
     add_special_tokens: bool | None = None

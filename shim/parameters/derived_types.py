@@ -3,7 +3,7 @@
 What is found so costs no Python per object: a body may hold thousands of messages and parts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -13,6 +13,9 @@ from msgspec import UNSET, Struct
 
 from .rules import Refused
 from .table import rules_of, wire_names
+
+SHAPE = "shape"
+"""The key in a `Meta.extra` of the Struct whose names an object has that is read as a dict."""
 
 ORIGINAL = "original"
 """The attribute of a derived type that holds the type it was made of."""
@@ -92,7 +95,8 @@ def _mapped(kind: Any, made: Callable[[Any], Any]) -> Any:
     """Return *kind*, which is no Struct, with what *made* makes of the types in it."""
     origin, held = get_origin(kind), held_types(kind)
     if origin is Annotated:
-        return Annotated[(made(held[0]), *kind.__metadata__)]
+        # What a read value has passed need not be checked again.
+        return made(held[0])
     if origin in (Union, UnionType):
         return Union[tuple(map(made, held))]  # noqa: UP007  made at run time
     if origin is list:
@@ -104,8 +108,14 @@ def held_types(kind: Any) -> tuple[Any, ...]:
     """Return the types that *kind*, which is no Struct, is made of; of a dict none: it is free."""
     origin = get_origin(kind)
     if origin is Annotated:
-        return (get_args(kind)[0],)
+        return (next(_shapes(kind), get_args(kind)[0]),)
     return get_args(kind) if origin in (Union, UnionType, list) else ()
+
+
+def _shapes(kind: Any) -> Iterator[type[Struct]]:
+    for meta in kind.__metadata__:
+        if isinstance(meta, msgspec.Meta) and meta.extra and SHAPE in meta.extra:
+            yield meta.extra[SHAPE]
 
 
 def is_struct(kind: Any) -> bool:

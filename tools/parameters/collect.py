@@ -84,7 +84,8 @@ def _names(source: Source) -> Iterator[tuple[str, list[object]]]:
             default = field.get_default(call_default_factory=field.default_factory is list)
             yield (field.alias or name).removesuffix("[]"), _json(default)
     elif isinstance(documented, type):
-        yield from ((name, []) for name in documented.__annotations__)
+        names = documented.__annotations__
+        yield from ((name, []) for name in names if not name.startswith("_"))
     else:
         parameters = list(inspect.signature(documented).parameters.values())
         yield from ((p.name, _json(p.default)) for p in parameters if p.name != "self")

@@ -84,6 +84,8 @@ SOURCES: dict[str, list[Source]] = {
         *_vllm(f"{_BASE}:StreamOptions"),
     ],
     "responses.StreamOptions": _openai("responses.response_create_params:StreamOptions"),
+    "extras.Constraint": _vllm("sampling_params:StructuredOutputsParams"),
+    "extras.Repetition": _vllm("sampling_params:RepetitionDetectionParams"),
     "formats.TextFormat": _openai("shared_params:ResponseFormatText") + _FORMAT,
     "formats.JsonObjectFormat": _openai("shared_params:ResponseFormatJSONObject") + _FORMAT,
     "formats.JsonSchemaFormat": _openai("shared_params:ResponseFormatJSONSchema") + _FORMAT,

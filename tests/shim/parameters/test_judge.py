@@ -179,6 +179,12 @@ UNKNOWN: list[tuple[Any, dict[str, Any], str]] = [
         "tool_choice.x",
     ),
     (CompletionRequest, {"stream_options": {"foo": 1}, "stream": True}, "stream_options.foo"),
+    (
+        ChatRequest,
+        {"structured_outputs": {"choice": ["a"], "choices": 1}},
+        "structured_outputs.choices",
+    ),
+    (ResponsesRequest, {"repetition_detection": {"foo": 1}}, "repetition_detection.foo"),
     (ResponsesRequest, {"text": {"foo": 1}}, "text.foo"),
     (ResponsesRequest, {"text": {"format": {"type": "text", "foo": 1}}}, "text.format.foo"),
     (ResponsesRequest, {"reasoning": {"foo": 1}}, "reasoning.foo"),
