@@ -62,6 +62,7 @@ COMMON: dict[str, Rule] = {
 """Of any place."""
 
 _KEEPS = "This server keeps nothing from one request to the next."
+_WATERMARK = Refused("An engine that is configured to watermark does so unless it is false.")
 _SPEAKERS = Refused("No model here tells speakers apart.")
 _SAMPLING = (
     "The engine's random numbers cannot be steered by a request; where none are used "
@@ -71,18 +72,23 @@ _OF_ANSWERS = "A response has no place for what it brings."
 
 DECISIONS: dict[str, dict[str, Rule]] = {
     "chat.ChatRequest": {
+        "watermarking": _WATERMARK,
         "input": Refused("Use `messages`."),
         "prompt": Refused("Use `messages`."),
         "instructions": Refused("Use a message of the role `system`."),
         "reasoning": Refused("Use `reasoning_effort`."),
     },
     "completions.CompletionRequest": {
+        "parallel_tool_calls": Ignored("Texts have no tools."),
+        "include_reasoning": Ignored("Texts have no reasoning that is told apart."),
+        "watermarking": _WATERMARK,
         "messages": Refused("Use `prompt`, or `/v1/chat/completions`."),
         "input": Refused("Use `prompt`."),
         "instructions": Refused("Use `prompt`."),
         "top_logprobs": Refused("Use `logprobs: N`."),
     },
     "responses.ResponsesRequest": {
+        "watermarking": _WATERMARK,
         "messages": Refused("Use `input`."),
         "response_format": Refused("Use `text.format`.", unless=({"type": "text"}, *NOTHING)),
         "reasoning_effort": Refused("Use `reasoning.effort`."),
@@ -96,6 +102,16 @@ DECISIONS: dict[str, dict[str, Rule]] = {
         "n": Refused(_OF_ANSWERS),
         "prompt_logprobs": Refused(_OF_ANSWERS),
         "return_token_ids": Refused(_OF_ANSWERS),
+    },
+    "tokenizer.TokenizeRequest": {
+        "truncate_prompt_tokens": Refused("Nothing is cut off here."),
+        "truncation_side": Refused("Nothing is cut off here."),
+        "documents": Refused(),
+        "reasoning_effort": Refused("Use `chat_template_kwargs`."),
+    },
+    "tokenizer.DetokenizeRequest": {
+        "skip_special_tokens": Refused("Special tokens are written out."),
+        "spaces_between_special_tokens": Refused("Special tokens are written out."),
     },
     "embeddings.EmbeddingRequest": {
         "cache_salt": _CACHE,

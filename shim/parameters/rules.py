@@ -1,6 +1,6 @@
 """What becomes of a documented parameter that is not honoured."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -31,12 +31,12 @@ Rules = Mapping[str, Rule]
 
 def asks_for_something(value: object, rule: Refused) -> bool:
     """Return whether *value*, as JSON has it, would change an answer."""
-    return value is not None and not any(_same(value, harmless) for harmless in rule.unless)
+    return value is not None and not is_among(value, rule.unless)
 
 
-def _same(one: object, other: object) -> bool:
-    # False equals 0 in Python, but is another value of JSON.
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+def is_among(value: object, values: Iterable[object]) -> bool:
+    """Return whether *value* is one of *values*, of which false is not 0."""
+    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in values)
 
 
 def plain(value: object) -> object:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from .decisions import COMMON, DECISIONS
 from .documented import Name, documented, place_of
-from .rules import Ignored, Refused, Rule, Rules
+from .rules import Ignored, Refused, Rule, Rules, is_among
 
 _TEXT_ROUTES = {
     "chat.ChatRequest": "/v1/chat/completions",
@@ -53,17 +53,24 @@ def known_at(place: str) -> dict[str, Name]:
 
 
 def _documented(place: str) -> Iterator[tuple[str, Name, str]]:
-    """Yield the names of *place*; of a text route the other two's as well, with their routes."""
+    """Yield the names of *place*, and those of other places that are taken for its own.
+
+    These are what is decided for it, and of a text route the other two's, with their routes.
+    """
     places = documented().places
-    own = places.get(place, {})
-    yield from ((name, known, "") for name, known in own.items())
-    if place in _TEXT_ROUTES:
-        seen = set(own)
-        for other, route in _TEXT_ROUTES.items():
-            for name, known in places[other].items():
-                if name not in seen:
-                    seen.add(name)
-                    yield name, known, route
+    names = {name: (known, "") for name, known in places.get(place, {}).items()}
+    for other, route in _TEXT_ROUTES.items() if place in _TEXT_ROUTES else ():
+        for name, known in places[other].items():
+            names.setdefault(name, (known, route))
+    for name in DECISIONS.get(place, {}):
+        names.setdefault(name, (_known_elsewhere(name), ""))
+    yield from ((name, known, route) for name, (known, route) in names.items())
+
+
+def _known_elsewhere(name: str) -> Name:
+    """Return *name* with all who document it anywhere, but without their defaults."""
+    found = [names[name].by for names in documented().places.values() if name in names]
+    return Name(sorted({one for by in found for one in by}))
 
 
 def _completed(decided: Rule | None, name: str, known: Name, elsewhere: str) -> Rule:
@@ -73,6 +80,9 @@ def _completed(decided: Rule | None, name: str, known: Name, elsewhere: str) -> 
     if isinstance(rule, Ignored):
         return rule
     hint = rule.hint or (f"It is a parameter of `{elsewhere}`." if elsewhere else "")
-    # A documented default of true: false asks for something.
-    harmless = tuple(value for value in rule.unless if value is not False or True not in defaults)
+    harmless = rule.unless
+    if is_among(value=True, values=defaults):  # so that false asks for something
+        harmless = tuple(value for value in harmless if value is not False)
+    if is_among(value=False, values=defaults):  # which forms write as a number, too
+        harmless = (*harmless, 0)
     return Refused(hint, (*harmless, *defaults))

@@ -45,6 +45,7 @@ HARMLESS: list[dict[str, Any]] = [
     {"translate": "0"},
     {"diarize": "false"},
     {"diarize": "False"},
+    {"diarize": "0"},
     {"num_speakers": "0"},
     {"top_p": "1.0"},
     {"top_k": "0"},

@@ -7,7 +7,7 @@ import msgspec
 
 from shim.extras import GenerationFields
 from shim.parameters.documented import documented, place_of
-from shim.parameters.rules import NOTHING, Ignored, Rule
+from shim.parameters.rules import NOTHING, Ignored, is_among
 from shim.parameters.table import known_at
 
 from .places import OF_VLLM, Place, routes
@@ -49,17 +49,26 @@ def _rows(place: Place) -> Iterator[str]:
     path = place.path if tag is None else f"{place.path}({tag})."
     for name in sorted({*place.honoured, *place.rules}):
         by = ", ".join(known[name].by) if name in known else "Shim"
-        told = _told(place, name, place.rules.get(name))
+        told = _told(place, name, known[name].defaults if name in known else [])
         yield f"| `{path}{name}` | {by} | {told} |\n"
 
 
-def _told(place: Place, name: str, rule: Rule | None) -> str:
+def _told(place: Place, name: str, known: list[object]) -> str:
+    rule = place.rules.get(name)
     if rule is None:
         of_vllm = name in OF_VLLM and issubclass(place.kind, GenerationFields)
         return "honoured by vLLM" if of_vllm else "honoured"
     if isinstance(rule, Ignored):
         return f"ignored: {rule.why[0].lower()}{rule.why[1:].removesuffix('.')}"
-    values = [value for value in rule.unless if not any(value is one for one in NOTHING)]
+    hidden = (
+        (*NOTHING, 0)
+        if is_among(0, rule.unless) and is_among(value=False, values=known)
+        else NOTHING
+    )
+    values: list[object] = []
+    for value in rule.unless:
+        if not is_among(value, (*hidden, *values)):
+            values.append(value)
     but = " or ".join(f"`{msgspec.json.encode(value).decode()}`" for value in values)
     told = f"refused unless {but}" if but else "refused"
     return f"{told}. {rule.hint}" if rule.hint else told
