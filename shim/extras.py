@@ -1,14 +1,36 @@
 """vLLM's own parameters beside OpenAI's: their wire, and what of them crosses the seam."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from .errors import UnsupportedParameter
+from .parameters.derived_types import SHAPE
 from .sampling import SamplingFields
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class Constraint(Struct, frozen=True, kw_only=True):
+    """The names in `structured_outputs`; vLLM reads the values."""
+
+    json: Any = None
+    regex: Any = None
+    choice: Any = None
+    grammar: Any = None
+    json_object: Any = None
+    structural_tag: Any = None
+    whitespace_pattern: Any = None
+    disable_any_whitespace: Any = None
+    disable_additional_properties: Any = None
+
+
+class Repetition(Struct, frozen=True, kw_only=True):
+    """The names in `repetition_detection`; vLLM reads the values."""
+
+    max_pattern_size: Any = None
+    min_pattern_size: Any = None
+    min_count: Any = None
 
 
 class GenerationFields(SamplingFields, frozen=True, kw_only=True):
@@ -20,12 +42,13 @@ class GenerationFields(SamplingFields, frozen=True, kw_only=True):
     stop_token_ids: list[TokenId] | None = None
     bad_words: list[str] | None = None
     allowed_token_ids: list[TokenId] | None = None
-    structured_outputs: dict[str, Any] | None = None
-    repetition_detection: dict[str, Any] | None = None
+    structured_outputs: Annotated[dict[str, Any], Meta(extra={SHAPE: Constraint})] | None = None
+    repetition_detection: Annotated[dict[str, Any], Meta(extra={SHAPE: Repetition})] | None = None
     thinking_token_budget: Small | None = None
     # … of which prompt …
     add_special_tokens: bool | None = None
     truncate_prompt_tokens: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
+    truncation_side: Literal["left", "right"] | None = None
     # … what is told …
     include_stop_str_in_output: bool | None = None
     skip_special_tokens: bool | None = None
@@ -35,11 +58,9 @@ class GenerationFields(SamplingFields, frozen=True, kw_only=True):
     # … and when.
     priority: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
     cache_salt: str | None = None
-    # Known, and refused where they would change the answer.
-    length_penalty: float | None = None
-    use_beam_search: bool | None = None
-    logprob_token_ids: list[TokenId] | None = None
-    return_tokens_as_token_ids: bool | None = None
+    # For the engine's own extensions.
+    vllm_xargs: dict[str, Any] | None = None
+    watermarking: bool | None = None
 
 
 class ChatFields(GenerationFields, frozen=True, kw_only=True):
@@ -72,10 +93,7 @@ _NOTHING: dict[str, tuple[object, ...]] = {
     "spaces_between_special_tokens": (True,),
     "return_token_ids": (False,),
     "priority": (0,),
-    "length_penalty": (1.0,),
-    "use_beam_search": (False,),
-    "logprob_token_ids": ([],),
-    "return_tokens_as_token_ids": (False,),
+    "vllm_xargs": ({},),
     "include_reasoning": (True,),
     "documents": ([],),
     "mm_processor_kwargs": ({},),
@@ -92,8 +110,6 @@ _OF_CHATS = (
 )
 """A Conversation has words for the other."""
 
-_REFUSED = ("length_penalty", "use_beam_search", "logprob_token_ids", "return_tokens_as_token_ids")
-
 
 def asked(fields: Struct, names: tuple[str, ...]) -> dict[str, Any]:
     """Return those of *names* by which something is asked for, with their values."""
@@ -106,13 +122,9 @@ def asked(fields: Struct, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def extras(fields: GenerationFields) -> dict[str, Any]:
-    """Return what crosses the seam of the extra fields.
-
-    Raises UnsupportedParameter for what no backend honours.
-    """
+    """Return what crosses the seam of the extra fields."""
     chats = _OF_CHATS if isinstance(fields, ChatFields) else ()
     found = asked(fields, (*_NAMES, *chats))
-    for name in _REFUSED:
-        if name in found:
-            raise UnsupportedParameter(f"`{name}` is not supported by this server.", param=name)
+    if "truncate_prompt_tokens" not in found:
+        found.pop("truncation_side", None)
     return found

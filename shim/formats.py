@@ -20,7 +20,7 @@ class JsonSchema(Struct, frozen=True, kw_only=True):
 
     name: str
     description: str | None = None
-    schema: dict[str, Any] | None = None
+    schema: dict[str, Any]
     strict: bool | None = None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from backends.conversation import Media, Message, NamedTool, Tool, ToolCall
 from backends.conversation import ToolChoice as EngineToolChoice
-from shim.errors import InvalidParameter, UnsupportedParameter
+from shim.errors import InvalidParameter
 
 from .messages import (
     Audio,
@@ -57,11 +57,6 @@ def to_tool_choice(choice: ToolChoice | None, tools: Sequence[Tool]) -> EngineTo
 
 
 def _message(sent: ChatMessage, at: int) -> Message:
-    for name in ("function_call", "audio"):
-        if getattr(sent, name):
-            raise UnsupportedParameter(
-                f"`{name}` is not supported by this server.", param=f"messages[{at}].{name}"
-            )
     return Message(
         role=sent.role,
         content=_content(sent, at),
@@ -77,7 +72,7 @@ def _content(message: ChatMessage, at: int) -> str | tuple[str | Media, ...]:
         case str(text):
             return text
         case None if message.role == "assistant":
-            return ""
+            return message.refusal or ""
         case None:
             raise InvalidParameter("A message needs a content.", param=f"messages[{at}].content")
         case parts:

@@ -90,8 +90,8 @@ class ChatMessage(Struct, frozen=True, kw_only=True):
     tool_call_id: str | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
-    function_call: Any = None
-    audio: Any = None
+    refusal: str | None = None
+    """An earlier refusal of the assistant, where there is no content."""
 
 
 Messages = Annotated[list[ChatMessage], Meta(min_length=1)]

@@ -24,7 +24,7 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 class ChatRequest(ChatFields, frozen=True, kw_only=True):
-    """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
+    """OpenAI's request and vLLM's extras: what is honoured of them."""
 
     model: Name | None = None
     """May be missing where the URL names it."""
@@ -38,20 +38,13 @@ class ChatRequest(ChatFields, frozen=True, kw_only=True):
     stream_options: StreamOptions | None = None
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
+    max_output_tokens: Count | None = None
+    """What responses call it."""
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     # vLLM's, of chats alone.
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
-    # Known, and refused where they would change the answer: OpenAI's …
-    functions: list[Any] | None = None
-    function_call: Any = None
-    modalities: list[str] | None = None
-    audio: Any = None
-    verbosity: str | None = None
-    web_search_options: Any = None
-    # … and vLLM's.
-    echo: bool | None = None
 
 
 # ── answer ────────────────────────────────────────────────────────────────────

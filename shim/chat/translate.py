@@ -6,16 +6,15 @@ from shim.errors import InvalidParameter
 from shim.extras import asked, extras
 from shim.formats import to_format
 from shim.sampling import to_sampling
+from shim.token_limit import token_limit
 
 from .conversation import to_messages, to_tool_choice, to_tools
 from .protocol import ChatRequest
-from .unsupported import refuse_unsupported
 
 
 def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Generation:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
-    refuse_unsupported(request)
-    if request.top_logprobs is not None and not request.logprobs:
+    if request.top_logprobs and not request.logprobs:
         raise InvalidParameter("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
@@ -23,7 +22,7 @@ def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Genera
         prompt=_conversation(request),
         sampling=to_sampling(
             request,
-            max_tokens=request.max_completion_tokens or request.max_tokens,
+            max_tokens=_max_tokens(request),
             top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         ),
         format=to_format(request.response_format),
@@ -31,6 +30,14 @@ def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Genera
         stream=bool(request.stream),
         extras={**extras(request), **asked(request, ("reasoning_effort",))},
     )
+
+
+def _max_tokens(request: ChatRequest) -> int | None:
+    names: tuple[str, ...] = ("max_completion_tokens", "max_output_tokens")
+    # Clients that cannot know which of OpenAI's two is understood send both.
+    if request.max_completion_tokens is None:
+        names = (*names, "max_tokens")
+    return token_limit(request, *names)
 
 
 def _conversation(request: ChatRequest) -> Conversation:

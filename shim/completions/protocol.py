@@ -11,7 +11,7 @@ from shim.limits import Name
 
 
 class CompletionRequest(GenerationFields, frozen=True, kw_only=True):
-    """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
+    """OpenAI's request and vLLM's extras: what is honoured of them."""
 
     model: Name | None = None
     """May be missing where the URL names it."""
@@ -19,14 +19,16 @@ class CompletionRequest(GenerationFields, frozen=True, kw_only=True):
     """A text, texts, token ids or lists of token ids."""
     max_tokens: Annotated[int, Meta(ge=0)] | None = None
     """Null is the default of 16, as at OpenAI, and not without a limit."""
-    best_of: int | None = None
+    max_completion_tokens: Annotated[int, Meta(ge=0)] | None = None
+    """What chats call it."""
+    max_output_tokens: Annotated[int, Meta(ge=0)] | None = None
+    """What responses call it."""
+    best_of: Annotated[int, Meta(ge=0)] | None = None
     echo: bool | None = None
     logprobs: Annotated[int, Meta(ge=0, le=20)] | bool | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     response_format: ResponseFormat | None = None
-    # Known, and refused.
-    suffix: str | None = None
 
 
 class Logprobs(Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from shim.extras import extras
 from shim.formats import to_format
 from shim.heading import LOWEST, Heading
 from shim.sampling import to_sampling
+from shim.token_limit import token_limit
 
 from .protocol import Choice, CompletionRequest, Logprobs, TextCompletion
 
@@ -47,10 +48,8 @@ def to_generations(
 
     *choices* is how many there may be of all prompts together; None: any number.
     """
-    if request.suffix:
-        raise UnsupportedParameter("`suffix` is not supported by this server.", param="suffix")
-    if request.best_of is not None and request.best_of != (request.n or 1):
-        raise UnsupportedParameter("`best_of` other than `n` is not supported.", param="best_of")
+    if (request.best_of or 0) > (request.n or 1):
+        raise UnsupportedParameter("`best_of` above `n` is not supported.", param="best_of")
     if request.stream_options is not None and not request.stream:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
     prompts = _prompts(request)
@@ -59,7 +58,8 @@ def to_generations(
         raise InvalidParameter(
             f"`n` of all prompts together is {wanted}, more than the {choices} allowed.", param="n"
         )
-    limit = _MAX_TOKENS if request.max_tokens is None else request.max_tokens
+    asked = token_limit(request, "max_tokens", "max_completion_tokens", "max_output_tokens")
+    limit = _MAX_TOKENS if asked is None else asked
     sampling = to_sampling(request, max_tokens=limit, top_logprobs=_top(request))
     # Once for all prompts: each may hold thousands of items.
     format_, extra = to_format(request.response_format), extras(request)

@@ -1,6 +1,6 @@
 """The wire of embeddings: OpenAI's shapes as msgspec Structs, nothing else."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -9,7 +9,7 @@ from shim.limits import Name
 
 
 class EmbeddingRequest(Struct, frozen=True, kw_only=True):
-    """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
+    """OpenAI's request and vLLM's extras: what is honoured of them."""
 
     model: Name | None = None
     """May be missing where the URL names it."""
@@ -17,18 +17,11 @@ class EmbeddingRequest(Struct, frozen=True, kw_only=True):
     """A text, texts, token ids or lists of token ids."""
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1)] | None = None
-    user: str | None = None
     # vLLM's.
     add_special_tokens: bool | None = None
     use_activation: bool | None = None
     truncate_prompt_tokens: Annotated[int, Meta(ge=-1)] | None = None
     truncation_side: Literal["left", "right"] | None = None
-    # Known, and refused.
-    messages: Any = None
-    normalize: Any = None
-    padding: Any = None
-    embed_dtype: Any = None
-    endianness: Any = None
 
 
 class EmbeddingItem(Struct, frozen=True, kw_only=True, tag_field="object", tag="embedding"):

@@ -10,28 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Embedding, EmbeddingJob
-from shim.errors import InvalidParameter, NotFinite, UnsupportedParameter
+from shim.errors import InvalidParameter, NotFinite
 
 from .protocol import EmbeddingItem, EmbeddingList, EmbeddingRequest, EmbeddingUsage
-
-_HARMLESS: dict[str, tuple[object, ...]] = {
-    "messages": (),
-    "normalize": (),
-    "padding": ("do_not_pad",),
-    "embed_dtype": ("float32",),
-    "endianness": ("native", "little"),
-}
-"""vLLM's parameters that are not honoured, and the values by which nothing is asked for."""
-
 
 # ── wire → engine ─────────────────────────────────────────────────────────────
 
 
 def to_jobs(request: EmbeddingRequest) -> list[EmbeddingJob]:
-    """Return a job per input; raise InvalidParameter or UnsupportedParameter."""
-    for name, harmless in _HARMLESS.items():
-        if getattr(request, name) not in (None, *harmless):
-            raise UnsupportedParameter(f"`{name}` is not supported by this server.", param=name)
+    """Return a job per input; raise InvalidParameter."""
     return [
         EmbeddingJob(
             input=one,

@@ -22,7 +22,6 @@ _LIMITS = {
     "content": "content_parts",
     "tool_calls": "content_parts",
     "tools": "tools",
-    "functions": "tools",
     "stop": "stop_strings",
     "logit_bias": "logit_bias",
 }

@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from shim.errors import InvalidParameter, invalid
 from shim.limits import Limits
+from shim.parameters.judge import refuse_unknown, refuse_unsupported
+from shim.parameters.table import names_of
 from shim.strict import refuse
 
 from .counts import refuse_too_many
@@ -19,14 +21,15 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     limits: Limits
     strict: bool = False
-    """Whether members that its Struct does not have are refused."""
+    """Whether names that nobody documents are refused."""
 
 
 def decoded(body: bytes | bytearray, kind: type[T], rules: Rules) -> T:
     """Return *body* as *kind*, strictly: `"5"` is not a number.
 
     Raises InvalidParameter for what *kind* does not allow and for more values than the limits
-    allow; in strict mode UnsupportedParameter for members that *kind* does not have.
+    allow, UnsupportedParameter for parameters that are not honoured and would change the answer;
+    in strict mode also for names that nobody documents.
     """
     if not body:
         raise InvalidParameter("The request has no body.")
@@ -34,11 +37,22 @@ def decoded(body: bytes | bytearray, kind: type[T], rules: Rules) -> T:
     value: T = _parsed(body, kind)
     if isinstance(value, Struct | dict):
         refuse_too_many(value, rules.limits, commas=body.count(b","))
-    if rules.strict and isinstance(value, Struct):
-        known = {field.encode_name for field in msgspec.structs.fields(value)}
-        # Raw: the members' values are not made a second time.
-        refuse(_parsed(body, dict[str, msgspec.Raw]).keys() - known)
+    if isinstance(value, Struct):
+        _judge(body, type(value), strict=rules.strict)
     return value
+
+
+def _judge(body: bytes | bytearray, kind: type[Struct], *, strict: bool) -> None:
+    """Raise UnsupportedParameter for what *body*, which is valid as *kind*, may not name."""
+
+    def parse(derived: Any) -> Any:
+        return msgspec.json.decode(body, type=derived)
+
+    refuse_unsupported(parse, kind)
+    if strict:
+        # Raw: the members' values are not made a second time.
+        refuse(parse(dict[str, msgspec.Raw]).keys() - names_of(kind))
+        refuse_unknown(parse, kind)
 
 
 def _parsed(body: bytes | bytearray, kind: Any) -> Any:

@@ -14,6 +14,7 @@ from shim.naming import renamed
 from shim.speech.answering import Answer, transcribed
 from shim.speech.options import refuse_options
 from shim.sse import EventStream
+from shim.strict import is_strict
 from shim.telemetry import Telemetry
 
 from .answer import begun, response
@@ -37,7 +38,8 @@ class ResponsesController(Controller):
     ) -> Response[Any] | EventStream:
         """Answer a conversation, or transcribe the recording in it."""
         data = await request.read(ResponsesRequest)
-        served, items, headers = await _asked(data, models, telemetry)
+        strict = is_strict(request)
+        served, items, headers = await _asked(data, models, telemetry, strict=strict)
         opened = begun(data, model=data.model or served.id)
         if not data.stream:
             done = await collected(items)
@@ -46,11 +48,13 @@ class ResponsesController(Controller):
         return EventStream(await primed(events(opened, items)), framed=framed, headers=headers)
 
 
-async def _asked(data: ResponsesRequest, models: Models, telemetry: Telemetry) -> Answer:
+async def _asked(
+    data: ResponsesRequest, models: Models, telemetry: Telemetry, *, strict: bool
+) -> Answer:
     if (speech := models.hearing(data.model)) is not None:
-        return await transcribed(to_heard(data), speech, telemetry)
+        return await transcribed(to_heard(data, strict=strict), speech, telemetry)
     served = models.chat(data.model)
     refuse_options(data.transcription)
-    asked = to_generation(data, adapter=served.adapter)
+    asked = to_generation(data, adapter=served.adapter, strict=strict)
     items = served.admission.admit(served.backend.generate(asked.generation))
     return Answer(served, renamed(items, asked.places))

@@ -1,6 +1,7 @@
 """Input items of the wire → Messages of the seam: pure functions."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from backends.conversation import Media, Message, ToolCall
 from shim.chat.conversation import audio_url
 from shim.chat.messages import Audio, RefusalPart, Url
 from shim.errors import InvalidParameter, UnsupportedParameter, invalid
+from shim.parameters.judge import refuse_unknown, refuse_unsupported
 
 from .items import (
     AudioPart,
@@ -17,6 +19,7 @@ from .items import (
     CallOutputItem,
     FilePart,
     ImagePart,
+    Input,
     InputTextPart,
     Item,
     MessageItem,
@@ -125,30 +128,40 @@ class Turns:
         self.places[f"messages[{len(self.messages) - 1}].{field}"] = place
 
 
-def to_turns(input_: str | Sequence[dict[str, Any]], instructions: str | None) -> Turns:
-    """Translate *input_* and the *instructions* before it; raise what is wrong with an item."""
+def to_turns(
+    input_: str | Sequence[dict[str, Any]], instructions: str | None, *, strict: bool = False
+) -> Turns:
+    """Translate *input_* and the *instructions* before it; raise what is wrong with an item.
+
+    *strict* also refuses names that nobody documents.
+    """
     turns = Turns()
     if instructions:
         turns.say("system", instructions, place="instructions")
     if isinstance(input_, str):
         turns.say("user", input_, place="input")
         return turns
-    for at, item in enumerate(to_items(input_)):
+    for at, item in enumerate(to_items(input_, strict=strict)):
         turns.take(item, f"input[{at}]")
     turns.close()
     return turns
 
 
-def to_items(raw: Sequence[dict[str, Any]]) -> list[Item]:
+def to_items(raw: Sequence[dict[str, Any]], *, strict: bool) -> list[Item]:
     """Read *raw*; an item without a type is a message.
 
     All at once: for each call msgspec makes its table of the types anew.
     """
     typed = [item if item.get("type") else {**item, "type": "message"} for item in raw]
+    parse = partial(msgspec.convert, {"input": typed})
     try:
-        return msgspec.convert(typed, list[Item])
+        items: list[Item] = parse(Input).input
     except msgspec.ValidationError as error:
-        raise invalid(error, "input") from error
+        raise invalid(error) from error
+    refuse_unsupported(parse, Input)
+    if strict:
+        refuse_unknown(parse, Input)
+    return items
 
 
 def _thoughts(item: ReasoningItem, place: str) -> str:

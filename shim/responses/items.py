@@ -93,3 +93,9 @@ class ReferenceItem(Struct, frozen=True, kw_only=True, tag_field="type", tag="it
 
 
 Item = MessageItem | ReasoningItem | CallItem | CallOutputItem | ReferenceItem
+
+
+class Input(Struct, frozen=True):
+    """All of them."""
+
+    input: list[Item]

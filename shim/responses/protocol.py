@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shim.chat.protocol import Count, Effort, TokenLogprob
 from shim.extras import ChatFields
@@ -56,9 +56,14 @@ class Reasoning(Struct, frozen=True, kw_only=True):
 
     effort: Effort | None = None
     summary: Literal["auto", "concise", "detailed"] | None = None
-    # Known, and refused where they would change the answer.
+    generate_summary: Literal["auto", "concise", "detailed"] | UnsetType | None = UNSET
+    """What `summary` was called before."""
     mode: str | None = None
     context: str | None = None
+
+
+class StreamOptions(Struct, frozen=True, kw_only=True):
+    """What a stream brings besides its text: of OpenAI's options none is honoured here."""
 
 
 LOGPROBS = "message.output_text.logprobs"
@@ -79,7 +84,7 @@ Metadata = dict[str, str]
 
 
 class ResponsesRequest(ChatFields, frozen=True, kw_only=True):
-    """OpenAI's request and vLLM's extras; fields that are unknown are ignored, as there."""
+    """OpenAI's request and vLLM's extras: what is honoured of them."""
 
     model: Name | None = None
     """May be missing where the URL names it."""
@@ -87,6 +92,9 @@ class ResponsesRequest(ChatFields, frozen=True, kw_only=True):
     """A user's message, or items (`items.py`), of which messages need not say their type."""
     instructions: str | None = None
     max_output_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    max_tokens: Count | None = None
+    """What chats and texts call it."""
     tools: list[FunctionTool] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -97,23 +105,9 @@ class ResponsesRequest(ChatFields, frozen=True, kw_only=True):
     stream: bool | None = None
     metadata: Metadata | None = None
     user: str | None = None
-    # Known, and without consequence for the answer.
-    store: bool | None = None
-    stream_options: Any = None
+    # Without consequence for the answer, but of a form that is checked.
+    stream_options: StreamOptions | None = None
     max_tool_calls: int | None = None
-    service_tier: str | None = None
-    safety_identifier: str | None = None
-    prompt_cache_key: str | None = None
-    prompt_cache_options: Any = None
-    prompt_cache_retention: str | None = None
-    # Known, and refused where they would change the answer.
-    previous_response_id: str | None = None
-    conversation: Any = None
-    prompt: Any = None
-    background: bool | None = None
-    truncation: str | None = None
-    context_management: list[Any] | None = None
-    moderation: Any = None
 
 
 # ── answer ────────────────────────────────────────────────────────────────────

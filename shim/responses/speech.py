@@ -24,11 +24,14 @@ from .protocol import LOGPROBS, ResponsesRequest
 _CONTENT = frozenset({"input", "text", "include"})
 
 
-def to_heard(request: ResponsesRequest) -> Heard:
-    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
+def to_heard(request: ResponsesRequest, *, strict: bool) -> Heard:
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field.
+
+    *strict* also refuses names that nobody documents.
+    """
     refuse_beyond_speech(request, _CONTENT, request.temperature)
     _refuse_forms(request)
-    items = [] if isinstance(request.input, str) else to_items(request.input)
+    items = [] if isinstance(request.input, str) else to_items(request.input, strict=strict)
     turns = [_turn(item, f"input[{at}]") for at, item in enumerate(items)]
     return Heard(
         only_recording(turns, param="input"),

@@ -11,6 +11,7 @@ from shim.chat.messages import ToolChoice as ChatToolChoice
 from shim.extras import extras
 from shim.formats import JsonSchema, JsonSchemaFormat, to_format
 from shim.sampling import to_sampling
+from shim.token_limit import token_limit
 
 from .conversation import to_turns
 from .protocol import (
@@ -21,7 +22,6 @@ from .protocol import (
     SchemaFormat,
     ToolChoice,
 )
-from .unsupported import refuse_unsupported
 
 
 class Asked(NamedTuple):
@@ -32,10 +32,14 @@ class Asked(NamedTuple):
     """The seam's names of fields, and the request's."""
 
 
-def to_generation(request: ResponsesRequest, *, adapter: str | None = None) -> Asked:
-    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
-    refuse_unsupported(request)
-    turns = to_turns(request.input, request.instructions)
+def to_generation(
+    request: ResponsesRequest, *, adapter: str | None = None, strict: bool = False
+) -> Asked:
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field.
+
+    *strict* also refuses names within its items that nobody documents.
+    """
+    turns = to_turns(request.input, request.instructions, strict=strict)
     tools = to_tools([_tool(tool) for tool in request.tools or ()])
     generation = Generation(
         prompt=Conversation(
@@ -46,7 +50,11 @@ def to_generation(request: ResponsesRequest, *, adapter: str | None = None) -> A
             template_kwargs=request.chat_template_kwargs or {},
         ),
         sampling=to_sampling(
-            request, max_tokens=request.max_output_tokens, top_logprobs=_top_logprobs(request)
+            request,
+            max_tokens=token_limit(
+                request, "max_output_tokens", "max_completion_tokens", "max_tokens"
+            ),
+            top_logprobs=_top_logprobs(request),
         ),
         format=_format(request),
         adapter=adapter,

@@ -122,7 +122,8 @@ class Output:
 
     def __init__(self, begun: Response) -> None:
         self._id = begun.id.removeprefix("resp_")
-        self._summary = begun.reasoning.summary is not None
+        reasoning = begun.reasoning
+        self._summary = bool(reasoning.summary or reasoning.generate_summary)
         self._open: tuple[type[Delta], int] | None = None
         self._early: tuple[TokenLogprob, ...] = ()
         """Log probabilities from before the text that they are told with."""

@@ -94,6 +94,11 @@ def _prompt(data: TokenizeRequest) -> Prompt:
     said = data.prompt if data.messages is None else data.messages
     if isinstance(said, str):
         return said
+    if data.continue_final_message and data.add_generation_prompt:
+        raise InvalidParameter(
+            "`continue_final_message` and `add_generation_prompt` exclude each other.",
+            param="continue_final_message",
+        )
     return Conversation(
         messages=to_messages(said or ()),
         tools=to_tools(data.tools),

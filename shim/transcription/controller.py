@@ -13,8 +13,9 @@ from shim.models import Models
 from shim.sse import EventStream
 from shim.telemetry import Telemetry
 
+from .names import Task
 from .receiving import received
-from .translate import Task, events, written
+from .translate import events, written
 
 
 class TranscriptionController(Controller):
@@ -57,7 +58,7 @@ async def _answer(
             # From here on the stream holds the recording, and closes it at its end.
             return EventStream(first, headers=headers, holding=stack.pop_all())
         done = await collected(items)
-        make = partial(written, form, task, done, silence=recording.silence)
+        make = partial(written, form, recording.job.task, done, silence=recording.silence)
         body = make() if len(done) <= _MANY else await asyncio.to_thread(make)
     media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
     return Response(body, media_type=media, headers=headers)

@@ -9,15 +9,25 @@ from msgspec import Struct
 
 from backends.decoding import Decoding
 from shim.errors import InvalidParameter, invalid
+from shim.parameters.rules import Ignored
 
 from .json_text import VALUES, Shape, read, shapes
 from .part import Field, Unread
 from .protocol import TranscriptionForm
+from .unsupported import ENGINE, RULES, refuse_unsupported
 
 S = TypeVar("S", bound=Struct)
 
-_ENGINE = "engine"
-"""The namespace of engine options: `engine[beam_size]`; their plain names are taken as well."""
+_OF_ENGINE = ("language", "task", "initial_prompt", "word_timestamps")
+"""Arguments of faster-whisper's that are fields of the form; they may be in `engine`, too."""
+
+_OPTIONS = {
+    *Decoding.__struct_fields__,
+    *_OF_ENGINE,
+    "temperature",
+    *(name for name, rule in RULES.items() if isinstance(rule, Ignored)),
+}
+"""Names that `engine` may have."""
 
 _OTHERS = {"logprob_threshold": "log_prob_threshold"}
 """What OpenAI's Whisper and Hugging Face's call an option, and what faster-whisper does."""
@@ -38,7 +48,7 @@ _FORM, _DECODING = shapes(TranscriptionForm), shapes(Decoding)
 _NUMBERS = frozenset(name for name, shape in _DECODING.items() if shape.items == "number")
 """Lists that may come in one string, separated by commas."""
 
-_KNOWN = frozenset({*_FORM, *_DECODING, *_OTHERS, _ENGINE})
+_KNOWN = frozenset({*_FORM, *_DECODING, *_OTHERS, *RULES, ENGINE})
 
 
 def is_known(name: str) -> bool:
@@ -99,34 +109,49 @@ def _put(into: dict[str, Any], head: str, path: list[str], value: str, name: str
 
 
 def asked(fields: Mapping[str, Any]) -> Asked:
-    """Return what *fields*, as JSON holds them, ask for; raise InvalidParameter, naming the field.
+    """Return what *fields*, as JSON holds them, ask for.
 
-    A null is a field that is not set. Numbers and booleans may come as strings.
+    A null is a field that is not set. Numbers and booleans may come as strings. Raises
+    InvalidParameter or UnsupportedParameter, naming the field.
     """
     _check_size("", fields)
     for name, value in fields.items():
         _check_size(name, value)
     given = {_OTHERS.get(name, name): value for name, value in fields.items() if value is not None}
     form = {name: given.pop(name) for name in TranscriptionForm.__struct_fields__ if name in given}
-    engine = read({_ENGINE: given.pop(_ENGINE, {})}, {_ENGINE: Shape(object=True)}).get(_ENGINE, {})
-    if not isinstance(engine, dict):
-        raise InvalidParameter("`engine` holds engine options by name.", param=_ENGINE)
-    for name, value in engine.items():
-        _check_size(name, value)
-    if strange := sorted(engine.keys() - set(Decoding.__struct_fields__)):
-        option = strange[0][:_NAME_LENGTH]
-        raise InvalidParameter(
-            f"The engine has no option '{option}'.", param=f"{_ENGINE}[{option}]"
-        )
-    engine = {name: value for name, value in engine.items() if value is not None}
-    if twice := sorted(engine.keys() & given.keys()):
-        raise InvalidParameter(
-            f"`{twice[0]}` stands beside `{_ENGINE}[{twice[0]}]`.", param=twice[0]
-        )
+    engine = _engine(given.pop(ENGINE, {}), {*given, *form})
+    form |= {name: engine.pop(name) for name in _OF_ENGINE if name in engine}
     known = [name for name in Decoding.__struct_fields__ if name in given]
     decoding = {name: given.pop(name) for name in known} | engine
     form, decoding = read(form, _FORM), read(decoding, _DECODING)
-    return Asked(_converted(form, TranscriptionForm), _converted(decoding, Decoding), tuple(given))
+    options = _converted(decoding, Decoding)
+    unknown = refuse_unsupported(given, sampled=options.temperatures != (0.0,))
+    return Asked(_converted(form, TranscriptionForm), options, unknown)
+
+
+def _engine(engine: Any, beside: set[str]) -> dict[str, Any]:
+    """Return the options in *engine*; raise InvalidParameter for one that is none, or *beside*."""
+    engine = read({ENGINE: engine}, {ENGINE: Shape(object=True)}).get(ENGINE, {})
+    if not isinstance(engine, dict):
+        raise InvalidParameter("`engine` holds engine options by name.", param=ENGINE)
+    for name, value in engine.items():
+        _check_size(name, value)
+    if strange := sorted(engine.keys() - _OPTIONS):
+        option = strange[0][:_NAME_LENGTH]
+        raise InvalidParameter(f"The engine has no option '{option}'.", param=f"{ENGINE}[{option}]")
+    options = {
+        name: value
+        for name, value in engine.items()
+        if value is not None and not isinstance(RULES.get(name), Ignored)
+    }
+    if (temperature := options.pop("temperature", None)) is not None:
+        many = temperature if isinstance(temperature, list) else [temperature]
+        options = {"temperatures": many, **options}
+    if twice := sorted(options.keys() & beside):
+        raise InvalidParameter(
+            f"`{twice[0]}` stands beside `{ENGINE}[{twice[0]}]`.", param=twice[0]
+        )
+    return options
 
 
 def _check_size(name: str, value: Any) -> None:

@@ -40,11 +40,17 @@ class TranscriptionForm(Struct, frozen=True, kw_only=True):
     include: Annotated[list[Literal["logprobs"]], Meta(max_length=16)] = []
     chunking_strategy: Literal["auto"] | ServerVad | None = None
     stream: bool = False
-    # Known, and refused.
-    known_speaker_names: list[str] = []
-    known_speaker_references: list[str] = []
-    perform_diarization: bool = False
-    """Of another server's JSON form."""
+    # Words of other servers for the same.
+    initial_prompt: Text | None = None
+    """faster-whisper's name of `prompt`."""
+    word_timestamps: bool | None = None
+    """faster-whisper's: its loop reads words' times, which `verbose_json` tells."""
+    task: Literal["transcribe", "translate"] | None = None
+    translate: bool | None = None
+    to_language: Annotated[str, Meta(max_length=100)] | None = None
+    """vLLM's: of the text; Whisper translates into English alone."""
+    max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
+    """vLLM's: of each window, as faster-whisper's `max_new_tokens`."""
 
 
 # ── answer ────────────────────────────────────────────────────────────────────

@@ -21,9 +21,10 @@ from shim.strict import is_strict, refuse
 from .fields import asked, nested
 from .form import receive
 from .json_body import SILENCE, split
+from .names import Task
 from .part import Field
 from .protocol import TranscriptionForm
-from .translate import Task, to_job
+from .translate import to_job
 
 
 @dataclass(frozen=True, kw_only=True)

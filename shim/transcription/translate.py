@@ -3,7 +3,7 @@
 import math
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,8 +13,9 @@ from backends.base import Candidate, Job, Segment, TranscriptInfo, Word
 from backends.decoding import Decoding, VadParameters
 from shim.errors import InvalidParameter, UnsupportedParameter
 
-from . import languages
+from . import languages, names
 from .fields import Asked
+from .names import Task
 from .protocol import (
     DurationUsage,
     InputTokens,
@@ -32,15 +33,12 @@ from .protocol import (
 )
 from .subtitles import srt, vtt
 
-Task = Literal["transcribe", "translate"]
 Items = Iterable[TranscriptInfo | Segment]
 Body = Transcription | VerboseTranscription | str
 
 _encode = msgspec.json.Encoder().encode
 
 # ── wire → engine ─────────────────────────────────────────────────────────────
-
-_SPEAKERS = ("known_speaker_names", "known_speaker_references", "perform_diarization")
 
 
 def to_job(asked: Asked, task: Task) -> Job:
@@ -51,12 +49,14 @@ def to_job(asked: Asked, task: Task) -> Job:
     """
     form = asked.form
     _check(form)
+    task = names.task(form, task)
+    names.check_language(form, task)
     return Job(
         task=task,
         language=languages.code(form.language) if form.language else None,
         languages=tuple(map(languages.code, form.languages)),
-        prompt=form.prompt or None,
-        word_timestamps="word" in form.timestamp_granularities,
+        prompt=names.prompt(form),
+        word_timestamps=names.word_timestamps(form),
         token_logprobs=bool(form.include),
         decoding=_decoding(form, asked.decoding),
     )
@@ -65,9 +65,6 @@ def to_job(asked: Asked, task: Task) -> Job:
 def _check(form: TranscriptionForm) -> None:
     if form.response_format == "diarized_json":
         raise UnsupportedParameter("No model here tells speakers apart.", param="response_format")
-    for name in _SPEAKERS:
-        if getattr(form, name):
-            raise UnsupportedParameter("No model here tells speakers apart.", param=name)
     if "word" in form.timestamp_granularities and form.response_format != "verbose_json":
         raise InvalidParameter(
             "`timestamp_granularities` needs `response_format: verbose_json`.",
@@ -90,6 +87,8 @@ def _decoding(form: TranscriptionForm, given: Decoding) -> Decoding:
         ours["temperatures"] = (form.temperature,)
     if form.keywords:
         ours["hotwords"] = ", ".join(form.keywords)
+    if (limit := names.max_new_tokens(form)) is not None:
+        ours["max_new_tokens"] = limit
     if form.chunking_strategy is not None:
         ours["vad_filter"] = True
     if isinstance(form.chunking_strategy, ServerVad):
@@ -163,7 +162,9 @@ def _verbose(
     segments: Sequence[Segment],
     text: str,
 ) -> VerboseTranscription:
-    granularities = form.timestamp_granularities or ["segment"]
+    granularities = {*(form.timestamp_granularities or ["segment"])}
+    if form.word_timestamps:
+        granularities.add("word")
     words = [word for segment in segments for word in segment.words or ()]
     return VerboseTranscription(
         task=task,

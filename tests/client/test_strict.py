@@ -71,3 +71,83 @@ async def test_who_wants_it_here(client: Any, route: str) -> None:
 
     assert error.value.param == "num_beems"
     assert await asked(client, route, **wanted)
+
+
+DOCUMENTED: dict[str, Any] = {
+    "user": "me",
+    "store": True,
+    "metadata": {"a": "b"},
+    "service_tier": "auto",
+    "prediction": {"type": "content", "content": "b"},
+    "safety_identifier": "me",
+    "prompt_cache_key": "k",
+    "prompt_cache_retention": "24h",
+    "prompt_cache_options": {"ttl": "30m"},
+    "verbosity": "medium",
+    "modalities": ["text"],
+    "stream_options": None,
+}
+
+
+async def test_what_openai_documents(strict: Any) -> None:
+    """A strict server knows OpenAI's own names, and answers as if they were not there."""
+    plain = await asked(strict, "chat")
+
+    named = await asked(strict, "chat", extra_body=DOCUMENTED)
+
+    assert named.choices[0].message == plain.choices[0].message
+
+
+@pytest.mark.parametrize(
+    ("options", "param"),
+    [
+        ({"response_format": {"type": "json_object", "schema": {}, "a": 1}}, "response_format.a"),
+        ({"stream": True, "stream_options": {"usage": True}}, "stream_options.usage"),
+        ({"messages": [{"role": "user", "content": "a", "foo": 1}]}, "messages[0].foo"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "a", "foo": 1}]}]},
+            "messages[0].content[0].foo",
+        ),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "foo": 1}}]},
+            "tools[0].function.foo",
+        ),
+    ],
+)
+async def test_within_objects(strict: Any, options: dict[str, Any], param: str) -> None:
+    """It looks inside, and names the path."""
+    with pytest.raises(openai.BadRequestError, match="refused in strict mode") as error:
+        await asked(strict, "chat", extra_body=options)
+
+    assert (error.value.param, error.value.code) == (param, "unsupported_parameter")
+
+
+async def test_within_items(strict: Any) -> None:
+    """So it is with the items of a response's input."""
+    item = {"role": "user", "content": [{"type": "input_text", "text": "a", "foo": 1}]}
+
+    with pytest.raises(openai.BadRequestError, match="refused in strict mode") as error:
+        await answered(strict.responses.create(model="echo", input=[item]))
+
+    assert error.value.param == "input[0].content[0].foo"
+
+
+@pytest.mark.parametrize("mode", ["true", "false"])
+async def test_what_would_change_the_answer(strict: Any, mode: str) -> None:
+    """A documented name that would change the answer is refused in either mode."""
+    with pytest.raises(openai.BadRequestError, match="structured_outputs") as error:
+        await asked(
+            strict,
+            "chat",
+            extra_body={"guided_choice": ["a"]},
+            extra_headers={"x-shim-strict": mode},
+        )
+
+    assert error.value.param == "guided_choice"
+
+
+async def test_fields_of_a_recording(strict: Any) -> None:
+    """A strict server knows other servers' names for a recording's fields."""
+    known = {"word_timestamps": True, "translate": False, "stream_include_usage": True, "n": 1}
+
+    assert await asked(strict, "speech", extra_body=known)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from backends.base import Generation, JsonFormat, Sampling
@@ -10,17 +9,19 @@ from backends.conversation import Conversation, Media, Message, NamedTool, Tool,
 from shim.chat.protocol import ChatRequest
 from shim.chat.translate import to_generation
 from shim.errors import InvalidParameter, UnsupportedParameter
+from tests.shim.wire import read
 
 SUM = {"name": "sum", "arguments": "{}"}
 WAV = {"data": "AA==", "format": "wav"}
 WEATHER = {"name": "weather", "description": "Tells it.", "parameters": {"type": "object"}}
+SCHEMALESS = {"type": "json_schema", "json_schema": {"name": "a"}}
 TOOLS = [{"type": "function", "function": WEATHER}]
 
 
 def request(**fields: Any) -> ChatRequest:
     """Return a request as it is decoded from the wire."""
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
-    return msgspec.convert(body, ChatRequest)
+    return read(body, ChatRequest)
 
 
 def sampling(**fields: Any) -> Sampling:
@@ -65,11 +66,13 @@ def test_nothing_is_dropped() -> None:
         ({"max_tokens": 3}, 3),
         ({"max_completion_tokens": 4}, 4),
         ({"max_tokens": 3, "max_completion_tokens": 4}, 4),
+        ({"max_output_tokens": 5}, 5),
+        ({"max_output_tokens": 5, "max_completion_tokens": 5}, 5),
         ({"max_tokens": None, "max_completion_tokens": None}, None),
     ],
 )
 def test_limits(fields: dict[str, Any], limit: int | None) -> None:
-    """Both names of the limit are known; the newer one wins."""
+    """All names of the limit are known; of chat's two the newer one wins."""
     assert sampling(**fields).max_tokens == limit
 
 
@@ -95,6 +98,9 @@ def test_stop_strings(stop: Any, strings: tuple[str, ...]) -> None:
         ({}, None),
         ({"logprobs": False}, None),
         ({"logprobs": True}, 0),
+        ({"top_logprobs": 0}, None),
+        ({"logprobs": False, "top_logprobs": 0}, None),
+        ({"logprobs": False, "top_logprobs": None}, None),
         ({"logprobs": True, "top_logprobs": 0}, 0),
         ({"logprobs": True, "top_logprobs": 20}, 20),
     ],
@@ -117,6 +123,10 @@ def test_logprobs(fields: dict[str, Any], wanted: int | None) -> None:
         (
             {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]},
             Message(role="assistant", content=("no",)),
+        ),
+        (
+            {"role": "assistant", "content": None, "refusal": "no"},
+            Message(role="assistant", content="no"),
         ),
         (
             {"role": "tool", "content": "4", "name": "sum", "tool_call_id": "x"},
@@ -178,6 +188,13 @@ def test_messages(message: dict[str, Any], expected: Message) -> None:
     [
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"top_logprobs": 1}, "top_logprobs"),
+        ({"logprobs": False, "top_logprobs": 1}, "top_logprobs"),
+        ({"max_tokens": 3, "max_output_tokens": 4}, "max_tokens"),
+        ({"response_format": SCHEMALESS}, "response_format.json_schema.schema"),
+        (
+            {"response_format": {**SCHEMALESS, "json_schema": {"name": "a", "schema": None}}},
+            "response_format.json_schema.schema",
+        ),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"continue_final_message": True, "add_generation_prompt": True}, "continue_final_message"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),

@@ -12,11 +12,12 @@ from backends.base import Embedding, EmbeddingJob
 from shim.embeddings.protocol import EmbeddingRequest
 from shim.embeddings.translate import embedding_list, to_jobs, written
 from shim.errors import InvalidParameter, NotFinite, UnsupportedParameter
+from tests.shim.wire import read
 
 
 def request(**fields: Any) -> EmbeddingRequest:
     """Return a request as it is decoded from the wire."""
-    return msgspec.convert({"model": "m", "input": "a", **fields}, EmbeddingRequest)
+    return read({"model": "m", "input": "a", **fields}, EmbeddingRequest)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_as_many_as_openai_takes() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "harmless"),
     [
-        ("messages", [], None),
+        ("messages", [{}], []),
         ("normalize", True, None),
         ("padding", "max_length", "do_not_pad"),
         ("embed_dtype", "float16", "float32"),

@@ -82,7 +82,6 @@ CASES: list[tuple[Any, Any, Any, str]] = [
         "structured_outputs[]",
     ),
     (ChatRequest, chat(documents=[{"a": "b"}] * 10), chat(documents=[{}] * 11), "documents"),
-    (ChatRequest, chat(functions=[]), chat(functions=[{}] * 7), "functions"),
     (CompletionRequest, {"prompt": ["a"] * 8}, {"prompt": ["a"] * 9}, "prompt"),
     (CompletionRequest, {"prompt": [1] * 300}, {"prompt": [[1]] * 9}, "prompt"),
     (EmbeddingRequest, {"input": [[1] * 50] * 5}, {"input": ["a"] * 9}, "input"),

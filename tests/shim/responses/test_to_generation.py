@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from backends.base import Generation, JsonFormat, Sampling
@@ -10,6 +9,7 @@ from backends.conversation import Conversation, Media, Message, NamedTool, Tool,
 from shim.errors import InvalidParameter, UnsupportedParameter
 from shim.responses.protocol import ResponsesRequest
 from shim.responses.translate import to_generation
+from tests.shim.wire import read
 
 WEATHER = {"name": "weather", "description": "Tells it.", "parameters": {"type": "object"}}
 CALL = {"type": "function_call", "call_id": "x", "name": "weather", "arguments": "{}"}
@@ -21,8 +21,8 @@ SAID = {"role": "assistant", "content": "ok"}
 
 def generation(**fields: Any) -> Generation:
     """Return what the engine is asked for these fields of a request."""
-    request = msgspec.convert({"model": "m", "input": "hi", **fields}, ResponsesRequest)
-    return to_generation(request).generation
+    body = {"model": "m", "input": "hi", **fields}
+    return to_generation(read(body, ResponsesRequest)).generation
 
 
 def conversation(**fields: Any) -> Conversation:
@@ -56,6 +56,36 @@ def test_nothing_is_dropped() -> None:
     assert found.sampling == Sampling(max_tokens=3, stop=("a",), top_logprobs=4, **values)
     assert found.stream
     assert found.extras == {"min_tokens": 2}
+
+
+@pytest.mark.parametrize("name", ["max_output_tokens", "max_completion_tokens", "max_tokens"])
+def test_limits(name: str) -> None:
+    """The limit has the names of all three routes."""
+    assert generation(**{name: 3}).sampling.max_tokens == 3
+
+
+def test_limits_that_differ() -> None:
+    """Two names that differ are refused: nobody knows which is meant."""
+    with pytest.raises(InvalidParameter) as refusal:
+        generation(max_output_tokens=3, max_tokens=4)
+
+    assert refusal.value.param == "max_tokens"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": {"format": None}, "reasoning": {}},
+        {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True},
+        {"include": [], "top_logprobs": 0, "logprobs": False},
+        {"store": False, "service_tier": "auto", "background": False, "truncation": "disabled"},
+        {"response_format": {"type": "text"}, "messages": [], "reasoning_effort": None},
+        {"n": None, "stream_options": None},
+    ],
+)
+def test_what_asks_for_nothing(fields: dict[str, Any]) -> None:
+    """Values by which nothing is asked for are accepted, and nothing comes of them."""
+    assert generation(**fields) == generation()
 
 
 def test_instructions() -> None:

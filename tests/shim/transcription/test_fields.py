@@ -96,11 +96,11 @@ def test_nothing() -> None:
 def test_values() -> None:
     """Numbers and booleans arrive as text."""
     found = form(
-        ("model", "m"), ("temperature", "0.5"), ("stream", "true"), ("perform_diarization", "false")
+        ("model", "m"), ("temperature", "0.5"), ("stream", "true"), ("word_timestamps", "false")
     )
 
     assert found == TranscriptionForm(
-        model="m", temperature=0.5, stream=True, perform_diarization=False
+        model="m", temperature=0.5, stream=True, word_timestamps=False
     )
 
 
@@ -109,8 +109,6 @@ LISTS = [
     "keywords",
     "timestamp_granularities",
     "include",
-    "known_speaker_names",
-    "known_speaker_references",
 ]
 
 
@@ -333,7 +331,7 @@ def test_endless_texts(fields: dict[str, object]) -> None:
         asked(fields)
 
 
-LISTS = ("languages", "keywords", "timestamp_granularities", "include", "known_speaker_names")
+LISTS = ("languages", "keywords", "timestamp_granularities", "include")
 NUMBERS = ("temperatures", "suppress_tokens", "clip_timestamps")
 
 

@@ -1,0 +1,1 @@
+"""Names of parameters: which are documented anywhere, and what becomes of each."""

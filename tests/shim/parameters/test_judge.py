@@ -1,0 +1,321 @@
+"""Names in a request that are not honoured: refused by their path, ignored, or unknown."""
+
+from typing import Any
+
+import pytest
+
+from shim.chat.protocol import ChatRequest
+from shim.completions.protocol import CompletionRequest
+from shim.embeddings.protocol import EmbeddingRequest
+from shim.errors import UnsupportedParameter
+from shim.parameters.derived_types import refused_names
+from shim.parameters.rules import Ignored
+from shim.parameters.table import rules_of, wire_names
+from shim.responses.protocol import ResponsesRequest
+from shim.responses.translate import to_generation
+from shim.tokenizer.protocol import DetokenizeRequest, TokenizeRequest
+from tests.shim.wire import read
+
+USER = {"role": "user", "content": "a"}
+BODIES: dict[Any, dict[str, Any]] = {
+    ChatRequest: {"messages": [USER]},
+    CompletionRequest: {"prompt": "a"},
+    ResponsesRequest: {"input": "a"},
+    EmbeddingRequest: {"input": "a"},
+    TokenizeRequest: {"prompt": "a"},
+    DetokenizeRequest: {"tokens": [1]},
+}
+SOMETHING = {"something": "else"}
+REFUSED = [
+    (kind, name)
+    for kind in BODIES
+    for name in sorted(refused_names(kind).keys() - wire_names(kind))
+]
+IGNORED = [
+    (kind, name)
+    for kind in BODIES
+    for name, rule in rules_of(kind).items()
+    if isinstance(rule, Ignored) and name not in wire_names(kind)
+]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(("kind", "name"), REFUSED)
+def test_what_is_refused(kind: Any, name: str, *, strict: bool) -> None:
+    """What would change an answer is refused by its name in both modes, but not its defaults."""
+    with pytest.raises(UnsupportedParameter, match=f"^`{name}` is not supported") as refusal:
+        read({**BODIES[kind], name: SOMETHING}, kind, strict=strict)
+
+    assert refusal.value.param == name
+    for harmless in (None, *refused_names(kind)[name].unless):
+        assert read({**BODIES[kind], name: harmless}, kind, strict=strict)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(("kind", "name"), IGNORED)
+def test_what_is_ignored(kind: Any, name: str, *, strict: bool) -> None:
+    """What cannot change an answer may have any value in both modes, and changes nothing."""
+    assert read({**BODIES[kind], name: SOMETHING}, kind, strict=strict) == read(BODIES[kind], kind)
+
+
+CHAT: list[tuple[dict[str, Any], str]] = [
+    ({"guided_json": {"type": "object"}}, "structured_outputs"),
+    ({"guided_decoding_backend": "outlines"}, "structured_outputs"),
+    ({"guided_whitespace_pattern": " "}, "structured_outputs"),
+    ({"repeat_penalty": 1.1}, "repetition_penalty"),
+    ({"functions": [{"name": "f"}]}, "tools"),
+    ({"instructions": "be brief"}, "role `system`"),
+    ({"text": {"format": {"type": "json_object"}}}, "response_format"),
+    ({"suffix": "b"}, "/v1/completions"),
+]
+
+
+@pytest.mark.parametrize(("fields", "hint"), CHAT)
+def test_hints(fields: dict[str, Any], hint: str) -> None:
+    """A refusal says what to do instead."""
+    with pytest.raises(UnsupportedParameter, match=hint):
+        read({**BODIES[ChatRequest], **fields}, ChatRequest)
+
+
+@pytest.mark.parametrize("value", [{"prompt_logprobs": 0}, {"n": 2}, {"response_format": {"a": 1}}])
+def test_zero_is_not_false(value: dict[str, Any]) -> None:
+    """A number of 0 is not the false that asks for nothing, where the default is no number."""
+    with pytest.raises(UnsupportedParameter):
+        read({"input": "a", **value}, ResponsesRequest)
+
+
+def test_false_where_the_default_is_true() -> None:
+    """False asks for something where true is the default."""
+    with pytest.raises(UnsupportedParameter):
+        read({"input": "a", "add_generation_prompt": False}, ResponsesRequest)
+
+
+CALL = {"id": "x", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+WITHIN: list[tuple[Any, dict[str, Any], str]] = [
+    (ChatRequest, {"messages": [USER, {**USER, "audio": {"id": "a"}}]}, "messages[1].audio"),
+    (ChatRequest, {"messages": [{**USER, "task": "translate"}]}, "messages[0].task"),
+    (
+        ChatRequest,
+        {"stream": True, "stream_options": {"continuous_usage_stats": True}},
+        "stream_options.continuous_usage_stats",
+    ),
+    (
+        ChatRequest,
+        {"tools": [{"function": {"name": "f", "defer_loading": True}}]},
+        "tools[0].function.defer_loading",
+    ),
+    (
+        ChatRequest,
+        {"response_format": {"type": "json_object", "json_schema": {"name": "a"}}},
+        "response_format.json_schema",
+    ),
+    (
+        ChatRequest,
+        {"response_format": {"type": "json_object", "schema": {"type": "object"}}},
+        "response_format.schema",
+    ),
+    (ResponsesRequest, {"text": {"verbosity": "low"}}, "text.verbosity"),
+    (
+        ResponsesRequest,
+        {"tools": [{"name": "f", "allowed_callers": ["programmatic"]}]},
+        "tools[0].allowed_callers",
+    ),
+    (TokenizeRequest, {"prompt": [{**USER, "tools": [1]}]}, "prompt[0].tools"),
+]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(("kind", "fields", "path"), WITHIN)
+def test_what_is_refused_within(
+    kind: Any, fields: dict[str, Any], path: str, *, strict: bool
+) -> None:
+    """So is what stands within a body, by its path."""
+    with pytest.raises(UnsupportedParameter, match="is not supported by this server") as refusal:
+        read({**BODIES[kind], **fields}, kind, strict=strict)
+
+    assert refusal.value.param == path
+
+
+PART = {"type": "text", "text": "a"}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:", "detail": "low"}}
+SCHEMA = {"name": "n", "schema": {"type": "object", "anything": 1}}
+UNKNOWN: list[tuple[Any, dict[str, Any], str]] = [
+    (ChatRequest, {"messages": [{**USER, "foo": 1}]}, "messages[0].foo"),
+    (
+        ChatRequest,
+        {"messages": [{"role": "user", "content": [PART, {**PART, "foo": 1}]}]},
+        "messages[0].content[1].foo",
+    ),
+    (
+        ChatRequest,
+        {"messages": [{"role": "user", "content": [{**IMAGE, "image_url": {"url": "", "x": 1}}]}]},
+        "messages[0].content[0].image_url.x",
+    ),
+    (
+        ChatRequest,
+        {"messages": [{"role": "assistant", "tool_calls": [{**CALL, "foo": 1}]}]},
+        "messages[0].tool_calls[0].foo",
+    ),
+    (ChatRequest, {"stream": True, "stream_options": {"foo": 1}}, "stream_options.foo"),
+    (
+        ChatRequest,
+        {"response_format": {"type": "text", "schema": {}}},
+        "response_format.schema",
+    ),
+    (
+        ChatRequest,
+        {"response_format": {"type": "json_schema", "json_schema": {**SCHEMA, "foo": 1}}},
+        "response_format.json_schema.foo",
+    ),
+    (ChatRequest, {"tools": [{"function": {"name": "f", "foo": 1}}]}, "tools[0].function.foo"),
+    (
+        ChatRequest,
+        {
+            "tools": [],
+            "tool_choice": {"function": {"name": "f"}, "x": 1},
+        },
+        "tool_choice.x",
+    ),
+    (CompletionRequest, {"stream_options": {"foo": 1}, "stream": True}, "stream_options.foo"),
+    (
+        ChatRequest,
+        {"structured_outputs": {"choice": ["a"], "choices": 1}},
+        "structured_outputs.choices",
+    ),
+    (ResponsesRequest, {"repetition_detection": {"foo": 1}}, "repetition_detection.foo"),
+    (ResponsesRequest, {"text": {"foo": 1}}, "text.foo"),
+    (ResponsesRequest, {"text": {"format": {"type": "text", "foo": 1}}}, "text.format.foo"),
+    (ResponsesRequest, {"reasoning": {"foo": 1}}, "reasoning.foo"),
+    (ResponsesRequest, {"tools": [{"name": "f", "foo": 1}]}, "tools[0].foo"),
+    (ResponsesRequest, {"stream_options": {"include_usage": True}}, "stream_options.include_usage"),
+    (TokenizeRequest, {"prompt": [{**USER, "foo": 1}]}, "prompt[0].foo"),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "path"), UNKNOWN)
+def test_what_nobody_documents_within(kind: Any, fields: dict[str, Any], path: str) -> None:
+    """Strict mode refuses a name that nobody documents at any depth; otherwise it is ignored."""
+    assert read({**BODIES[kind], **fields}, kind)
+
+    with pytest.raises(UnsupportedParameter, match="refused in strict mode") as refusal:
+        read({**BODIES[kind], **fields}, kind, strict=True)
+
+    assert refusal.value.param == path
+
+
+DOCUMENTED: list[tuple[Any, dict[str, Any]]] = [
+    (ChatRequest, {"messages": [{"role": "user", "content": [PART, IMAGE]}]}),
+    (
+        ChatRequest,
+        {
+            "messages": [
+                USER,
+                # An answer of the stock client's, dumped whole and sent back.
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "refusal": None,
+                    "annotations": [],
+                    "audio": None,
+                    "function_call": None,
+                    "tool_calls": [{**CALL, "index": 0}],
+                    "reasoning_content": "hm",
+                },
+            ]
+        },
+    ),
+    (ChatRequest, {"response_format": {"type": "json_schema", "json_schema": SCHEMA}}),
+    (ChatRequest, {"response_format": {"type": "text", "json_schema": None}}),
+    (ChatRequest, {"stream": True, "stream_options": {"include_obfuscation": False}}),
+    (ChatRequest, {"chat_template_kwargs": {"anything": {"at": ["all"]}}}),
+    (ChatRequest, {"structured_outputs": {"json": {"anything": 1}}}),
+    (ResponsesRequest, {"stream_options": {"include_obfuscation": False}, "max_tool_calls": 1}),
+    (ResponsesRequest, {"reasoning": {"generate_summary": "auto"}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), DOCUMENTED)
+def test_what_is_documented_within(kind: Any, fields: dict[str, Any]) -> None:
+    """Strict mode accepts what is documented, and free form."""
+    body = {**BODIES[kind], **fields}
+
+    assert read(body, kind, strict=True) == read(body, kind)
+
+
+TEXT = {"type": "input_text", "text": "a"}
+ITEM = {"type": "message", "role": "user", "content": [TEXT]}
+ITEMS: list[tuple[dict[str, Any], str]] = [
+    ({**ITEM, "foo": 1}, "input[1].foo"),
+    (
+        {**ITEM, "content": [{**TEXT, "foo": 1}]},
+        "input[1].content[0].foo",
+    ),
+    (
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "a", "foo": 1}]},
+        "input[1].summary[0].foo",
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "path"), ITEMS)
+def test_items_of_responses(item: dict[str, Any], path: str) -> None:
+    """So it is with the items of a response's input."""
+    body = read({"input": [ITEM, item]}, ResponsesRequest)
+    assert to_generation(body)
+
+    with pytest.raises(UnsupportedParameter, match="refused in strict mode") as refusal:
+        to_generation(body, strict=True)
+
+    assert refusal.value.param == path
+
+
+def test_items_that_are_sent_back() -> None:
+    """An answer's items, which have ids and more, are accepted in strict mode."""
+    said = {"type": "output_text", "text": "b", "annotations": [], "logprobs": []}
+    items = [
+        ITEM,
+        {"type": "reasoning", "id": "rs_1", "status": None, "summary": [], "content": None},
+        {
+            "type": "message",
+            "id": "msg_1",
+            "role": "assistant",
+            "status": "completed",
+            "phase": None,
+            "content": [said],
+        },
+        {
+            "type": "function_call",
+            "id": "fc_1",
+            "status": "completed",
+            "call_id": "x",
+            "name": "f",
+            "arguments": "{}",
+            "caller": {"type": "direct"},
+            "namespace": None,
+        },
+        {"type": "function_call_output", "id": "o", "status": None, "call_id": "x", "output": "c"},
+    ]
+
+    assert to_generation(read({"input": items}, ResponsesRequest), strict=True)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_an_item_may_not_ask(*, strict: bool) -> None:
+    """What would change what a model is told is refused in both modes."""
+    call = {"type": "function_call", "call_id": "x", "name": "f", "arguments": "{}"}
+    body = read({"input": [{**call, "namespace": "n"}]}, ResponsesRequest)
+
+    with pytest.raises(UnsupportedParameter) as refusal:
+        to_generation(body, strict=strict)
+
+    assert refusal.value.param == "input[0].namespace"
+
+
+def test_long_names() -> None:
+    """A refusal repeats little of a name that is long, and does not trip over what is in it."""
+    name = "`$[0] - at `" + "a" * 100_000
+
+    with pytest.raises(UnsupportedParameter, match="refused in strict mode") as refusal:
+        read({"messages": [{**USER, name: 1}]}, ChatRequest, strict=True)
+
+    assert len(str(refusal.value)) < 1000

@@ -1,0 +1,15 @@
+"""Requests as they are read off the wire: decoded, and judged by their names."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from shim.http.decoding import Rules, decoded
+from shim.limits import Limits
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def read(body: dict[str, Any], kind: type[S], *, strict: bool = False) -> S:
+    """Return *body* as *kind*; raise what `decoded` does."""
+    return decoded(msgspec.json.encode(body), kind, Rules(limits=Limits(), strict=strict))

@@ -1,0 +1,33 @@
+"""Writes `shim/parameters/documented.json` from what is installed, and `docs/parameters.md`.
+
+    python -m tools.parameters           # both
+    python -m tools.parameters --page    # the page alone: for decisions that were changed
+
+A package that is not installed adds nothing, and takes nothing away.
+"""
+
+import argparse
+
+import msgspec
+
+from shim.parameters.documented import FILE, Documented, documented
+
+from .collect import collected, installed, merged
+from .page import PAGE, page
+
+
+def main() -> None:
+    """Write the files."""
+    parser = argparse.ArgumentParser(prog="python -m tools.parameters")
+    parser.add_argument("--page", action="store_true", help="write the page alone")
+    if not parser.parse_args().page:
+        old = documented() if FILE.exists() else Documented({}, {})
+        new = merged(old, collected())
+        FILE.write_bytes(msgspec.json.format(msgspec.json.encode(new), indent=1) + b"\n")
+        documented.cache_clear()
+        print("read:", ", ".join(f"{name} {number}" for name, number in installed().items()))
+    PAGE.write_text(page())
+
+
+if __name__ == "__main__":
+    main()

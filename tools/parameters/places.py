@@ -1,0 +1,71 @@
+"""Every Struct that a request is read into, with its path in the request."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from backends.decoding import Decoding
+from shim.extras import ChatFields
+from shim.operations import OPERATIONS
+from shim.parameters.derived_types import held_types, is_struct
+from shim.parameters.rules import Rules
+from shim.parameters.table import rules_of, wire_names
+from shim.responses.items import Input
+from shim.responses.protocol import ResponsesRequest
+from shim.sampling import SamplingFields
+from shim.transcription.protocol import TranscriptionForm
+from shim.transcription.unsupported import HONOURED, RULES
+
+
+class Place(NamedTuple):
+    """One Struct, where it is read first."""
+
+    path: str
+    """`messages[].content[].`, or nothing: the request itself."""
+    kind: type[Struct]
+    honoured: frozenset[str]
+    rules: Rules
+
+
+def routes() -> Iterator[tuple[str, list[Place]]]:
+    """Yield each body that is read, by its routes, with its Structs; each Struct once in all."""
+    by_kind: dict[type[Struct], list[str]] = {}
+    for operation in OPERATIONS:
+        if operation.takes is not None:
+            by_kind.setdefault(operation.takes, []).append(f"`{operation.path}`")
+    seen: set[type[Struct]] = set()
+    for kind, paths in by_kind.items():
+        found = [*_within(kind, "", seen)]
+        if kind is TranscriptionForm:
+            found += _within(Decoding, "", seen)[1:]
+        if kind is ResponsesRequest:
+            found += _within(Input, "", seen)[1:]
+        yield ", ".join(dict.fromkeys(paths)), found
+
+
+def _within(kind: type[Struct], path: str, seen: set[type[Struct]]) -> list[Place]:
+    if kind in seen:
+        return []
+    seen.add(kind)
+    names, rules = (
+        (HONOURED, RULES) if kind is TranscriptionForm else (wire_names(kind), rules_of(kind))
+    )
+    found = [Place(path, kind, names - rules.keys(), rules)]
+    for field in msgspec.structs.fields(kind):
+        for inner, brackets in _structs(field.type):
+            found += _within(inner, f"{path}{field.encode_name}{brackets}.", seen)
+    return found
+
+
+def _structs(kind: Any) -> Iterator[tuple[type[Struct], str]]:
+    if is_struct(kind):
+        yield kind, ""
+    brackets = "[]" if getattr(kind, "__origin__", None) is list else ""
+    for inner in held_types(kind):
+        yield from ((struct, brackets + more) for struct, more in _structs(inner))
+
+
+OF_VLLM = wire_names(ChatFields) - wire_names(SamplingFields) - {"chat_template_kwargs"}
+"""Parameters that only models in vLLM honour."""
