@@ -24,7 +24,7 @@ from .protocol import LOGPROBS, ResponsesRequest
 _CONTENT = frozenset({"input", "text", "include"})
 
 
-def to_heard(request: ResponsesRequest, *, strict: bool) -> Heard:
+def to_heard(request: ResponsesRequest, *, strict: bool = False) -> Heard:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field.
 
     *strict* also refuses names that nobody documents.
