@@ -22,8 +22,20 @@ _LENIENT = 19
 _VERSION = int(av.__version__.split(".")[0])
 _TAGS: dict[str, Any] = {} if _VERSION >= _LENIENT else {"metadata_errors": "ignore"}
 
-_NO_FILES = {"protocol_whitelist": "none"}
-_NO_PICTURES = {"max_pixels": "1"}
+
+def _decodes_sound(name: str) -> bool:
+    try:
+        return av.Codec(name, "r").type == "audio"
+    except ValueError:  # it only encodes
+        return False
+
+
+_WITHIN = {
+    "protocol_whitelist": "none",
+    "codec_whitelist": ",".join(filter(_decodes_sound, sorted(av.codecs_available))),
+}
+"""Options for the container. Those for its streams would not reach streams that show late, and
+crash PyAV before 17 where all do (MPEG, FLV)."""
 
 
 class Source:
@@ -85,9 +97,7 @@ def opened(source: Source) -> InputContainer:
     container, and what `Source.check` does.
     """
     try:
-        container: InputContainer = av.open(
-            source, mode="r", options=_NO_PICTURES, container_options=_NO_FILES, **_TAGS
-        )
+        container: InputContainer = av.open(source, mode="r", container_options=_WITHIN, **_TAGS)
     except av.FFmpegError as error:
         source.check()
         if isinstance(error, av.error.EOFError) or error.errno == errno.EIO:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 
 import av
@@ -84,6 +85,17 @@ def extensible(tag: int, bits: int, *, speaker: int) -> bytes:
     fields = EXTENSIBLE, 1, 16_000, 16_000 * bits // 8, bits // 8, bits, 22, bits, speaker, tag
     guid = bytes.fromhex("000000001000800000aa00389b71")
     return chunk(b"fmt ", struct.pack("<HHIIHHHHIH", *fields) + guid)
+
+
+def png(width: int, height: int) -> bytes:
+    """Return a black picture, of few bytes."""
+    rows = zlib.compress(bytes(width * 3 + 1) * height, 1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(part)) + name + part + struct.pack(">I", zlib.crc32(name + part))
+        for name, part in parts
+    )
 
 
 def wav(*chunks: bytes) -> bytes:

@@ -1,12 +1,16 @@
 """Recordings that are refused: too much of them, nothing in them, or a trap."""
 
 import io
+import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
+from backends.budget import Budget
 from backends.config import AudioLimits
+from backends.container import Source, opened
 from backends.failures import (
     AudioTooCostly,
     AudioTooLarge,
@@ -16,8 +20,8 @@ from backends.failures import (
     UndecodableAudio,
 )
 from backends.samples import RATE
-from tests.backends.encoders import PCM, as_format, chunk, movie, noise, wav, wav_format
-from tests.backends.recordings import floats
+from tests.backends.encoders import PCM, as_format, chunk, movie, noise, png, wav, wav_format
+from tests.backends.recordings import floats, reserved
 from tests.backends.reference import decode_audio
 from tests.client.recordings import encoded, tone
 
@@ -128,6 +132,31 @@ def test_a_file_opens_no_connection() -> None:
 
     with pytest.raises(UndecodableAudio):
         floats(io.BytesIO(session + media), LIMITS)
+
+
+def test_a_picture_is_not_unpacked() -> None:
+    """Of a picture that comes with a recording nobody needs the size, for which it is unpacked."""
+    flac = as_format("flac", "flac", rate=16_000, layout="mono")
+    picture = png(64, 48)
+    form = struct.pack(">II9s6I", 3, 9, b"image/png", 0, 0, 0, 24, 0, len(picture)) + picture
+    block = bytes([6]) + len(form).to_bytes(3, "big") + form
+    content = flac[:42] + block + flac[42:]
+    budget = Budget(LIMITS, reserved(LIMITS))
+
+    with av.open(io.BytesIO(content)) as container:
+        assert container.streams.video[0].codec_context.width == 64
+    with opened(Source(io.BytesIO(content), budget)) as container:
+        assert container.streams.video[0].codec_context.width == 0
+
+
+@pytest.mark.parametrize("container", ["flv", "mpeg", "mpegts"])
+def test_streams_that_show_late_are_opened(container: str) -> None:
+    """Containers whose streams are found only behind the header do not end the process."""
+    codec = "mp2" if container == "mpeg" else "aac"
+    content = as_format(container, codec, rate=48_000, layout="mono")
+
+    for _ in range(50):
+        assert len(floats(io.BytesIO(content), LIMITS)) >= RATE
 
 
 class Failing(io.BytesIO):

@@ -2,6 +2,7 @@
 
 import io
 
+import av
 import numpy as np
 import pytest
 
@@ -27,6 +28,10 @@ from tests.backends.timelines import (
 pytestmark = pytest.mark.usefixtures("frozen_garbage")
 
 LIMITS = AudioLimits()
+CHAINS = pytest.mark.skipif(
+    av.library_versions["libavformat"] < (62,),
+    reason="before 8, FFmpeg takes the second header for a damaged packet",
+)
 
 STAMPED = [
     ("mp4", "aac"),
@@ -109,7 +114,7 @@ def test_a_recording_behind_another_is_heard() -> None:
 @pytest.mark.parametrize(
     ("container", "codec", "least"),
     [
-        ("ogg", "libopus", 16),
+        pytest.param("ogg", "libopus", 16, marks=CHAINS),
         ("ogg", "flac", 16),
         ("adts", "aac", 16),
         ("ac3", "ac3", 16),
