@@ -1,4 +1,4 @@
-"""What is known of a configured model before it is loaded: its engine, its files, its precision.
+"""Checks a configured model before it is loaded: its engine, its files, its precision.
 
 An engine names such a fault after seconds of imports, if it names it at all; a directory that is
 not there it takes for an odd name on the model hub.
@@ -32,7 +32,7 @@ class NotOpenable(ValueError):
 
 
 def refuse_unopenable(model: ModelConfig) -> None:
-    """Raise NotOpenable for what keeps *model* from being opened; loads no weights.
+    """Raise NotOpenable if *model* cannot be opened as configured; loads no weights.
 
     Takes up to a second, in which CTranslate2 is imported, and faster-whisper for the names of its
     models; vLLM is not.

@@ -39,7 +39,7 @@ def adapter(
     """Return *model*'s backend, not yet opened; its recordings share *memory*, None: their own.
 
     Every adapter imports its engine inside `open_backend`: an engine that is not configured need
-    not be installed. Raises NotOpenable for what is known before.
+    not be installed. Raises NotOpenable for faults that show before an engine is imported.
     """
     refuse_unopenable(model)
     match model:
@@ -89,7 +89,7 @@ async def _open(
 
 
 def _not_opened(model: ModelConfig, error: Exception) -> str:
-    """Return one line for people; engines write paragraphs."""
+    """Return the message of ModelNotOpened on one line, also where *error* has several."""
     reason = " ".join(str(error).split()) or type(error).__name__
     if not (isinstance(error, NotOpenable) or is_local(model)):
         reason = f"{model.source} is no directory here, and the model hub: {reason}"

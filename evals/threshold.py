@@ -1,4 +1,4 @@
-"""How many failed samples a run may have and still be a success."""
+"""Decides whether a run is a success: how many of its samples may fail."""
 
 import re
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Settings from `SHIM_…` variables; what a container platform sets by itself is left out."""
+"""Reads settings from `SHIM_…` variables, and ignores those that container platforms set."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Hints for refused settings: the name that was probably meant, or the values that there are."""
+"""Makes hints for refused settings: the name that was probably meant, or the allowed values."""
 
 import re
 from collections.abc import Iterator
