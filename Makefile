@@ -10,7 +10,7 @@ export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help
 help:
-	@echo "make demo | serve | test | test-all | check | bench | pins | image | image-test | clean"
+	@echo "make demo | serve | test | test-all | test-wheel | check | bench | pins | image | image-test | clean"
 
 # ── environments ──────────────────────────────────────────────────────────────
 
@@ -70,6 +70,7 @@ serve: .venv/.base
 
 .PHONY: test
 test: setup check
+	@$(MAKE) --no-print-directory test-wheel ARGS=--smoke
 
 .PHONY: test-all
 test-all: setup
@@ -107,6 +108,12 @@ tests-engines:
 .PHONY: tests-servers
 tests-servers:
 	$(PYTEST) -m "$(SELECTED)" --ignore=tests/backends --ignore=tests/fidelity tests
+
+# The tests against the wheel as users install it, with the newest and the oldest dependencies.
+# ARGS=--smoke: few of both.
+.PHONY: test-wheel
+test-wheel: .venv/.test
+	@$(BIN)/python -m tools.wheel $(ARGS)
 
 # Shim against the bare engines; writes docs/benchmarks.md. ARGS=--quick: one small round.
 .PHONY: bench

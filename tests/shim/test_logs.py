@@ -77,6 +77,7 @@ def test_nobody_reads(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -
         read += os.read(reading, 1 << 16)
         logger.info("again")
     os.close(reading)
+    logger.info("one more")  # or the thread, which has written all, would wait for it
     handler._thread.join(10)
     assert not handler._thread.is_alive()
     assert b" records were dropped: nobody read them\n" in read
