@@ -18,7 +18,7 @@ from shim.telemetry import Telemetry
 
 from .answer import completion
 from .protocol import ChatRequest
-from .speech import to_heard
+from .speech import to_speech_request
 from .stream import chunks
 from .translate import to_generation
 
@@ -49,8 +49,8 @@ class ChatController(Controller):
 
 
 async def _asked(data: ChatRequest, models: Models, telemetry: Telemetry) -> Answer:
-    if (speech := models.hearing(data.model)) is not None:
-        return await transcribed(to_heard(data), speech, telemetry)
+    if (speech := models.speech_only(data.model)) is not None:
+        return await transcribed(to_speech_request(data), speech, telemetry)
     served = models.chat(data.model)
     refuse_options(data.transcription)
     generation = to_generation(data, adapter=served.adapter)

@@ -19,7 +19,7 @@ from shim.telemetry import Telemetry
 from .answer import begun, response
 from .events import events, framed
 from .protocol import ResponsesRequest
-from .speech import to_heard
+from .speech import to_speech_request
 from .translate import to_generation
 
 
@@ -47,8 +47,8 @@ class ResponsesController(Controller):
 
 
 async def _asked(data: ResponsesRequest, models: Models, telemetry: Telemetry) -> Answer:
-    if (speech := models.hearing(data.model)) is not None:
-        return await transcribed(to_heard(data), speech, telemetry)
+    if (speech := models.speech_only(data.model)) is not None:
+        return await transcribed(to_speech_request(data), speech, telemetry)
     served = models.chat(data.model)
     refuse_options(data.transcription)
     asked = to_generation(data, adapter=served.adapter)
