@@ -39,7 +39,9 @@ class ResponsesController(Controller):
         data = await request.read(ResponsesRequest)
         served, items, headers = await _asked(data, models, telemetry)
         opened = begun(data, model=data.model or served.id)
-        if not data.stream:
+        stream = data.stream
+        del data  # its media, of up to 64 MB, are with the engine
+        if not stream:
             done = await collected(items)
             return await whole(partial(response, opened, done), done, headers)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
