@@ -91,10 +91,11 @@ async def test_an_echo_alone(shortens: ChatBackend) -> None:
     """Where nothing is to be generated, nothing is."""
     request = Generation(prompt="one two", sampling=Sampling(max_tokens=0), echo=True)
 
-    items = [item async for item in shortens.generate(request)]
+    echo, finish = [item async for item in shortens.generate(request)]
 
-    assert isinstance(items[0], PromptEcho)
-    assert items[-1] == await end(shortens, "one two", max_tokens=0)
+    assert isinstance(echo, PromptEcho)
+    assert isinstance(finish, Finish)
+    assert (finish.reason, finish.completion_tokens) == ("length", 0)
 
 
 @pytest.mark.parametrize("kind", PROMPTS)
