@@ -159,7 +159,7 @@ class Models:
         """Return the speech model of that name; raise what `_able` does."""
         return cast("ServedModel[SpeechBackend]", self._able(name, SpeechBackend, "transcriptions"))
 
-    def hearing(self, name: str | None) -> ServedModel[SpeechBackend] | None:
+    def speech_only(self, name: str | None) -> ServedModel[SpeechBackend] | None:
         """Return the speech model of that name, None if none has it or another kind does."""
         model = self._by_name.get(self.named(name) or "")
         if model is None or SpeechBackend not in model.kinds or ChatBackend in model.kinds:

@@ -18,7 +18,7 @@ from shim.telemetry import Telemetry
 
 from .answer import completion
 from .protocol import ChatRequest
-from .speech import to_heard
+from .speech import to_speech_request
 from .stream import chunks
 from .translate import to_generation
 
@@ -39,18 +39,20 @@ class ChatController(Controller):
         data = await request.read(ChatRequest)
         served, items, headers = await _asked(data, models, telemetry)
         heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
-        if not data.stream:
+        stream, options = data.stream, data.stream_options
+        del data  # its media, of up to 64 MB, are with the engine
+        if not stream:
             done = await collected(items)
             return await whole(partial(completion, heading, done), done, headers)
-        usage = data.stream_options is not None and bool(data.stream_options.include_usage)
+        usage = options is not None and bool(options.include_usage)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
         begun = await primed(chunks(heading, items, include_usage=usage))
         return EventStream(begun, headers=headers)
 
 
 async def _asked(data: ChatRequest, models: Models, telemetry: Telemetry) -> Answer:
-    if (speech := models.hearing(data.model)) is not None:
-        return await transcribed(to_heard(data), speech, telemetry)
+    if (speech := models.speech_only(data.model)) is not None:
+        return await transcribed(to_speech_request(data), speech, telemetry)
     served = models.chat(data.model)
     refuse_options(data.transcription)
     generation = to_generation(data, adapter=served.adapter)

@@ -1,7 +1,7 @@
-"""Chats of which a speech model is asked the transcription: wire → what it hears."""
+"""Chat requests to speech models: wire → SpeechRequest."""
 
 from shim.errors import UnsupportedParameter
-from shim.speech.answering import Heard
+from shim.speech.answering import SpeechRequest
 from shim.speech.options import job
 from shim.speech.recording import Recording, Turn, of_url, only_recording
 from shim.speech.unsupported import refuse_beyond_speech
@@ -12,11 +12,11 @@ from .protocol import ChatRequest
 _CONTENT = frozenset({"messages"})
 
 
-def to_heard(request: ChatRequest) -> Heard:
+def to_speech_request(request: ChatRequest) -> SpeechRequest:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
     refuse_beyond_speech(request, _CONTENT, request.temperature)
     turns = [_turn(message, f"messages[{at}]") for at, message in enumerate(request.messages)]
-    return Heard(
+    return SpeechRequest(
         only_recording(turns, param="messages"),
         job(request.transcription, temperature=request.temperature),
     )
@@ -29,7 +29,7 @@ def _turn(message: ChatMessage, place: str) -> Turn:
 
 
 def _recording(part: Part, place: str) -> Recording | None:
-    """Return the recording in *part*, None for a text; refuse what else there is to see."""
+    """Return the recording in *part*, None for a text; raise UnsupportedParameter for an image."""
     match part:
         case TextPart() | RefusalPart():
             return None
@@ -41,5 +41,5 @@ def _recording(part: Part, place: str) -> Recording | None:
             return of_url(url, f"{place}.audio_url")
         case _:
             raise UnsupportedParameter(
-                "This model transcribes recordings, and sees nothing.", param=place
+                "This model transcribes recordings: it takes no images and no films.", param=place
             )

@@ -70,6 +70,8 @@ class Repeated:
         self._clock = clock
         self._streaks: OrderedDict[int, _Streak] = OrderedDict()
         self._delayed = 0
+        self._next_look: asyncio.TimerHandle | None = None
+        """When rows that are over are looked for, while there are any."""
 
     async def delay(self, error: Exception, scope: Scope) -> None:
         """Wait before *error*, the answer to the request of *scope*, if it was given too often.
@@ -77,6 +79,8 @@ class Repeated:
         A hook of Litestar's for exceptions: whatever ran for the request has ended.
         """
         seconds = self.seconds(error, scope)
+        if self._streaks and self._next_look is None:
+            self._look_later()
         if not seconds or self._delayed >= self._most_delayed:
             return
         _drop_frames(error)
@@ -111,7 +115,8 @@ class Repeated:
     def _counted(self, error: Exception, scope: Scope) -> _Streak:
         about = _about(error, scope)
         key = hash((about, *_told_apart_by(scope)))
-        self._end_quiet(key)
+        if key in self._streaks and self._is_over(key):
+            self._end(key)
         streak = self._streaks.get(key)
         if streak is None:
             streak = self._streaks[key] = _Streak(about)
@@ -121,16 +126,19 @@ class Repeated:
         streak.count += 1
         return streak
 
-    def _end_quiet(self, key: int) -> None:
-        """End the row *key* if it is over, and all that are over among the oldest."""
-        before = self._clock() - _QUIET_SECONDS
-        if key in self._streaks and self._streaks[key].last <= before:
-            self._end(key)
-        while self._streaks:
-            oldest = next(iter(self._streaks))
-            if self._streaks[oldest].last > before:
-                return
+    def _look_later(self) -> None:
+        self._next_look = asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """End the rows that are over; they are in the order of their last refusals."""
+        self._next_look = None
+        while self._streaks and self._is_over(oldest := next(iter(self._streaks))):
             self._end(oldest)
+        if self._streaks:
+            self._look_later()
+
+    def _is_over(self, key: int) -> bool:
+        return self._streaks[key].last + _QUIET_SECONDS <= self._clock()
 
     def _end(self, key: int) -> None:
         streak = self._streaks.pop(key)

@@ -20,7 +20,7 @@ from shim.telemetry import Telemetry
 from .answer import begun, response
 from .events import events, framed
 from .protocol import ResponsesRequest
-from .speech import to_heard
+from .speech import to_speech_request
 from .translate import to_generation
 
 
@@ -41,7 +41,9 @@ class ResponsesController(Controller):
         strict = is_strict(request)
         served, items, headers = await _asked(data, models, telemetry, strict=strict)
         opened = begun(data, model=data.model or served.id)
-        if not data.stream:
+        stream = data.stream
+        del data  # its media, of up to 64 MB, are with the engine
+        if not stream:
             done = await collected(items)
             return await whole(partial(response, opened, done), done, headers)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
@@ -51,8 +53,8 @@ class ResponsesController(Controller):
 async def _asked(
     data: ResponsesRequest, models: Models, telemetry: Telemetry, *, strict: bool
 ) -> Answer:
-    if (speech := models.hearing(data.model)) is not None:
-        return await transcribed(to_heard(data, strict=strict), speech, telemetry)
+    if (speech := models.speech_only(data.model)) is not None:
+        return await transcribed(to_speech_request(data, strict=strict), speech, telemetry)
     served = models.chat(data.model)
     refuse_options(data.transcription)
     asked = to_generation(data, adapter=served.adapter, strict=strict)

@@ -1,9 +1,9 @@
-"""Responses of which a speech model is asked the transcription: wire → what it hears."""
+"""Requests for responses to speech models: wire → SpeechRequest."""
 
 from shim.chat.messages import Audio, RefusalPart, Url
 from shim.errors import InvalidParameter, UnsupportedParameter
 from shim.formats import TextFormat
-from shim.speech.answering import Heard
+from shim.speech.answering import SpeechRequest
 from shim.speech.options import job
 from shim.speech.recording import Recording, Turn, of_url, only_recording
 from shim.speech.unsupported import refuse_beyond_speech
@@ -24,7 +24,7 @@ from .protocol import LOGPROBS, ResponsesRequest
 _CONTENT = frozenset({"input", "text", "include"})
 
 
-def to_heard(request: ResponsesRequest, *, strict: bool = False) -> Heard:
+def to_speech_request(request: ResponsesRequest, *, strict: bool = False) -> SpeechRequest:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field.
 
     *strict* also refuses names that nobody documents.
@@ -33,7 +33,7 @@ def to_heard(request: ResponsesRequest, *, strict: bool = False) -> Heard:
     _refuse_forms(request)
     items = [] if isinstance(request.input, str) else to_items(request.input, strict=strict)
     turns = [_turn(item, f"input[{at}]") for at, item in enumerate(items)]
-    return Heard(
+    return SpeechRequest(
         only_recording(turns, param="input"),
         job(request.transcription, temperature=request.temperature),
     )
@@ -69,7 +69,7 @@ def _recordings(content: str | list[Part], place: str) -> tuple[Recording, ...]:
 
 
 def _recording(part: Part, place: str) -> Recording | None:
-    """Return the recording in *part*, None for a text; refuse what else there is to see."""
+    """Return the recording in *part*, None for a text; raise UnsupportedParameter for an image."""
     match part:
         case InputTextPart() | OutputTextPart() | RefusalPart():
             return None
@@ -87,5 +87,5 @@ def _recording(part: Part, place: str) -> Recording | None:
             return of_url(url, f"{place}.file_data")
         case _:
             raise UnsupportedParameter(
-                "This model transcribes recordings, and sees nothing.", param=place
+                "This model transcribes recordings: it takes no images and no films.", param=place
             )

@@ -1,1 +1,1 @@
-"""Speech models asked by chat completions and by responses: the answer is the transcription."""
+"""Chat completions and responses by speech models: the answer is the transcription."""

@@ -1,4 +1,4 @@
-"""Runs a transcription and returns it as the items of a generation, of which answers are made."""
+"""Runs a transcription and returns it as items of a generation, from which answers are made."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -28,7 +28,7 @@ from .recording import Recording
 _FORM = TranscriptionForm()
 
 
-class Heard(NamedTuple):
+class SpeechRequest(NamedTuple):
     """What is transcribed, and how."""
 
     recording: Recording
@@ -44,19 +44,19 @@ class Answer(NamedTuple):
 
 
 async def transcribed(
-    heard: Heard, served: ServedModel[SpeechBackend], telemetry: Telemetry
+    request: SpeechRequest, served: ServedModel[SpeechBackend], telemetry: Telemetry
 ) -> Answer:
     """Decode the recording's text and return its transcription by *served*, not yet begun.
 
     Raises InvalidParameter for what is not base64, and what the backend's `check` does.
     """
-    places = {**PLACES, "audio": heard.recording.place}
+    places = {**PLACES, "audio": request.recording.place}
     with renaming(places):
-        served.backend.check(heard.job)
-    audio = await decoded(heard.recording.text, param=heard.recording.place)
-    transcript = served.backend.transcribe(audio, heard.job)
+        served.backend.check(request.job)
+    audio = await decoded(request.recording.text, param=request.recording.place)
+    transcript = served.backend.transcribe(audio, request.job)
     items = telemetry.observe(served.id, served.admission.admit(transcript))
-    manifest = served.manifests.keep(served.backend.manifest(heard.job))
+    manifest = served.manifests.keep(served.backend.manifest(request.job))
     headers = {"x-shim-manifest": manifest}
     return Answer(served, renamed(generated(items), places), headers)
 

@@ -1,4 +1,4 @@
-"""What a chat may ask of a model that transcribes: taken, without bearing, or refused by name."""
+"""Parameters of a chat to a speech model: honoured, of no bearing, or refused by name."""
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ NO_BEARING: dict[str, str] = {
     "max_completion_tokens": "a transcription is as long as what is said",
     "max_output_tokens": "a transcription is as long as what is said",
     "top_p": "Whisper searches at temperature 0, and draws from all tokens above",
-    # Of what a model is told, it hears the recording only.
+    # Only the recording reaches the model.
     "instructions": "text is not Whisper's prompt",
     "truncate_prompt_tokens": "text is not Whisper's prompt",
     "truncation_side": "text is not Whisper's prompt",
@@ -49,7 +49,7 @@ NO_BEARING: dict[str, str] = {
     "prompt_cache_options": "no prompts are cached",
     "prompt_cache_retention": "no prompts are cached",
 }
-"""Parameters that are known and change no transcription, each with the reason."""
+"""Parameters that are ignored because they change no transcription, each with the reason."""
 
 _DRAWING = frozenset({"top_k", "min_p", "seed"})
 """How tokens are drawn: of no bearing at temperature 0, where Whisper searches."""
@@ -87,7 +87,8 @@ def refuse_beyond_speech(
 ) -> None:
     """Raise UnsupportedParameter for the first field of *request* that would change the answer.
 
-    All that is not known to be harmless is refused; *content* are the fields that the caller reads.
+    Every field that is not known to be harmless is refused. *content* are the fields that the
+    caller reads, *temperature* is the request's.
     """
     skipped = TAKEN | content | NO_BEARING.keys()
     if not temperature:

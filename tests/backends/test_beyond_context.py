@@ -50,8 +50,11 @@ async def end(backend: ChatBackend, prompt: Prompt, **sampling: Any) -> Finish:
 async def test_a_completion_that_is_cut(shortens: ChatBackend, kind: str) -> None:
     """It ends where it would have ended: the limit is what the context leaves."""
     prompt = PROMPTS[kind]
+    left = shortens.max_model_len - len(await shortens.tokenize(prompt))
 
-    assert await end(shortens, prompt, max_tokens=HUGE) == await end(shortens, prompt)
+    found = await end(shortens, prompt, max_tokens=HUGE)
+
+    assert found == await end(shortens, prompt, max_tokens=left)
 
 
 async def test_a_full_context(shortens: ChatBackend) -> None:
@@ -88,10 +91,11 @@ async def test_an_echo_alone(shortens: ChatBackend) -> None:
     """Where nothing is to be generated, nothing is."""
     request = Generation(prompt="one two", sampling=Sampling(max_tokens=0), echo=True)
 
-    items = [item async for item in shortens.generate(request)]
+    echo, finish = [item async for item in shortens.generate(request)]
 
-    assert isinstance(items[0], PromptEcho)
-    assert items[-1] == await end(shortens, "one two", max_tokens=0)
+    assert isinstance(echo, PromptEcho)
+    assert isinstance(finish, Finish)
+    assert (finish.reason, finish.completion_tokens) == ("length", 0)
 
 
 @pytest.mark.parametrize("kind", PROMPTS)

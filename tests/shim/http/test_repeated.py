@@ -133,19 +133,23 @@ def test_memory_is_bounded() -> None:
     assert delays(repeated, 1) == [1.0]
 
 
-def test_a_row_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_row_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """One line when it begins to be delayed, one with the count when it has ended."""
     clock = Clock()
     repeated = Repeated(Limits(), clock=clock)
 
     with caplog.at_level(logging.WARNING):
-        delays(repeated, 1000)
+        await repeated.delay(TOO_LONG, scope())
+        delays(repeated, 999)
         clock.now += 20
-        delays(repeated, 1, error=InvalidParameter("another"))
+        assert repeated._next_look is not None
+        repeated._next_look.cancel()
+        repeated._look()
 
     first, last = [record.getMessage() for record in caplog.records]
     assert "10.0.0.1 POST /v1/completions: This model's maximum context length" in first
     assert last.startswith("refused 1000 times in all: 10.0.0.1")
+    assert (repeated._streaks, repeated._next_look) == ({}, None)
 
 
 async def test_what_is_held_meanwhile() -> None:

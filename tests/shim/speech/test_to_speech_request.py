@@ -1,4 +1,4 @@
-"""Chats and responses on their way to a speech model: what it hears, what is refused."""
+"""Chats and responses on their way to a speech model: what reaches it, what is refused."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ import pytest
 from backends.base import Job
 from backends.decoding import Decoding
 from shim.chat.protocol import ChatRequest
-from shim.chat.speech import to_heard as chat_to_heard
+from shim.chat.speech import to_speech_request as chat_to_speech_request
 from shim.errors import ApiError, InvalidParameter, UnsupportedParameter
 from shim.http.decoding import Rules, decoded
 from shim.limits import Limits
 from shim.responses.protocol import ResponsesRequest
-from shim.responses.speech import to_heard as responses_to_heard
-from shim.speech.answering import Heard
+from shim.responses.speech import to_speech_request as responses_to_speech_request
+from shim.speech.answering import SpeechRequest
 from shim.speech.unsupported import NO_BEARING
 
 RULES = Rules(limits=Limits())
@@ -28,16 +28,16 @@ def said(*parts: Any, role: str = "user") -> dict[str, Any]:
     return {"role": role, "content": list(parts)}
 
 
-def chat(*messages: Any, **fields: Any) -> Heard:
-    """Return what a speech model hears of a chat."""
+def chat(*messages: Any, **fields: Any) -> SpeechRequest:
+    """Return what reaches a speech model of a chat."""
     body = {"messages": messages or (said(PART),), **fields}
-    return chat_to_heard(decoded(msgspec.json.encode(body), ChatRequest, RULES))
+    return chat_to_speech_request(decoded(msgspec.json.encode(body), ChatRequest, RULES))
 
 
-def response(*items: Any, **fields: Any) -> Heard:
-    """Return what a speech model hears of a request for a response."""
+def response(*items: Any, **fields: Any) -> SpeechRequest:
+    """Return what reaches a speech model of a request for a response."""
     body = {"input": items or (said(ITEM),), **fields}
-    return responses_to_heard(decoded(msgspec.json.encode(body), ResponsesRequest, RULES))
+    return responses_to_speech_request(decoded(msgspec.json.encode(body), ResponsesRequest, RULES))
 
 
 ROUTES = pytest.mark.parametrize("route", [chat, response])
@@ -57,15 +57,15 @@ INPUT_TEXT = {"type": "input_text", "text": "Write down what you hear."}
 )
 def test_where_a_chat_holds_its_recording(part: Any, place: str, text: str) -> None:
     """Every way in which chats hold a recording is read; texts before and beside it are not."""
-    heard = chat(
+    request = chat(
         said(TEXT, role="system"),
         {"role": "user", "content": "What do you hear?"},
         {"role": "assistant", "content": None},
         said(TEXT, part),
     )
 
-    assert heard.recording == (f"messages[3].content[1].{place}", text)
-    assert heard.job == Job()
+    assert request.recording == (f"messages[3].content[1].{place}", text)
+    assert request.job == Job()
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_where_a_chat_holds_its_recording(part: Any, place: str, text: str) -> N
 )
 def test_where_a_response_holds_its_recording(part: Any, place: str, text: str) -> None:
     """So it is with responses."""
-    heard = response(
+    request = response(
         said(INPUT_TEXT, role="developer"), said(INPUT_TEXT, part), instructions="Listen."
     )
 
-    assert heard.recording == (f"input[1].content[1].{place}", text)
-    assert heard.job == Job()
+    assert request.recording == (f"input[1].content[1].{place}", text)
+    assert request.job == Job()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_responses_without_their_recording(items: list[Any], param: str) -> None
 def test_a_response_of_a_text() -> None:
     """An input that is a text holds no recording."""
     with pytest.raises(InvalidParameter) as error:
-        responses_to_heard(msgspec.convert({"input": "hi"}, ResponsesRequest))
+        responses_to_speech_request(msgspec.convert({"input": "hi"}, ResponsesRequest))
 
     assert error.value.param == "input"
 
@@ -156,10 +156,10 @@ def test_options(route: Any) -> None:
     """`transcription` has the names of a transcription's form, the engine's among them."""
     options = {"language": "German", "prompt": "Hm", "beam_size": 2, "keywords": ["Uhr", "Zug"]}
 
-    heard = route(transcription={**options, "engine": {"vad_filter": True}})
+    request = route(transcription={**options, "engine": {"vad_filter": True}})
 
     decoding = Decoding(beam_size=2, vad_filter=True, hotwords="Uhr, Zug")
-    assert heard.job == Job(language="de", prompt="Hm", decoding=decoding)
+    assert request.job == Job(language="de", prompt="Hm", decoding=decoding)
 
 
 @ROUTES
@@ -225,9 +225,9 @@ AS_SENT: dict[str, Any] = {
 
 def test_what_harnesses_send() -> None:
     """What asks for nothing, or has no bearing on a transcription, is taken."""
-    heard = chat(max_tokens=16, max_completion_tokens=4096, modalities=["text"], **AS_SENT)
+    request = chat(max_tokens=16, max_completion_tokens=4096, modalities=["text"], **AS_SENT)
 
-    assert heard.job == Job()
+    assert request.job == Job()
     assert response(max_output_tokens=16, store=False, reasoning={"effort": "low"}).job == Job()
 
 
