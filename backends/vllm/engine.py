@@ -46,7 +46,7 @@ class VllmChat:
             Verification(
                 engine.vllm_config,
                 engine.renderer.tokenizer,
-                holds_all=self._options.tool_strict_level == "parameter",
+                holds_all=self._options.tool_strict_level in (None, "parameter"),
                 max_spaces=self._max_spaces,
             ),
             reasoning_parser=engine.vllm_config.structured_outputs_config.reasoning_parser,
