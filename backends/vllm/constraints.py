@@ -6,7 +6,6 @@ has the properties that its schema names; arguments of a call are an object of t
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from typing import Any
 
 from vllm.sampling_params import StructuredOutputsParams
@@ -15,11 +14,10 @@ from backends.base import Generation
 from backends.conversation import Conversation, Tool
 from backends.failures import InvalidOption
 
+from .protocol import must_call
 from .tool_schemas import Fault, find_fault
 
 _OBJECT = {"type": "object"}
-_ROOM = 100_000
-"""Characters of schemas that are compiled together without having to be: some 0.2 s."""
 _ONE_SPACE = {"whitespace_flexible": False, "item_separator": ", ?", "key_separator": ": ?"}
 """As Python writes JSON, and as it is without any; in llguidance's words, patterns."""
 _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
@@ -118,16 +116,12 @@ class Calls:
         """
         prompt = generation.prompt
         self._tools: Sequence[Tool] = prompt.tools if isinstance(prompt, Conversation) else ()
-        self._forced = (
-            holds_all and isinstance(prompt, Conversation) and prompt.tool_choice != "auto"
-        )
+        self._forced = holds_all and must_call(generation)
         self._option = option
         self._holds_all = holds_all
         self._max_spaces = max_spaces
-        schemas = [json.dumps(tool.parameters) for tool in self._tools]
-        self._places = {schema: at for at, schema in reversed([*enumerate(schemas)])}
-        self._ends = list(accumulate(map(len, schemas)))
-        """Characters of the schemas up to each tool's."""
+        numbered = reversed([*enumerate(self._tools)])
+        self._places = {json.dumps(tool.parameters): at for at, tool in numbered}
 
     def held(self, tag: str) -> str:
         """Return the structural *tag*, JSON, with schemas that xgrammar holds.
@@ -163,8 +157,6 @@ class Calls:
             fault = Fault("", "the arguments of a call are of the `type` `object`")
         if self._forced or self._tools[at].strict:
             refuse_fault(fault, option=f"tools[{at}].function.parameters")
-        elif self._ends[at] > _ROOM:
-            fault = Fault("", "is compiled with too many others")
         node["json_schema"] = schema if fault is None else _any_object(node)
 
 

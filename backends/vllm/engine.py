@@ -48,7 +48,7 @@ class VllmChat:
             Verification(
                 engine.vllm_config,
                 engine.renderer.tokenizer,
-                holds_all=self._options.tool_strict_level == "parameter",
+                holds_all=self._options.tool_strict_level in (None, "parameter"),
                 max_spaces=self._max_spaces,
             ),
             shorten=self._shorten,

@@ -3,7 +3,8 @@
 By itself vLLM takes xgrammar for what that accepts and llguidance for the rest, but its engine
 keeps the first that a request brought: later ones that need the other fail. Of the two llguidance
 holds what it accepts of JSON Schema and refuses the rest by name, and it reads more regular
-expressions. xgrammar alone has the grammars of vLLM's tool calls (structural tags), and EBNF.
+expressions. xgrammar alone has the grammars of vLLM's tool calls (structural tags), and EBNF. It
+reads Lark's too, where rules that refer to each other in a long row end llguidance's process.
 
 Imported in the engine's process too, where `pace.py` gives the engine the class below.
 """
@@ -21,14 +22,10 @@ from vllm.v1.structured_output.backend_types import (
     StructuredOutputOptions,
 )
 from vllm.v1.structured_output.backend_xgrammar import XgrammarBackend
-from vllm.v1.structured_output.utils import grammar_is_likely_lark
 
 GUIDANCE, XGRAMMAR = "guidance", "xgrammar"
 
-
-def is_ebnf(grammar: str | None) -> bool:
-    """Return whether *grammar* is one of xgrammar's own language, and not of Lark's."""
-    return bool(grammar) and not grammar_is_likely_lark(grammar)
+_OF_XGRAMMAR = {StructuredOutputOptions.GRAMMAR, StructuredOutputOptions.STRUCTURAL_TAG}
 
 
 def pin(config: VllmConfig, *, both: bool) -> None:
@@ -62,9 +59,7 @@ class BackendByKind(StructuredOutputBackend):  # type: ignore[misc]  # vLLM has 
         stop_token_ids: set[int] | None = None,
     ) -> StructuredOutputGrammar:
         """Compile with the engine for that kind; called in vLLM's threads."""
-        ebnf = request_type is StructuredOutputOptions.GRAMMAR and is_ebnf(grammar_spec)
-        other = ebnf or request_type is StructuredOutputOptions.STRUCTURAL_TAG
-        kind = XgrammarBackend if other else GuidanceBackend
+        kind = XgrammarBackend if request_type in _OF_XGRAMMAR else GuidanceBackend
         return self._backend(kind).compile_grammar(request_type, grammar_spec, stop_token_ids)
 
     def _backend(self, kind: Any) -> StructuredOutputBackend:

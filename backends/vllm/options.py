@@ -20,8 +20,8 @@ class ServerOptions(Struct, frozen=True, kw_only=True):
     """The name of the parser that finds tool calls in a text; tools may be called only with one."""
     tool_parser_plugin: str = ""
     """A file of Python that registers more of them."""
-    tool_strict_level: str = "parameter"
-    """vLLM's default is `auto`: the arguments of a tool that is not strict are any JSON."""
+    tool_strict_level: str | None = None
+    """None: `parameter` for calls that must be, else vLLM's own default."""
     exclude_tools_when_tool_choice_none: bool = False
     chat_template: str | None = None
     """A file, or the template itself."""
@@ -152,6 +152,15 @@ def _frontend_arguments() -> Any:
     except ModuleNotFoundError:  # before vLLM 0.33
         from vllm.entrypoints.launchers.cli_args import FrontendArgs
     return FrontendArgs
+
+
+def of_renderer(options: ServerOptions) -> dict[str, Any]:
+    """Return those of *options* that vLLM's `OnlineRenderer` takes as they are."""
+    names = _NAMES - {"tool_call_parser", "tool_parser_plugin", "chat_template"}
+    found = {name: getattr(options, name) for name in names}
+    if options.tool_strict_level is None:
+        del found["tool_strict_level"]
+    return found
 
 
 def import_parsers(config: Any, options: ServerOptions) -> None:

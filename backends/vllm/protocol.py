@@ -67,6 +67,12 @@ def constraint(generation: Generation) -> str | None:
     return "tools" if called else None
 
 
+def must_call(generation: Generation) -> bool:
+    """Return whether the answer to *generation* has to be a call."""
+    prompt = generation.prompt
+    return isinstance(prompt, Conversation) and prompt.tool_choice not in ("auto", "none")
+
+
 def _extras(generation: Generation, kind: Any) -> dict[str, Any]:
     # vLLM itself would ignore a name that it does not know.
     for name in generation.extras:

@@ -21,10 +21,10 @@ from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
 from .bounds import check_constraints
 from .failures import as_refusals
 from .media import check_media
-from .options import ServerOptions, import_parsers
+from .options import ServerOptions, import_parsers, of_renderer
 from .parsing import ChoiceParser, needs_parser
 from .prompt_length import check_length
-from .protocol import chat_request, completion_request, constraint
+from .protocol import chat_request, completion_request, constraint, must_call
 from .rendering import PromptRenderer
 from .tokenizer import Tokenizer
 from .verification import Verification
@@ -78,21 +78,19 @@ class Requests:
         self._vocabulary = int(model_config.get_vocab_size())
         self._tokenizer = tokenizer
         self._renderer = PromptRenderer(renderer, tokenizer)
-        self._online = OnlineRenderer(
-            model_config=model_config,
-            renderer=self._renderer,
-            request_logger=None,
-            chat_template=load_chat_template(options.chat_template),
-            chat_template_content_format=options.chat_template_content_format,
-            trust_request_chat_template=options.trust_request_chat_template,
-            trust_request_mm_kwargs=options.trust_request_mm_kwargs,
-            enable_auto_tools=options.tool_call_parser is not None,
-            exclude_tools_when_tool_choice_none=options.exclude_tools_when_tool_choice_none,
-            tool_parser=options.tool_call_parser,
-            tool_strict_level=options.tool_strict_level,
-            default_chat_template_kwargs=options.default_chat_template_kwargs,
+        given = {
+            "model_config": model_config,
+            "renderer": self._renderer,
+            "request_logger": None,
+            "chat_template": load_chat_template(options.chat_template),
+            "enable_auto_tools": options.tool_call_parser is not None,
+            "tool_parser": options.tool_call_parser,
+            **of_renderer(options),
             **more,
-        )
+        }
+        self._online = OnlineRenderer(**given)
+        # A call that must be is held to its schema; one that may be is the model's own, as in vLLM.
+        self._holding = OnlineRenderer(**{"tool_strict_level": "parameter", **given})
         self._online.warmup()
         self._shorten = shorten
         self._calls = options.tool_call_parser is not None
@@ -157,7 +155,8 @@ class Requests:
             read = partial(self._read, generation)
             request = await self._renderer.apart(read) if _is_large(generation) else read()
             if isinstance(request, ChatCompletionRequest):
-                rendered = await self._online.render_chat(request)
+                online = self._holding if must_call(generation) else self._online
+                rendered = await online.render_chat(request)
             else:
                 rendered = await self._online.render_completion(request)
         if isinstance(rendered, ErrorResponse):

@@ -9,10 +9,12 @@ from typing import Any
 from vllm.sampling_params import SamplingParams, StructuredOutputsParams
 
 from backends.base import Generation
+from backends.failures import InvalidOption
 
 from .constraints import Calls, as_schema, bound, refuse_fault
-from .grammars import GUIDANCE, XGRAMMAR, is_ebnf
+from .grammars import GUIDANCE, XGRAMMAR
 from .protocol import constraint
+from .schema_depth import is_too_deep
 from .tool_schemas import find_fault
 
 
@@ -61,6 +63,9 @@ class Verification:
             elif (schema := as_schema(wanted.json)) is not None:
                 refuse_fault(find_fault(schema), option=option)
         elif config.backend == GUIDANCE:
+            schema = as_schema(wanted.json)
+            if schema is not None and is_too_deep(schema):
+                raise InvalidOption(f"The schema in `{option}` is too deep.", option=option)
             bound(wanted, max_spaces=self._max_spaces)
         models = self._config.model_config, self._config.speculative_config
         params.verify(*models, config, self._tokenizer)
@@ -71,8 +76,8 @@ class Verification:
 
 
 def needs_xgrammar(wanted: StructuredOutputsParams) -> bool:
-    """Return whether llguidance has no word for what is *wanted*."""
-    return wanted.structural_tag is not None or is_ebnf(wanted.grammar)
+    """Return whether what is *wanted* is held by xgrammar beside llguidance (`grammars.py`)."""
+    return wanted.structural_tag is not None or wanted.grammar is not None
 
 
 def _verified(*_: Any) -> None:

@@ -100,7 +100,7 @@ async def test_whoever_comes_first(engine: Any, first: int) -> None:
         ({"regex": "(?=a)b"}, "look-around"),
         ({"regex": "(("}, "unclosed group"),
         ({"grammar": "root ::= ("}, "EBNF parser error"),
-        ({"grammar": "start: ("}, "Expected token"),
+        ({"grammar": "start: ("}, "Lark error"),
         ({"json": {"type": "string", "not": {"const": "a"}}}, "not"),
         ({"choice": ["a", 1]}, r"choice\[1\]"),
     ],
