@@ -13,7 +13,6 @@ import msgspec
 from shim.parameters.documented import FILE, Documented, documented
 
 from .collect import collected, installed, merged
-from .page import PAGE, page
 
 
 def main() -> None:
@@ -26,6 +25,9 @@ def main() -> None:
         FILE.write_bytes(msgspec.json.format(msgspec.json.encode(new), indent=1) + b"\n")
         documented.cache_clear()
         print("read:", ", ".join(f"{name} {number}" for name, number in installed().items()))
+    # Only now: the rules are made of the file when they are imported.
+    from .page import PAGE, page
+
     PAGE.write_text(page())
 
 
