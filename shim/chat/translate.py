@@ -16,7 +16,8 @@ def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Genera
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
     if request.top_logprobs and not request.logprobs:
         raise InvalidParameter("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
-    if request.stream_options is not None and not request.stream:
+    options = request.stream_options
+    if options is not None and options.include_usage and not request.stream:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
     return Generation(
         prompt=_conversation(request),

@@ -50,7 +50,8 @@ def to_generations(
     """
     if (request.best_of or 0) > (request.n or 1):
         raise UnsupportedParameter("`best_of` above `n` is not supported.", param="best_of")
-    if request.stream_options is not None and not request.stream:
+    options = request.stream_options
+    if options is not None and options.include_usage and not request.stream:
         raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
     prompts = _prompts(request)
     wanted = len(prompts) * (request.n or 1)

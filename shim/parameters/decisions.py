@@ -133,6 +133,7 @@ DECISIONS: dict[str, dict[str, Rule]] = {
         "top_k": Refused(_SAMPLING, unless=(0, -1, *NOTHING)),
         "min_p": Refused(_SAMPLING, unless=(0, *NOTHING)),
         "use_beam_search": Refused("Use `beam_size`."),
+        "max_tokens": Refused("Use `max_new_tokens`: of each window of 30 s."),
         "n": Refused("Use `beam_size`; a recording has one transcription."),
         "audio": Refused("Send the recording as `file`."),
         "batch_size": Ignored("It says how much is computed at once, not what."),

@@ -60,6 +60,14 @@ def word_timestamps(form: TranscriptionForm) -> bool:
     return wanted or bool(form.word_timestamps)
 
 
+def granularities(form: TranscriptionForm) -> set[str]:
+    """Return what `verbose_json` tells times of: faster-whisper's words come with its segments."""
+    return {
+        *(form.timestamp_granularities or ["segment"]),
+        *(["word"] if form.word_timestamps else []),
+    }
+
+
 def max_new_tokens(form: TranscriptionForm) -> int | None:
     """Return the limit of a window's tokens, None where it could never be reached."""
     limit = form.max_completion_tokens

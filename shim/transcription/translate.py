@@ -162,9 +162,7 @@ def _verbose(
     segments: Sequence[Segment],
     text: str,
 ) -> VerboseTranscription:
-    granularities = {*(form.timestamp_granularities or ["segment"])}
-    if form.word_timestamps:
-        granularities.add("word")
+    granularities = names.granularities(form)
     words = [word for segment in segments for word in segment.words or ()]
     return VerboseTranscription(
         task=task,

@@ -7,6 +7,8 @@ A package that is not installed adds nothing, and takes nothing away.
 """
 
 import argparse
+import subprocess
+import sys
 
 import msgspec
 
@@ -20,13 +22,14 @@ def main() -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(prog="python -m tools.parameters")
     parser.add_argument("--page", action="store_true", help="write the page alone")
-    if not parser.parse_args().page:
-        old = documented() if FILE.exists() else Documented({}, {})
-        new = merged(old, collected())
-        FILE.write_bytes(msgspec.json.format(msgspec.json.encode(new), indent=1) + b"\n")
-        documented.cache_clear()
-        print("read:", ", ".join(f"{name} {number}" for name, number in installed().items()))
-    PAGE.write_text(page())
+    if parser.parse_args().page:
+        PAGE.write_text(page())
+        return
+    new: Documented = merged(documented(), collected())
+    FILE.write_bytes(msgspec.json.format(msgspec.json.encode(new), indent=1) + b"\n")
+    print("read:", ", ".join(f"{name} {number}" for name, number in installed().items()))
+    # In a process of its own: the rules are made of the file when they are imported.
+    subprocess.run([sys.executable, "-m", "tools.parameters", "--page"], check=True)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ SERVERS: dict[str, dict[str, Name]] = {
     "transcription.TranscriptionForm": {
         "translate": Name(["LocalAI"], [False]),
         "diarize": Name(["LocalAI"], [False]),
+        "max_tokens": Name(["LocalAI"]),
+        "repeat_penalty": Name(["LocalAI"], [0, 1]),
         "num_speakers": Name(["LocalAI"], [0]),
         "min_speakers": Name(["LocalAI"], [0]),
         "max_speakers": Name(["LocalAI"], [0]),

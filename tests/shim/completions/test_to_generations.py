@@ -55,6 +55,8 @@ def test_limits_that_differ() -> None:
         {"n": None},
         {"logprobs": False},
         {"stream_options": None},
+        {"stream_options": {}},
+        {"stream_options": {"include_usage": False, "continuous_usage_stats": False}},
         {"truncation_side": "left"},
         {"top_logprobs": 0},
         {"tools": [], "tool_choice": "none", "parallel_tool_calls": True},
