@@ -48,7 +48,7 @@ _FORM, _DECODING = shapes(TranscriptionForm), shapes(Decoding)
 _NUMBERS = frozenset(name for name, shape in _DECODING.items() if shape.items == "number")
 """Lists that may come in one string, separated by commas."""
 
-_KNOWN = frozenset({*_FORM, *_DECODING, *_OTHERS, *RULES, ENGINE})
+_KNOWN = frozenset({*_FORM, *_DECODING, *_OTHERS, ENGINE})
 
 
 def is_known(name: str) -> bool:
