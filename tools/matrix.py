@@ -22,7 +22,7 @@ TESTS = ROOT / "tests" / "client"
 PINS = ROOT / "requirements" / "test.txt"
 
 VERSIONS = "2.45.0,2.54.0,3.54.0"
-"""The oldest that `pyproject.toml` takes, one between, the one of `requirements/`."""
+"""An old one that people still have, one between, the one of `requirements/`."""
 
 OPENAI = re.compile(r"(?m)^openai==.*(\n +--hash=.*)*$")
 """The client's entry in the pins, with its hashes."""
