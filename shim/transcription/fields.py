@@ -112,8 +112,11 @@ def asked(fields: Mapping[str, Any]) -> Asked:
     known = [name for name in Decoding.__struct_fields__ if name in given]
     decoding = {name: given.pop(name) for name in known} | engine
     for name in _NUMBERS:
-        if isinstance(decoding.get(name), str):
-            decoding[name] = [number.strip() for number in decoding[name].split(",")]
+        match decoding.get(name):
+            case str(numbers):
+                decoding[name] = [number.strip() for number in numbers.split(",")]
+            case int() | float() as number:
+                decoding[name] = [number]
     for name in _LISTS:
         if isinstance(form.get(name), str):
             form[name] = [form[name]]
