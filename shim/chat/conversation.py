@@ -68,6 +68,10 @@ def _message(sent: ChatMessage, at: int) -> Message:
 
 
 def _content(message: ChatMessage, at: int) -> str | tuple[str | Media, ...]:
+    if message.refusal and message.content:
+        raise InvalidParameter(
+            "A message has a content or a `refusal`.", param=f"messages[{at}].refusal"
+        )
     match message.content:
         case str(text):
             return text

@@ -46,6 +46,7 @@ COMMON: dict[str, Rule] = {
     ),
     "grammar": Refused('Use `structured_outputs: {"grammar": …}`.'),
     "repeat_penalty": Refused("Use `repetition_penalty`."),
+    "extra_body": Refused("It is the client's argument: what is in it goes beside the others."),
     "functions": Refused(_TOOLS),
     "function_call": Refused(_TOOLS, unless=("none", "auto", *NOTHING)),
     "modalities": Refused(unless=(["text"], *NOTHING)),

@@ -80,6 +80,8 @@ def read(fields: Mapping[str, Any], declared: Mapping[str, Shape]) -> dict[str, 
 def _value(name: str, value: Any, shape: Shape) -> Any:
     if shape.items and isinstance(value, list | tuple):
         return _joined(name, value, shape)
+    if shape.items == "number" and isinstance(value, int | float):
+        return [value]
     if not isinstance(value, str) or shape.text:
         return value
     if shape.items or shape.object:

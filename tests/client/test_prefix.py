@@ -64,9 +64,7 @@ async def test_a_model_has_to_be_named_somewhere(
     http: httpx.AsyncClient, fakes: LiveServer
 ) -> None:
     """Without one in the URL the body needs it."""
-    for route in ("chat/completions", "completions"):
-        body = {"messages": SAYS, "prompt": "a"}
-
+    for route, body in (("chat/completions", {"messages": SAYS}), ("completions", {"prompt": "a"})):
         answer = await sent(http, fakes, f"/v1/{route}", json=body)
 
         assert answer.status_code == 400

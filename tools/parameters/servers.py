@@ -7,7 +7,11 @@ llama.cpp's server documents a schema beside `json_object`.
 
 from shim.parameters.documented import Name
 
+_EXTRA_BODY = {"extra_body": Name(["openai"])}
+"""An argument of the stock client's methods, which no server is meant to see."""
+
 _TEXT = {
+    **_EXTRA_BODY,
     "repeat_penalty": Name(["LocalAI"], [0, 1]),
     "repeat_last_n": Name(["LocalAI"], [0]),
     "n_keep": Name(["LocalAI"], [0]),
@@ -24,11 +28,17 @@ _TEXT = {
 
 SERVERS: dict[str, dict[str, Name]] = {
     # `vllm.entrypoints.pooling.base.protocol` names them in its refusals.
-    "embeddings.EmbeddingRequest": {"normalize": Name(["vllm"]), "task": Name(["vllm"])},
+    "embeddings.EmbeddingRequest": {
+        **_EXTRA_BODY,
+        "normalize": Name(["vllm"]),
+        "task": Name(["vllm"]),
+    },
     "chat.ChatRequest": _TEXT,
     "completions.CompletionRequest": _TEXT,
+    "responses.ResponsesRequest": _EXTRA_BODY,
     "formats.JsonObjectFormat": {"schema": Name(["llama.cpp"])},
     "transcription.TranscriptionForm": {
+        **_EXTRA_BODY,
         "translate": Name(["LocalAI"], [False]),
         "diarize": Name(["LocalAI"], [False]),
         "max_tokens": Name(["LocalAI"]),

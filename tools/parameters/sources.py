@@ -162,6 +162,7 @@ SOURCES: dict[str, list[Source]] = {
     "responses.OutputTextPart": _openai("responses:ResponseOutputTextParam"),
     "responses.ImagePart": _openai("responses:ResponseInputImageParam"),
     "responses.FilePart": _openai("responses:ResponseInputFileParam"),
+    "responses.AudioPart": _openai("responses:ResponseInputAudioParam"),
     "responses.MessageItem": _openai(
         f"{_INPUT}:Message",
         "responses:EasyInputMessageParam",

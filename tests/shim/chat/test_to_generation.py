@@ -196,6 +196,10 @@ def test_messages(message: dict[str, Any], expected: Message) -> None:
             "response_format.json_schema.schema",
         ),
         ({"tool_choice": "required"}, "tool_choice"),
+        (
+            {"messages": [{"role": "assistant", "content": "a", "refusal": "b"}]},
+            "messages[0].refusal",
+        ),
         ({"continue_final_message": True, "add_generation_prompt": True}, "continue_final_message"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
     ],
