@@ -78,7 +78,7 @@ def test_nobody_reads(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -
         logger.info("again")
     os.close(reading)
     logger.info("one more")  # or the thread, which has written all, would wait for it
-    handler._thread.join(10)
+    handler._thread.join(120)
     assert not handler._thread.is_alive()
     assert b" records were dropped: nobody read them\n" in read
     os.close(writing)
@@ -92,7 +92,7 @@ def test_the_reader_has_gone(logger: logging.Logger) -> None:
     logger.addHandler(handler)
 
     logger.info("to nobody")
-    handler._thread.join(10)
+    handler._thread.join(120)
 
     assert threading.current_thread().is_alive()
     assert not handler._thread.is_alive()
