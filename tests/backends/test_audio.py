@@ -14,8 +14,8 @@ from backends.failures import TruncatedAudio, UndecodableAudio
 from backends.samples import RATE
 from tests.backends.encoders import FLOAT, PCM, as_format, chunk, movie, noise, wav, wav_format
 from tests.backends.recordings import clips, floats
-from tests.backends.reference import decode_audio
 from tests.client.recordings import CONTAINERS, encoded, tone
+from tests.reference import decode_audio
 
 LIMITS = AudioLimits(max_audio_seconds=60)
 

@@ -22,8 +22,8 @@ from backends.failures import (
 from backends.samples import RATE
 from tests.backends.encoders import PCM, as_format, chunk, movie, noise, png, wav, wav_format
 from tests.backends.recordings import floats, reserved
-from tests.backends.reference import decode_audio
 from tests.client.recordings import encoded, tone
+from tests.reference import decode_audio
 
 LIMITS = AudioLimits(max_audio_seconds=60)
 

@@ -12,7 +12,7 @@ from backends.config import AudioLimits
 from backends.failures import AudioTooLarge, AudioTooLong
 from tests.backends.encoders import FLOAT, PCM, chunk, extensible, noise, wav, wav_format
 from tests.backends.recordings import floats, reserved
-from tests.backends.reference import decode_audio
+from tests.reference import decode_audio
 
 pytestmark = pytest.mark.usefixtures("frozen_garbage")
 

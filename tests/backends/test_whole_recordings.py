@@ -12,7 +12,6 @@ from backends.memory import AudioMemory
 from backends.samples import RATE, SAMPLE_BYTES
 from tests.backends.encoders import PCM, chunk, noise, wav_format
 from tests.backends.recordings import floats
-from tests.backends.reference import decode_audio
 from tests.backends.timelines import (
     Shift,
     aiff,
@@ -24,6 +23,7 @@ from tests.backends.timelines import (
     segments,
     written,
 )
+from tests.reference import decode_audio
 
 pytestmark = pytest.mark.usefixtures("frozen_garbage")
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from faster_whisper import WhisperModel
 
-from tests.backends.reference import decode_audio
 from tests.backends.timelines import aiff, gap, late, written
 from tests.client.recordings import CONTAINERS, encoded, speech
 from tests.client.stock import answered
 from tests.live import BUILTIN, CLIPS
+from tests.reference import decode_audio
 
 CLIP = CLIPS / "en-01-espeak-en-us-f4.flac"
 SAID = "turn on the kitchen fan"

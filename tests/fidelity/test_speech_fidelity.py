@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from backends.samples import FULL_SCALE, Samples
 from backends.whisper.features import Extractor, one_thread_each
 from tests.live import BUILTIN, CLIPS, KEY, LiveServer, serving
+from tests.reference import decode_audio
 
 from .options import ROWS, SURE, SURE_OFFLINE, Row
 from .recordings import recording
@@ -88,7 +89,7 @@ def offline() -> Offline:
         # Anew for each: faster-whisper keeps a window's length from one call to the next.
         with one_thread_each():
             segments, info = loaded().transcribe(
-                io.BytesIO(recording(name)), word_timestamps=row.words, **row.offline
+                decode_audio(io.BytesIO(recording(name))), word_timestamps=row.words, **row.offline
             )
             return list(segments), info
 
@@ -193,7 +194,7 @@ async def generations(server: LiveServer) -> tuple[float, float]:
 async def test_equal_options_share_batches(batching: LiveServer, whisper: WhisperModel) -> None:
     """Requests that agree in their options are decoded together, and get what they get alone."""
     clips = sorted(CLIPS.glob("en-*.flac"))[:IN_FLIGHT]
-    alone = [whisper.transcribe(str(clip), **SURE_OFFLINE)[0] for clip in clips]
+    alone = [whisper.transcribe(decode_audio(str(clip)), **SURE_OFFLINE)[0] for clip in clips]
     windows, batches = await generations(batching)
 
     async with client(batching) as http:
