@@ -32,9 +32,6 @@ SMOKE = ("test_chat.py", "test_models.py", "test_transcription.py")
 OF_SOURCES = re.compile(r"^(from|import) tools\b|\bROOT /", re.MULTILINE)
 """What a file of tests has that reads the sources: no wheel has those."""
 
-# Clients before 3 log with a method that Python has deprecated.
-WARNINGS = ("-W", "ignore:The 'warn' method is deprecated:DeprecationWarning")
-
 WHERE = f"""
 import {", ".join(PACKAGES)}, sys
 for package in ({", ".join(PACKAGES)}):
@@ -102,7 +99,7 @@ def _tested(environment: Environment, workplace: Path, tests: list[str]) -> int:
     print(f"── {environment.name}", flush=True)
     # CI would have the tests of vLLM fail where it is missing, as it is here on purpose.
     clean = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTHONPATH")}
-    options = ["-q", "-m", "not slow", "-p", "no:cacheprovider", *WARNINGS]
+    options = ["-q", "-m", "not slow", "-p", "no:cacheprovider"]
     for command in (["-c", WHERE], ["-m", "pytest", *options, *tests]):
         ended = subprocess.run(  # noqa: S603
             [environment.python, *command], cwd=workplace, env=clean, check=False
