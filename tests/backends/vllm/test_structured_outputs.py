@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from backends.base import ChatBackend, JsonFormat
 from backends.failures import InvalidRequest
-from tests.backends.vllm.dialogue import generation, text
+from tests.backends.vllm.dialogue import finish, generation, text
 
 SCHEMA = {
     "type": "object",
@@ -108,9 +108,11 @@ async def test_a_keyword_is_held_or_refused(backend: ChatBackend, schema: dict[s
         asked = generation(temperature=1.5, seed=seed, max_tokens=60)
         asked = replace(asked, format=JsonFormat(schema=schema))
         try:
-            found = await answer(backend, asked)
+            items = [item async for item in backend.generate(asked)]
         except InvalidRequest as refusal:
             assert refusal.option == "response_format"  # noqa: PT017 - either is right
             return
 
-        jsonschema_rs.validate(schema, json.loads(found))
+        # A grammar cannot see that a name repeats: some objects go on until they are cut off.
+        if finish(items).reason != "length":
+            jsonschema_rs.validate(schema, json.loads(text(items)))
