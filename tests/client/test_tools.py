@@ -77,18 +77,18 @@ async def test_arguments_fit(
     """Whether a tool says that it is strict or not, a call that must be fits its schema."""
     tool = {"type": "function", "function": {"name": "trip", "parameters": TRIP, **strict}}
     body = {**CHAT, "tools": [tool], "tool_choice": choice, "parallel_tool_calls": False}
-    client = connect("async", vllm_server)
 
-    for seed in range(4):
-        drawn = {**body, "temperature": [0, 0.7, 1.3, 2][seed], "seed": seed, "stream": stream}
-        answer = await client.chat.completions.create(**drawn)
-        if stream:
-            calls = [*joined(await collected(answer)).values()]
-        else:
-            calls = [call.function.to_dict() for call in answer.choices[0].message.tool_calls]
+    async with connect("async", vllm_server) as client:
+        for seed in range(4):
+            drawn = {**body, "temperature": [0, 0.7, 1.3, 2][seed], "seed": seed, "stream": stream}
+            answer = await client.chat.completions.create(**drawn)
+            if stream:
+                calls = [*joined(await collected(answer)).values()]
+            else:
+                calls = [call.function.to_dict() for call in answer.choices[0].message.tool_calls]
 
-        (call,) = calls
-        assert fits(json.loads(call["arguments"]))
+            (call,) = calls
+            assert fits(json.loads(call["arguments"]))
 
 
 @pytest.mark.parametrize("parameters", [None, {"type": "object", "properties": {}}])

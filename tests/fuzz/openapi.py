@@ -120,7 +120,8 @@ def _make_likelier(case: Any, draw: random.Random) -> None:
     fields = [name for name in case.body if name not in NEEDED]
     for name in draw.sample(fields, max(len(fields) - draw.randint(0, FEW), 0)):
         del case.body[name]
-    case.body = {**SHORT, **case.body, "model": model}
+    short = {} if "audio" in case.path else SHORT
+    case.body = {**short, **case.body, "model": model}
     # Most messages that are made up have a medium that is none, or a field that is refused.
     if "messages" in case.body and draw.random() < LIKELIER:
         case.body["messages"] = [{"role": "user", "content": "What is 2 plus 2?"}]
