@@ -103,11 +103,12 @@ tests:
 
 .PHONY: tests-engines
 tests-engines:
-	$(PYTEST) -m "$(SELECTED)" tests/backends tests/fidelity
+	$(PYTEST) -m "$(SELECTED)" tests/backends tests/fidelity tests/evals
 
 .PHONY: tests-servers
 tests-servers:
-	$(PYTEST) -m "$(SELECTED)" --ignore=tests/backends --ignore=tests/fidelity tests
+	$(PYTEST) -m "$(SELECTED)" --ignore=tests/backends --ignore=tests/fidelity \
+		--ignore=tests/evals tests
 
 # The tests against the wheel as users install it, with the newest and the oldest dependencies.
 # ARGS=--smoke: few of both.
