@@ -6,9 +6,12 @@ import secrets
 
 from litestar.types import Scope
 
-from shim.errors import UNFORESEEN
+from shim.errors import UNFORESEEN, shortened
 
 log = logging.getLogger(__name__)
+
+_PATH_BYTES = 300
+"""Of a path that the log repeats: a head may have 32 kB."""
 
 HEADER = b"x-request-id"
 
@@ -35,5 +38,6 @@ def logged(scope: Scope, status: int) -> bytes:
     request_id = given if _TAKEN.fullmatch(given) else new()
     method = scope.get("method")  # typed for WebSockets too, which have none
     level = logging.ERROR if status == UNFORESEEN else logging.INFO
-    log.log(level, "%s %s %s %s", method, scope["path"], status, request_id.decode())
+    path = shortened(scope["path"], _PATH_BYTES)
+    log.log(level, "%s %s %s %s", method, path, status, request_id.decode())
     return request_id

@@ -20,3 +20,12 @@ def test_levels(caplog: pytest.LogCaptureFixture, status: int, level: int) -> No
 
     [record] = caplog.records
     assert (record.levelno, record.getMessage()) == (level, f"GET /x {status} mine")
+
+
+def test_a_long_path(caplog: pytest.LogCaptureFixture) -> None:
+    """What a client sends as a path does not fill the log."""
+    with caplog.at_level(logging.INFO):
+        logged({**SCOPE, "path": "/" + "x" * 30_000}, 431)
+
+    [record] = caplog.records
+    assert len(record.getMessage()) < 500

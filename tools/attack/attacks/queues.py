@@ -85,6 +85,7 @@ async def places_that_come_back(attacker: Attacker) -> None:
     """Ask five at once, before and after 200 requests that fail: all places are free again."""
     bad = {**chat("x"), "model": "narrow", "n": 0}
     await attacker.each([post(CHATS, {**chat("one"), "model": "narrow"})] * 5, seconds=20)
-    for _ in range(200):
-        await exchange(attacker.port, post(CHATS, bad), seconds=5)
+    # Side by side: the same refusal, again and again, is delayed.
+    refused = post(CHATS, bad)
+    await asyncio.gather(*(exchange(attacker.port, refused, seconds=5) for _ in range(200)))
     await attacker.each([post(CHATS, {**chat("one"), "model": "narrow"})] * 5, seconds=20)
