@@ -87,8 +87,14 @@ def reply(body: bytes, question: Question) -> bytes:
     except ApiError as error:
         return _pickled(Refusal(type(error), str(error), error.param), sys.maxsize)
     except MemoryError:
-        message = "The body takes too much memory to decode."
-        return _pickled(Refusal(InvalidParameter, message, None), sys.maxsize)
+        return _refused("The body takes too much memory to decode.")
+    # Depth that can be decoded may still be too deep for pickling.
+    except RecursionError:
+        return _refused("The body is nested too deeply.")
+
+
+def _refused(message: str) -> bytes:
+    return _pickled(Refusal(InvalidParameter, message, None), sys.maxsize)
 
 
 def _value(body: bytes, question: Question) -> Any:

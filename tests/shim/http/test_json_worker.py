@@ -91,6 +91,22 @@ async def test_a_refusal_comes_back(
     assert await worker.decode(chat("a"), ChatRequest, RULES)
 
 
+@pytest.mark.parametrize("depth", [100, 300, 500, 900, 2000, 100_000])
+async def test_depth(worker: JsonWorker, depth: int) -> None:
+    """A body is decoded or refused, however deep it is; the process lives."""
+    body = b'{"user": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+    await worker.decode(chat("a"), ChatRequest, RULES)
+    pid = process(worker).pid
+
+    try:
+        found = await worker.decode(body, dict, RULES)
+    except InvalidParameter:
+        assert depth > 100
+    else:
+        assert msgspec.json.encode(found) == body.replace(b" ", b"")
+    assert process(worker).pid == pid
+
+
 async def test_ascii_has_no_bound_but_the_body(worker: JsonWorker) -> None:
     """An image in base64 may be longer than a text."""
     body = chat([{"type": "image_url", "image_url": "a" * (LIMITS.text_characters + 1)}])
