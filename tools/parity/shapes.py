@@ -95,7 +95,6 @@ FITS = (
     "vLLM holds a call's arguments to the tool's schema only if the tool is strict; here each call "
     "that must be is held."
 )
-SIXTEEN = "Null is OpenAI's default of 16; to vLLM it is no limit."
 NARROW = "OpenAI allows a `top_p` of 0, which vLLM refuses."
 STOPS = "vLLM's server takes four stop strings, its engine and Shim any number."
 ONE_ENGINE = (
@@ -196,12 +195,13 @@ FORMS = [
 CALLS = [
     _chat("tools: auto, text", tools=TOOLS),
     _chat("tools: none", tools=TOOLS, tool_choice="none"),
-    _chat("tools: required", tools=TOOLS, tool_choice="required", max_tokens=160),
+    _chat("tools: required", FITS, tools=TOOLS, tool_choice="required", max_tokens=160),
     _chat("tools: required, strict", tools=STRICT, tool_choice="required", max_tokens=160),
     _chat("tools: required, cut", tools=STRICT, tool_choice="required", max_tokens=14),
     _chat("tools: required, cut later", tools=STRICT, tool_choice="required", max_tokens=26),
     _chat(
         "tools: named",
+        ENDS,
         tools=STRICT,
         tool_choice={"type": "function", "function": {"name": "sum"}},
         max_tokens=160,
@@ -277,7 +277,7 @@ TEXTS = [
     _text("completions: parts of characters", BYTES, prompt="für 😀", echo=True, logprobs=1),
     _text("completions: stop", stop=["."], max_tokens=40),
     _text("completions: eight stop strings", STOPS, stop=[*"abcdefg", "."], max_tokens=40),
-    _text("completions: max_tokens null", SIXTEEN, max_tokens=None),
+    _text("completions: max_tokens null", max_tokens=None),
     _text("completions: prompt_logprobs", prompt_logprobs=1, streams=False),
     _text("completions: return_token_ids", return_token_ids=True),
     _text("completions: choice", structured_outputs={"choice": ["red", "blue"]}),
