@@ -19,7 +19,7 @@ from .chat.controller import ChatController
 from .completions.controller import CompletionsController
 from .document import document_route
 from .embeddings.controller import EmbeddingsController
-from .errors import HANDLERS
+from .error_handlers import HANDLERS
 from .health import health, metrics, ready
 from .http.held import HeldBodies
 from .http.json_worker import JsonWorker

@@ -6,11 +6,8 @@ A little longer than a file should be, so that a failure, its number and its wor
 import logging
 import math
 import re
-from typing import Any
 
-from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.types import ExceptionHandlersMap
 from msgspec import Struct, ValidationError
 from msgspec.json import encode
 from msgspec.structs import replace
@@ -19,7 +16,6 @@ from backends.failures import (
     AudioTooCostly,
     AudioTooLarge,
     AudioTooLong,
-    BackendError,
     EmptyAudio,
     EngineDead,
     InvalidRequest,
@@ -30,8 +26,6 @@ from backends.failures import (
     UnknownLanguage,
     UnsupportedOption,
 )
-
-from .http.paths import base_url
 
 log = logging.getLogger(__name__)
 
@@ -228,7 +222,7 @@ UNAVAILABLE = _FAILURES[EngineDead].status
 """The status of a server that is alive but cannot answer yet, or any more."""
 
 # What the framework raises by itself: unknown routes, methods, sizes.
-_OF_STATUS: dict[int, Failure] = {
+OF_STATUS: dict[int, Failure] = {
     404: Failure(404, code="unknown_url"),
     405: Failure(405, code="method_not_allowed"),
     413: Failure(413, code="content_too_large"),
@@ -244,7 +238,7 @@ def describe(error: Exception) -> tuple[Failure, ErrorBody]:
         return failure, ErrorBody(message, failure.type)
     if isinstance(error, Busy):
         failure = replace(failure, headers={**failure.headers, **_retry_after(error.retry_after)})
-    return failure, _body(failure, str(error), _param(error))
+    return failure, error_body(failure, str(error), _param(error))
 
 
 def status_of(error: Exception) -> int:
@@ -260,7 +254,7 @@ _MESSAGE_BYTES = 1000
 _PARAM_BYTES = 200
 
 
-def _body(failure: Failure, message: str, param: str | None = None) -> ErrorBody:
+def error_body(failure: Failure, message: str, param: str | None = None) -> ErrorBody:
     """Return the error, under 4 kB of JSON: messages and paths may repeat what was sent."""
     return ErrorBody(
         message=shortened(message, _MESSAGE_BYTES),
@@ -310,17 +304,6 @@ def _param(error: Exception) -> str | None:
 _FIELDS = {"audio": "file", "top_logprobs": "logprobs"}
 
 
-# ── handlers ──────────────────────────────────────────────────────────────────
-
-
-def _answer(failure: Failure, body: ErrorBody) -> Response[ErrorAnswer]:
-    return Response(ErrorAnswer(body), status_code=failure.status, headers=failure.headers)
-
-
-def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:
-    return _answer(*describe(error))
-
-
 def invalid(error: ValidationError, within: str = "") -> InvalidParameter:
     """Return msgspec's *error*, about what stands at the path *within*, as OpenAI words it."""
     # Before it is searched: it may repeat all that was sent.
@@ -336,57 +319,3 @@ def invalid(error: ValidationError, within: str = "") -> InvalidParameter:
     if not path:
         return InvalidParameter(f"Invalid body: {said}.")
     return InvalidParameter(f"Invalid value for '{path}': {said}.", param=path)
-
-
-def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorAnswer]:
-    """Litestar refused before any handler of ours ran."""
-    if error.status_code >= UNFORESEEN:
-        return _answer(*describe(error))
-    failure = _OF_STATUS.get(error.status_code, Failure(error.status_code))
-    headers = {**failure.headers, **(error.headers or {})}
-    if "allow" in headers:
-        headers["allow"] = _allowed(error)
-    body = _body(failure, _message(request, error))
-    return Response(ErrorAnswer(body), status_code=failure.status, headers=headers)
-
-
-def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
-    url = f"{request.method} {request.scope['path']}"
-    match error.status_code:
-        case 404:
-            base = base_url(request.scope)
-            return (
-                f"Unknown request URL: {url}. The base URL of this server is {base}; where the "
-                f"whole URL is wanted, it is that of a route, such as {base}/chat/completions."
-            )
-        case 405:
-            return f"Not allowed: {url}. Allowed here: {_allowed(error)}."
-        case 413:
-            return _too_large(request)
-        case _:
-            return error.detail
-
-
-def _allowed(error: HTTPException) -> str:
-    return with_head((error.headers or {}).get("allow", ""))
-
-
-def with_head(allow: str) -> str:
-    """Return the value of an `Allow` header with HEAD, which the gate answers wherever GET is."""
-    methods = {method.strip() for method in allow.split(",")}
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
-
-
-def _too_large(request: Request[Any, Any, Any]) -> str:
-    limit = request.route_handler.resolve_request_max_body_size()
-    read = request.headers.get("content-length", "more")
-    return f"Maximum content size limit ({limit}) exceeded ({read} bytes read)"
-
-
-HANDLERS: ExceptionHandlersMap = {
-    HTTPException: _on_http,
-    ApiError: _on_error,
-    BackendError: _on_error,
-    # Registered beside the others and not instead of them, or every 404 would become a 500.
-    Exception: _on_error,
-}

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from shim.errors import ApiError, ForbiddenOrigin, with_head
+from shim.error_handlers import with_head
+from shim.errors import ApiError, ForbiddenOrigin
 from shim.settings import LOOPBACK, ServerSettings
 
 from .refusal import FAILURE, refuse

@@ -8,7 +8,7 @@ from litestar import Litestar, get
 from litestar.testing import TestClient
 
 from shim.auth import PUBLIC, KeyGuard, Keys
-from shim.errors import HANDLERS
+from shim.error_handlers import HANDLERS
 
 DIGEST = "sha256:" + hashlib.sha256(b"secret").hexdigest()
 

@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from msgspec import Struct
 
 from shim.body import BodyRequest
-from shim.errors import HANDLERS
+from shim.error_handlers import HANDLERS
 from shim.http.held import HeldBodies
 from shim.settings import ServerSettings
 

@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from backends import failures
 from shim import errors
-from shim.errors import HANDLERS, describe, invalid
+from shim.error_handlers import HANDLERS
+from shim.errors import describe, invalid
 
 UNAVAILABLE = "service_unavailable_error"
 INVALID = "invalid_request_error"
