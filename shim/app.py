@@ -24,7 +24,8 @@ from .health import health, metrics, ready
 from .http.held import HeldBodies
 from .http.json_worker import JsonWorker
 from .http.repeated import Repeated
-from .models import Models, ModelsController
+from .model_list import ModelsController
+from .models import Models
 from .prefix import IN_SCOPE
 from .presence import Presence
 from .responses.controller import ResponsesController

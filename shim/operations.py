@@ -12,7 +12,7 @@ from .completions.protocol import CompletionRequest, TextCompletion
 from .embeddings.protocol import EmbeddingList, EmbeddingRequest
 from .errors import ErrorAnswer
 from .health import Health, Readiness
-from .models import ModelCard, ModelList
+from .model_list import ModelCard, ModelList
 from .responses.event import ErrorEvent, Event
 from .responses.protocol import Response as WholeResponse
 from .responses.protocol import ResponsesRequest

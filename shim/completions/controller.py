@@ -14,8 +14,9 @@ from shim.models import Models
 from shim.naming import renamed
 from shim.sse import EventStream
 
+from .answer import completion, events
 from .protocol import CompletionRequest
-from .translate import completion, events, to_generations
+from .translate import to_generations
 
 _PLACES = {"messages": "prompt"}
 """What backends call that which is continued, and what this request does."""

@@ -17,10 +17,10 @@ from backends.base import (
 from shim.models import ServedModel
 from shim.naming import renamed, renaming
 from shim.telemetry import Telemetry
+from shim.transcription.answer import events
 from shim.transcription.encoded import decoded
 from shim.transcription.protocol import TextDelta as Said
 from shim.transcription.protocol import TranscriptionForm
-from shim.transcription.translate import events
 
 from .options import PLACES
 from .recording import Recording

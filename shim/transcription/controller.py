@@ -13,9 +13,9 @@ from shim.models import Models
 from shim.sse import EventStream
 from shim.telemetry import Telemetry
 
+from .answer import events, written
 from .names import Task
 from .receiving import received
-from .translate import events, written
 
 
 class TranscriptionController(Controller):

@@ -7,7 +7,7 @@ from backends.base import Candidate, Finish, TextDelta, TokenLogprob
 from shim import answers
 from shim.answers import in_pieces, whole
 from shim.chat.answer import completion
-from shim.completions.translate import completion as text_completion
+from shim.completions.answer import completion as text_completion
 from shim.heading import Heading
 from shim.responses.answer import begun, response
 from shim.responses.protocol import ResponsesRequest

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from backends.base import Candidate, Finish, Generated, PromptEcho, TextDelta, TokenLogprob
-from shim.completions.translate import completion, events
+from shim.completions.answer import completion, events
 from shim.heading import Heading
 
 HEADING = Heading("cmpl-1", 7, "m", "fp_1")

@@ -16,9 +16,11 @@ from backends.base import Candidate, Job, Segment, TranscriptInfo, Word
 from backends.decoding import Decoding, VadParameters
 from shim.errors import InvalidParameter, UnsupportedParameter
 from shim.server import THRESHOLDS
+from shim.transcription.answer import answer, events, written
 from shim.transcription.fields import asked
+from shim.transcription.names import Task
 from shim.transcription.protocol import TextDelta, TextDone, TranscriptionForm
-from shim.transcription.translate import Task, answer, events, to_job, written
+from shim.transcription.translate import to_job
 from tests.watchdog import loop_watched, tried_again
 
 FOUND = TranscriptInfo(language="de", language_probability=0.9, duration=2.1, prompt_tokens=4)
