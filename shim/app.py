@@ -1,4 +1,7 @@
-"""`create_app(settings)`: wiring only, the one file that imports everything."""
+"""`create_app(settings)`: wiring only, the one file that imports everything.
+
+It is one long function, because it is a list: of routes, hooks and limits.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator

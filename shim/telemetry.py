@@ -53,7 +53,10 @@ async def _watch(telemetry: "Telemetry") -> None:
 
 
 class Telemetry:
-    """The metrics of one server, in Prometheus's words."""
+    """The metrics of one server, in Prometheus's words.
+
+    `__init__` is long, because it is the list of them all.
+    """
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()

@@ -1,4 +1,8 @@
-"""A Generation as vLLM takes it: its own renderer, its own server's sampling."""
+"""A Generation as vLLM takes it: its own renderer, its own server's sampling.
+
+A little longer than a file should be: the steps from a Generation to an EngineRequest share what
+was read of vLLM's configuration once.
+"""
 
 from collections.abc import Callable
 from functools import partial

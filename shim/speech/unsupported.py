@@ -41,13 +41,6 @@ NO_BEARING: dict[str, str] = {
     "cache_salt": "no prompts are cached",
     "user": "of no consequence",
     "metadata": "of no consequence",
-    "store": "nothing is kept",
-    "service_tier": "of no consequence",
-    "safety_identifier": "of no consequence",
-    "prediction": "it only makes an answer faster",
-    "prompt_cache_key": "no prompts are cached",
-    "prompt_cache_options": "no prompts are cached",
-    "prompt_cache_retention": "no prompts are cached",
 }
 """Parameters that are ignored because they change no transcription, each with the reason."""
 
@@ -68,16 +61,8 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
     "include": ([],),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
     "response_format": (TextFormat(),),
-    "modalities": ([], ["text"]),
-    "verbosity": ("medium",),
-    "echo": (False,),
-    "background": (False,),
     "watermarking": (False,),
-    "truncation": ("disabled",),
-    "context_management": ([],),
 }
 """Values by which nothing is asked for; of all other parameters that is null alone."""
 

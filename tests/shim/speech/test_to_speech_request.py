@@ -15,7 +15,7 @@ from shim.limits import Limits
 from shim.responses.protocol import ResponsesRequest
 from shim.responses.speech import to_speech_request as responses_to_speech_request
 from shim.speech.answering import SpeechRequest
-from shim.speech.unsupported import NO_BEARING
+from shim.speech.unsupported import _HARMLESS, NO_BEARING
 
 RULES = Rules(limits=Limits())
 URL = "data:audio/wav;base64,AAAA"
@@ -301,3 +301,10 @@ def test_how_tokens_are_drawn(route: Any, name: str) -> None:
 def test_reasons() -> None:
     """Whatever is taken without bearing has its reason."""
     assert all(NO_BEARING.values())
+
+
+def test_names_are_those_of_fields() -> None:
+    """Names that are not fields of a request are judged by the table of parameters."""
+    fields = {*ChatRequest.__struct_fields__, *ResponsesRequest.__struct_fields__}
+
+    assert NO_BEARING.keys() | _HARMLESS.keys() <= fields
