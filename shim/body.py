@@ -36,7 +36,7 @@ class BodyRequest(Request[Any, Any, Any]):
         Not by Litestar, which would take it for one. Raises InvalidParameter for what *kind* or
         the limits do not allow and, in strict mode, UnsupportedParameter for what it has not.
         """
-        rules = Rules(limits=self.limits, strict=is_strict(self))
+        rules = Rules(limits=self.limits, strict=is_strict(self), charset=self._charset)
         body = await self._whole(rules.limits.body_bytes)
         if len(body) <= INLINE_BYTES:
             return decoded(body, kind, rules)
@@ -48,7 +48,7 @@ class BodyRequest(Request[Any, Any, Any]):
         *make* is a function of a module; it may be called in another process. Raises TooLarge as
         JSON routes do, InvalidParameter, and what *make* does of ApiErrors.
         """
-        rules = Rules(limits=self.limits)
+        rules = Rules(limits=self.limits, charset=self._charset)
         body = await self._whole(rules.limits.body_bytes)
         if len(body) <= INLINE_BYTES:
             return make(decoded(body, Any, rules))
@@ -58,6 +58,10 @@ class BodyRequest(Request[Any, Any, Any]):
     def limits(self) -> Limits:
         """The server's limits."""
         return cast("Limits", self.app.state.server.limits)
+
+    @property
+    def _charset(self) -> str | None:
+        return self.content_type[1].get("charset")
 
     @property
     def _worker(self) -> JsonWorker:

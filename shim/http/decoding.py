@@ -11,6 +11,7 @@ from shim.parameters.judge import refuse_unknown, refuse_unsupported
 from shim.parameters.table import names_of
 from shim.strict import refuse
 
+from .charset import json_as_utf8
 from .counts import refuse_too_many
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     limits: Limits
     strict: bool = False
     """Whether names that nobody documents are refused."""
+    charset: str | None = None
+    """What the body's Content-Type declares."""
 
 
 def decoded(body: bytes | bytearray, kind: type[T], rules: Rules) -> T:
@@ -29,10 +32,12 @@ def decoded(body: bytes | bytearray, kind: type[T], rules: Rules) -> T:
 
     Raises InvalidParameter for what *kind* does not allow and for more values than the limits
     allow, UnsupportedParameter for parameters that are not honoured and would change the answer;
-    in strict mode also for names that nobody documents.
+    in strict mode also for names that nobody documents. Raises UnsupportedMedia for a charset that
+    is unknown.
     """
     if not body:
         raise InvalidParameter("The request has no body.")
+    body = json_as_utf8(body, rules.charset)
     refuse_values(body, rules.limits.json_values)
     value: T = _parsed(body, kind)
     if isinstance(value, Struct | dict):

@@ -1,20 +1,14 @@
 """One part of a form that is not the file: its bytes into text, by the charset it declares."""
 
-import codecs
-
 import msgspec
 from msgspec import Struct
+
+from shim.http.charset import codec
 
 CHARSET = "_charset_"
 """The field with the charset of all parts that do not declare one (RFC 7578, 4.6)."""
 
 _DEFAULT = "utf-8"
-
-_NOT_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
-"""Python's codecs for text that are not charsets of anything; the first two take quadratic time."""
-
-_CHARSET_LENGTH = 40
-"""Characters of the longest name of a charset."""
 
 
 class Unread(Struct, frozen=True):
@@ -53,22 +47,12 @@ def _text(part: Part, default: str) -> str | Unread:
         return Unread(f"`{part.name}` is not a field for a file.")
     charset = part.charset or default
     try:
-        text = part.content.decode(_codec(charset))
+        text = part.content.decode(codec(charset))
     except LookupError:
         return Unread(f"`{part.name}` has an unknown charset: {charset}.")
     except UnicodeError:
         return Unread(f"`{part.name}` is not {charset.upper()}.")
     return _unquoted(text) if part.content_type == "application/json" else text
-
-
-def _codec(charset: str) -> str:
-    """Return Python's name of *charset*; raise LookupError if there is no such charset."""
-    if len(charset) > _CHARSET_LENGTH or not charset.isascii() or not charset.isprintable():
-        raise LookupError(charset)
-    name = codecs.lookup(charset).name
-    if name.replace("-", "_") in _NOT_CHARSETS:
-        raise LookupError(charset)
-    return name
 
 
 def _unquoted(text: str) -> str:

@@ -85,3 +85,19 @@ async def test_a_body_that_is_not_packed(http: httpx.AsyncClient) -> None:
 
     assert answer.status_code == 400
     assert "not valid gzip" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "audio/transcriptions"])
+async def test_charsets(http: httpx.AsyncClient, path: str) -> None:
+    """JSON in another charset is read."""
+    text = (
+        '{"model": "echo", "messages": [{"role": "user", "content": "schön"}], "file": "c2Now7Zu"}'
+    )
+    text = text.replace("echo", "echo" if path.startswith("chat") else "lines")
+
+    for charset, declared in (("utf-8-sig", ""), ("utf-16", ""), ("latin-1", "; charset=latin-1")):
+        body = text.encode(charset)
+        answer = await sent(http, path, body, content_type=f"application/json{declared}")
+
+        assert answer.status_code == 200
+        assert "schön" in answer.text

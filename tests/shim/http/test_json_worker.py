@@ -59,6 +59,16 @@ async def test_the_same_comes_back(worker: JsonWorker, body: bytes) -> None:
     assert await worker.decode(body, ChatRequest, RULES) == decoded(body, ChatRequest, RULES)
 
 
+async def test_a_declared_charset(worker: JsonWorker) -> None:
+    """The other process reads a body in the charset that its request declares."""
+    body = chat("é" * 300_000)
+    rules = Rules(limits=LIMITS, charset="latin-1")
+
+    found = await worker.decode(body.decode().encode("latin-1"), ChatRequest, rules)
+
+    assert found == decoded(body, ChatRequest, RULES)
+
+
 async def test_a_function_is_applied(worker: JsonWorker) -> None:
     """An upload's base64 is read in the other process as well."""
     body = msgspec.json.encode({"file": "QUJD" * 1_000_000, "model": "m"})
