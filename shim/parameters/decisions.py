@@ -36,7 +36,10 @@ COMMON: dict[str, Rule] = {
     "routed_experts_prompt_start": Ignored("Answers hold no data on experts to shorten."),
     "max_tool_calls": Ignored("It bounds OpenAI's built-in tools, of which there are none here."),
     "include_obfuscation": Ignored("Streams are not padded."),
-    "guided_json": Refused('Use `structured_outputs: {"json": …}` or `response_format`.'),
+    # An empty schema asks for JSON.
+    "guided_json": Refused(
+        'Use `structured_outputs: {"json": …}` or `response_format`.', unless=()
+    ),
     "guided_regex": Refused('Use `structured_outputs: {"regex": …}`.'),
     "guided_choice": Refused('Use `structured_outputs: {"choice": […]}`.'),
     "guided_grammar": Refused('Use `structured_outputs: {"grammar": …}`.'),

@@ -60,6 +60,7 @@ def test_what_is_ignored(kind: Any, name: str, *, strict: bool) -> None:
 
 CHAT: list[tuple[dict[str, Any], str]] = [
     ({"guided_json": {"type": "object"}}, "structured_outputs"),
+    ({"guided_json": {}}, "structured_outputs"),
     ({"guided_decoding_backend": "outlines"}, "structured_outputs"),
     ({"guided_whitespace_pattern": " "}, "structured_outputs"),
     ({"repeat_penalty": 1.1}, "repetition_penalty"),
