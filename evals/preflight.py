@@ -58,7 +58,7 @@ async def preflight(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) ->
     if failure.status in UNAUTHORISED:
         verb = "asks for a key" if client.api_key == PLACEHOLDER_KEY else "refuses the key"
         raise WrongServer(f"{where} {verb} ({said}): set OPENAI_API_KEY, or --api-key-file")
-    if failure.status in NOT_FOUND or not seen.openai:
+    if seen.names is None and (failure.status in NOT_FOUND or not seen.openai):
         await _refuse_address(client, where)
     if failure.status in NOT_FOUND:
         raise WrongServer(_unknown(task.model, where, failure, seen.names))

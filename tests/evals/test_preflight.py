@@ -102,6 +102,16 @@ def test_an_unknown_model(
     assert len(line) < 300
 
 
+def test_an_unknown_model_of_a_server_that_answers_under_more_paths(
+    evaluate: Callable[..., Result], server: ScriptedServer, tmp_path: Path
+) -> None:
+    """An address with a list of models is the right one: Shim lists them at `/v1/v1` as well."""
+    server.models = models("mm")
+    server.otherwise = lambda asked: models("mm") if "models" in asked.path else error(404)
+
+    assert "has no model 'm', did you mean 'mm'?" in refused(evaluate(), tmp_path)
+
+
 def test_another_program(
     evaluate: Callable[..., Result], server: ScriptedServer, tmp_path: Path
 ) -> None:
