@@ -24,6 +24,9 @@ _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
 _PATH = re.compile(r"[/~\\]|\.{1,2}/")
 """How a source begins that can only be a path."""
 
+_HEAD_BYTES = 64
+"""Bytes of a file of weights that hold the name of its specification."""
+
 _ANY_COMPUTE_TYPE = {"default", "auto"}
 
 
@@ -41,12 +44,14 @@ def refuse_unopenable(model: ModelConfig) -> None:
         case WhisperModelConfig():
             _refuse_missing("faster_whisper", "faster-whisper", "")
             _refuse_source(model.source, "model.bin")
+            _refuse_other_model(model.source, "WhisperSpec", "Whisper model")
             _refuse_unknown_size(model.source)
             _refuse_compute_type(model.options.device, model.options.compute_type)
         case Ct2ModelConfig():
             _refuse_missing("ctranslate2", "CTranslate2", "")
             for file in ("model.bin", "tokenizer.json", "tokenizer_config.json"):
                 _refuse_source(model.source, file)
+            _refuse_other_model(model.source, "TransformerDecoderSpec", "model that writes text")
             _refuse_compute_type(model.options.device, model.options.compute_type)
         case VllmModelConfig():
             _refuse_missing("vllm", "vLLM", "[vllm]")
@@ -77,6 +82,21 @@ def _refuse_source(source: str, *files: str) -> None:
         raise NotOpenable(f"{source} is a file: name the directory of the converted model")
     elif not path.exists() and (_PATH.match(source) or not _is_remote(source)):
         raise NotOpenable(f"there is no directory {source}")
+
+
+def _refuse_other_model(source: str, spec: str, what: str) -> None:
+    """Refuse a directory whose weights are of another specification than *spec*.
+
+    CTranslate2 writes its name at the beginning: 4 bytes of a version, 2 of a length, the name.
+    """
+    path = Path(source) / "model.bin"
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    found = head[6:].split(b"\0", 1)[0].decode(errors="replace")
+    if found != spec:
+        raise NotOpenable(f"the directory {source} does not hold a {what}: {found or 'empty'}")
 
 
 def _is_remote(source: str) -> bool:

@@ -113,6 +113,7 @@ def test_the_file_may_be_named_by_the_environment(
         (["--model", "a=whisper:smal"], "faster-whisper has no such model; it has tiny.en"),
         (["--model", f"a=whisper:{HERE}"], "has no model.bin"),
         (["--model", f"a=ct2:{MODELS}/chat-hf"], "convert its weights with ct2-transformers-conv"),
+        (["--model", f"a=whisper:{BUILTIN}/chat"], "does not hold a Whisper model: Transformer"),
         (["--model", f"a=whisper:{HERE}/test_cli.py"], "test_cli.py is a file"),
     ],
 )
