@@ -1,5 +1,6 @@
 """vLLM's exceptions by meaning: what crosses the seam instead of them."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +37,9 @@ _PLAIN = (
     AssertionError,
     TemplateError,
 )
+_FLAG = re.compile(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)")
+"""A flag of vLLM's server; here it is one of the model's options, with underscores."""
+
 _PROMPT = {"input_text", "input_tokens"}
 """What vLLM calls the prompt when that is too long."""
 
@@ -105,6 +109,7 @@ def refused(
         cause = cause.__cause__
     if (reason := str(cause).strip()) not in message:
         message = f"{message} {reason}"
+    message = _FLAG.sub(lambda flag: f"`{flag[1].replace('-', '_')}`", message)
     # Half of vLLM's refusals name their parameter only as the first word of the message.
     name = getattr(error, "parameter", None) or message.partition(" ")[0]
     if name in _PROMPT:

@@ -4,7 +4,7 @@ A little longer than a file should be: the steps from a Generation to an EngineR
 was read of vLLM's configuration once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -98,6 +98,7 @@ class Requests:
         self._online.warmup()
         self._shorten = shorten
         self._calls = options.tool_call_parser is not None
+        self._trusts_templates = options.trust_request_chat_template
         self._defaults = model_config.get_diff_sampling_param()
         self._cap = _max_tokens_cap(model_config, self._defaults)
 
@@ -176,6 +177,7 @@ class Requests:
         prompt = generation.prompt
         if isinstance(prompt, Conversation):
             self._check_conversation(prompt)
+            self._check_template(generation.extras, prompt.template_kwargs)
             return chat_request(generation, prompt)
         self._check_prompt(prompt)
         return completion_request(self._within_context(generation), prompt)
@@ -201,6 +203,16 @@ class Requests:
         if unknown := named - {tool.name for tool in conversation.tools}:
             raise InvalidOption(f"There is no tool `{unknown.pop()}`.", option="tool_choice")
         check_media(conversation, self._model_config.allowed_media_domains or ())
+
+    def _check_template(self, extras: Mapping[str, Any], kwargs: Mapping[str, Any]) -> None:
+        """Refuse a chat template of the request where the model's options do not allow one."""
+        for given, option in ((extras, "chat_template"), (kwargs, "chat_template_kwargs")):
+            if given.get("chat_template") is not None and not self._trusts_templates:
+                raise UnsupportedOption(
+                    "A chat template of a request needs `trust_request_chat_template = true` in "
+                    "the model's options.",
+                    option=option,
+                )
 
     def _check_prompt(self, prompt: str | tuple[int, ...]) -> None:
         """Refuse by its field what vLLM refuses without one."""

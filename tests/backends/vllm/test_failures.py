@@ -51,3 +51,14 @@ def test_the_reason_of_a_refusal() -> None:
 
     assert str(refusal) == "Invalid grammar. line 1: expected an element"
     assert refusal.option == "structured_outputs"
+
+
+def test_flags_are_named_as_options() -> None:
+    """A flag of vLLM's server is an option of the model here."""
+    error = import_module("vllm.exceptions").VLLMValidationError(
+        "thinking_token_budget is set: set --reasoning-parser and/or --reasoning-config first."
+    )
+
+    refusal = import_module("backends.vllm.failures").refused(error)
+
+    assert "set `reasoning_parser` and/or `reasoning_config` first" in str(refusal)
