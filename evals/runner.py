@@ -13,7 +13,7 @@ from evals import chat, transcription
 from evals.audio import seconds
 from evals.client import Tries
 from evals.dataset import Clip, Dialogue, Sample
-from evals.failures import EvalsError, Failure, to_failure
+from evals.failures import Failure, to_failure
 from evals.scorers import Tally
 from evals.task import Answer, Task
 
@@ -95,8 +95,8 @@ async def run(
     """Await *work* for every sample, at most *concurrency* at once, handing each result to *keep*.
 
     Results arrive as they finish. Returns False if the run was stopped by a failure; requests under
-    way are then cancelled, and their samples count as never asked. Raises what *keep* raises, if
-    that is an EvalsError, and not in a group.
+    way are then cancelled, and their samples count as never asked. Raises what *keep* or
+    *work* raises, and not in a group.
     """
     waiting = iter(samples)
     complete = True
@@ -112,9 +112,11 @@ async def run(
         async with asyncio.TaskGroup() as group:
             for _ in range(min(concurrency, len(samples))):
                 group.create_task(worker())
-    except* _Stopped:
-        complete = False
-    except* EvalsError as group:
+    # Not `except*`: before Python 3.11.4 what is raised in one arrives in a group of its own.
+    except ExceptionGroup as group:
         # Every worker may have met it, say a full disk; one is enough to report.
-        raise group.exceptions[0] from group
+        for error in group.exceptions:
+            if not isinstance(error, _Stopped):
+                raise error from group
+        complete = False
     return complete

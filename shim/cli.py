@@ -115,9 +115,13 @@ def serve(log_level: str | None, **flags: Any) -> None:
     try:
         with logging_to_stderr((log_level or "warning").upper()), _bound(settings) as address:
             run(settings, address, lambda models: announce(url(address), settings, models))
-    except* ModelNotOpened as group:
+    # Not `except*`: before Python 3.11.4 what is raised in one arrives in a group of its own.
+    except ExceptionGroup as group:
+        failed, others = group.split(ModelNotOpened)
+        if failed is None or others is not None:
+            raise
         log.debug("start failed", exc_info=group)
-        raise click.ClickException("\n".join(map(str, group.exceptions))) from group
+        raise click.ClickException("\n".join(map(str, failed.exceptions))) from group
 
 
 @main.command()
