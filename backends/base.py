@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from .conversation import Conversation
-from .decoding import Decoding
+from .whisper_options import Decoding
 
 # ── text ──────────────────────────────────────────────────────────────────────
 
@@ -69,6 +69,10 @@ class Generation(Struct, frozen=True, kw_only=True):
 
 # Neither holds a reference to anything that could refer to it: a scored prompt makes tens of
 # thousands of them, which no garbage collection has to walk.
+LOWEST_LOGPROB = -9999.0
+"""The logarithm of probability 0 in answers: JSON does not have minus infinity. vLLM's number."""
+
+
 class Candidate(Struct, frozen=True, gc=False):
     """A token that could have been drawn, with its natural-log probability."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from .decoding import Decoding
+from .whisper_options import Decoding
 
 Count = Annotated[int, Meta(ge=1)]
 ModelId = Annotated[str, Meta(min_length=1, max_length=256)]

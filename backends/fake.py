@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from backends.text.text_only import refuse_beyond_text
+
 from .base import (
     Backend,
     Candidate,
@@ -28,7 +30,6 @@ from .base import (
 from .config import FakeModelConfig, FakeOptions
 from .conversation import Conversation, Media
 from .failures import EngineDead, InvalidOption, PromptTooLong, UndecodableAudio, UnknownLanguage
-from .plain import refuse_beyond_text
 
 
 class _Script:

@@ -4,6 +4,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
+from backends.audio.memory import DEFAULT_BYTES, AudioMemory
+from backends.ct2 import adapter as ct2
+from backends.vllm import adapter as vllm
+from backends.whisper import adapter as whisper
+
 from . import fake
 from .base import Backend, Batch
 from .config import (
@@ -14,11 +19,7 @@ from .config import (
     WhisperModelConfig,
     is_local,
 )
-from .ct2 import adapter as ct2
-from .memory import DEFAULT_BYTES, AudioMemory
 from .openable import NotOpenable, refuse_unopenable
-from .vllm import adapter as vllm
-from .whisper import adapter as whisper
 
 
 class ModelNotOpened(Exception):

@@ -22,8 +22,8 @@ from .base import (
     Sampling,
     SpeechBackend,
 )
-from .decoding import Decoding
 from .failures import AudioTooLong, PromptTooLong
+from .whisper_options import Decoding
 
 _PATIENCE = 300.0
 """Seconds for the answer: a large model's first call on a CPU may take a minute."""

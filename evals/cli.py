@@ -10,19 +10,19 @@ import msgspec
 
 from evals import keys
 from evals.address import public
-from evals.client import MAX_RETRIES, TIMEOUT, await_ready, connect
+from evals.ask.client import MAX_RETRIES, TIMEOUT, await_ready, connect
+from evals.ask.task import Task
 from evals.dataset import Dataset, load
 from evals.evaluation import Plan, evaluate
 from evals.failures import EvalsError
 from evals.folder import refuse_unwritable
-from evals.normalizers import Normalizer
 from evals.preflight import preflight
+from evals.report.summary import Summary
+from evals.report.terminal import bar, console, show, tracker
 from evals.runner import OnError
-from evals.scorers import Scorer
+from evals.score.normalizers import Normalizer
+from evals.score.scorers import Scorer
 from evals.signals import cancel_on_sigterm
-from evals.summary import Summary
-from evals.table import bar, console, show, tracker
-from evals.task import Task
 from evals.threshold import objection, valid
 
 INTERRUPTED = 130

@@ -10,17 +10,17 @@ from urllib.parse import urljoin
 import click
 from openai import AsyncOpenAI
 
+from evals.ask.client import await_ready, connect
+from evals.ask.task import Task
 from evals.cli import HELP, INTERRUPTED
-from evals.client import await_ready, connect
 from evals.dataset import Dataset, load
 from evals.evaluation import Plan, evaluate
 from evals.failures import EvalsError
 from evals.folder import refuse_unwritable
-from evals.server import serving
+from evals.local_server import serving
+from evals.report.summary import Summary
+from evals.report.terminal import bar, console, show, tracker
 from evals.signals import cancel_on_sigterm
-from evals.summary import Summary
-from evals.table import bar, console, show, tracker
-from evals.task import Task
 from evals.threshold import objection
 
 DATA = Path(__file__).parent / "data"

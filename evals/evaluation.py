@@ -11,14 +11,14 @@ import openai
 from openai import AsyncOpenAI
 
 from evals.address import public
+from evals.ask.task import Task
 from evals.dataset import Clip, Dataset, Dialogue
 from evals.folder import create
 from evals.journal import Journal, encoded, write
-from evals.normalizers import Normalizer, default_normalizer, normalizer
+from evals.report.summary import Ended, Summary, count, measure, pool, retries, versions
 from evals.runner import OnError, Result, attempt, run, score
-from evals.scorers import Scorer, judge
-from evals.summary import Ended, Summary, count, measure, pool, retries, versions
-from evals.task import Task
+from evals.score.normalizers import Normalizer, default_normalizer, normalizer
+from evals.score.scorers import Scorer, judge
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

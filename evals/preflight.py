@@ -12,11 +12,11 @@ import openai
 from openai import AsyncOpenAI
 
 from evals.address import alternatives, public
-from evals.client import PLACEHOLDER_KEY, PROBE_TIMEOUT
+from evals.ask.client import PLACEHOLDER_KEY, PROBE_TIMEOUT
+from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue
 from evals.failures import Failure, WrongServer, short
 from evals.runner import attempt
-from evals.task import Task
 
 NAMES_SHOWN = 8
 UNAUTHORISED = {401, 403}

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import msgspec
 from openai import AsyncOpenAI
 
-from evals import chat, transcription
-from evals.audio import seconds
-from evals.client import Tries
+from evals.ask import chat, transcription
+from evals.ask.client import Tries
+from evals.ask.clip_duration import seconds
+from evals.ask.task import Answer, Task
 from evals.dataset import Clip, Dialogue, Sample
 from evals.failures import Failure, to_failure
-from evals.scorers import Tally
-from evals.task import Answer, Task
+from evals.score.scorers import Tally
 
 OnError = Literal["record", "stop", "empty"]
 

@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from evals.summary import Summary
+from evals.report.summary import Summary
 
 THRESHOLD = re.compile(r"(\d+)|(\d{1,2}(?:\.\d+)?|100(?:\.0+)?)\s*%")
 

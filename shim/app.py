@@ -15,28 +15,28 @@ from litestar.di import Provide
 from litestar.types import Scope
 
 from backends.registry import opened
+from shim.api.chat.controller import ChatController
+from shim.api.completions.controller import CompletionsController
+from shim.api.embeddings.controller import EmbeddingsController
+from shim.api.health import health, metrics, ready
+from shim.api.models.controller import ModelsController
+from shim.api.openapi.document import document_route
+from shim.api.responses.controller import ResponsesController
+from shim.api.tokenizer.controller import TokenizerController
+from shim.api.transcription.controller import TranscriptionController
+from shim.http.auth import KeyGuard, Keys, free
+from shim.http.disconnects import Presence
+from shim.http.error_handlers import HANDLERS
+from shim.http.held_bodies import HeldBodies
+from shim.http.json_worker import JsonWorker
+from shim.http.model_prefix import IN_SCOPE
+from shim.http.repeated_refusals import Repeated
+from shim.http.request import BodyRequest
+from shim.serving.metrics import Telemetry, stamp, watched
+from shim.serving.models import Models
+from shim.serving.self_test import checked
 
-from .auth import KeyGuard, Keys, free
-from .body import BodyRequest
-from .chat.controller import ChatController
-from .completions.controller import CompletionsController
-from .document import document_route
-from .embeddings.controller import EmbeddingsController
-from .error_handlers import HANDLERS
-from .health import health, metrics, ready
-from .http.held import HeldBodies
-from .http.json_worker import JsonWorker
-from .http.repeated import Repeated
-from .model_list import ModelsController
-from .models import Models
-from .prefix import IN_SCOPE
-from .presence import Presence
-from .responses.controller import ResponsesController
-from .self_test import checked
 from .settings import Settings
-from .telemetry import Telemetry, stamp, watched
-from .tokenizer.controller import TokenizerController
-from .transcription.controller import TranscriptionController
 
 
 def create_app(settings: Settings) -> Litestar:

@@ -12,9 +12,9 @@ import msgspec
 from backends.config import ModelConfig
 from backends.registry import ModelNotOpened
 from backends.registry import check as check_model
+from shim.api.openapi.document import document
 
 from . import __version__
-from .document import document
 from .logs import logging_to_stderr
 from .server import bound, run, url
 from .settings import Settings, SettingsError, load, parse_model

@@ -19,13 +19,13 @@ from litestar import Litestar
 from msgspec.structs import replace
 
 from backends.config import names
+from shim.http.connection import Connection
+from shim.http.connections import Connections
+from shim.http.stack import wrap
+from shim.serving.models import Models
 
 from .app import create_app
-from .http.connection import Connection
-from .http.connections import Connections
-from .http.stack import wrap
 from .limits import Limits
-from .models import Models
 from .settings import Settings
 
 log = logging.getLogger(__name__)

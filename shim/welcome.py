@@ -10,8 +10,8 @@ import click
 
 from backends.base import ChatBackend
 from backends.config import ModelConfig, is_local, names
+from shim.serving.models import Models
 
-from .models import Models
 from .settings import Settings
 
 

@@ -9,25 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from backends.base import (
-    ChatBackend,
-    Generated,
-    Generation,
-    Prompt,
-    PromptEcho,
-    TokenLogprob,
-)
+from backends.base import ChatBackend, Generated, Generation, Prompt, PromptEcho, TokenLogprob
 from backends.config import Ct2ModelConfig
-from backends.pieces import Pieces
-from backends.plain import refuse_beyond_text, refuse_prompt_beyond_text
 from backends.self_test import one_token
-from backends.templates import ChatTemplate
-from backends.text_threads import TextThreads
+from backends.text.chat_template import ChatTemplate
+from backends.text.text_only import refuse_beyond_text, refuse_prompt_beyond_text
+from backends.text.threads import TextThreads
+from backends.text.token_bytes import Pieces
 
 from .choices import Choice
+from .logprobs import Scores
 from .prompts import Prompts
 from .sampling import ENGINE, arguments, refuse_unsupported
-from .scores import Scores
 
 if TYPE_CHECKING:
     from ctranslate2 import GenerationStepResult, Generator

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Literal
 from tokenizers.decoders import DecodeStream
 
 from backends.base import Finish, TextDelta, TokenLogprob
-from backends.stopping import StopStrings
-from backends.templates import ChatTemplate
+from backends.text.chat_template import ChatTemplate
+from backends.text.stop_strings import StopStrings
 
-from .scores import Scores
+from .logprobs import Scores
 
 if TYPE_CHECKING:
     from ctranslate2 import GenerationStepResult

@@ -7,9 +7,9 @@ from tokenizers import Encoding
 from backends.base import Prompt
 from backends.conversation import Conversation
 from backends.failures import InvalidOption
-from backends.templates import ChatTemplate
-from backends.text_length import characters, refuse_if_exceeds, refuse_to_render
-from backends.text_threads import TextThreads
+from backends.text.chat_template import ChatTemplate
+from backends.text.length import characters, refuse_if_exceeds, refuse_to_render
+from backends.text.threads import TextThreads
 
 from .sampling import token_limit
 

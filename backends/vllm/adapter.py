@@ -11,16 +11,15 @@ from uuid import uuid4
 
 from backends.base import ChatBackend, EmbeddingBackend
 from backends.config import VllmModelConfig
-
-from . import children
-from .starting import in_thread, started
-from .supervisor import Supervisor
+from backends.vllm.process import children
+from backends.vllm.process.start import in_thread, started
+from backends.vllm.process.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
+    from .chat import VllmChat
     from .embedding import VllmEmbedding
-    from .engine import VllmChat
 
 _PATIENCE = 10.0
 """Seconds that the engine's processes have to end after being asked. Two of them take five seconds
@@ -58,8 +57,8 @@ async def open_backend(
 
 async def _backend(config: VllmModelConfig, engine: "AsyncLLM") -> "VllmChat | VllmEmbedding":
     """Return what *engine*'s model is for; close it where that fails."""
+    from .chat import VllmChat
     from .embedding import VllmEmbedding
-    from .engine import VllmChat
 
     try:
         if engine.model_config.runner_type == "pooling":

@@ -23,9 +23,9 @@ from backends.failures import (
     UnsupportedOption,
 )
 from backends.self_test import one_vector
+from backends.vllm.requests.renderer import PromptRenderer
 
 from .failures import alive, by_meaning
-from .rendering import PromptRenderer
 from .tokenizer import Tokenizer
 
 

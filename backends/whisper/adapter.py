@@ -13,23 +13,23 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from backends.audio import decode
+from backends.audio.decode import decode
+from backends.audio.memory import AudioMemory, Reservation
+from backends.audio.samples import RATE, SAMPLE_BYTES, Samples
 from backends.base import Batch, Job, Manifest, Segment, SpeechBackend, TranscriptInfo
 from backends.config import WhisperModelConfig
 from backends.failures import EngineDead, InvalidOption
-from backends.memory import AudioMemory, Reservation
-from backends.pieces import Pieces
-from backends.samples import RATE, SAMPLE_BYTES, Samples
 from backends.self_test import one_second
+from backends.text.token_bytes import Pieces
 
 from . import options
-from .activity import speech, stand_in
 from .allocator import LONG, give_back, keep_large_blocks
-from .engine import Engine
+from .batched_calls import Engine
 from .features import Extractor, one_thread_each
 from .manifest import made_of
-from .seat import Seat, Special
+from .model_proxy import Seat, Special
 from .segments import segment
+from .voice_activity import speech, stand_in
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel

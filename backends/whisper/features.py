@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.samples import Samples
+from backends.audio.samples import Samples
 
 from .allocator import give_back
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from backends.base import Job
-from backends.decoding import Decoding
 from backends.failures import InvalidOption, UnknownLanguage, UnsupportedOption
+from backends.whisper_options import Decoding
 
 _NEEDED: dict[str, tuple[str, str]] = {
     "vad_parameters": ("vad_filter", "voice activity detection"),

@@ -3,9 +3,9 @@
 from typing import Any
 
 from backends.base import Candidate, Segment, Word
-from backends.pieces import Pieces
+from backends.text.token_bytes import Pieces
 
-from .seat import Token
+from .model_proxy import Token
 
 
 def segment(found: Any, pieces: Pieces, *, logprobs: bool) -> Segment:

@@ -13,7 +13,6 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from shim.corking import CorkedTransport
 from shim.errors import (
     ApiError,
     BodyTooSlow,
@@ -25,9 +24,10 @@ from shim.errors import (
 )
 
 from .connections import Connections
+from .corking import CorkedTransport
+from .protocol_upgrade import without_offer
 from .refusal import FAILURE, raw_answer
 from .timer import Timer
-from .upgrade import without_offer
 
 _DISCARD_SECONDS = 2.0
 """How long what still arrives is thrown away behind a refusal: a reset could destroy the answer."""

@@ -1,7 +1,8 @@
 """All connections of one server: how many there may be."""
 
-from shim.corking import CorkedTransport
 from shim.limits import Limits
+
+from .corking import CorkedTransport
 
 _RESERVE = 256
 """Connections beyond the limit that are kept open for as long as it takes to refuse them."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from shim.errors import ApiError, InvalidParameter
 
-from .decoding import Rules, decoded
+from .json_decoding import Rules, decoded
 
 PIECE_CHARACTERS = 1 << 18
 """Characters of a long string that are sent, and loaded, at once."""

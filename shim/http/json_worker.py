@@ -19,8 +19,8 @@ from typing import IO, Any, Self, TypeVar, cast
 
 from shim.errors import DecoderFailed
 
-from .decoding import Rules
 from .json_child import Question, Refusal
+from .json_decoding import Rules
 
 T = TypeVar("T")
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from litestar.types import ASGIApp
 
-from shim.lingering import Lingering
-from shim.operations import OPERATIONS
-from shim.prefix import ModelPrefix
+from shim.api.openapi.operations import OPERATIONS
 from shim.settings import ServerSettings
 
-from .gate import Gate
+from .first_checks import Gate
+from .lingering_close import Lingering
+from .model_prefix import ModelPrefix
 from .paths import KnownPaths
 
 

@@ -145,13 +145,13 @@ DECISIONS: dict[str, dict[str, Rule]] = {
         "stream_include_usage": Ignored("The last event of a stream always tells its usage."),
         "stream_continuous_usage_stats": Refused("The usage is told once, at the end."),
     },
-    "chat.ChatMessage": {
+    "generation.ChatMessage": {
         "annotations": _TOLD,
         "function_call": Refused("Use `tool_calls`."),
     },
-    "formats.JsonObjectFormat": {"schema": Refused("Use the type `json_schema`.")},
-    "chat.Url": {"detail": Ignored("Models here see every image at one size: their own.")},
-    "chat.MessageToolCall": {"index": Ignored("Calls are in their order.")},
+    "generation.JsonObjectFormat": {"schema": Refused("Use the type `json_schema`.")},
+    "generation.Url": {"detail": Ignored("Models here see every image at one size: their own.")},
+    "generation.MessageToolCall": {"index": Ignored("Calls are in their order.")},
     "responses.ImagePart": {
         "detail": Ignored("Models here see every image at one size: their own.")
     },

@@ -34,5 +34,5 @@ def documented() -> Documented:
 
 
 def place_of(kind: type[Struct]) -> str:
-    """Return the key of *kind* in the file: its folder or module below `shim`, and its name."""
-    return f"{kind.__module__.split('.')[1]}.{kind.__name__}"
+    """Return the key of *kind* in the file: the folder of its module, and its name."""
+    return f"{kind.__module__.split('.')[-2]}.{kind.__name__}"

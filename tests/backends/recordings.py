@@ -8,12 +8,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.audio import decode
+from backends.audio.decode import decode
+from backends.audio.memory import AudioMemory, Reservation
+from backends.audio.samples import RATE, SAMPLE_BYTES
 from backends.base import SpeechBackend
 from backends.config import AudioLimits
 from backends.fake import FakeSpeech
-from backends.memory import AudioMemory, Reservation
-from backends.samples import RATE, SAMPLE_BYTES
 from tests.live import CLIPS
 
 

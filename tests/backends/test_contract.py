@@ -24,8 +24,8 @@ from backends.base import (
     TranscriptInfo,
 )
 from backends.conversation import Conversation, Message
-from backends.decoding import Decoding
 from backends.failures import InvalidRequest, PromptTooLong, UndecodableAudio, UnknownLanguage
+from backends.whisper_options import Decoding
 from tests.backends.opener import Opener
 from tests.backends.recordings import recording
 

@@ -7,9 +7,9 @@ import pytest
 
 from backends.base import Batch, ChatBackend, EmbeddingBackend, SpeechBackend
 from backends.config import Ct2ModelConfig, Ct2Options, WhisperModelConfig, WhisperOptions
-from backends.decoding import Decoding
 from backends.registry import adapter
 from backends.self_test import recording
+from backends.whisper_options import Decoding
 from tests.live import BUILTIN
 
 

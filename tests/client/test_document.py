@@ -2,7 +2,7 @@
 
 import httpx
 
-from shim.document import document
+from shim.api.openapi.document import document
 from shim.settings import ServerSettings
 from tests.live import LiveServer
 

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from backends.vllm import children
+from backends.vllm.process import children
 from tests.live import KEY, LiveServer, serving, skip_without_vllm, vllm_config
 
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Count."}]}

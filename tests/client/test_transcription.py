@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from faster_whisper import WhisperModel
 
-from tests.backends.timelines import aiff, gap, late, written
+from tests.backends.audio.timelines import aiff, gap, late, written
 from tests.client.recordings import CONTAINERS, encoded, speech
 from tests.client.stock import answered
 from tests.live import BUILTIN, CLIPS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
-from evals.client import connect
+from evals.ask.client import connect
 from evals.dataset import Clip, Dialogue
 from tests.evals.scripted_server import ScriptedServer
 

@@ -8,14 +8,7 @@ from click.testing import CliRunner, Result
 
 from evals.address import alternatives
 from evals.cli import main
-from tests.evals.scripted_server import (
-    Reply,
-    Request,
-    ScriptedServer,
-    completion,
-    error,
-    models,
-)
+from tests.evals.scripted_server import Reply, Request, ScriptedServer, completion, error, models
 
 SUM = {"messages": [{"role": "user", "content": "2+2="}], "target": "4"}
 HTML = Reply(404, b"<html>no</html>", kind="text/html")

@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 from openai import AsyncOpenAI
 
-from evals.client import connect
+from evals.ask.client import connect
+from evals.ask.task import Answer, Task
 from evals.dataset import Clip, Dialogue
 from evals.failures import Failure
 from evals.journal import Journal
 from evals.runner import Result, attempt, run, score
-from evals.scorers import Tally, judge
-from evals.task import Answer, Task
+from evals.score.scorers import Tally, judge
 from tests.evals.scripted_server import ScriptedServer, error
 
 DIALOGUES = [

@@ -7,7 +7,7 @@ temperature 0, or given steps so small that they draw what is most probable.
 from dataclasses import dataclass, field
 from typing import Any
 
-from .recordings import ENGLISH, GERMAN, OTHER_VOICE, SPANISH
+from tests.fidelity.recordings import ENGLISH, GERMAN, OTHER_VOICE, SPANISH
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,12 @@ from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Segment
 from numpy.typing import NDArray
 
-from backends.samples import FULL_SCALE, Samples
+from backends.audio.samples import FULL_SCALE, Samples
 from backends.whisper.features import Extractor, one_thread_each
+from tests.fidelity.options import ROWS, SURE, SURE_OFFLINE, Row
+from tests.fidelity.recordings import recording
 from tests.live import BUILTIN, CLIPS, KEY, LiveServer, serving
 from tests.reference import decode_audio
-
-from .options import ROWS, SURE, SURE_OFFLINE, Row
-from .recordings import recording
 
 pytestmark = pytest.mark.usefixtures("frozen_garbage")
 

@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tests import idefics
+from tests.fuzz.bodies import valid
+from tests.fuzz.damage import damaged
+from tests.fuzz.mutations import encoded, mutated
+from tests.fuzz.sending import Case, run
 from tests.live import (
     KEY,
     MODELS,
@@ -23,11 +27,6 @@ from tests.live import (
     serving,
     vllm_config,
 )
-
-from .bodies import valid
-from .damage import damaged
-from .mutations import encoded, mutated
-from .sending import Case, run
 
 HEADERS = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
 PREFIXES = ("gpt-4o-mini", "toy-chat", "vectors", "nobody")

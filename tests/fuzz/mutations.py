@@ -9,7 +9,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from .damage import damaged
+from tests.fuzz.damage import damaged
 
 Container = dict[Any, Any] | list[Any]
 

@@ -25,9 +25,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.fuzz.json_bodies import serving_all
 from tests.live import CLIPS, KEY, TOY_SPEECH, LiveServer
-
-from .json_bodies import serving_all
 
 CHECKS = [
     not_a_server_error,

@@ -7,12 +7,11 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from backends.decoding import Decoding, VadParameters
-from shim.transcription.protocol import TranscriptionForm
+from backends.whisper_options import Decoding, VadParameters
+from shim.api.transcription.protocol import TranscriptionForm
 from tests.backends.encoders import as_format, movie
-
-from .damage import damaged
-from .sending import Case
+from tests.fuzz.damage import damaged
+from tests.fuzz.sending import Case
 
 ROUTES = ("/v1/audio/transcriptions", "/audio/transcriptions", "/v1/audio/translations")
 

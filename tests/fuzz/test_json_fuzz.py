@@ -1,9 +1,8 @@
 """A short run of the fuzzer; `tests/fuzz/json_bodies.py` says how to make it long."""
 
+from tests.fuzz.json_bodies import cases, probes
+from tests.fuzz.sending import fuzz
 from tests.live import LiveServer
-
-from .json_bodies import cases, probes
-from .sending import fuzz
 
 
 async def test_mutated_bodies(vllm_server: LiveServer) -> None:

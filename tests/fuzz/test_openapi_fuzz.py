@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from schemathesis.core.failures import FailureGroup
 
+from tests.fuzz.openapi import answered, check, explore, operations
 from tests.live import LiveServer
-
-from .openapi import answered, check, explore, operations
 
 ASKED = {"model": "gpt-4o-mini", "stream": True}
 TALK = [{"role": "user", "content": "What is 2 plus 2?"}]

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fuzz.recordings import cases
+from tests.fuzz.sending import fuzz
 from tests.live import LiveServer, serving
-
-from .recordings import cases
-from .sending import fuzz
 
 
 @pytest.fixture

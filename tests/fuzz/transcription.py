@@ -4,10 +4,9 @@ No answer may be a 5xx, none may take longer than a minute, every refusal has Op
 the server is alive in the end.
 """
 
+from tests.fuzz.recordings import cases
+from tests.fuzz.sending import run
 from tests.live import serving
-
-from .recordings import cases
-from .sending import run
 
 if __name__ == "__main__":
     run(cases, serving())

@@ -11,13 +11,13 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from backends.config import FakeModelConfig
-from backends.decoding import Decoding, VadParameters
+from backends.whisper_options import Decoding, VadParameters
+from shim.api.chat.protocol import ChatRequest
+from shim.api.embeddings.protocol import EmbeddingRequest
+from shim.api.generation.messages import ChatMessage
+from shim.api.transcription.protocol import ServerVad, TranscriptionForm
 from shim.app import create_app
-from shim.chat.messages import ChatMessage
-from shim.chat.protocol import ChatRequest
-from shim.embeddings.protocol import EmbeddingRequest
 from shim.settings import Settings
-from shim.transcription.protocol import ServerVad, TranscriptionForm
 
 MODELS = (
     FakeModelConfig(id="chat", source="chat"),

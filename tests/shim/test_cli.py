@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from shim import __version__
+from shim.api.openapi.document import document
 from shim.cli import main
-from shim.document import document
 from shim.settings import ServerSettings
 from tests.live import BUILTIN, MODELS
 

@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from backends import failures
 from shim import errors
-from shim.error_handlers import HANDLERS
 from shim.errors import describe, invalid
+from shim.http.error_handlers import HANDLERS
 
 UNAVAILABLE = "service_unavailable_error"
 INVALID = "invalid_request_error"

@@ -6,16 +6,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from shim.chat.protocol import ChatRequest
-from shim.chat.translate import to_generation as chat
-from shim.completions.protocol import CompletionRequest
-from shim.completions.translate import to_generations as completion
-from shim.embeddings.protocol import EmbeddingRequest
-from shim.embeddings.translate import to_jobs
-from shim.responses.protocol import ResponsesRequest
-from shim.responses.translate import to_generation as response
-from shim.tokenizer.controller import _prompt as tokenized
-from shim.tokenizer.protocol import TokenizeRequest
+from shim.api.chat.protocol import ChatRequest
+from shim.api.chat.translate import to_generation as chat
+from shim.api.completions.protocol import CompletionRequest
+from shim.api.completions.translate import to_generations as completion
+from shim.api.embeddings.protocol import EmbeddingRequest
+from shim.api.embeddings.translate import to_jobs
+from shim.api.responses.protocol import ResponsesRequest
+from shim.api.responses.translate import to_generation as response
+from shim.api.tokenizer.controller import _prompt as tokenized
+from shim.api.tokenizer.protocol import TokenizeRequest
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 ROUTES: dict[type[msgspec.Struct], tuple[Callable[[Any], Any], dict[str, Any]]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from backends.config import FakeModelConfig, FakeOptions
 from backends.fake import FakeChat, FakeEmbedding
-from shim.models import Models
+from shim.serving.models import Models
 from shim.settings import Settings
 from shim.welcome import announce, interpreter
 

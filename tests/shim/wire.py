@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shim.http.decoding import Rules, decoded
+from shim.http.json_decoding import Rules, decoded
 from shim.limits import Limits
 
 S = TypeVar("S", bound=msgspec.Struct)

@@ -19,12 +19,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .attack import Attack
-from .attacker import SECONDS
-from .catalogue import ATTACKS
-from .judge import Observed, faults
-from .report import row, tables, write
-from .run import run
+from tools.attack.attack import Attack
+from tools.attack.attacker import SECONDS
+from tools.attack.catalogue import ATTACKS
+from tools.attack.judge import Observed, faults
+from tools.attack.report import row, tables, write
+from tools.attack.run import run
 
 
 def chosen(given: argparse.Namespace) -> list[Attack]:

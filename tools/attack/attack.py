@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from .attacker import Attacker
+    from tools.attack.attacker import Attacker
 
 Kind = Literal["work", "items", "shared", "held"]
 

@@ -5,8 +5,8 @@ import json
 import time
 from collections.abc import AsyncIterable, Sequence
 
-from .attack import Seen
-from .wire import Answer, exchange
+from tools.attack.attack import Seen
+from tools.attack.wire import Answer, exchange
 
 ERROR_BYTES = 4096
 """An error that is longer repeats the request."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import openai
 
-from .wire import KEY
+from tools.attack.wire import KEY
 
 PAUSE = 0.2
 ASKERS = ("stream", "whole")

@@ -2,8 +2,8 @@
 
 from types import ModuleType
 
-from .attack import Attack
-from .attacks import (
+from tools.attack.attack import Attack
+from tools.attack.attacks import (
     answers,
     audio,
     browsers,

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass, field
 
-from .attack import Attack, Seen
+from tools.attack.attack import Attack, Seen
 
 
 @dataclass(frozen=True, kw_only=True)

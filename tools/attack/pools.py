@@ -19,8 +19,8 @@ from typing import Any
 import aiohttp
 import openai
 
-from .target import started
-from .wire import KEY, Answer, chat, post, read
+from tools.attack.target import started
+from tools.attack.wire import KEY, Answer, chat, post, read
 
 _CONFIG = (
     f'[server]\napi_keys = ["{KEY}"]\n[[models]]\nid = "echo"\nbackend = "fake"\nsource = "chat"\n'

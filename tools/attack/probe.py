@@ -14,7 +14,7 @@ import sys
 import time
 from contextlib import suppress
 
-from .wire import exchange, get
+from tools.attack.wire import exchange, get
 
 PERIOD = 0.05
 _NEW_EVERY = 10

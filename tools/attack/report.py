@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .attack import KINDS
-from .judge import Observed, faults
+from tools.attack.attack import KINDS
+from tools.attack.judge import Observed, faults
 
 _HEAD = (
     "attack",

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from itertools import groupby
 
-from .attack import Attack, Seen
-from .attacker import Attacker
-from .bystander import QUESTIONS
-from .judge import Observed
-from .memory import forget_peaks, megabytes
-from .target import Target, serving
-from .watchers import Watchers, watching
+from tools.attack.attack import Attack, Seen
+from tools.attack.attacker import Attacker
+from tools.attack.bystander import QUESTIONS
+from tools.attack.judge import Observed
+from tools.attack.memory import forget_peaks, megabytes
+from tools.attack.target import Target, serving
+from tools.attack.watchers import Watchers, watching
 
 MOST_SECONDS = 120
 """Of one attack, in all."""

@@ -15,8 +15,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from .states import CONFIG, GRACE, STATES, Clients, ask, asked
-from .target import ROOT, Target, started
+from tools.attack.states import CONFIG, GRACE, STATES, Clients, ask, asked
+from tools.attack.target import ROOT, Target, started
 
 _DELAYS = (0.3, 0.8, 1.3)
 """Seconds after the start at which the built-in models are being opened, on some machine."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from .wire import KEY, Answer, chat, exchange, get, post, read
+from tools.attack.wire import KEY, Answer, chat, exchange, get, post, read
 
 GRACE = 2.0
 """Seconds."""

@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
-from .attack import Configuration
-from .memory import megabytes
-from .wire import KEY
+from tools.attack.attack import Configuration
+from tools.attack.memory import megabytes
+from tools.attack.wire import KEY
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 4 << 30

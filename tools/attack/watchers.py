@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .bystander import ASKERS
+from tools.attack.bystander import ASKERS
 
 
 @dataclass

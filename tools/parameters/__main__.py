@@ -13,9 +13,8 @@ import sys
 import msgspec
 
 from shim.parameters.documented import FILE, Documented, documented
-
-from .collect import collected, installed, merged
-from .page import PAGE, page
+from tools.parameters.collect import collected, installed, merged
+from tools.parameters.page import PAGE, page
 
 
 def main() -> None:

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from shim.parameters.documented import Documented, Name
-
-from .servers import SERVERS
-from .sources import SOURCES, Source
+from tools.parameters.servers import SERVERS
+from tools.parameters.sources import SOURCES, Source
 
 DISTRIBUTIONS = {
     "openai": ("openai",),

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from shim.extras import GenerationFields
+from shim.api.generation.vllm_parameters import GenerationFields
 from shim.parameters.documented import documented, place_of
 from shim.parameters.rules import NOTHING, Ignored, is_among
 from shim.parameters.table import known_at
-
-from .places import OF_VLLM, Place, routes
+from tools.parameters.places import OF_VLLM, Place, routes
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "parameters.md"
 

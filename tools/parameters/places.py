@@ -6,17 +6,17 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from backends.decoding import Decoding
-from shim.extras import ChatFields
-from shim.operations import OPERATIONS
+from backends.whisper_options import Decoding
+from shim.api.generation.sampling import SamplingFields
+from shim.api.generation.vllm_parameters import ChatFields
+from shim.api.openapi.operations import OPERATIONS
+from shim.api.responses.protocol import ResponsesRequest
+from shim.api.responses.protocol_input import Input
+from shim.api.transcription.protocol import TranscriptionForm
+from shim.api.transcription.unsupported import HONOURED, RULES
 from shim.parameters.derived_types import held_types, is_struct
 from shim.parameters.rules import Rules
 from shim.parameters.table import rules_of, wire_names
-from shim.responses.items import Input
-from shim.responses.protocol import ResponsesRequest
-from shim.sampling import SamplingFields
-from shim.transcription.protocol import TranscriptionForm
-from shim.transcription.unsupported import HONOURED, RULES
 
 
 class Place(NamedTuple):

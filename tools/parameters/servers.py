@@ -36,7 +36,7 @@ SERVERS: dict[str, dict[str, Name]] = {
     "chat.ChatRequest": _TEXT,
     "completions.CompletionRequest": _TEXT,
     "responses.ResponsesRequest": _EXTRA_BODY,
-    "formats.JsonObjectFormat": {"schema": Name(["llama.cpp"])},
+    "generation.JsonObjectFormat": {"schema": Name(["llama.cpp"])},
     "transcription.TranscriptionForm": {
         **_EXTRA_BODY,
         "translate": Name(["LocalAI"], [False]),

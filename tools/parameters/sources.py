@@ -78,22 +78,22 @@ SOURCES: dict[str, list[Source]] = {
         Source("faster-whisper", "faster_whisper", "BatchedInferencePipeline.transcribe"),
     ],
     # ── objects within them ──
-    "decoding.VadParameters": [Source("faster-whisper", "faster_whisper.vad", "VadOptions")],
-    "chat.StreamOptions": [
+    "backends.VadParameters": [Source("faster-whisper", "faster_whisper.vad", "VadOptions")],
+    "generation.StreamOptions": [
         *_openai("chat.chat_completion_stream_options_param:ChatCompletionStreamOptionsParam"),
         *_vllm(f"{_BASE}:StreamOptions"),
     ],
     "responses.StreamOptions": _openai("responses.response_create_params:StreamOptions"),
-    "extras.Constraint": _vllm("sampling_params:StructuredOutputsParams"),
-    "extras.Repetition": _vllm("sampling_params:RepetitionDetectionParams"),
-    "formats.TextFormat": _openai("shared_params:ResponseFormatText") + _FORMAT,
-    "formats.JsonObjectFormat": _openai("shared_params:ResponseFormatJSONObject") + _FORMAT,
-    "formats.JsonSchemaFormat": _openai("shared_params:ResponseFormatJSONSchema") + _FORMAT,
-    "formats.JsonSchema": [
+    "generation.Constraint": _vllm("sampling_params:StructuredOutputsParams"),
+    "generation.Repetition": _vllm("sampling_params:RepetitionDetectionParams"),
+    "generation.TextFormat": _openai("shared_params:ResponseFormatText") + _FORMAT,
+    "generation.JsonObjectFormat": _openai("shared_params:ResponseFormatJSONObject") + _FORMAT,
+    "generation.JsonSchemaFormat": _openai("shared_params:ResponseFormatJSONSchema") + _FORMAT,
+    "generation.JsonSchema": [
         *_openai("shared_params.response_format_json_schema:JSONSchema"),
         *_vllm(f"{_BASE}:JsonSchemaResponseFormat"),
     ],
-    "chat.ChatMessage": [
+    "generation.ChatMessage": [
         *_openai(
             *(
                 f"chat.chat_completion_{role}_message_param:ChatCompletion{role.title()}MessageParam"
@@ -104,55 +104,55 @@ SOURCES: dict[str, list[Source]] = {
         ),
         *_vllm(f"{_UTILS}:CustomChatCompletionMessageParam"),
     ],
-    "chat.TextPart": _openai(
+    "generation.TextPart": _openai(
         "chat.chat_completion_content_part_text_param:ChatCompletionContentPartTextParam"
     ),
-    "chat.RefusalPart": _openai(
+    "generation.RefusalPart": _openai(
         "chat.chat_completion_content_part_refusal_param:ChatCompletionContentPartRefusalParam"
     ),
-    "chat.ImagePart": [
+    "generation.ImagePart": [
         *_openai(
             "chat.chat_completion_content_part_image_param:ChatCompletionContentPartImageParam"
         ),
         *_vllm(f"{_UTILS}:CustomChatCompletionContentSimpleImageParam"),
     ],
-    "chat.AudioPart": _vllm(
+    "generation.AudioPart": _vllm(
         f"{_UTILS}:ChatCompletionContentPartAudioParam",
         f"{_UTILS}:CustomChatCompletionContentSimpleAudioParam",
     ),
-    "chat.VideoPart": _vllm(
+    "generation.VideoPart": _vllm(
         f"{_UTILS}:ChatCompletionContentPartVideoParam",
         f"{_UTILS}:CustomChatCompletionContentSimpleVideoParam",
     ),
-    "chat.InputAudioPart": _openai(
+    "generation.InputAudioPart": _openai(
         "chat.chat_completion_content_part_input_audio_param:"
         "ChatCompletionContentPartInputAudioParam"
     ),
-    "chat.Audio": _openai("chat.chat_completion_content_part_input_audio_param:InputAudio"),
-    "chat.Url": [
+    "generation.Audio": _openai("chat.chat_completion_content_part_input_audio_param:InputAudio"),
+    "generation.Url": [
         *_openai("chat.chat_completion_content_part_image_param:ImageURL"),
         *_vllm(f"{_UTILS}:AudioURL", f"{_UTILS}:VideoURL"),
     ],
-    "chat.MessageToolCall": [
+    "generation.MessageToolCall": [
         *_openai(
             f"{_TOOL_CALL}:ChatCompletionMessageFunctionToolCallParam",
             # A call put together of a stream's pieces, sent back.
             "chat.chat_completion_chunk:ChoiceDeltaToolCall",
         ),
     ],
-    "chat.CalledFunction": _openai(f"{_TOOL_CALL}:Function"),
-    "chat.ToolParam": [
+    "generation.CalledFunction": _openai(f"{_TOOL_CALL}:Function"),
+    "generation.ToolParam": [
         *_openai("chat.chat_completion_function_tool_param:ChatCompletionFunctionToolParam"),
         *_vllm(f"{_CHAT}:ChatCompletionToolsParam"),
     ],
-    "chat.FunctionDefinition": [
+    "generation.FunctionDefinition": [
         *_openai("shared_params:FunctionDefinition"),
         *_vllm("entrypoints.generate.base.protocol:FunctionDefinition"),
     ],
-    "chat.NamedToolChoice": _openai(
+    "generation.NamedToolChoice": _openai(
         "chat.chat_completion_named_tool_choice_param:ChatCompletionNamedToolChoiceParam"
     ),
-    "chat.FunctionName": _openai("chat.chat_completion_named_tool_choice_param:Function"),
+    "generation.FunctionName": _openai("chat.chat_completion_named_tool_choice_param:Function"),
     "responses.FunctionTool": _openai("responses:FunctionToolParam"),
     "responses.FunctionChoice": _openai("responses:ToolChoiceFunctionParam"),
     "responses.SchemaFormat": _openai("responses:ResponseFormatTextJSONSchemaConfigParam"),

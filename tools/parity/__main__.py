@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import idefics, lora
-
-from .answers import Told, ask
-from .compare import differences
-from .embedding_shapes import EMBEDDINGS
-from .report import Outcome, write
-from .response_shapes import RESPONSES
-from .servers import Server, Setup, shim, vllm
-from .shapes import ADAPTED, DEFAULTS, IMAGES, PLAIN, REASONING, Shape
+from tools.parity.answers import Told, ask
+from tools.parity.compare import differences
+from tools.parity.embedding_shapes import EMBEDDINGS
+from tools.parity.report import Outcome, write
+from tools.parity.response_shapes import RESPONSES
+from tools.parity.servers import Server, Setup, shim, vllm
+from tools.parity.shapes import ADAPTED, DEFAULTS, IMAGES, PLAIN, REASONING, Shape
 
 Suite = tuple[Setup, tuple[Shape, ...]]
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from . import responses
+from tools.parity import responses
 
 Told = dict[str, Any]
 

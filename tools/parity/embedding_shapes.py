@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .shapes import Shape
+from tools.parity.shapes import Shape
 
 PATH = "/v1/embeddings"
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .shapes import CALL, OPENAI_LENGTH, SUM, TALKED, WEATHER, Shape
+from tools.parity.shapes import CALL, OPENAI_LENGTH, SUM, TALKED, WEATHER, Shape
 
 PATH = "/v1/responses"
 

@@ -20,10 +20,9 @@ from typing import Any
 
 import httpx
 
-from evals.server import Server, serving
-
-from .memory import forget_peak, megabytes
-from .recordings import RATE, form, spoken, wav
+from evals.local_server import Server, serving
+from tools.soak.memory import forget_peak, megabytes
+from tools.soak.recordings import RATE, form, spoken, wav
 
 COMMAND = (sys.executable, "-m", "shim", "serve", "--port", "0")
 # Nothing that is drawn at random: the same recording has to have the same answer.

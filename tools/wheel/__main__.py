@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .environments import (
+from tools.wheel.environments import (
     PACKAGES,
     ROOT,
     Environment,

@@ -14,7 +14,7 @@ from tests.backends.vllm.dialogue import generation
 from tests.watchdog import loop_watched, tried_again
 
 if TYPE_CHECKING:
-    from backends.vllm.engine import VllmChat
+    from backends.vllm.chat import VllmChat
 
 AT_MOST = 0.05
 """Seconds: twice what is measured on a machine that does nothing else."""

@@ -110,7 +110,9 @@ async def test_a_dead_engine_is_told_and_leaves_nothing(
     assert not alive
     assert re.search(r"t: configured in .+\n(.*\n)*.* t: ready after", caplog.text)
     steps = ["is up", "loading weights", "weights read", "the cache holds", "warmed up in"]
-    told = [line for line in capfd.readouterr().err.splitlines() if " backends.vllm t: " in line]
+    told = [
+        line for line in capfd.readouterr().err.splitlines() if " backends.vllm.process t: " in line
+    ]
     assert [step for line in told for step in steps if step in line] == steps
 
 
@@ -145,5 +147,5 @@ async def test_an_engine_that_cannot_be_restarted_stays_dead(
                 await asyncio.sleep(0.05)
 
         assert not await patient.backend.ready()
-        told = [r.getMessage() for r in caplog.records if r.name == "backends.vllm"]
+        told = [r.getMessage() for r in caplog.records if r.name == "backends.vllm.process"]
         assert told[:1] == ["t: the engine is dead: restart 1 of at most 2 in 1 s"]

@@ -15,7 +15,7 @@ from tests.backends.opener import CONFIGS
 from tests.backends.vllm.dialogue import WITHOUT_END, generation
 
 if TYPE_CHECKING:
-    from backends.vllm.engine import VllmChat
+    from backends.vllm.chat import VllmChat
 
 pytestmark = pytest.mark.usefixtures("requires_vllm")
 
@@ -101,7 +101,7 @@ async def test_a_stream_is_the_whole_answer(
 @pytest.mark.parametrize("asynchronous", [True, False])
 def test_the_scheduler_of_an_engine(*, asynchronous: bool, interval: int | None) -> None:
     """It is a subclass of vLLM's own, of either kind; the interval is where it will look."""
-    pace = import_module("backends.vllm.pace")
+    pace = import_module("backends.vllm.process.paced_scheduler")
     config = configured(async_scheduling=asynchronous)
     theirs = config.scheduler_config.get_scheduler_cls()
 
@@ -116,7 +116,7 @@ def test_the_scheduler_of_an_engine(*, asynchronous: bool, interval: int | None)
 
 def test_a_scheduler_of_the_users() -> None:
     """Their option is kept; it cannot be combined with an interval."""
-    set_interval = import_module("backends.vllm.pace").set_interval
+    set_interval = import_module("backends.vllm.process.paced_scheduler").set_interval
     config = configured(scheduler_cls="their.own")
 
     set_interval(config, None)

@@ -12,10 +12,10 @@ from litestar import Litestar
 from backends.base import ChatBackend
 from backends.config import VllmModelConfig
 from shim.app import create_app
-from shim.models import Models
 from shim.server import bound
+from shim.serving.models import Models
 from shim.settings import ServerSettings, Settings
-from tests.backends.vllm.test_abort import all_blocks_are_free
+from tests.backends.vllm.answers.test_submit import all_blocks_are_free
 
 CLIENTS = 256
 CONFIG = VllmModelConfig(id="vllm", source="")

@@ -30,7 +30,7 @@ def fresh(tokenizer: Any, *, compact: bool = False) -> Any:
     config = SimpleNamespace(
         structured_outputs_config=structured, model_config=model, speculative_config=None
     )
-    return import_module("backends.vllm.grammars").BackendByKind(config, tokenizer)
+    return import_module("backends.vllm.requests.grammars").BackendByKind(config, tokenizer)
 
 
 def draw(engines: Any, kind: str, text: str, tokenizer: Any, *, seed: int) -> str:

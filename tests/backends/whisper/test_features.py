@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from backends.samples import FULL_SCALE, Samples
-from backends.whisper.activity import stand_in
+from backends.audio.samples import FULL_SCALE, Samples
 from backends.whisper.features import Extractor
+from backends.whisper.voice_activity import stand_in
 
 SECOND = 16_000
 BLOCK = 2048 * 160

@@ -11,8 +11,8 @@ import pytest
 
 from backends.base import Batch, Job, SpeechBackend
 from backends.config import WhisperModelConfig, WhisperOptions
-from backends.decoding import Decoding
 from backends.registry import adapter
+from backends.whisper_options import Decoding
 from tests.client.recordings import RATE, encoded, speech
 from tests.live import BUILTIN, CLIPS
 

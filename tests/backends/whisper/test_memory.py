@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from backends.audio.memory import AudioMemory
 from backends.base import Segment, SpeechBackend
 from backends.config import WhisperModelConfig, WhisperOptions
-from backends.memory import AudioMemory
 from backends.registry import adapter
-from tests.backends.test_memory import until
+from tests.backends.audio.test_memory import until
 from tests.backends.whisper.test_leaving import SURE, long, short
 from tests.live import BUILTIN
 

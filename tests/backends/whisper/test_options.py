@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from backends.base import Job
-from backends.decoding import Decoding, VadParameters
 from backends.failures import InvalidOption, InvalidRequest, UnknownLanguage, UnsupportedOption
 from backends.whisper.options import arguments, check, defaults
+from backends.whisper_options import Decoding, VadParameters
 
 LANGUAGES = ("en", "de", "es")
 VOCABULARY = 2000

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from backends.base import Candidate, Segment, Word
-from backends.pieces import Pieces
-from backends.whisper.seat import Token
+from backends.text.token_bytes import Pieces
+from backends.whisper.model_proxy import Token
 from backends.whisper.segments import segment
 
 

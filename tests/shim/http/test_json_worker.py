@@ -10,12 +10,12 @@ import msgspec
 import psutil
 import pytest
 
-from shim.chat.protocol import ChatRequest
+from shim.api.chat.protocol import ChatRequest
+from shim.api.transcription.json_body import split
 from shim.errors import DecoderFailed, InvalidParameter, UnsupportedParameter
-from shim.http.decoding import Rules, decoded
+from shim.http.json_decoding import Rules, decoded
 from shim.http.json_worker import JsonWorker
 from shim.limits import Limits
-from shim.transcription.json_body import split
 from tests.live import serving
 
 LIMITS = Limits()

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from shim.api.openapi.operations import OPERATIONS
 from shim.http.paths import KnownPaths, after_base
-from shim.operations import OPERATIONS
 
 PATHS = [operation.path for operation in OPERATIONS]
 

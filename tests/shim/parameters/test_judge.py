@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from shim.chat.protocol import ChatRequest
-from shim.completions.protocol import CompletionRequest
-from shim.embeddings.protocol import EmbeddingRequest
+from shim.api.chat.protocol import ChatRequest
+from shim.api.completions.protocol import CompletionRequest
+from shim.api.embeddings.protocol import EmbeddingRequest
+from shim.api.responses.protocol import ResponsesRequest
+from shim.api.responses.translate import to_generation
+from shim.api.tokenizer.protocol import DetokenizeRequest, TokenizeRequest
 from shim.errors import UnsupportedParameter
 from shim.parameters.derived_types import refused_names
 from shim.parameters.rules import Ignored
 from shim.parameters.table import rules_of, wire_names
-from shim.responses.protocol import ResponsesRequest
-from shim.responses.translate import to_generation
-from shim.tokenizer.protocol import DetokenizeRequest, TokenizeRequest
 from tests.shim.wire import read
 
 USER = {"role": "user", "content": "a"}

@@ -6,8 +6,7 @@ from importlib.metadata import packages_distributions
 from typing import Any
 
 from tools.bench import tables
-
-from .match import (
+from tools.bench.chat.match import (
     BARE,
     KINDS,
     PEERS,

@@ -1,0 +1,1 @@
+"""Recordings in any container, decoded to what speech engines hear."""

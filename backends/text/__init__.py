@@ -1,0 +1,1 @@
+"""What engines of text share: templates, tokens' bytes, stop strings, lengths."""

@@ -1,0 +1,1 @@
+"""From what vLLM's engine gives to the seam's items."""

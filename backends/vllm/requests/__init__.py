@@ -1,0 +1,1 @@
+"""From the seam's Generation to what vLLM's engine takes."""

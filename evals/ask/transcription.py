@@ -1,0 +1,74 @@
+"""Clips: one transcription each, whole or streamed."""
+
+import asyncio
+import time
+from typing import Any
+
+from openai import AsyncOpenAI
+from openai.types.audio import Transcription
+
+from evals.ask.client import Tries, send, unbroken
+from evals.ask.streams import events
+from evals.ask.task import Answer, Task
+from evals.dataset import Clip
+from evals.failures import NoText, StreamCut
+
+
+async def ask(client: AsyncOpenAI, task: Task, sample: Clip, tries: Tries) -> Answer:
+    """Ask for one transcription. Raises what `chat.ask` raises, and OSError."""
+    request = form(task, sample, await asyncio.to_thread(sample.audio.read_bytes))
+    if not task.stream:
+        return await _whole(client, request, tries)
+    start = time.perf_counter()
+    return await unbroken(
+        lambda: _streamed(client, request, tries, start),
+        max_retries=client.max_retries,
+        tries=tries,
+    )
+
+
+def form(task: Task, sample: Clip, data: bytes) -> dict[str, Any]:
+    """Return the arguments of `audio.transcriptions.create`; what was not asked for is not sent.
+
+    The clip's own language goes before the task's. `max_tokens` and `seed` have no meaning here.
+    """
+    optional = {
+        "language": sample.language or task.language,
+        "prompt": task.prompt,
+        "temperature": task.temperature,
+        "stream": task.stream or None,
+        "extra_body": task.extra or None,
+    }
+    return {
+        "model": task.model,
+        "file": (sample.audio.name, data),
+        "response_format": "json",
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+async def _whole(client: AsyncOpenAI, request: dict[str, Any], tries: Tries) -> Answer:
+    response = await send(client.audio.transcriptions.with_raw_response.create(**request), tries)
+    answer = response.parse()
+    text = getattr(answer, "text", None)
+    # The SDK hands over whatever came: a string for HTML, None for missing fields.
+    if not isinstance(answer, Transcription) or not isinstance(text, str):
+        raise NoText("not a transcription with a text", request_id=response.request_id)
+    return Answer(text=text, request_id=response.request_id)
+
+
+async def _streamed(
+    client: AsyncOpenAI, request: dict[str, Any], tries: Tries, start: float
+) -> Answer:
+    response = await send(client.audio.transcriptions.with_raw_response.create(**request), tries)
+    text: str | None = None
+    first: float | None = None
+    async for event in events(response):
+        if event.type == "transcript.text.delta" and first is None:
+            first = time.perf_counter() - start
+        if event.type == "transcript.text.done":
+            # The whole text; the deltas before it may have been corrected.
+            text = event.text
+    if text is None:
+        raise StreamCut("the stream ended without its text", request_id=response.request_id)
+    return Answer(text=text, first_token=first, request_id=response.request_id)

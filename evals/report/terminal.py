@@ -1,0 +1,155 @@
+"""Summaries for the eye: a block of lines each, and a progress bar while a run is in the making.
+
+Each line is printed whole, however long a name or a message is: a terminal folds it, a pipe keeps
+it. What is not a name or a message fits in 80 columns.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from evals.failures import short
+from evals.folder import Folder
+from evals.report.summary import Score, Speed, Summary
+from evals.runner import Result
+
+UNKNOWN = "-"
+LABELS = {"wer": "WER", "cer": "CER", "exact": "accuracy"}
+# Rich takes 80 columns for a pipe, in which it would shorten the names of the progress bar.
+PIPE_WIDTH = 120
+
+BAR_NAME = 24
+"""Characters of a task's name in the progress bar, whose figures must fit beside it."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return where to print: the terminal as wide as it is, or a pipe wide enough."""
+    piped = not (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=PIPE_WIDTH if piped else None, highlight=False)
+
+
+def bar() -> Progress:
+    """Return the progress bar; it lives on stderr, so that the table can be piped alone."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+        TimeElapsedColumn(),
+        console=console(stderr=True),
+    )
+
+
+def tracker(progress: Progress, name: str, total: int) -> Callable[[Result], None]:
+    """Return a watcher that moves *progress* by one for every result."""
+    shown = name if len(name) <= BAR_NAME else f"{name[: BAR_NAME - 1]}…"
+    row = progress.add_task(escape(plain(shown)), total=total, failed=0)
+    failed = 0
+
+    def watch(result: Result) -> None:
+        nonlocal failed
+        failed += result.status == "failed"
+        progress.update(row, advance=1, failed=failed)
+
+    return watch
+
+
+def rows(summary: Summary) -> list[tuple[str, str]]:
+    """Return what is shown of *summary*: pairs of a heading and a value."""
+    counts, speed = summary.counts, summary.speed
+    found = [
+        ("task", summary.task),
+        ("model", summary.model),
+        ("score", score(summary.score)),
+        ("95 %", interval(summary.score)),
+        ("samples", f"{counts.samples}, {counts.failed} failed, {counts.unasked} not asked"),
+        ("speed", rate(speed)),
+        ("latency", f"p50 {seconds(speed.p50)}, p95 {seconds(speed.p95)}"),
+    ]
+    if speed.first_token_p50 is not None:
+        first = f"p50 {seconds(speed.first_token_p50)}, p95 {seconds(speed.first_token_p95)}"
+        found.append(("first token", first))
+    return found
+
+
+def score(score: Score) -> str:
+    """Return the score in percent and its fraction, if there is one."""
+    label = LABELS[score.scorer]
+    if score.value is None:
+        return f"no {label}"
+    return f"{label} {score.value:.2%} ({score.numerator}/{score.denominator})"
+
+
+def interval(score: Score) -> str:
+    """Return the score's 95 % interval, or why there is none."""
+    if score.low is None or score.high is None:
+        return score.interval.replace("none:", "no interval:")
+    return f"{score.low:.1%} to {score.high:.1%}"
+
+
+def rate(speed: Speed) -> str:
+    """Return seconds of audio or completion tokens per second of wall clock."""
+    if speed.audio_per_second is not None:
+        return f"{speed.audio_per_second:.1f} s audio/s"
+    if speed.tokens_per_second is not None:
+        return f"{speed.tokens_per_second:.1f} tokens/s"
+    return UNKNOWN
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration with the digits that matter."""
+    if value is None:
+        return UNKNOWN
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def remarks(summary: Summary) -> list[str]:
+    """Return what a reader of the score must not overlook, a sentence each."""
+    counts, found = summary.counts, []
+    name = summary.task
+    if counts.failed:
+        empty = summary.score.failures_scored_as_empty
+        fate = "scored as empty answers" if empty else "not scored"
+        found.append(f"{name}: {counts.failed} of {counts.samples} failed, {fate}")
+        found += [f"  {kind.failed} {kind.name}: {short(kind.example)}" for kind in counts.kinds]
+    if summary.ended != "finished":
+        how = "stopped by a failure" if summary.ended == "stopped" else "interrupted"
+        found.append(f"{name}: {how}; {counts.unasked} samples were not asked")
+    if counts.truncated:
+        found.append(f"{name}: {counts.truncated} answers were cut at the token limit")
+    if summary.retries.sdk or summary.retries.streams:
+        found.append(
+            f"{name}: {summary.retries.sdk} requests and {summary.retries.streams} cut streams"
+            " were asked again"
+        )
+    if summary.retries.readiness:
+        found.append(f"{name}: the server was ready after {summary.retries.readiness} probes more")
+    return found
+
+
+def plain(text: str) -> str:
+    """Return *text* without what a terminal would obey, or what stdout's encoding lacks."""
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def show(summaries: list[Summary]) -> None:
+    """Print the summaries, what must not be overlooked, and where the files are."""
+    out = console()
+    for summary in summaries:
+        out.print()
+        for heading, value in rows(summary):
+            style = "bold" if heading == "score" else "default"
+            line = f"[dim]{heading:<12}[/][{style}]{escape(plain(value))}[/]"
+            out.print(line, soft_wrap=True)
+        files = Folder(Path(summary.results).parent)
+        for place in ("summary", "results"):
+            line = f"[dim]{place:<12}[/]{escape(plain(str(getattr(files, place))))}"
+            out.print(line, soft_wrap=True)
+        for remark in remarks(summary):
+            out.print(plain(remark), markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""From targets and answers to figures: normalizers, scorers, intervals."""

@@ -1,0 +1,60 @@
+"""Wire → engine values for chat: pure functions, no I/O."""
+
+from backends.base import Generation
+from backends.conversation import Conversation
+from shim.api.generation.conversation import to_messages, to_tool_choice, to_tools
+from shim.api.generation.response_format import to_format
+from shim.api.generation.sampling import to_sampling
+from shim.api.generation.token_limit import token_limit
+from shim.api.generation.vllm_parameters import asked, extras
+from shim.errors import InvalidParameter
+
+from .protocol import ChatRequest
+
+
+def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Generation:
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
+    if request.top_logprobs and not request.logprobs:
+        raise InvalidParameter("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
+    options = request.stream_options
+    if options is not None and options.include_usage and not request.stream:
+        raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
+    return Generation(
+        prompt=_conversation(request),
+        sampling=to_sampling(
+            request,
+            max_tokens=_max_tokens(request),
+            top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
+        ),
+        format=to_format(request.response_format),
+        adapter=adapter,
+        stream=bool(request.stream),
+        extras={**extras(request), **asked(request, ("reasoning_effort",))},
+    )
+
+
+def _max_tokens(request: ChatRequest) -> int | None:
+    names: tuple[str, ...] = ("max_completion_tokens", "max_output_tokens")
+    # Clients that cannot know which of OpenAI's two is understood send both.
+    if request.max_completion_tokens is None:
+        names = (*names, "max_tokens")
+    return token_limit(request, *names)
+
+
+def _conversation(request: ChatRequest) -> Conversation:
+    continues = bool(request.continue_final_message)
+    if continues and request.add_generation_prompt:
+        raise InvalidParameter(
+            "`continue_final_message` and `add_generation_prompt` exclude each other.",
+            param="continue_final_message",
+        )
+    tools = to_tools(request.tools)
+    return Conversation(
+        messages=to_messages(request.messages),
+        tools=tools,
+        tool_choice=to_tool_choice(request.tool_choice, tools),
+        parallel_tool_calls=request.parallel_tool_calls is not False,
+        add_generation_prompt=not continues and request.add_generation_prompt is not False,
+        continue_final_message=continues,
+        template_kwargs=request.chat_template_kwargs or {},
+    )

@@ -1,0 +1,113 @@
+"""Wire → engine values for responses: pure functions, no I/O."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from backends.base import Generation, JsonFormat
+from backends.conversation import Conversation
+from shim.api.generation.conversation import to_tool_choice, to_tools
+from shim.api.generation.messages import (
+    FunctionDefinition,
+    FunctionName,
+    NamedToolChoice,
+    ToolParam,
+)
+from shim.api.generation.messages import ToolChoice as ChatToolChoice
+from shim.api.generation.response_format import JsonSchema, JsonSchemaFormat, to_format
+from shim.api.generation.sampling import to_sampling
+from shim.api.generation.token_limit import token_limit
+from shim.api.generation.vllm_parameters import extras
+
+from .conversation import to_turns
+from .protocol import (
+    LOGPROBS,
+    FunctionChoice,
+    FunctionTool,
+    ResponsesRequest,
+    SchemaFormat,
+    ToolChoice,
+)
+
+
+class Asked(NamedTuple):
+    """What the engine is asked, and what of the request its refusals mean."""
+
+    generation: Generation
+    places: Mapping[str, str]
+    """The seam's names of fields, and the request's."""
+
+
+def to_generation(
+    request: ResponsesRequest, *, adapter: str | None = None, strict: bool = False
+) -> Asked:
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field.
+
+    *strict* also refuses names within its items that nobody documents.
+    """
+    turns = to_turns(request.input, request.instructions, strict=strict)
+    tools = to_tools([_tool(tool) for tool in request.tools or ()])
+    generation = Generation(
+        prompt=Conversation(
+            messages=tuple(turns.messages),
+            tools=tools,
+            tool_choice=to_tool_choice(_choice(request.tool_choice), tools),
+            parallel_tool_calls=request.parallel_tool_calls is not False,
+            template_kwargs=request.chat_template_kwargs or {},
+        ),
+        sampling=to_sampling(
+            request,
+            max_tokens=token_limit(
+                request, "max_output_tokens", "max_completion_tokens", "max_tokens"
+            ),
+            top_logprobs=_top_logprobs(request),
+        ),
+        format=_format(request),
+        adapter=adapter,
+        stream=bool(request.stream),
+        extras={**extras(request), **_effort(request)},
+    )
+    return Asked(generation, {**turns.places, **_PLACES})
+
+
+_PLACES = {
+    "messages": "input",
+    "max_tokens": "max_output_tokens",
+    "response_format": "text.format",
+    "reasoning_effort": "reasoning.effort",
+}
+
+
+def _tool(tool: FunctionTool) -> ToolParam:
+    return ToolParam(
+        function=FunctionDefinition(
+            name=tool.name,
+            description=tool.description,
+            parameters=tool.parameters,
+            strict=tool.strict,
+        )
+    )
+
+
+def _choice(choice: ToolChoice | None) -> ChatToolChoice | None:
+    if isinstance(choice, FunctionChoice):
+        return NamedToolChoice(function=FunctionName(choice.name))
+    return choice
+
+
+def _top_logprobs(request: ResponsesRequest) -> int | None:
+    # Some clients ask for rivals without `include`: they get what they ask for.
+    if request.top_logprobs or LOGPROBS in (request.include or ()):
+        return request.top_logprobs or 0
+    return None
+
+
+def _format(request: ResponsesRequest) -> JsonFormat | None:
+    wanted = None if request.text is None else request.text.format
+    if isinstance(wanted, SchemaFormat):
+        return to_format(JsonSchemaFormat(JsonSchema(name=wanted.name, schema=wanted.schema)))
+    return to_format(wanted)
+
+
+def _effort(request: ResponsesRequest) -> dict[str, str]:
+    effort = None if request.reasoning is None else request.reasoning.effort
+    return {} if effort is None else {"reasoning_effort": effort}

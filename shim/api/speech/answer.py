@@ -1,0 +1,73 @@
+"""Runs a transcription and returns it as items of a generation, from which answers are made."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from backends.base import Finish, Generated, Job, Segment, SpeechBackend, TextDelta, TranscriptInfo
+from shim.api.generation.parameter_names import renamed, renaming
+from shim.api.transcription.base64_audio import decoded
+from shim.api.transcription.protocol import TextDelta as Said
+from shim.api.transcription.protocol import TranscriptionForm
+from shim.api.transcription.stream import events
+from shim.serving.metrics import Telemetry
+from shim.serving.models import ServedModel
+
+from .options import PLACES
+from .recording import Recording
+
+_FORM = TranscriptionForm()
+
+
+class SpeechRequest(NamedTuple):
+    """What is transcribed, and how."""
+
+    recording: Recording
+    job: Job
+
+
+class Answer(NamedTuple):
+    """The items of an answer, by which model, and the headers that go with it."""
+
+    served: ServedModel[Any]
+    items: AsyncGenerator[Generated, None]
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+async def transcribed(
+    request: SpeechRequest, served: ServedModel[SpeechBackend], telemetry: Telemetry
+) -> Answer:
+    """Decode the recording's text and return its transcription by *served*, not yet begun.
+
+    Raises InvalidParameter for what is not base64, and what the backend's `check` does.
+    """
+    places = {**PLACES, "audio": request.recording.place}
+    with renaming(places):
+        served.backend.check(request.job)
+    audio = await decoded(request.recording.text, param=request.recording.place)
+    transcript = served.backend.transcribe(audio, request.job)
+    items = telemetry.observe(served.id, served.admission.admit(transcript))
+    manifest = served.manifests.keep(served.backend.manifest(request.job))
+    headers = {"x-shim-manifest": manifest}
+    return Answer(served, renamed(generated(items), places), headers)
+
+
+async def generated(
+    items: AsyncGenerator[TranscriptInfo | Segment, None],
+) -> AsyncGenerator[Generated, None]:
+    """Turn a transcription into the only choice of a generation: a delta per segment, its end."""
+    async with aclosing(events(_FORM, items)) as told:
+        async for event in told:
+            if isinstance(event, Said):
+                if event.delta:
+                    yield TextDelta(index=0, text=event.delta)
+                continue
+            usage = event.usage
+            yield Finish(
+                index=0,
+                reason="stop",
+                prompt_tokens=usage.input_tokens,
+                audio_tokens=usage.input_token_details.audio_tokens,
+                completion_tokens=usage.output_tokens,
+            )

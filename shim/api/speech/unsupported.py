@@ -1,0 +1,86 @@
+"""Parameters of a chat to a speech model: honoured, of no bearing, or refused by name."""
+
+from msgspec import Struct
+
+from shim.api.generation.response_format import TextFormat
+from shim.api.generation.vllm_parameters import asked
+from shim.errors import UnsupportedParameter
+
+TAKEN = frozenset({"model", "stream", "stream_options", "temperature", "transcription"})
+"""Honoured."""
+
+NO_BEARING: dict[str, str] = {
+    # Harnesses send these with every request.
+    "max_tokens": "a transcription is as long as what is said",
+    "max_completion_tokens": "a transcription is as long as what is said",
+    "max_output_tokens": "a transcription is as long as what is said",
+    "top_p": "Whisper searches at temperature 0, and draws from all tokens above",
+    # Only the recording reaches the model.
+    "instructions": "text is not Whisper's prompt",
+    "truncate_prompt_tokens": "text is not Whisper's prompt",
+    "truncation_side": "text is not Whisper's prompt",
+    "chat_template": "there is no template",
+    "chat_template_kwargs": "there is no template",
+    "add_generation_prompt": "there is no template",
+    "continue_final_message": "there is no template",
+    "add_special_tokens": "there is no template",
+    "mm_processor_kwargs": "no such processor reads the recording",
+    "media_io_kwargs": "FFmpeg reads the recording",
+    # It calls no tools and does not reason.
+    "parallel_tool_calls": "there are no tools",
+    "max_tool_calls": "there are no tools",
+    "reasoning": "the model does not reason",
+    "reasoning_effort": "the model does not reason",
+    "include_reasoning": "the model does not reason",
+    "thinking_token_budget": "the model does not reason",
+    "skip_special_tokens": "a transcription's text has none",
+    "spaces_between_special_tokens": "a transcription's text has none",
+    "include_stop_str_in_output": "stop strings are refused",
+    # About the request, not about the answer.
+    "priority": "requests are served in their order",
+    "cache_salt": "no prompts are cached",
+    "user": "of no consequence",
+    "metadata": "of no consequence",
+}
+"""Parameters that are ignored because they change no transcription, each with the reason."""
+
+_DRAWING = frozenset({"top_k", "min_p", "seed"})
+"""How tokens are drawn: of no bearing at temperature 0, where Whisper searches."""
+
+_HARMLESS: dict[str, tuple[object, ...]] = {
+    "n": (1,),
+    "top_k": (-1, 0),
+    "min_p": (0,),
+    "stop": ("", [], [""]),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+    "repetition_penalty": (1,),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "include": ([],),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "response_format": (TextFormat(),),
+    "watermarking": (False,),
+}
+"""Values by which nothing is asked for; of all other parameters that is null alone."""
+
+
+def refuse_beyond_speech(
+    request: Struct, content: frozenset[str], temperature: float | None
+) -> None:
+    """Raise UnsupportedParameter for the first field of *request* that would change the answer.
+
+    Every field that is not known to be harmless is refused. *content* are the fields that the
+    caller reads, *temperature* is the request's.
+    """
+    skipped = TAKEN | content | NO_BEARING.keys()
+    if not temperature:
+        skipped |= _DRAWING
+    names = tuple(name for name in request.__struct_fields__ if name not in skipped)
+    for name, value in asked(request, names).items():
+        if value not in _HARMLESS.get(name, ()):
+            raise UnsupportedParameter(
+                f"`{name}` is not supported by this model, which transcribes.", param=name
+            )

@@ -1,0 +1,1 @@
+"""One model's requests: admitted, run, counted. Nothing in here knows JSON or HTTP."""

@@ -1,0 +1,137 @@
+"""How far a starting engine is: which of vLLM's records are shown, how, and when none are."""
+
+import json
+import logging
+from logging.config import DictConfigurator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from backends.vllm.process.progress import Milestones, OwnScheduler, told
+
+PROCESS = "backends.vllm.process"
+
+CACHE = (
+    "%s KV cache size: %s tokens, Maximum concurrency for %s tokens per request: %.2fx",
+    ("GPU", "87,296", "2,048", 42.625),
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "words"),
+    [
+        ("Loading weights took %.2f seconds", (1.5,), "weights read in 1.50 s"),
+        ("Model loading took %s GiB memory and %.6f seconds", ("14.2", 3.0), "takes 14.2 GiB"),
+        ("%storch.compile took %.2f s in total", ("[backbone] ", 30.1), "compiled in 30.10 s"),
+        ("Graph capturing finished in %.0f secs, took %.2f GiB", (7.2, 0.5), "captured in 7 s"),
+        (*CACHE, "the cache holds 87,296 tokens: 42.62 requests of 2,048"),
+    ],
+)
+def test_a_milestone(
+    message: str, arguments: tuple[Any, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line on stderr, with the model's name and the figures."""
+    record = logging.LogRecord("vllm", logging.INFO, "", 1, message, arguments, None)
+
+    Milestones("tiny").handle(record)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f" {PROCESS} tiny: " in line
+    assert line.endswith(words)
+
+
+def test_another_record(capsys: pytest.CaptureFixture[str]) -> None:
+    """What else vLLM tells is left to its own log."""
+    record = logging.LogRecord("vllm", logging.WARNING, "", 1, "no %s found", ("triton",), None)
+
+    Milestones("tiny").handle(record)
+
+    assert capsys.readouterr().err == ""
+
+
+def config(*, backend: str = "mp", **settings: Any) -> Any:
+    """Return as much of a `VllmConfig` as tells how it logs, and where it runs."""
+    from vllm.config.logging import LoggingConfig  # noqa: PLC0415 - where it is installed
+
+    parallel = SimpleNamespace(distributed_executor_backend=backend, nnodes=1)
+    logs = LoggingConfig(**{"log_level": "WARNING", **settings})
+    return SimpleNamespace(logging_config=logs, parallel_config=parallel)
+
+
+@pytest.fixture
+def informed(caplog: pytest.LogCaptureFixture) -> None:
+    """Show our own INFO, as `shim serve` does."""
+    caplog.set_level(logging.INFO, "backends")
+
+
+@pytest.mark.usefixtures("requires_vllm", "informed")
+@pytest.mark.parametrize("level", ["WARNING", "ERROR"])
+def test_beside_their_log(level: str) -> None:
+    """Their own lines keep their level; only the milestones are told from INFO on."""
+    with told(starting := config(log_level=level), "tiny"):
+        logs = json.loads(Path(starting.logging_config.pylogging_config_file).read_text())
+
+    assert logs["handlers"]["vllm"]["level"] == level
+    assert logs["handlers"]["milestones"]["model"] == "tiny"
+    assert logs["loggers"]["vllm"]["level"] == "INFO"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            f"Using custom scheduler class <class '{PROCESS}.paced_scheduler.PacedScheduler'>.",
+            False,
+        ),
+        ("Using custom scheduler class their.own.", True),
+        (f"{PROCESS}.paced_scheduler has failed.", True),
+    ],
+)
+def test_a_scheduler_that_is_ours(message: str, *, shown: bool) -> None:
+    """They warn of every scheduler but their own; whoever did not bring one is not warned."""
+    record = logging.LogRecord("vllm", logging.WARNING, "", 0, message, None, None)
+
+    assert bool(OwnScheduler().filter(record)) == shown
+
+
+@pytest.mark.usefixtures("requires_vllm", "informed")
+def test_the_warning_is_filtered() -> None:
+    """Logging set up as an engine's processes do it drops it, and tells the others."""
+    with told(starting := config(), "tiny"):
+        logs = json.loads(Path(starting.logging_config.pylogging_config_file).read_text())
+
+    (name,) = logs["handlers"]["vllm"]["filters"]
+    made = DictConfigurator(logs).configure_filter(logs["filters"][name])
+    assert isinstance(made, OwnScheduler)
+
+
+@pytest.mark.usefixtures("requires_vllm", "informed")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"log_level": "INFO"},
+        {"log_level": "DEBUG"},
+        {"pylogging_config_file": "/my/own.json"},
+        {"configure_logging": False},
+        {"backend": "ray"},
+    ],
+)
+def test_their_own_choice(settings: dict[str, Any]) -> None:
+    """Logging that the user has set up is left alone, and so are machines without this package."""
+    starting = config(**settings)
+    before = starting.logging_config
+
+    with told(starting, "tiny"):
+        assert starting.logging_config is before
+
+
+@pytest.mark.usefixtures("requires_vllm")
+def test_a_silent_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Where our own log shows warnings only, there are no milestones either."""
+    caplog.set_level(logging.WARNING, "backends")
+    starting = config()
+
+    with told(starting, "tiny"):
+        assert starting.logging_config.pylogging_config_file is None

@@ -1,0 +1,124 @@
+"""How often a dead engine is started again; engines here are names that die when they are told."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from backends.vllm.process import supervisor
+from backends.vllm.process.supervisor import Supervisor
+
+
+class Backend:
+    """Has an engine or none, and writes down what happens to it."""
+
+    def __init__(self) -> None:
+        self.engine: str | None = "first"
+        self.events: list[str] = []
+
+    async def ready(self) -> bool:
+        """Whether there is an engine; the mortal one is there once."""
+        engine = self.engine
+        if engine == "mortal":
+            self.engine = None
+        return engine is not None
+
+    async def self_test(self) -> None:
+        """Fail with the engine that loads but cannot answer."""
+        if self.engine == "mute":
+            raise RuntimeError
+
+    def take(self, engine: str) -> None:
+        """Have an engine, which dies at once if that is its name."""
+        self.engine = None if engine == "stillborn" else engine
+        self.events.append(f"take {engine}")
+
+    def close(self, *, patience: float) -> None:
+        """Have none."""
+        self.engine = None
+        self.events.append(f"close in {patience:g}")
+
+
+def starting(*engines: str) -> Callable[[], Any]:
+    """Return what starts *engines* one after the other, and after them fails."""
+    left = iter(engines)
+
+    async def start() -> str:
+        try:
+            return next(left)
+        except StopIteration:
+            raise MemoryError from None
+
+    return start
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_FIRST", 0.001)
+    monkeypatch.setattr(supervisor, "_GLANCE", 0.001)
+
+
+@pytest.fixture
+def backend() -> Backend:
+    """Return one whose engine has died."""
+    backend = Backend()
+    backend.engine = None
+    return backend
+
+
+def supervised(backend: Backend, *engines: str, **options: Any) -> Supervisor:
+    """Return a supervisor that has *engines* to offer."""
+    clear = lambda: backend.events.append("clear")  # noqa: E731
+    return Supervisor(backend, starting(*engines), clear, name="t", **options)
+
+
+async def test_failing_starts_are_bounded(backend: Backend) -> None:
+    """So many in a row, each after what the one before has left is cleared; then never again."""
+    await supervised(backend, max_restarts=3).run()
+
+    assert backend.events == ["close in 0", "clear"] * 4
+
+
+async def test_short_lives_are_bounded(backend: Backend) -> None:
+    """An engine that starts and dies again at once is no success."""
+    await supervised(backend, *["stillborn"] * 9, max_restarts=2).run()
+
+    assert backend.events.count("take stillborn") == 2
+
+
+async def test_a_start_that_cannot_answer_is_none(backend: Backend) -> None:
+    """An engine that fails its self-test is ended, and counts as one that did not start."""
+    await supervised(backend, "mute", max_restarts=1).run()
+
+    assert backend.events == ["close in 0", "clear", "take mute", *["close in 0", "clear"] * 2]
+    assert not await backend.ready()
+
+
+async def test_a_long_life_ends_the_row(backend: Backend) -> None:
+    """Engines that have lived for a while may die as often as they like."""
+    await supervised(backend, *["mortal"] * 5, max_restarts=2, steady=0.0005).run()
+
+    assert backend.events.count("take mortal") == 5
+
+
+async def test_no_restart_at_all(backend: Backend) -> None:
+    """With none allowed a dead engine is only cleared away."""
+    await supervised(backend, "second", max_restarts=0).run()
+
+    assert backend.events == ["close in 0", "clear"]
+
+
+async def test_a_death_is_seen() -> None:
+    """An engine that lives is left alone until it dies; then the next is taken."""
+    backend = Backend()
+    watch = asyncio.create_task(supervised(backend, "second", max_restarts=1).run())
+    await asyncio.sleep(0)
+
+    backend.engine = None
+    async with asyncio.timeout(5):
+        while backend.engine != "second":  # noqa: ASYNC110 - it is taken in a thread
+            await asyncio.sleep(0.001)
+
+    watch.cancel()
+    assert backend.events == ["close in 0", "clear", "take second"]

@@ -1,0 +1,79 @@
+"""Summaries: what is pooled, what is unknown, what a reader is told."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from evals.ask.task import Answer
+from evals.failures import Failure
+from evals.report.summary import Kind, count, measure, pool
+from evals.report.terminal import rate, score, seconds
+from evals.runner import Result
+from evals.score.scorers import Tally
+
+
+def result(*pair: int, **answer: Any) -> Result:
+    """Return an answered sample with this tally."""
+    tally = Tally(numerator=pair[0], denominator=pair[1], target="", answer="") if pair else None
+    return Result(
+        index=0,
+        id="0",
+        status="ok",
+        target="",
+        answer=Answer(text="", **answer),
+        tally=tally,
+        latency=0.5,
+        audio_seconds=2.0,
+    )
+
+
+FAILED = msgspec.structs.replace(
+    result(),
+    status="failed",
+    answer=None,
+    error=Failure(type="Timeout", message="late", status=408),
+)
+
+
+def test_a_score_is_pooled() -> None:
+    """A rate is all errors over all words, not a mean of rates."""
+    found = pool([result(1, 1), result(0, 9), FAILED], scorer="wer", normalizer="none")
+
+    assert (found.value, found.numerator, found.denominator, found.samples) == (0.1, 1, 10, 2)
+
+
+@pytest.mark.parametrize("results", [[], [FAILED], [result(3, 0), result(0, 0)]])
+def test_no_score_is_not_zero(results: list[Result]) -> None:
+    """Where every sample failed, or nothing could be counted, there is no score."""
+    found = pool(results, scorer="wer", normalizer="none")
+
+    assert (found.value, found.low, found.high) == (None, None, None)
+    assert score(found) == "no WER"
+
+
+def test_counts_add_up() -> None:
+    """Answered, failed and unasked samples are told apart; cut answers are counted."""
+    found = count([result(), result(finish_reason="length"), FAILED], 5)
+
+    assert (found.answered, found.failed, found.unasked, found.truncated) == (2, 1, 2, 1)
+    assert found.kinds == [Kind(name="Timeout 408", failed=1, example="late")]
+
+
+def test_speed() -> None:
+    """Speed is seconds of audio, or tokens, of answered samples per second of the run."""
+    found = measure([result(completion_tokens=3), result(completion_tokens=5), FAILED], 2.0)
+
+    assert (found.audio, found.audio_per_second) == (4.0, 2.0)
+    assert (found.completion_tokens, found.tokens_per_second) == (8, 4.0)
+    assert (found.p50, found.p95) == (0.5, 0.5)
+
+
+def test_half_a_count_is_unknown() -> None:
+    """If one answer does not say its tokens, their sum is unknown and shown so."""
+    text = [msgspec.structs.replace(one, audio_seconds=None) for one in (result(), result())]
+
+    found = measure([text[0], result(completion_tokens=3)], 2.0)
+
+    assert (found.completion_tokens, found.audio) == (None, None)
+    assert (rate(found), seconds(found.first_token_p50)) == ("-", "-")

@@ -1,0 +1,83 @@
+"""Scorers and normalisers: what counts, over what."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evals.score.normalizers import Normalizer, default_normalizer, normalizer
+from evals.score.scorers import Scorer, Tally, judge
+
+
+@pytest.mark.parametrize(
+    ("scorer", "target", "answer", "numerator", "denominator"),
+    [
+        ("wer", "turn on the light", "turn on light please", 2, 4),
+        ("wer", "one", "", 1, 1),
+        ("wer", "", "", 0, 0),
+        ("wer", "", "thank you", 2, 0),
+        ("wer", "a  b", " a b ", 0, 2),
+        ("cer", "ab c", "abc", 1, 4),
+        ("cer", "", "ab", 2, 0),
+        ("exact", "4", " 4\n", 1, 1),
+        ("exact", "4", "4.", 0, 1),
+        ("exact", "", "", 1, 1),
+    ],
+)
+def test_tallies(
+    scorer: Scorer, target: str, answer: str, numerator: int, denominator: int
+) -> None:
+    """Edits over what the target holds; an empty target adds to the numerator only."""
+    tally = judge(scorer, str)(target, answer)
+
+    assert (tally.numerator, tally.denominator) == (numerator, denominator)
+
+
+def test_both_texts_are_kept_as_compared() -> None:
+    """The tally shows what was compared, so that a score can be checked by eye."""
+    tally = judge("wer", normalizer("english"))("It's twenty-one colours!", "it is 21 colors")
+
+    assert tally == Tally(
+        numerator=0, denominator=4, target="it is 21 colors", answer="it is 21 colors"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "normal"),
+    [
+        ("none", " It's. ", " It's. "),
+        ("basic", "Ça va?", "ça va "),
+        ("english", "Mr. Smith's [noise] uh favourite", "mister smith is favorite"),
+    ],
+)
+def test_normalizers(name: Normalizer, text: str, normal: str) -> None:
+    """`none` leaves the text, the others are Whisper's."""
+    assert normalizer(name)(text) == normal
+
+
+@pytest.mark.parametrize(
+    ("scorer", "languages", "name"),
+    [
+        ("exact", {None}, "none"),
+        ("wer", {None}, "english"),
+        ("wer", {"en", None}, "english"),
+        ("cer", {"de", "en"}, "basic"),
+    ],
+)
+def test_normalizer_by_default(scorer: str, languages: set[str | None], name: str) -> None:
+    """English rules are not applied to a corpus that holds another language."""
+    assert default_normalizer(scorer, languages) == name
+
+
+def test_a_fresh_environment_normalises_too(tmp_path: Path) -> None:
+    """The normaliser's own compile warnings do not end a run that treats warnings as errors."""
+    code = "from evals.score.normalizers import normalizer; normalizer('english')"
+    fresh = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path)}
+
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-W", "error", "-c", code], env=fresh, check=False
+    )
+
+    assert done.returncode == 0

@@ -1,0 +1,99 @@
+"""The OpenAPI document: what is served, all of it, with its bounds."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from shim.api.openapi.document import document
+from shim.app import create_app
+from shim.settings import ServerSettings, Settings
+
+
+@pytest.fixture(scope="module")
+def schemas() -> dict[str, Any]:
+    """Return the document's schemas by name."""
+    found: dict[str, Any] = document(ServerSettings())["components"]["schemas"]
+    return found
+
+
+def references(value: Any) -> Iterator[str]:
+    """Yield what *value* refers to, at any depth."""
+    match value:
+        case dict():
+            for name, inner in value.items():
+                if name == "$ref":
+                    yield inner
+                yield from references(inner)
+        case list():
+            for inner in value:
+                yield from references(inner)
+
+
+def test_every_route_is_there() -> None:
+    """The document has what the application serves, and nothing else."""
+    app = create_app(Settings())
+    served = {
+        (route.path_format, method.lower())
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method in route.methods - {"OPTIONS"}
+    }
+
+    paths = document(ServerSettings())["paths"]
+
+    assert {(path, method) for path, methods in paths.items() for method in methods} == served
+
+
+def test_references_lead_somewhere(schemas: dict[str, Any]) -> None:
+    """Every schema that is named is there."""
+    found = set(references(document(ServerSettings())))
+
+    assert len(found) > 50
+    assert found <= {f"#/components/schemas/{name}" for name in schemas}
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "bounds"),
+    [
+        ("ChatRequest", "min_tokens", {"type": "integer", "minimum": 0, "maximum": 2147483647}),
+        ("ChatRequest", "top_p", {"type": "number", "minimum": 0, "maximum": 1}),
+        ("Decoding", "beam_size", {"type": "integer", "minimum": 1, "maximum": 32}),
+    ],
+)
+def test_bounds(schemas: dict[str, Any], name: str, field: str, bounds: dict[str, Any]) -> None:
+    """A number's bounds are those that a request is held to."""
+    assert schemas[name]["properties"][field]["anyOf"][0] == bounds
+
+
+def test_a_recording_comes_in_two_forms() -> None:
+    """A form with a file, or JSON with the same fields; the engine's options among them."""
+    operation = document(ServerSettings())["paths"]["/v1/audio/transcriptions"]["post"]
+
+    for media in ("multipart/form-data", "application/json"):
+        body = operation["requestBody"]["content"][media]["schema"]
+        assert body["required"] == ["file"]
+        assert {"file", "model", "response_format", "beam_size", "engine"} <= body[
+            "properties"
+        ].keys()
+
+
+@pytest.mark.parametrize("keys", [(), ("secret",)])
+def test_keys(keys: tuple[str, ...]) -> None:
+    """Only a server with keys says that it asks for them, and not for its health."""
+    found = document(ServerSettings(api_keys=keys))
+
+    assert found["security"] == ([{"key": []}, {"azure": []}] if keys else [])
+    assert found["paths"]["/health"]["get"]["security"] == []
+    assert "security" not in found["paths"]["/v1/chat/completions"]["post"]
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_keys_of_the_tokenizer(*, needed: bool) -> None:
+    """Counting tokens needs a key only where it was set so."""
+    server = ServerSettings(api_keys=("secret",), tokenizer_needs_key=needed)
+
+    found = document(server)["paths"]["/tokenize"]["post"]
+
+    assert found.get("security") == (None if needed else [])

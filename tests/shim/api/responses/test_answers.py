@@ -1,0 +1,335 @@
+"""What the engine says on its way to the client: whole responses and events."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from backends.base import (
+    Candidate,
+    Finish,
+    Generated,
+    ReasoningDelta,
+    TextDelta,
+    TokenLogprob,
+    ToolCallDelta,
+)
+from backends.failures import EngineDead
+from shim.api.responses.answer import begun, response
+from shim.api.responses.protocol import Response, ResponsesRequest
+from shim.api.responses.protocol_events import Event
+from shim.api.responses.stream import events, framed
+
+
+def opened(**fields: Any) -> Response:
+    """Return the answer to a request as it begins."""
+    request = msgspec.convert({"model": "m", "input": "hi", **fields}, ResponsesRequest)
+    return begun(request, model="m")
+
+
+def text(piece: str, *tokens: str) -> TextDelta:
+    """Return a piece of text, with the log probabilities of *tokens*."""
+    logprobs = tuple(TokenLogprob(Candidate(token, -0.5, token.encode())) for token in tokens)
+    return TextDelta(index=0, text=piece, logprobs=logprobs)
+
+
+def thought(piece: str) -> ReasoningDelta:
+    """Return a piece of reasoning."""
+    return ReasoningDelta(index=0, text=piece)
+
+
+def called(call: int = 0) -> list[ToolCallDelta]:
+    """Return a call in pieces."""
+    return [
+        ToolCallDelta(index=0, call=call, id=f"call_{call}", name="f"),
+        ToolCallDelta(index=0, call=call, arguments='{"a":'),
+        ToolCallDelta(index=0, call=call, arguments="1}"),
+    ]
+
+
+def finish(reason: Any = "stop") -> Finish:
+    """Return the end."""
+    return Finish(
+        index=0, reason=reason, prompt_tokens=5, completion_tokens=3, reasoning_tokens=None
+    )
+
+
+async def said(*items: Generated, log: list[str] | None = None) -> AsyncGenerator[Generated, None]:
+    """Yield *items*, then die if there is no end among them; note in *log* when closed."""
+    try:
+        for item in items:
+            yield item
+        if not isinstance(items[-1], Finish):
+            raise EngineDead("gone")
+    finally:
+        if log is not None:
+            log.append("closed")
+
+
+async def told(*items: Generated, **fields: Any) -> list[Event]:
+    """Return the events of *items*."""
+    return [event async for event in events(opened(**fields), said(*items))]
+
+
+def encoded(value: Any) -> Any:
+    """Return *value* as clients see it."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def brief(output: Sequence[Any]) -> list[tuple[str, str, str]]:
+    """Return the kind of each item, its text and its status."""
+    found = []
+    for item in encoded(output):
+        texts = [part["text"] for part in item.get("content", ())] or [item.get("arguments")]
+        found.append((item["type"], "".join(texts), item["status"]))
+    return found
+
+
+def test_a_response() -> None:
+    """A whole answer has all that clients require, and tells what was asked."""
+    start = opened(instructions="be brief", temperature=0.5, metadata={"a": "b"})
+
+    found = encoded(response(start, [text("a"), text("b"), finish()]))
+
+    digits = start.id.removeprefix("resp_")
+    part = {"type": "output_text", "text": "ab", "annotations": [], "logprobs": []}
+    message = {"type": "message", "id": f"msg_{digits}00", "role": "assistant"}
+    assert found == {
+        "object": "response",
+        "id": start.id,
+        "created_at": start.created_at,
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "model": "m",
+        "output": [{**message, "status": "completed", "content": [part]}],
+        "usage": {
+            "input_tokens": 5,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": 3,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 8,
+        },
+        "background": False,
+        "instructions": "be brief",
+        "max_output_tokens": None,
+        "max_tool_calls": None,
+        "metadata": {"a": "b"},
+        "parallel_tool_calls": True,
+        "previous_response_id": None,
+        "reasoning": {"effort": None, "summary": None, "mode": None, "context": None},
+        "store": False,
+        "temperature": 0.5,
+        "text": {"format": {"type": "text"}, "verbosity": None},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_logprobs": 0,
+        "top_p": None,
+        "truncation": "disabled",
+        "user": None,
+    }
+
+
+def test_what_was_asked() -> None:
+    """Tools, their choice and the text's format come back as they were sent."""
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+    choice = {"type": "function", "name": "f"}
+    format_ = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
+
+    found = encoded(opened(tools=[tool], tool_choice=choice, text={"format": format_}))
+
+    assert found["tools"] == [{**tool, "description": None, "strict": None}]
+    assert found["tool_choice"] == choice
+    assert found["text"]["format"] == {**format_, "description": None, "strict": None}
+
+
+ANSWERS: dict[str, tuple[list[Generated], list[tuple[str, str, str]]]] = {
+    "text": ([text("a"), text("b"), finish()], [("message", "ab", "completed")]),
+    "cut text": ([text("a"), finish("length")], [("message", "a", "incomplete")]),
+    "nothing": ([finish()], [("message", "", "completed")]),
+    "thoughts": (
+        [thought("x"), thought("y"), text("a"), finish()],
+        [("reasoning", "xy", "completed"), ("message", "a", "completed")],
+    ),
+    "cut thoughts": (
+        [thought("x"), finish("length")],
+        [("reasoning", "x", "incomplete"), ("message", "", "incomplete")],
+    ),
+    "calls": (
+        [*called(0), *called(1), finish("tool_calls")],
+        [("function_call", '{"a":1}', "completed"), ("function_call", '{"a":1}', "completed")],
+    ),
+    "all": (
+        [thought("x"), text("a"), *called(), finish("tool_calls")],
+        [
+            ("reasoning", "x", "completed"),
+            ("message", "a", "completed"),
+            ("function_call", '{"a":1}', "completed"),
+        ],
+    ),
+    "cut call": (
+        [text("a"), *called()[:2], finish("length")],
+        [("message", "a", "completed"), ("function_call", '{"a":', "incomplete")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("items", "output"), ANSWERS.values(), ids=ANSWERS)
+async def test_answers(items: list[Generated], output: list[tuple[str, str, str]]) -> None:
+    """Items come in the order in which they were begun; a stream ends with the whole answer."""
+    start = opened()
+
+    whole = response(start, items)
+    streamed = [event async for event in events(start, said(*items))]
+
+    assert brief(whole.output) == output
+    assert streamed[-1].response == whole
+    assert streamed[-1].type == f"response.{whole.status}"
+
+
+@pytest.mark.parametrize(("items", "output"), ANSWERS.values(), ids=ANSWERS)
+async def test_events(items: list[Generated], output: list[tuple[str, str, str]]) -> None:
+    """Events are numbered; pieces add up to what is done, and what is done to the answer."""
+    start, _, *rest, end = found = await told(*items)
+
+    assert [event.sequence_number for event in found] == list(range(len(found)))
+    assert [event.type for event in found[:2]] == ["response.created", "response.in_progress"]
+    assert encoded(start.response)["output"] == []
+    added = [event for event in rest if event.type == "response.output_item.added"]
+    done = [event for event in rest if event.type == "response.output_item.done"]
+    assert [event.output_index for event in added] == list(range(len(output)))
+    assert [event.item for event in done] == end.response.output  # type: ignore[union-attr]
+    for event in added:
+        assert encoded(event.item)["status"] == "in_progress"
+        pieces = [e.delta for e in rest if e.output_index == event.output_index and e.delta]
+        assert "".join(pieces) == output[event.output_index][1]  # type: ignore[index,arg-type]
+
+
+async def test_the_order_of_events() -> None:
+    """An item is told whole before the next one begins, as OpenAI does."""
+    found = await told(thought("x"), text("a"), *called(), finish("tool_calls"))
+
+    assert [event.type.removeprefix("response.") for event in found] == [
+        "created",
+        "in_progress",
+        "output_item.added",
+        "content_part.added",
+        "reasoning_text.delta",
+        "reasoning_text.done",
+        "content_part.done",
+        "output_item.done",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "output_item.added",
+        "function_call_arguments.delta",
+        "function_call_arguments.delta",
+        "function_call_arguments.done",
+        "output_item.done",
+        "completed",
+    ]
+
+
+async def test_summaries() -> None:
+    """A summary is the reasoning itself, where the request wants one."""
+    items = [thought("x"), text("a"), finish()]
+
+    found = await told(*items, reasoning={"summary": "auto"})
+
+    parts = [event.type for event in found if "summary" in event.type]
+    assert [name.removeprefix("response.reasoning_summary_") for name in parts] == [
+        "part.added",
+        "text.delta",
+        "text.done",
+        "part.done",
+    ]
+    reasoning = encoded(found[-1].response)["output"][0]
+    assert reasoning["summary"] == [{"type": "summary_text", "text": "x"}]
+    assert reasoning["content"] == [{"type": "reasoning_text", "text": "x"}]
+
+
+async def test_logprobs() -> None:
+    """Every token is weighed with the text, wherever the engine tells of it."""
+    items = [
+        text("", "<think>"),
+        thought("x"),
+        text("", "</think>"),
+        text("a", "a"),
+        text("", "<call>"),
+        *called(),
+        text("", "</call>"),
+        finish("tool_calls"),
+    ]
+    start = opened(include=["message.output_text.logprobs"])
+
+    found = [event async for event in events(start, said(*items))]
+
+    [first, second] = [event for event in found if event.type == "response.output_text.delta"]
+    assert [entry["token"] for entry in encoded(first.logprobs)] == ["<think>", "</think>", "a"]
+    assert [entry["token"] for entry in encoded(second.logprobs)] == ["<call>"]
+    [part] = encoded(found[-1].response)["output"][1]["content"]
+    assert part["logprobs"][-1] == {
+        "token": "</call>",
+        "logprob": -0.5,
+        "bytes": list(b"</call>"),
+        "top_logprobs": [],
+    }
+    assert response(start, items) == found[-1].response
+
+
+async def test_frames() -> None:
+    """An event has its name in front, and nothing but the last event ends a stream."""
+    start = opened()
+
+    frames = [frame async for frame in framed(events(start, said(text("é\u2028"), finish())))]
+
+    assert all(frame.startswith(b"event: response.") for frame in frames)
+    assert frames[4].decode() == (
+        "event: response.output_text.delta\n"
+        'data: {"type":"response.output_text.delta","sequence_number":4,"output_index":0,'
+        f'"item_id":"msg_{start.id.removeprefix("resp_")}00","content_index":0,'
+        '"delta":"é\u2028","logprobs":[]}\n\n'
+    )
+    assert frames[-1].startswith(b"event: response.completed\n")
+
+
+async def test_a_death() -> None:
+    """A failure in mid-stream is the last event; clients find it in either of two places."""
+    frames = [frame async for frame in framed(events(opened(), said(text("a"))))]
+
+    name, data = frames[-1].decode().split("\n", 1)
+    error = {
+        "message": "gone",
+        "type": "service_unavailable_error",
+        "param": None,
+        "code": "server_is_overloaded",
+    }
+    assert name == "event: error"
+    assert msgspec.json.decode(data.removeprefix("data: ")) == {
+        "type": "error",
+        "sequence_number": 5,
+        "code": "server_is_overloaded",
+        "message": "gone",
+        "param": None,
+        "error": error,
+    }
+
+
+async def test_leaving_closes_the_engine() -> None:
+    """Events that are closed early close the engine's items."""
+    log: list[str] = []
+    stream = events(opened(), said(text("a"), finish(), log=log))
+    await anext(stream)
+
+    await stream.aclose()
+
+    assert log == ["closed"]
+
+
+def test_ids() -> None:
+    """Every answer has an id of its own."""
+    assert opened().id != opened().id

@@ -1,0 +1,137 @@
+"""Recordings within JSON: base64 as it is written, and what is none."""
+
+import base64
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from shim.api.transcription import json_body
+from shim.errors import InvalidParameter
+from shim.limits import Limits
+
+split = partial(json_body.split, field_bytes=Limits().field_bytes)
+
+AUDIO = bytes(range(256))
+ENCODED = base64.b64encode(AUDIO).decode()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        ENCODED,
+        base64.encodebytes(AUDIO).decode(),
+        base64.encodebytes(AUDIO).decode().replace("\n", "\r\n"),
+        f"  {ENCODED}\t\n",
+        f"data:audio/wav;base64,{ENCODED}",
+        f"data:audio/wav;codecs=1;base64,{ENCODED}",
+        f"data:;base64,{ENCODED}",
+        f"data:audio/wav;base64,\n{base64.encodebytes(AUDIO).decode()}",
+    ],
+    ids=["plain", "lines", "CRLF", "margins", "URL", "codecs", "no type", "URL with lines"],
+)
+def test_spellings(file: str) -> None:
+    """Base64 may have line breaks, or be a data: URL."""
+    fields, audio = split({"file": file, "stream": False})
+
+    assert fields == {"stream": False}
+    assert audio == AUDIO
+
+
+def test_an_empty_recording() -> None:
+    """No bytes are a recording of no bytes: what is wrong with them the decoder says."""
+    assert split({"file": ""})[1] == b""
+
+
+def test_the_body_stays_as_it_is() -> None:
+    """Who gave the body finds it unchanged."""
+    body = {"file": ENCODED, "model": "m"}
+
+    split(body)
+
+    assert body == {"file": ENCODED, "model": "m"}
+
+
+@pytest.mark.parametrize("body", [None, [], "file", 1, [{"file": ENCODED}]], ids=str)
+def test_what_is_no_object(body: Any) -> None:
+    """The body is an object."""
+    with pytest.raises(InvalidParameter, match="JSON object") as refusal:
+        split(body)
+
+    assert refusal.value.param is None
+
+
+@pytest.mark.parametrize("body", [{}, {"file": None}, {"File": ENCODED}], ids=str)
+def test_no_file(body: Any) -> None:
+    """A body without a file says so."""
+    with pytest.raises(InvalidParameter) as refusal:
+        split(body)
+
+    assert str(refusal.value) == "Missing required parameter: 'file'."
+    assert refusal.value.param == "file"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        1,
+        [ENCODED],
+        {"data": ENCODED},
+        True,
+        "not base64!",
+        "http://example.org/a.wav",
+        "A",
+        "=AAA",
+        "ÄÄÄÄ",
+        f"data:audio/wav,{ENCODED}",
+        "data:;base64,%%%",
+        "data:",
+    ],
+    ids=lambda file: str(file)[:24],
+)
+def test_what_is_no_base64(file: Any) -> None:
+    """Anything else is refused as it stands: no letter is skipped, none is guessed."""
+    with pytest.raises(InvalidParameter) as refusal:
+        split({"file": file})
+
+    assert refusal.value.param == "file"
+
+
+@pytest.mark.parametrize("file", ["AAA", "AAA=", "AA-_", "AA+/"])
+def test_other_alphabet(file: str) -> None:
+    """The alphabet that is safe in URLs, and its missing padding, mean the same bytes."""
+    _, audio = split({"file": file})
+
+    assert audio == base64.urlsafe_b64decode(file.replace("+", "-").replace("/", "_").ljust(4, "="))
+
+
+@given(audio=st.binary(max_size=200), width=st.integers(1, 80))
+@example(audio=b"\xfb\xff", width=1)
+def test_any_recording(audio: bytes, width: int) -> None:
+    """Any bytes come back, wherever the lines are broken."""
+    letters = base64.b64encode(audio).decode()
+    lines = "\n".join(letters[at : at + width] for at in range(0, len(letters), width))
+
+    assert split({"file": lines})[1] == audio
+
+
+@given(file=st.text(max_size=40) | st.text("data:;base64,AB=\n", max_size=24))
+def test_any_text(file: str) -> None:
+    """Any text is a recording or the client's fault."""
+    try:
+        _, audio = split({"file": file})
+    except InvalidParameter as refusal:
+        assert refusal.param == "file"  # noqa: PT017
+    else:
+        assert len(audio) * 4 <= len(file) * 3
+
+
+def test_large_fields() -> None:
+    """The fields beside the recording are parameters, not data: they have a bound of their own."""
+    body = {"file": ENCODED, "prompt": "a" * 100}
+
+    assert json_body.split(body, field_bytes=113)[0] == {"prompt": "a" * 100}
+    with pytest.raises(InvalidParameter, match="more than 112 bytes"):
+        json_body.split(body, field_bytes=112)

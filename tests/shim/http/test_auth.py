@@ -1,0 +1,71 @@
+"""Keys: who is let in."""
+
+import hashlib
+from typing import Any
+
+import pytest
+from litestar import Litestar, get
+from litestar.testing import TestClient
+
+from shim.http.auth import PUBLIC, KeyGuard, Keys
+from shim.http.error_handlers import HANDLERS
+
+DIGEST = "sha256:" + hashlib.sha256(b"secret").hexdigest()
+
+
+@get("/", sync_to_thread=False)
+def guarded() -> str:
+    """Answer those who have a key."""
+    return "in"
+
+
+@get("/open", opt={PUBLIC: True}, sync_to_thread=False)
+def public() -> str:
+    """Answer anyone."""
+    return "in"
+
+
+def status(keys: tuple[str, ...], path: str = "/", **headers: str) -> int:
+    """Return the status of a request to a server with these *keys*."""
+    routes: list[Any] = [guarded, public]
+    app = Litestar(
+        routes, guards=[KeyGuard(Keys(keys), free=frozenset({PUBLIC}))], exception_handlers=HANDLERS
+    )
+    with TestClient(app) as client:
+        return client.get(path, headers=headers).status_code
+
+
+@pytest.mark.parametrize("keys", [("secret",), (DIGEST,), ("other", "secret"), ("other", DIGEST)])
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER  "])
+def test_let_in(keys: tuple[str, ...], scheme: str) -> None:
+    """A key is known in plain or by its digest, whatever the case of its scheme."""
+    assert status(keys, authorization=f"{scheme}secret") == 200
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "secret", "Bearer", "Bearer other", "Bearer secretsecret", "Basic secret", DIGEST],
+)
+def test_kept_out(value: str) -> None:
+    """Another key, another scheme or none, and the digest itself, are refused."""
+    for keys in (("secret",), (DIGEST,)):
+        assert status(keys, authorization=value) == 401
+        assert status(keys, authorization=f"Bearer {DIGEST}") == 401
+
+
+def test_no_keys_configured() -> None:
+    """Without keys everyone is let in, whatever they send."""
+    assert status(()) == 200
+    assert status((), authorization="Bearer anything") == 200
+
+
+def test_public_routes() -> None:
+    """A route may say that it needs no key."""
+    assert status(("secret",), "/open") == 200
+
+
+def test_keys_are_not_kept() -> None:
+    """Of a key in plain, only the digest stays in memory."""
+    guard = KeyGuard(Keys(("secret",)), free=frozenset({PUBLIC}))
+
+    assert "secret" not in repr(vars(guard))

@@ -1,0 +1,211 @@
+"""Bodies that are small in bytes and large in items, made of every field of every JSON route."""
+
+import asyncio
+import gc
+import re
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from litestar import Litestar
+from msgspec.inspect import type_info
+
+from shim.api.openapi.operations import OPERATIONS
+from shim.app import create_app
+from shim.settings import load
+from tests.shim.shapes import grown, smallest
+
+SIZES = (10, 1_000, 100_000)
+ERROR_BYTES = 4096
+TURN_SECONDS = 0.1
+"""CPU that one turn of the event loop may take; 0.02 is promised, on a machine that does nothing
+else."""
+
+MODELS = {
+    "/v1/chat/completions": "chat",
+    "/v1/completions": "chat",
+    "/v1/responses": "chat",
+    "/v1/embeddings": "vectors",
+    "/tokenize": "chat",
+    "/detokenize": "chat",
+    "/v1/audio/transcriptions": "speech",
+    "/v1/audio/translations": "speech",
+}
+ROUTES = {op.path: op.takes for op in OPERATIONS if op.takes is not None and op.path in MODELS}
+
+SOUND = {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}
+HEARD = {"role": "user", "content": [SOUND]}
+SPEECH: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [HEARD]},
+    "/v1/responses": {"input": [HEARD]},
+    "/v1/audio/transcriptions": {"file": "QQ=="},
+    "/v1/audio/translations": {"file": "QQ=="},
+}
+"""What a speech model is sent by each route that it has."""
+
+ASKED = [*MODELS.items(), ("/v1/chat/completions", "speech"), ("/v1/responses", "speech")]
+
+# Lists of token ids: `json_values` bounds them, and a model's context.
+TOKEN_IDS = re.compile(r"^(prompt|input|tokens|[a-z]+_token_ids)(\[\])*$")
+
+
+@asynccontextmanager
+async def serving() -> AsyncGenerator[Litestar, None]:
+    """Serve fakes of all kinds."""
+    kinds = (("chat", "chat"), ("vectors", "embedding"), ("speech", "speech"))
+    models = [{"id": name, "backend": "fake", "source": source} for name, source in kinds]
+    app = create_app(load(environment={}, flags={"models": models}))
+    # As in `shim/server.py`: the garbage collector would search all that the tests have loaded.
+    gc.collect()
+    gc.freeze()
+    try:
+        async with app.lifespan():
+            yield app
+    finally:
+        gc.unfreeze()
+
+
+class Answer(msgspec.Struct):
+    """How a request went."""
+
+    status: int
+    body: bytes
+    cpu: float
+    """Seconds of CPU in this process."""
+    turn: float
+    """Seconds of CPU in the longest turn of the event loop."""
+
+
+async def ask(app: Litestar, path: str, content: bytes, **headers: str) -> Answer:
+    """Send *content*, and watch the event loop meanwhile."""
+    sent: list[Any] = []
+    received: asyncio.Queue[Any] = asyncio.Queue()
+    received.put_nowait({"type": "http.request", "body": content, "more_body": False})
+    given = {"content-type": "application/json", **headers}
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+    }
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    start, before, turn = time.process_time(), time.thread_time(), 0.0
+    answering = asyncio.create_task(app(scope, received.get, send))  # type: ignore[arg-type]
+    while not answering.done():
+        await asyncio.sleep(0)
+        now = time.thread_time()
+        before, turn = now, max(turn, now - before)
+    await answering
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return Answer(sent[0]["status"], body, time.process_time() - start, turn)
+
+
+def bodies(path: str, model: str, size: int) -> Iterator[tuple[str, bytes]]:
+    """Yield a body for every place of the route's type that can grow."""
+    kind = type_info(ROUTES[path])
+    more = {"model": model}
+    if model == "speech":
+        more |= SPEECH[path]
+    if path == "/tokenize":
+        more["prompt"] = "a"
+    for place, value in grown(kind, size):
+        yield place, msgspec.json.encode({**smallest(kind), **more, **_named(place, value)})
+    unknown = {f"unknown{n}": n for n in range(size)}
+    yield "unknown", msgspec.json.encode({**smallest(kind), **more, **unknown})
+
+
+def _named(place: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Return of *value* only the field that has grown: the rest is set already."""
+    name = re.split(r"[\[{.:=]", place)[0]
+    found = {name: value[name]}
+    return {**found, "prompt": None} if name == "messages" and "prompt" not in value else found
+
+
+@pytest.mark.parametrize(("path", "model"), ASKED)
+async def test_no_field_costs_more_than_its_size(path: str, model: str) -> None:
+    """The time grows no faster than the items; 100,000 of them are refused in few words."""
+    places: dict[str, list[Answer]] = {}
+    async with serving() as app:
+        for size in SIZES:
+            for place, content in bodies(path, model, size):
+                places.setdefault(place, []).append(await ask(app, path, content))
+        slow = {
+            place: await again(app, path, model, place) for place in places if _slow(*places[place])
+        }
+
+    assert len(places) >= 3
+    assert not {place: answers for place, answers in slow.items() if _slow(*answers)}
+    for place, answers in places.items():
+        _judge(place, answers)
+
+
+async def again(app: Litestar, path: str, model: str, place: str) -> list[Answer]:
+    """Return the quickest of three more answers of each size: this machine does other things."""
+    contents = [dict(bodies(path, model, size))[place] for size in SIZES]
+    tries = [[await ask(app, path, content) for content in contents] for _ in range(3)]
+    return [
+        Answer(0, b"", min(one.cpu for one in same), min(one.turn for one in same))
+        for same in zip(*tries, strict=True)
+    ]
+
+
+def _slow(small: Answer, some: Answer, many: Answer) -> bool:
+    # A hundred times as many items; what is quadratic takes ten thousand times as long.
+    grows = many.cpu > 100 * max(some.cpu, 0.005)
+    return grows or max(small.turn, some.turn, many.turn) > TURN_SECONDS
+
+
+def _judge(place: str, answers: list[Answer]) -> None:
+    for answer in answers:
+        assert answer.status < 500, (place, answer)
+        assert answer.status < 400 or len(answer.body) < ERROR_BYTES, (place, len(answer.body))
+    if not (TOKEN_IDS.match(place) or place.endswith(":text") or place == "unknown"):
+        # 413: `/tokenize` takes 1 MiB.
+        assert answers[-1].status in (400, 413), (place, answers[-1])
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
+async def test_unknown_fields_in_strict_mode(path: str) -> None:
+    """Some are named, in a short message, however many there are."""
+    body = dict(smallest(type_info(ROUTES[path])), model=MODELS[path])
+    async with serving() as app:
+        for size in (*SIZES, 1_000_000):
+            content = msgspec.json.encode({**body, **{f"unknown{n}": n for n in range(size)}})
+
+            answer = await ask(app, path, content, **{"x-shim-strict": "true"})
+
+            assert answer.status == 400
+            assert len(answer.body) < ERROR_BYTES
+            assert answer.turn < TURN_SECONDS
+
+
+NASTY = {
+    "model": {"model": "\x00" * 100_000},
+    "model of letters": {"model": "ü" * 5_000_000},
+    "role": {"messages": [{"role": "\u2028x" * 1_000_000, "content": "a"}]},
+    "key": {"logit_bias": {"k" * 1_000_000: 1}},
+    "type": {"messages": [{"role": "user", "content": [{"type": "😀" * 500_000}]}]},
+    "tool": {"tools": [{"function": {"name": "f" * 5_000_000}}]},
+    "choice": {"tool_choice": "n" * 1_000_000},
+}
+
+
+@pytest.mark.parametrize("more", NASTY.values(), ids=NASTY)
+async def test_errors_are_short(more: dict[str, Any]) -> None:
+    """Whatever is sent, an error does not repeat much of it."""
+    body = {"model": "chat", "messages": [{"role": "user", "content": "a"}], **more}
+
+    async with serving() as app:
+        answer = await ask(app, "/v1/chat/completions", msgspec.json.encode(body))
+
+    assert 400 <= answer.status < 500
+    assert len(answer.body) < ERROR_BYTES
+    assert msgspec.json.decode(answer.body)["error"]["message"]

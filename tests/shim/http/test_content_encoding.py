@@ -1,0 +1,122 @@
+"""Packed bodies: in any pieces, bounded, and refused where they are not what they say."""
+
+import gzip
+import zlib
+from collections.abc import AsyncGenerator, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shim.errors import InvalidParameter, TooLarge, UnsupportedCoding, describe
+from shim.http.content_encoding import coding, unpacked
+
+LIMIT = 1 << 20
+
+
+def raw_deflate(body: bytes) -> bytes:
+    """Return *body* packed without the zlib format around it."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+def in_members(body: bytes) -> bytes:
+    """Return *body* as two gzip files behind each other, with an empty one between them."""
+    return gzip.compress(body[:7]) + gzip.compress(b"") + gzip.compress(body[7:])
+
+
+PACKERS = [
+    ("gzip", gzip.compress),
+    ("gzip", in_members),
+    ("deflate", zlib.compress),
+    ("deflate", raw_deflate),
+]
+
+
+async def read(packed: bytes, name: str, size: int = 100_000, limit: int = LIMIT) -> bytes:
+    """Return what *packed* unpacks to, which arrives in chunks of *size* bytes."""
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        for start in range(0, len(packed), size):
+            yield packed[start : start + size]
+        yield b""
+
+    return b"".join([piece async for piece in unpacked(chunks(), name, limit)])
+
+
+@pytest.mark.parametrize(("name", "pack"), PACKERS)
+@given(body=st.binary(max_size=200) | st.just(bytes(300_000)), size=st.integers(1, 400))
+async def test_any_pieces(
+    name: str, pack: Callable[[bytes], bytes], body: bytes, size: int
+) -> None:
+    """However a packed body arrives, it unpacks to what it was."""
+    assert await read(pack(body), name, size) == body
+
+
+async def test_nothing() -> None:
+    """No bytes at all are an empty body."""
+    assert await read(b"", "gzip") == b""
+
+
+@pytest.mark.parametrize(("name", "pack"), PACKERS)
+async def test_bombs(name: str, pack: Callable[[bytes], bytes]) -> None:
+    """A body that unpacks to more than the limit is refused a little above it."""
+    with pytest.raises(TooLarge) as refusal:
+        await read(pack(bytes(50_000_000)), name)
+
+    assert describe(refusal.value)[0].status == 413
+    read_bytes = int(str(refusal.value).split("(")[-1].split()[0])
+    assert LIMIT < read_bytes <= LIMIT + (1 << 16)
+
+
+async def test_a_long_bomb() -> None:
+    """Below a high limit, a body that unpacks to much more than its size is refused, too."""
+    with pytest.raises(TooLarge) as refusal:
+        await read(zlib.compress(bytes(80 << 20)), "deflate", limit=1 << 30)
+
+    assert int(str(refusal.value).split("(")[1].split(")")[0]) < 70 << 20
+
+
+async def test_empty_members() -> None:
+    """Nor are endless parts that unpack to nothing read."""
+    with pytest.raises(InvalidParameter, match="more than 10000 parts"):
+        await read(gzip.compress(b"") * 100_000, "gzip")
+
+
+@pytest.mark.parametrize(("name", "pack"), PACKERS)
+async def test_damage(name: str, pack: Callable[[bytes], bytes]) -> None:
+    """A body that breaks off, is followed by more, or is not packed is refused."""
+    whole = pack(b"a body of some length")
+    for damaged in (whole[:-1], whole[:1], whole + b"more", b'{"model": "m"}', whole[::-1]):
+        with pytest.raises(InvalidParameter, match=f"not valid {name}"):
+            await read(damaged, name)
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ([], None),
+        ([""], None),
+        (["identity"], None),
+        (["gzip"], "gzip"),
+        (["GZIP"], "gzip"),
+        (["x-gzip"], "gzip"),
+        (["identity, gzip "], "gzip"),
+        (["deflate"], "deflate"),
+    ],
+)
+def test_codings(headers: list[str], name: str | None) -> None:
+    """The coding is named in any case, and the absence of one may be, too."""
+    assert coding(headers) == name
+
+
+@pytest.mark.parametrize(
+    "headers", [["br"], ["zstd"], ["gzip, gzip"], ["gzip", "br"], ["compress"], ["aws-chunked"]]
+)
+def test_other_codings(headers: list[str]) -> None:
+    """Any other coding is refused by name, with those that are taken (RFC 9110, 15.5.16)."""
+    with pytest.raises(UnsupportedCoding, match=headers[-1]) as refusal:
+        coding(headers)
+
+    failure, _ = describe(refusal.value)
+    assert (failure.status, failure.headers) == (415, {"accept-encoding": "gzip, deflate"})

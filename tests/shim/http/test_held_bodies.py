@@ -1,0 +1,159 @@
+"""The bodies of all requests in progress have a bound together."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from shim.app import create_app
+from shim.errors import BodiesHeld
+from shim.http.disconnects import Presence
+from shim.http.held_bodies import HeldBodies, hold
+from shim.settings import load
+
+LIMIT = 10_000
+
+
+@asynccontextmanager
+async def serving() -> AsyncGenerator[tuple[HeldBodies, Any], None]:
+    """Yield an application's counter, and the application, which answers slowly."""
+    settings = load(
+        environment={},
+        flags={
+            "server": {"limits": {"held_bytes": LIMIT}},
+            "models": [
+                {
+                    "id": "m",
+                    "backend": "fake",
+                    "source": "chat",
+                    "options": {"seconds_per_item": 3600},
+                },
+                {"id": "quick", "backend": "fake", "source": "chat"},
+            ],
+        },
+    )
+    app = create_app(settings)
+    presence = app.asgi_handler
+    assert isinstance(presence, Presence)
+    assert isinstance(presence._app, HeldBodies)
+    async with app.lifespan():
+        yield presence._app, app
+
+
+class Client:
+    """One request over ASGI, whose client can leave."""
+
+    def __init__(self, app: Any, body: dict[str, Any], size: int) -> None:
+        self._events: asyncio.Queue[Any] = asyncio.Queue()
+        self.sent: asyncio.Queue[Any] = asyncio.Queue()
+        content = json.dumps(body).encode().ljust(size)
+        self._content = content
+        self.task = asyncio.create_task(app(self._scope(), self._events.get, self.sent.put))
+
+    @staticmethod
+    def _scope() -> Any:
+        return {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/chat/completions",
+            "raw_path": b"/v1/chat/completions",
+            "query_string": b"",
+            "headers": [(b"content-type", b"application/json")],
+        }
+
+    def send(self, *, more: bool = False) -> None:
+        """Send the body."""
+        event = {"type": "http.request", "body": self._content, "more_body": more}
+        self._events.put_nowait(event)
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._events.put_nowait({"type": "http.disconnect"})
+
+    async def status(self) -> int:
+        """Return the answer's."""
+        return int((await self.sent.get())["status"])
+
+
+def chat(model: str = "m", *, stream: bool = False) -> dict[str, Any]:
+    """Return a request."""
+    return {"model": model, "messages": [{"role": "user", "content": "a"}], "stream": stream}
+
+
+async def until(counter: HeldBodies, held: int) -> None:
+    """Wait until so many bytes are held."""
+    async with asyncio.timeout(20):
+        while counter.bytes != held:  # noqa: ASYNC110 - it counts, and tells nobody
+            await asyncio.sleep(0)
+
+
+async def test_more_than_all_may_hold() -> None:
+    """Beyond the bound a body is a 503 with Retry-After, until another request has ended."""
+    async with serving() as (counter, app):
+        first = Client(app, chat(), 8000)
+        first.send()
+        await until(counter, 8000)
+
+        second = Client(app, chat("quick"), 3000)
+        second.send()
+        refusal = await second.sent.get()
+        assert refusal["status"] == 503
+        assert b"retry-after" in dict(refusal["headers"])
+        await second.task
+        assert counter.bytes == 8000
+
+        first.leave()
+        await first.task
+        third = Client(app, chat("quick"), 3000)
+        third.send()
+        assert await third.status() == 200
+        await third.task
+        assert counter.bytes == 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_clients_that_leave(*, stream: bool) -> None:
+    """Nothing is held for clients that leave, in the middle of a body or while they wait."""
+    async with serving() as (counter, app):
+        half, whole = Client(app, chat(stream=stream), 2000), Client(app, chat(stream=stream), 3000)
+        half.send(more=True)
+        whole.send()
+        await until(counter, 5000)
+
+        half.leave()
+        await half.task
+        await until(counter, 3000)
+        whole.leave()
+        await whole.task
+
+        assert counter.bytes == 0
+
+
+async def test_a_stream_holds_until_its_end() -> None:
+    """What a streamed answer was asked with counts until the last event."""
+    async with serving() as (counter, app):
+        client = Client(app, chat("quick", stream=True), 4000)
+        client.send()
+        assert await client.status() == 200
+        await client.task
+
+        assert counter.bytes == 0
+
+
+async def test_a_failure_releases() -> None:
+    """What an application raises does not matter."""
+
+    async def fails(scope: Any, _receive: Any, _send: Any) -> None:
+        hold(scope, 6)
+        assert counter.bytes == 6
+        hold(scope, 5)
+
+    counter = HeldBodies(fails, 10)
+
+    with pytest.raises(BodiesHeld):
+        await counter({"type": "http"}, None, None)  # type: ignore[arg-type, typeddict-item]
+
+    assert counter.bytes == 0

@@ -1,0 +1,60 @@
+"""Large answers are encoded piece by piece, to the same bytes."""
+
+import msgspec
+import pytest
+
+from backends.base import Candidate, Finish, TextDelta, TokenLogprob
+from shim.api.chat.answer import completion
+from shim.api.completions.answer import completion as text_completion
+from shim.api.generation.heading import Heading
+from shim.api.responses.answer import begun, response
+from shim.api.responses.protocol import ResponsesRequest
+from shim.http import json_answer
+from shim.http.json_answer import in_pieces, whole
+
+HEADING = Heading("id", 1, "model", "fingerprint")
+ROW = TokenLogprob(Candidate("a", -1.5, b"a"), (Candidate("ä", -0.5, "ä".encode()),) * 3)
+
+
+def items(choices: int, tokens: int) -> list[TextDelta | Finish]:
+    """Return what an engine gives for so many choices of so many tokens."""
+    return [
+        item
+        for index in range(choices)
+        for item in (
+            TextDelta(index=index, text="a" * tokens, logprobs=(ROW,) * tokens),
+            Finish(index=index, reason="stop", prompt_tokens=1, completion_tokens=tokens),
+        )
+    ]
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 63, 64, 65, 1000])
+def test_the_same_bytes(tokens: int) -> None:
+    """Answers of every text route are what msgspec makes of them in one call."""
+    given = items(3, tokens)
+    one = begun(ResponsesRequest(input="x"), model="model")
+    for answer in (
+        completion(HEADING, given),
+        text_completion(HEADING, [(0, item) for item in given], n=3),
+        response(one, items(1, tokens)),
+    ):
+        assert in_pieces(answer) == msgspec.json.encode(answer)
+
+
+async def test_small_answers_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer without log probabilities, or with few, takes no thread."""
+    monkeypatch.setattr(json_answer, "in_pieces", None)
+    given = items(2, 10)
+
+    done = await whole(lambda: completion(HEADING, given), given)
+
+    assert done.content == completion(HEADING, given)
+
+
+async def test_large_answers_are_encoded() -> None:
+    """An answer with many log probabilities comes back as JSON."""
+    given = items(2, 1000)
+
+    done = await whole(lambda: completion(HEADING, given), given)
+
+    assert done.content == msgspec.json.encode(completion(HEADING, given))

@@ -1,0 +1,191 @@
+"""Answers that are complete before their requests are."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import repeat
+from typing import Any
+
+import pytest
+
+from shim.http import lingering_close
+from shim.http.lingering_close import Lingering
+
+HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"2")]
+START = {"type": "http.response.start", "status": 401, "headers": HEADERS}
+FIRST = {"type": "http.response.body", "body": b"n", "more_body": True}
+LAST = {"type": "http.response.body", "body": b"o", "more_body": False}
+
+CLOSING = {**START, "headers": [*HEADERS, (b"connection", b"close")]}
+HELD = {**LAST, "more_body": True}
+END = {**LAST, "body": b""}
+
+READ = "read"
+LEFT = {"type": "http.disconnect"}
+
+LARGE = (b"content-length", b"500000000")
+CHUNKED = (b"transfer-encoding", b"chunked")
+EXPECT = (b"expect", b"100-continue")
+
+
+def declared(size: int) -> tuple[bytes, bytes]:
+    """Return the header of a body of *size* bytes."""
+    return b"content-length", str(size).encode()
+
+
+def part(size: int = 1, *, more: bool = True) -> dict[str, Any]:
+    """Return a piece of a body."""
+    return {"type": "http.request", "body": bytes(size), "more_body": more}
+
+
+async def endless() -> AsyncIterator[dict[str, Any]]:
+    """Yield a body that comes byte by byte and does not end."""
+    while True:
+        await asyncio.sleep(0)
+        yield part()
+
+
+class Connection:
+    """What a server gives to an application, and a record of what is done with it."""
+
+    def __init__(self, *coming: Any) -> None:
+        self._coming = iter(coming)
+        self.record: list[Any] = []
+
+    async def receive(self) -> Any:
+        """Return the next event; wait for ever once there is none."""
+        self.record.append(READ)
+        for event in self._coming:
+            return event
+        return await asyncio.Event().wait()
+
+    async def send(self, message: Any) -> None:
+        """Write *message* down."""
+        self.record.append(message)
+
+    async def ask(self, *headers: tuple[bytes, bytes], reads: int = 0) -> list[Any]:
+        """Have a request answered by an application that receives *reads* times before."""
+
+        async def app(_: Any, receive: Any, send: Any) -> None:
+            for _ in range(reads):
+                await receive()
+            for message in (START, FIRST, LAST):
+                await send(message)
+
+        scope: Any = {"type": "http", "method": "POST", "headers": [(b"host", b"x"), *headers]}
+        await Lingering(app)(scope, self.receive, self.send)
+        return self.record
+
+
+@pytest.mark.parametrize("headers", [[], [declared(0)]], ids=["undeclared", "empty"])
+async def test_a_request_without_a_body(headers: list[Any]) -> None:
+    """Where there is no body, the application talks to the server itself."""
+    given: list[Any] = []
+
+    async def app(_: Any, *channels: Any) -> None:
+        given.extend(channels)
+
+    server = Connection()
+    scope: Any = {"type": "http", "headers": headers}
+    await Lingering(app)(scope, server.receive, server.send)
+
+    assert given == [server.receive, server.send]
+
+
+@pytest.mark.parametrize("header", [declared(2), LARGE, CHUNKED])
+async def test_a_body_that_was_read(header: tuple[bytes, bytes]) -> None:
+    """Once the whole body is read, the answer passes as it is."""
+    server = Connection(part(), part(more=False))
+
+    assert await server.ask(header, reads=2) == [READ, READ, START, FIRST, LAST]
+
+
+async def test_a_client_that_left_before_its_answer() -> None:
+    """Who has left is not waited for."""
+    server = Connection(part(), LEFT)
+
+    assert await server.ask(LARGE, reads=2) == [READ, READ, START, FIRST, LAST]
+
+
+@pytest.mark.parametrize("reads", [0, 1])
+async def test_a_small_body(reads: int) -> None:
+    """A small body is read before its refusal, which so need not close the connection."""
+    server = Connection(part(), part(65_535, more=False))
+
+    assert await server.ask(declared(65_536), reads=reads) == [READ, READ, START, FIRST, LAST]
+
+
+@pytest.mark.parametrize("ending", [part(more=False), LEFT], ids=["complete", "left"])
+@pytest.mark.parametrize("headers", [[LARGE], [CHUNKED], [declared(2), EXPECT]])
+async def test_an_early_answer(headers: list[Any], ending: dict[str, Any]) -> None:
+    """The answer says that it closes, and ends when nothing more comes; nothing is read before."""
+    server = Connection(part(), ending)
+
+    assert await server.ask(*headers) == [CLOSING, FIRST, HELD, READ, READ, END]
+
+
+async def test_a_body_of_which_the_beginning_was_read() -> None:
+    """It is the end that counts."""
+    server = Connection(part(), part(), part(more=False))
+
+    assert await server.ask(LARGE, reads=2) == [READ, READ, CLOSING, FIRST, HELD, READ, END]
+
+
+async def test_no_more_than_a_bound_is_read() -> None:
+    """A client that does not stop is read from up to 64 MiB."""
+    server = Connection(*repeat(part(1 << 20), 100))
+
+    record = await server.ask(LARGE)
+
+    assert record == [CLOSING, FIRST, HELD, *repeat(READ, 64), END]
+
+
+@pytest.mark.parametrize("header", [LARGE, declared(2)], ids=["large", "small"])
+async def test_a_client_that_pauses(
+    monkeypatch: pytest.MonkeyPatch, header: tuple[bytes, bytes]
+) -> None:
+    """A client that neither goes on nor leaves is not waited for long, nor before its answer."""
+    monkeypatch.setattr(lingering_close, "_PAUSE_SECONDS", 0.01)
+    server = Connection(part())
+
+    record = await server.ask(header)
+
+    assert [event for event in record if event != READ] == [CLOSING, FIRST, HELD, END]
+
+
+async def test_a_client_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that goes on for ever, though slowly, is not listened to for ever."""
+    monkeypatch.setattr(lingering_close, "_LINGER_SECONDS", 0.01)
+    server, body = Connection(), endless()
+    monkeypatch.setattr(server, "receive", body.__anext__)
+
+    assert await server.ask(LARGE) == [CLOSING, FIRST, HELD, END]
+
+
+async def test_the_rest_is_read_while_answering() -> None:
+    """An application may read on after its answer began; then its end is not held back."""
+
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await receive()
+        await send(LAST)
+
+    server = Connection(part(more=False))
+    scope: Any = {"type": "http", "headers": [CHUNKED]}
+    await Lingering(app)(scope, server.receive, server.send)
+
+    assert server.record == [CLOSING, READ, LAST]
+
+
+async def test_a_broken_application() -> None:
+    """What the application raises reaches the server at once, and nobody lingers."""
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send(START)
+        raise ValueError("broken")
+
+    server = Connection()
+    scope: Any = {"type": "http", "headers": [LARGE]}
+    with pytest.raises(ValueError, match="broken"):
+        await Lingering(app)(scope, server.receive, server.send)
+
+    assert server.record == [CLOSING]

@@ -1,0 +1,283 @@
+"""Admission: who runs, who waits, who is refused, and how a slot comes free."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from shim.errors import QueueFull, ServerStopping
+from shim.serving.admission import Admission
+
+
+async def words(*, log: list[str] | None = None) -> AsyncGenerator[str, None]:
+    """Say two words, and note in *log* when closed."""
+    try:
+        yield "one"
+        yield "two"
+    finally:
+        if log is not None:
+            log.append("closed")
+
+
+async def failing() -> AsyncGenerator[str, None]:
+    """Say a word and fail."""
+    yield "one"
+    raise ValueError("broken")
+
+
+async def test_items_pass_through() -> None:
+    """What is admitted passes unchanged, and its slot is free afterwards."""
+    admission = Admission(max_running=1, max_waiting=0)
+
+    for _ in range(3):
+        assert [word async for word in admission.admit(words())] == ["one", "two"]
+
+
+async def test_a_full_queue_refuses() -> None:
+    """With every slot taken and nobody allowed to wait, the next request is refused at once."""
+    admission = Admission(max_running=1, max_waiting=0)
+    first = admission.admit(words())
+    await anext(first)
+
+    with pytest.raises(QueueFull, match="0 requests are already waiting"):
+        await anext(admission.admit(words()))
+
+    await first.aclose()
+
+
+async def test_waiting_in_order() -> None:
+    """Those who wait are admitted first come, first served."""
+    admission = Admission(max_running=1, max_waiting=2)
+    running = admission.admit(words())
+    await anext(running)
+    served: list[int] = []
+
+    async def wait(number: int) -> None:
+        served.extend([number async for _ in admission.admit(words())])
+
+    async with asyncio.TaskGroup() as group:
+        for number in (1, 2):
+            group.create_task(wait(number))
+        await running.aclose()
+
+    assert served == [1, 1, 2, 2]
+
+
+async def test_the_queue_is_bounded() -> None:
+    """Only so many wait; one who gives up makes room for another."""
+    admission = Admission(max_running=1, max_waiting=1)
+    running = admission.admit(words())
+    await anext(running)
+    waiting = asyncio.ensure_future(anext(admission.admit(words())))
+    await asyncio.sleep(0)  # it takes its place in the queue
+    with pytest.raises(QueueFull):
+        await anext(admission.admit(words()))
+
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+    next_one = asyncio.ensure_future(anext(admission.admit(words())))
+    await running.aclose()
+    assert await next_one == "one"
+
+
+async def test_leaving_early_frees_the_slot() -> None:
+    """A client that disconnects mid-stream does not keep its slot, and the engine is told."""
+    admission = Admission(max_running=1, max_waiting=0)
+    log: list[str] = []
+    first = admission.admit(words(log=log))
+    await anext(first)
+
+    await first.aclose()
+
+    assert log == ["closed"]
+    assert await anext(admission.admit(words())) == "one"
+
+
+async def test_a_failure_frees_the_slot() -> None:
+    """An engine that fails does not keep its slot."""
+    admission = Admission(max_running=1, max_waiting=0)
+
+    with pytest.raises(ValueError, match="broken"):
+        _ = [word async for word in admission.admit(failing())]
+
+    assert await anext(admission.admit(words())) == "one"
+
+
+async def test_giving_up_while_waiting_takes_nothing() -> None:
+    """A request that is cancelled in the queue never starts its engine nor takes a slot."""
+    admission = Admission(max_running=1, max_waiting=1)
+    running = admission.admit(words())
+    await anext(running)
+    log: list[str] = []
+    waiting = asyncio.ensure_future(anext(admission.admit(words(log=log))))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await running.aclose()
+
+    assert log == []
+    assert await anext(admission.admit(words())) == "one"
+
+
+async def test_few_begin_in_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many that get a slot at once, others are served after each few that begin, in order."""
+    now = 100.0
+    monkeypatch.setattr("shim.serving.admission.time.monotonic", lambda: now)
+    admission = Admission(max_running=100, max_waiting=0)
+    begun: list[int | None] = []
+
+    async def beginning(number: int) -> AsyncGenerator[str, None]:
+        nonlocal now
+        begun.append(number)
+        now += 0.0015  # as vLLM takes to begin one
+        yield "one"
+
+    async def consume(number: int) -> list[str]:
+        return [word async for word in admission.admit(beginning(number))]
+
+    async def others() -> None:
+        while len(begun) - begun.count(None) < 50:
+            begun.append(None)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(others(), *(consume(number) for number in range(50)))
+
+    together = "".join(" " if number is None else "b" for number in begun).split()
+    assert max(map(len, together)) <= 4
+    assert [number for number in begun if number is not None] == list(range(50))
+
+
+async def test_draining_ends_what_waits() -> None:
+    """Once the server is told to stop, who waits is refused and who runs goes on."""
+    admission = Admission(max_running=1, max_waiting=1)
+    running = admission.admit(words())
+    await anext(running)
+    waiting = asyncio.ensure_future(anext(admission.admit(words())))
+    await asyncio.sleep(0)
+
+    admission.drain()
+
+    with pytest.raises(ServerStopping):
+        await waiting
+    with pytest.raises(ServerStopping):
+        await anext(admission.admit(words()))
+    assert [word async for word in running] == ["two"]
+
+
+async def test_stopping_ends_what_runs() -> None:
+    """What runs ends with an error where it waits for its engine, and its slot comes free."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = await stuck(admission)
+
+    admission.stop()
+
+    with pytest.raises(ServerStopping):
+        await running
+    assert admission.running == 0
+
+
+async def test_stopping_ends_what_is_elsewhere() -> None:
+    """What is sending an item when the server stops ends when it asks for the next."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = admission.admit(words())
+    await anext(running)
+
+    admission.stop()
+
+    with pytest.raises(ServerStopping):
+        await anext(running)
+
+
+async def test_a_client_that_leaves_meanwhile() -> None:
+    """Who is cancelled by others, too, stays cancelled."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = await stuck(admission)
+
+    admission.stop()
+    running.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def stuck(admission: Admission) -> "asyncio.Task[list[str]]":
+    """Return a task that runs a request, which waits for its engine for ever."""
+    reached = asyncio.Event()
+
+    async def endless() -> AsyncGenerator[str, None]:
+        yield "one"
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def consume() -> list[str]:
+        return [word async for word in admission.admit(endless())]
+
+    running = asyncio.create_task(consume())
+    await reached.wait()
+    return running
+
+
+async def test_refused_clients_come_back_one_after_the_other() -> None:
+    """Each refused client is given a later time, by the rate at which requests end."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = admission.admit(words())
+    await anext(running)
+
+    waits = [await refused(admission) for _ in range(5)]
+
+    # Nothing has ended yet: ten a second is a guess, with a fifth more.
+    assert waits == sorted(waits)
+    assert waits == pytest.approx([0.12, 0.24, 0.36, 0.48, 0.6], abs=0.05)
+
+
+async def test_the_rate_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where four requests a second end, a refused client comes back every 0.3 s: a fifth later."""
+    now = 100.0
+    monkeypatch.setattr("shim.serving.admission.time.monotonic", lambda: now)
+    admission = Admission(max_running=1, max_waiting=0)
+    for _ in range(8):
+        running = admission.admit(words())
+        await anext(running)
+        now += 0.25
+        await running.aclose()
+    running = admission.admit(words())
+    await anext(running)
+
+    # The last busy period has begun just now; a quarter of a second is what one took before.
+    waits = [await refused(admission) for _ in range(3)]
+
+    assert waits == pytest.approx([0.3, 0.6, 0.9])
+
+
+async def test_nobody_waits_longer_than_clients_heed() -> None:
+    """Beyond a minute clients are spread over the second half of one."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = admission.admit(words())
+    await anext(running)
+
+    waits = [await refused(admission) for _ in range(900)]
+
+    assert max(waits) <= 60
+    assert min(waits[700:]) >= 30
+
+
+async def refused(admission: Admission) -> float:
+    """Return after how many seconds the next client is told to come back."""
+    with pytest.raises(QueueFull) as refusal:
+        await anext(admission.admit(words()))
+    return refusal.value.retry_after
+
+
+async def test_several_slots() -> None:
+    """As many run at once as there are slots."""
+    admission = Admission(max_running=2, max_waiting=0)
+    running = [admission.admit(words()) for _ in range(2)]
+    assert [await anext(one) for one in running] == ["one", "one"]
+
+    with pytest.raises(QueueFull):
+        await anext(admission.admit(words()))
+
+    for one in running:
+        await one.aclose()
