@@ -9,6 +9,7 @@ import pytest
 from faster_whisper import WhisperModel
 
 from tests.live import BUILTIN, CLIPS
+from tests.reference import decode_audio
 
 CLIP = CLIPS / "en-01-espeak-en-us-f4.flac"
 GERMAN = CLIPS / "de-38-espeak-de-gustave.flac"
@@ -211,7 +212,7 @@ async def test_initial_prompt(builtin_http: httpx.AsyncClient) -> None:
 async def test_as_in_process(builtin_http: httpx.AsyncClient, limit: int) -> None:
     """VLLM's limit of tokens is faster-whisper's: the text is what that gives."""
     segments, _ = WhisperModel(str(BUILTIN / "speech"), compute_type="int8").transcribe(
-        str(CLIP), max_new_tokens=limit
+        decode_audio(str(CLIP)), max_new_tokens=limit
     )
     cut = "".join(segment.text for segment in segments).strip()
 
