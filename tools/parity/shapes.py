@@ -369,7 +369,8 @@ IMAGES = (
     _sees(
         "a host that is not listed",
         "http://127.0.0.1:9/a.png",
-        departure="vLLM fetches from any host unless some are listed. Shim fetches from listed hosts only.",
+        departure="vLLM fetches from any host unless some are listed. Shim fetches from listed "
+        "hosts only.",
     ),
     _sees(
         "a file of the server",
