@@ -1,4 +1,4 @@
-"""Who runs against whom over vLLM's engine, under which loads, and the rounds."""
+"""Runs the contestants over vLLM's engine, under each load, in rounds."""
 
 import json
 import os
