@@ -51,14 +51,14 @@ def page(outcomes: Sequence[Outcome], engine: str) -> str:
     return f"""# Parity with vLLM's own server
 
 **{same} of {len(outcomes)} requests get the same answer from Shim as from vLLM's server.**
-The others differ on purpose. Compared are texts, tool calls, reasoning, token ids, log
-probabilities (to 1e-4), vectors (to 1e-5), finish and stop reasons, usage and
-statuses. Both servers have the same weights and engine arguments. Each request
-is sent once more as a stream, where the route has streams.
+The others differ on purpose. Compared are texts, tool calls, reasoning, token
+ids, log probabilities (to 1e-4), vectors (to 1e-5), finish and stop reasons,
+usage and statuses. Both servers have the same weights and engine arguments.
+Each request is sent once more as a stream, where the route has streams.
 Last run: vLLM {engine}, CPU build.
 
 {_table(outcomes)}
-`python -m tools.parity` runs the comparison (12 minutes on two cores), writes
+`python -m tools.parity` runs the comparison (15 minutes on two cores), writes
 this page, and writes every request with its differences to `reports/parity.md`.
 It fails if answers differ without a reason, or do not differ although there is one.
 
@@ -118,11 +118,11 @@ def _kind(outcome: Outcome) -> str:
 
 
 def _example(outcome: Outcome) -> str:
-    """Return the difference in words: the statuses if one side refuses, else the shortest line."""
+    """Return one difference in words: the statuses if a side refuses, else the shortest line."""
     here, there = _statuses(outcome)
     if _refused(here) or _refused(there):
         return f"{here} here, {there} there"
-    line = min(outcome.differences, key=len)
+    line = min(outcome.differences, key=lambda line: (line.startswith("usage"), len(line)))
     match = _LINE.fullmatch(line)
     if match is None or "…" in line:
         return f"other `{line.partition(':')[0]}`"
