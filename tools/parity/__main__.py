@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import idefics, lora
-from tools.parity.answers import Told, ask
+from tools.parity.answers import Answer, ask
 from tools.parity.compare import differences
 from tools.parity.embedding_shapes import EMBEDDINGS
 from tools.parity.report import Outcome, write
@@ -85,15 +85,15 @@ def _outcome(shape: Shape, ours: Server, theirs: Server, *, stream: bool) -> Out
     return Outcome(name, shape.path, reason, list(differences(here, there)))
 
 
-def _ask(server: Server, shape: Shape, *, stream: bool) -> Told:
-    told = ask(server.url, shape.path, {"model": "model", **shape.body}, stream=stream)
+def _ask(server: Server, shape: Shape, *, stream: bool) -> Answer:
+    answer = ask(server.url, shape.path, {"model": "model", **shape.body}, stream=stream)
     # With every echo vLLM's server adds the prompt's values, although they were not requested.
-    for choice in told.get("choices", {}).values():
+    for choice in answer.get("choices", {}).values():
         if "prompt_logprobs" not in shape.body:
             choice.pop("prompt_logprobs", None)
         if "return_token_ids" not in shape.body:
             choice.pop("prompt_token_ids", None)
-    return told
+    return answer
 
 
 if __name__ == "__main__":
