@@ -15,6 +15,9 @@ PAGES = sorted(
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)")
 FILE = re.compile(r"`((?:shim|backends|evals|tests|tools|docs|container)/[\w./-]*\w\.\w+)`")
 
+ABOUT = 0.25
+"""Largest difference of a stated length and the real one, as a share."""
+
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_resolve(page: Path) -> None:
@@ -46,3 +49,17 @@ def _anchors(text: str) -> set[str]:
     """Return the fragments of a page's headings, as GitHub makes them."""
     headings = re.findall(r"(?m)^#+ (.+)$", text)
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_reading_list_is_true() -> None:
+    """The files to begin with are about as long as `docs/architecture.md` says, and add up."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"(?m)^\| `([\w/.]+\.py)` \| ([\d,]+) \|", page)
+    (total,) = re.findall(r"(?m)^\| sum \| ([\d,]+) \|", page)
+    stated = {file: int(lines) for file, lines in rows}
+
+    lengths = {file: len((ROOT / file).read_text().splitlines()) for file in stated}
+    wrong = [file for file in stated if abs(stated[file] / lengths[file] - 1) > ABOUT]
+
+    assert not wrong
+    assert sum(stated.values()) == int(total.replace(",", ""))
