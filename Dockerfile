@@ -44,7 +44,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     && /opt/pip/bin/pip --python /opt/shim/bin/python3 install --require-hashes -r "${list}"
 
 FROM dependencies AS package
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY shim shim
 COPY backends backends
 COPY evals evals

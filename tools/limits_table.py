@@ -10,9 +10,9 @@ FILE = Path(__file__).parent.parent / "docs" / "limits.md"
 
 _HEAD = """# Limits
 
-What one client may use of the server. Each is a field of `[server.limits]`, and has a variable:
-`SHIM_LIMITS_` and its name in capitals. This page is made from `shim/limits.py` by
-`python -m tools.limits_table`.
+Limits on what one client may use of the server. Each is a field of `[server.limits]`
+and has a variable: `SHIM_LIMITS_` and its name in capitals.
+`python -m tools.limits_table` writes this page from `shim/limits.py`.
 
 | field | default | | beyond it |
 |---|---|---|---|
@@ -22,17 +22,18 @@ What one client may use of the server. Each is a field of `[server.limits]`, and
 _FOOT = """
 Limits that follow from the model:
 
-- A prompt of more tokens than the context (`max_model_len`) is a 400, `context_length_exceeded`.
-  A text of more than 8 characters for each token of the context is counted in pieces first, so that
-  a far too long one is refused before it is tokenized whole.
-- A completion of more prompts, or an embedding of more inputs, than `max_running` and `max_waiting`
-  of the model together is a 400 at once.
-- A recording has limits in `[models.options]`: `max_audio_seconds`, `max_decoded_bytes`,
-  `max_decode_seconds` ([configuration.md](configuration.md)).
+- A prompt of more tokens than the context (`max_model_len`) is a 400,
+  `context_length_exceeded`. A text of more than 8 characters for each token of the
+  context is counted in pieces first, so that a far too long one is refused before it
+  is tokenized whole.
+- A completion of more prompts, or an embeddings request of more inputs, than the
+  model's `max_running` and `max_waiting` together is a 400 at once.
+- A recording has limits in `[models.options]`: `max_audio_seconds`,
+  `max_decoded_bytes`, `max_decode_seconds` ([configuration.md](configuration.md)).
 
-Limits that are not settings: 256 characters of a model's name, 256 headers, 64 requests that are
-sent on one connection before the first is answered, 8,192 pieces of a body that arrive together,
-4 kB of an error.
+Limits that are not settings: 256 characters of a model's name, 256 headers, 64
+requests that are sent on one connection before the first is answered, 8,192 pieces of
+a body that arrive together, 4 kB of an error.
 """
 
 

@@ -32,7 +32,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 class Child:
-    """`python -m MODULE ARGUMENTS`, which answers each line with a line. Use as a context."""
+    """A process `python -m MODULE ARGUMENTS` that answers each line with a line; a context."""
 
     def __init__(self, module: str, *arguments: str, **environment: str) -> None:
         self._process = subprocess.Popen(  # noqa: S603  our own modules
@@ -45,7 +45,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process's id."""
         return self._process.pid
 
     def __enter__(self) -> Self:
@@ -55,7 +55,7 @@ class Child:
         self._process.communicate()  # the end of its input is the end of its work
 
     def ask(self, **job: Any) -> Run:
-        """Give a job and wait for what comes of it. Raises RuntimeError if the child ended."""
+        """Send a job and return its result. Raises RuntimeError if the child ended."""
         assert self._process.stdin is not None  # noqa: S101  it was opened as a pipe
         assert self._process.stdout is not None  # noqa: S101
         self._process.stdin.write(json.dumps(job) + "\n")
@@ -67,7 +67,7 @@ class Child:
 
 
 def answer(work: Callable[..., Run]) -> None:
-    """Be a child: call *work* with each job that comes, until the input ends."""
+    """Call *work* with each job from the standard input, until that ends: a child's main loop."""
     for line in sys.stdin:
         run = work(**json.loads(line))
         print(json.dumps({name: getattr(run, name) for name in Run.__struct_fields__}), flush=True)
@@ -75,7 +75,7 @@ def answer(work: Callable[..., Run]) -> None:
 
 def cpu_seconds(pid: int) -> float:
     """Return the processor time of a process so far, in user code and in the kernel (Linux)."""
-    # Behind the name, which may hold spaces and brackets: fields 14 and 15 of proc_pid_stat(5).
+    # Fields 14 and 15 of proc_pid_stat(5), after the name, which may hold spaces and brackets.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -87,7 +87,7 @@ def cpu_clock(pid: int) -> float:
 
 
 def family(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
+    """Return the ids of a process and of all its descendants."""
     listings = Path(f"/proc/{pid}/task").glob("*/children")
     children = [int(child) for listing in listings for child in listing.read_text().split()]
     return [pid, *(each for child in children for each in family(child))]

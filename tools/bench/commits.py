@@ -47,7 +47,7 @@ Load = tuple[str, list[bytes], int, bool]
 
 
 def loads() -> Iterator[Load]:
-    """Yield what every server gets in a round."""
+    """Yield the loads that every server gets in a round."""
     host = "127.0.0.1"
     fields = {"model": "echo", "stream": True}
     for in_flight in (1, 64):

@@ -21,13 +21,14 @@ LOOP, TUNED, PIPELINE, SHIM = (
 )
 IN_FLIGHT = (1, 8, 64)
 MANY = 8
-"""In flight in the trials; nothing but the server tells this from still more."""
+"""Requests in flight in the trials; only the server behaves otherwise with still more."""
 
 
 TUNING = {
     # NumPy's threads would spin beside CTranslate2's after each spectrogram.
     "OPENBLAS_NUM_THREADS": "1",
-    # glibc would give every large buffer back and have it zeroed again: a third of encoding.
+    # Without it glibc returns every large buffer, and the kernel zeroes it again: a third of
+    # encoding.
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 35),
@@ -37,7 +38,7 @@ TUNING = {
 
 @dataclass(frozen=True, order=True)
 class Setting:
-    """Of `WhisperModel`: `num_workers` and `cpu_threads`."""
+    """`num_workers` and `cpu_threads` of a `WhisperModel`."""
 
     workers: int
     threads: int
@@ -57,9 +58,9 @@ class Scenario:
     options: dict[str, Any]
     """Arguments of `transcribe`."""
     fields: dict[str, Any]
-    """The same, as a form names them."""
+    """The same options by the names of a form's fields."""
     requests: tuple[int, ...]
-    """How many a round sends with each of `IN_FLIGHT`."""
+    """How many requests a round sends, for each of `IN_FLIGHT`."""
     batch: int
 
 
@@ -73,13 +74,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run, and what it cost the process that did the work."""
+    """A run and its cost for the process that did the work."""
 
     run: Run
     cpu: float
     """Seconds for each request."""
     others: float
-    """Share of the machine that went to processes which have nothing to do with it."""
+    """Share of the machine that other processes took, which do not belong to the benchmark."""
     equal: float
     """Share of texts that are those of the bare loop."""
 
@@ -96,7 +97,7 @@ class Result:
 
 
 def settings(device: str) -> list[Setting]:
-    """Return what is tried: one call on all cores, a call on each core, and halfway."""
+    """Return the settings to try: one call on all cores, a call on each core, and halfway."""
     if device != "cpu":
         return [Setting(1, 1), Setting(2, 1), Setting(4, 1)]
     cores = len(os.sched_getaffinity(0))
@@ -217,7 +218,7 @@ def play(scenario: Scenario, *, rounds: int, folder: Path, say: Callable[[str], 
             rates = result.trials[trial]
             result.best[entry] = max(rates, key=rates.__getitem__)
         for number in range(rounds):
-            # There and back again: what drifts on the machine falls on all alike.
+            # In turns from either end, so that a drift of the machine affects all alike.
             order = entries if number % 2 == 0 else entries[::-1]
             result.rounds.append(
                 {

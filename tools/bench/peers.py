@@ -20,7 +20,7 @@ from tools.bench.child import Run, answer
 
 RATE = 16_000
 FRAMES = 100
-"""Of a spectrogram, in a second."""
+"""Frames of a spectrogram in a second."""
 
 
 def transcribe(model: WhisperModel, options: dict[str, Any], clip: bytes) -> tuple[str, float]:

@@ -1,4 +1,4 @@
-"""What was measured, as tables in Markdown."""
+"""Writes what was measured of transcription as tables in Markdown."""
 
 import statistics
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from tools.bench import tables
 from tools.bench.match import LOOP, MANY, PIPELINE, SHIM, TUNED, Entry, Measured, Result
 
 COLUMNS = (
-    *("", "in flight", "workers x threads", "requests/s"),
-    *("of faster-whisper", "of tuned", "of the pipeline"),
-    *("p50 s", "p95 s", "CPU s each", "others", "same text"),
+    *("", "requests in flight", "workers x threads", "requests/s"),
+    *("requests/s ÷ faster-whisper's", "÷ tuned", "÷ the pipeline's"),
+    *("latency p50, s", "latency p95, s", "CPU, s/request", tables.OTHERS, tables.SAME),
 )
 
 
@@ -38,8 +38,31 @@ def document(results: list[Result], command: str) -> str:
     )
 
 
+def results(measured: list[Result]) -> str:
+    """Return two lines: Shim's first scenario with one request in flight, and with the most."""
+    first = measured[0]
+    loads = sorted(entry.in_flight for entry in first.best if entry.name == SHIM)
+    return "".join(_result(first, Entry(SHIM, load)) for load in (loads[0], loads[-1]))
+
+
+def _result(result: Result, entry: Entry) -> str:
+    rivals = [Entry(name, min(entry.in_flight, MANY)) for name in (LOOP, TUNED)]
+    bare, tuned = (_ratio(result, entry, rival) for rival in rivals)
+    model = result.scenario.title.partition(",")[0]
+    return (
+        f"- Transcription ({model}), {entry.in_flight} in flight: **{bare} times** the requests/s "
+        f"of faster-whisper, {tuned} times those of the tuned one.\n"
+    )
+
+
+def _ratio(result: Result, entry: Entry, other: Entry) -> str:
+    pairs = [(each[entry], each[other]) for each in result.rounds]
+    rates = [(mine.run.rate, theirs.run.rate) for mine, theirs in pairs]
+    return tables.ratio(rates, [max(m.others for m in pair) for pair in pairs])
+
+
 def _place(entry: Entry) -> tuple[bool, int, int]:
-    """Bare before Shim, the load rising: with one in flight first, then all the others."""
+    """Return a key that sorts bare before Shim, and the loads from one in flight upwards."""
     return entry.in_flight > 1, (LOOP, TUNED, PIPELINE, SHIM).index(entry.name), entry.in_flight
 
 
@@ -47,19 +70,14 @@ def _row(result: Result, entry: Entry) -> str:
     def median(number: Callable[[Measured], float]) -> float:
         return statistics.median(number(each[entry]) for each in result.rounds)
 
-    def ratio(other: Entry) -> str:
-        pairs = [(each[entry], each[other]) for each in result.rounds]
-        rates = [(mine.run.rate, theirs.run.rate) for mine, theirs in pairs]
-        return tables.ratio(rates, [max(m.others for m in pair) for pair in pairs])
-
     alone = entry.in_flight == 1
     cells = [
         entry.name,
         str(entry.in_flight) if alone or entry.name == SHIM else "all",
         str(result.best[entry]),
         f"{median(lambda m: m.run.rate):.2f}",
-        *(ratio(Entry(name, 1 if alone else MANY)) for name in (LOOP, TUNED)),
-        "" if alone else ratio(Entry(PIPELINE, MANY)),
+        *(_ratio(result, entry, Entry(name, 1 if alone else MANY)) for name in (LOOP, TUNED)),
+        "" if alone else _ratio(result, entry, Entry(PIPELINE, MANY)),
         f"{median(lambda m: tables.quantile(m.run.latencies, 0.5)):.3f}",
         f"{median(lambda m: tables.quantile(m.run.latencies, 0.95)):.3f}",
         f"{median(lambda m: m.cpu):.3f}",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 START_SECONDS = 300.0
 PR_SET_PDEATHSIG = 1
-"""Of prctl(2), Linux."""
+"""The option of prctl(2) for the signal at the parent's death (Linux)."""
 
 
 class Server:
@@ -24,11 +24,11 @@ class Server:
         self._address = ("127.0.0.1", port)
         self._log = log
         self.url = f"http://127.0.0.1:{port}"
-        """Without `/v1`."""
+        """The base URL without `/v1`."""
 
     @property
     def pid(self) -> int:
-        """Of the process that holds the HTTP server."""
+        """The id of the process that runs the HTTP server."""
         return self._process.pid
 
     def wait(self) -> None:

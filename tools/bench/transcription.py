@@ -1,4 +1,4 @@
-r"""Shim against bare faster-whisper, on this machine, in turns.
+r"""Measures Shim against bare faster-whisper, on this machine, in turns.
 
     python -m tools.bench.transcription
     python -m tools.bench.transcription --quick
@@ -22,12 +22,12 @@ TOKENS = 32
 
 
 def say(line: str) -> None:
-    """Tell how far it is, beside the tables."""
+    """Print progress to stderr; the tables go to stdout."""
     print(line, file=sys.stderr, flush=True)
 
 
 def scenarios(given: argparse.Namespace) -> list[Scenario]:
-    """Return what is measured; the built-in model only where it is made for, on a CPU."""
+    """Return what is measured; the built-in model only on a CPU, for which it is made."""
     on_cpu = given.device == "cpu"
     quantization = "int8" if on_cpu else "float16"
     share = 4 if given.quick else 1
@@ -86,7 +86,8 @@ def main() -> None:
     text = report.document(results, command)
     print(text)
     if not given.quick:
-        tables.write(given.out, "transcription", text)
+        lines = report.results(results)
+        tables.write(given.out, "transcription", tables=text, results=lines)
 
 
 if __name__ == "__main__":

@@ -15,18 +15,19 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "parameters.md"
 
 _HEAD = """# Parameters
 
-Every parameter that OpenAI, vLLM, faster-whisper or LocalAI document for these routes, and what
-becomes of it here. `python -m tools.parameters` makes this page, and the names that the server
-knows, from the types of the installed packages: {versions}.
+Every parameter that OpenAI, vLLM, faster-whisper or LocalAI document for these routes,
+with what Shim does with it. `python -m tools.parameters` writes this page, and the
+names that the server knows, from the types of the installed packages: {versions}.
 
-- **honoured**: it does what is documented. *By vLLM*: models with another engine refuse it.
+- **honoured**: it does what is documented. *By vLLM*: models with another engine refuse
+  it.
 - **ignored**: it cannot change the answer.
-- **refused**: it would change the answer, and is a 400 that names it. Null is always accepted; so
-  are false and empty values, unless the default is true.
+- **refused**: it would change the answer, and is a 400 that names it. Null is always
+  accepted; so are false and empty values, unless the default is true.
 
 A name that nobody documents is ignored, or a 400 in strict mode
-([configuration.md](configuration.md)), at any depth of the request. A name that only another of the
-three text routes has is known to all three.
+([configuration.md](configuration.md)), at any depth of the request. A name of one of the
+three routes of text is known to the other two.
 """
 
 

@@ -1,7 +1,7 @@
-"""Shim against vLLM's own server: the same requests, the same answers, but for what is explained.
+"""Compares Shim's answers with those of vLLM's own server, request by request.
 
-`python -m tools.parity` asks both and writes `docs/parity.md`; it fails where answers differ
-without a reason, and where a reason has gone.
+`python -m tools.parity` sends the same requests to both and writes `docs/parity.md`. It fails if
+answers differ without a reason, or do not differ although there is one.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import idefics, lora
-from tools.parity.answers import Told, ask
+from tools.parity.answers import Answer, ask
 from tools.parity.compare import differences
 from tools.parity.embedding_shapes import EMBEDDINGS
 from tools.parity.report import Outcome, write
@@ -23,9 +23,9 @@ Suite = tuple[Setup, tuple[Shape, ...]]
 
 
 def main() -> int:
-    """Ask all shapes, or those whose name contains an argument; return the exit status."""
+    """Send all requests, or those whose name contains an argument; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="shapes whose name contains this")
+    parser.add_argument("--only", default="", help="only requests whose name contains this")
     only = parser.parse_args().only
     with tempfile.TemporaryDirectory() as folder:
         outcomes = [
@@ -36,21 +36,21 @@ def main() -> int:
         ]
     for outcome in outcomes:
         if not outcome.expected:
-            print(f"{outcome.name}: {'; '.join(outcome.found) or 'the same, against a reason'}")
-    print(f"{len(outcomes)} requests, {sum(not o.found for o in outcomes)} answered the same")
+            print(f"{outcome.name}: {'; '.join(outcome.differences) or 'the same, with a reason'}")
+    print(f"{len(outcomes)} requests, {sum(not o.differences for o in outcomes)} the same")
     if not only:
         write(outcomes)
     return int(not all(outcome.expected for outcome in outcomes))
 
 
 def _suites(folder: Path) -> tuple[Suite, ...]:
-    # As vLLM has them by default: ours are asked for in `DEFAULTS`.
+    # vLLM's defaults; those of Shim are compared in `DEFAULTS`.
     theirs = {"tool_call_parser": "hermes", "tool_strict_level": "auto"}
     grammars = {"backend": "xgrammar"}
     thinking = {
         **theirs,
         "reasoning_parser": "qwen3",
-        # The small model does not think unless its thoughts are led, too.
+        # The small model does not think unless its thoughts are constrained too.
         "structured_outputs_config": {**grammars, "enable_in_reasoning": True},
     }
     adapters = {"odd": lora.make(folder / "odd")}
@@ -82,18 +82,18 @@ def _outcome(shape: Shape, ours: Server, theirs: Server, *, stream: bool) -> Out
     here, there = (_ask(server, shape, stream=stream) for server in (ours, theirs))
     reason = (shape.stream_departure if stream else "") or shape.departure
     name = f"{shape.name}, streamed" if stream else shape.name
-    return Outcome(name, reason, list(differences(here, there)))
+    return Outcome(name, shape.path, reason, list(differences(here, there)))
 
 
-def _ask(server: Server, shape: Shape, *, stream: bool) -> Told:
-    told = ask(server.url, shape.path, {"model": "model", **shape.body}, stream=stream)
-    # vLLM's server also tells of the prompt where nobody asked: with every echo.
-    for choice in told.get("choices", {}).values():
+def _ask(server: Server, shape: Shape, *, stream: bool) -> Answer:
+    answer = ask(server.url, shape.path, {"model": "model", **shape.body}, stream=stream)
+    # With every echo vLLM's server adds the prompt's values, although they were not requested.
+    for choice in answer.get("choices", {}).values():
         if "prompt_logprobs" not in shape.body:
             choice.pop("prompt_logprobs", None)
         if "return_token_ids" not in shape.body:
             choice.pop("prompt_token_ids", None)
-    return told
+    return answer
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an answer says, whole or streamed, in one form that two servers' can be compared in."""
+"""Sends a request and returns the answer, whole or streamed, in one form that can be compared."""
 
 import base64
 import json
@@ -9,11 +9,11 @@ import numpy as np
 
 from tools.parity import responses
 
-Told = dict[str, Any]
+Answer = dict[str, Any]
 
 
-def ask(url: str, path: str, body: dict[str, Any], *, stream: bool) -> Told:
-    """Return what the server at *url* answers."""
+def ask(url: str, path: str, body: dict[str, Any], *, stream: bool) -> Answer:
+    """Send *body* to the server at *url*; return its answer in the common form."""
     if not stream:
         answer = httpx.post(f"{url}{path}", json=body, timeout=120)
         return _whole(answer.status_code, answer.json())
@@ -30,7 +30,7 @@ def ask(url: str, path: str, body: dict[str, Any], *, stream: bool) -> Told:
     return responses.folded(events) if "type" in events[0] else _folded(events)
 
 
-def _whole(status: int, body: Any) -> Told:
+def _whole(status: int, body: Any) -> Answer:
     if status != httpx.codes.OK:
         return {"status": status}
     match body["object"]:
@@ -46,7 +46,7 @@ def _whole(status: int, body: Any) -> Told:
     }
 
 
-def _embedded(body: Any) -> Told:
+def _embedded(body: Any) -> Answer:
     usage = body["usage"]
     return {
         "vectors": {item["index"]: _numbers(item["embedding"]) for item in body["data"]},
@@ -64,10 +64,10 @@ def _usage(usage: Any) -> tuple[int, int, int]:
     return usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]
 
 
-def _choice(choice: Any) -> Told:
+def _choice(choice: Any) -> Answer:
     message = choice.get("message", choice)
     return {
-        # An empty content and none are the same to say nothing.
+        # An empty content and a missing one mean the same.
         "text": message.get("content", message.get("text")) or "",
         "reasoning": message.get("reasoning") or "",
         "calls": [
@@ -83,26 +83,26 @@ def _choice(choice: Any) -> Told:
     }
 
 
-def _folded(events: list[Any]) -> Told:
-    told: Told = {"choices": {}, "prompt_logprobs": None, "prompt_token_ids": None}
+def _folded(events: list[Any]) -> Answer:
+    answer: Answer = {"choices": {}, "prompt_logprobs": None, "prompt_token_ids": None}
     for event in events:
         if "error" in event:
             return {"error in the stream": event["error"]["code"]}
         if event.get("usage"):
-            told["usage"] = _usage(event["usage"])
-        told["prompt_token_ids"] = event.get("prompt_token_ids") or told["prompt_token_ids"]
+            answer["usage"] = _usage(event["usage"])
+        answer["prompt_token_ids"] = event.get("prompt_token_ids") or answer["prompt_token_ids"]
         for choice in event["choices"]:
-            _add(told["choices"].setdefault(choice["index"], _nothing()), choice)
-    return told
+            _add(answer["choices"].setdefault(choice["index"], _nothing()), choice)
+    return answer
 
 
-def _nothing() -> Told:
+def _nothing() -> Answer:
     names = ("logprobs", "finish_reason", "stop_reason", "token_ids")
     more = dict.fromkeys((*names, "prompt_token_ids", "prompt_logprobs"))
     return {"text": "", "reasoning": "", "calls": [], **more}
 
 
-def _add(so_far: Told, choice: Any) -> None:
+def _add(so_far: Answer, choice: Any) -> None:
     delta = choice.get("delta", choice)
     so_far["text"] += delta.get("content", delta.get("text")) or ""
     so_far["reasoning"] += delta.get("reasoning") or ""

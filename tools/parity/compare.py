@@ -1,18 +1,19 @@
-"""Whether two answers say the same, and where they do not."""
+"""Finds the differences of two answers."""
 
 import math
 from collections.abc import Iterator
 from typing import Any
 
 TOLERANCE = 1e-4
-"""Of log probabilities: batches of another size are summed in another order."""
+"""Largest difference of log probabilities that counts as none: a batch of another size is summed
+in another order."""
 
 VECTORS = 1e-5
-"""Of the numbers of embeddings, which are at length 1."""
+"""Largest difference of the numbers of embeddings, vectors of length 1, that counts as none."""
 
 
 def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
-    """Yield where *ours* is not what *theirs* is; keys that only one has count as null."""
+    """Yield a line for each difference of two values of JSON; a missing key counts as null."""
     match ours, theirs:
         case dict(), dict():
             for key in ours | theirs:

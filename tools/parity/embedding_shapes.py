@@ -1,4 +1,4 @@
-"""The embeddings that both servers are asked."""
+"""The requests to `/v1/embeddings` that are sent to both servers."""
 
 from typing import Any
 
@@ -23,11 +23,11 @@ EMBEDDINGS = (
     _embedding("truncate_prompt_tokens", "a " * 3000, truncate_prompt_tokens=-1),
     _embedding("use_activation", "red", use_activation=False),
     _embedding("add_special_tokens", "red", add_special_tokens=False),
-    _embedding("refused, dimensions that it has not", "red", dimensions=33),
+    _embedding("refused, unsupported dimensions", "red", dimensions=33),
     _embedding("refused, too long", ["red", "a " * 3000]),
     _embedding("refused, nothing", ""),
     _embedding("refused, no text", []),
     _embedding("refused, an empty text among others", ["red", ""]),
-    _embedding("refused, ids that are none", [10**6]),
+    _embedding("refused, unknown ids", [10**6]),
     _embedding("refused, another format", "red", encoding_format="xml"),
 )

@@ -1,4 +1,4 @@
-"""The responses that both servers are asked."""
+"""The requests to `/v1/responses` that are sent to both servers."""
 
 from typing import Any
 
@@ -7,14 +7,20 @@ from tools.parity.shapes import CALL, OPENAI_LENGTH, SUM, TALKED, WEATHER, Shape
 PATH = "/v1/responses"
 
 CUT = (
-    "vLLM calls an item that was cut `completed`, and ends its stream with `response.completed`; "
-    "OpenAI says `incomplete` of both."
+    "vLLM calls an item that was cut `completed`, and ends its stream with "
+    "`response.completed`. OpenAI says `incomplete` in both places."
 )
-NO_END = "vLLM's stream leaves out the last token, that of the end; its whole answer tells it."
-BREAKS_OFF = "vLLM spends the status 200 and breaks off; here, as at OpenAI, it is a 400."
-NOT_KEPT = "vLLM answers 404; OpenAI answers 400 to an id that it does not know."
-NOT_HERE = "vLLM leaves out tools that it cannot call; here they are refused."
-TRUNCATED = "vLLM cuts the prompt in the middle of a message; OpenAI drops whole ones, Shim none."
+NO_END = (
+    "vLLM's stream omits the log probability of the last token, the end of text. Its whole "
+    "answer has it."
+)
+BREAKS_OFF = "vLLM answers 200 and breaks off the stream. OpenAI answers 400."
+NOT_KEPT = "vLLM answers 404 to an unknown id. OpenAI answers 400."
+NOT_HERE = "vLLM omits tools that it cannot call. Shim refuses them."
+TRUNCATED = (
+    "With `truncation: auto` vLLM cuts the prompt in the middle of a message. OpenAI drops "
+    "whole messages. Shim refuses."
+)
 
 
 def _response(name: str, departure: str = "", **body: Any) -> Shape:
@@ -91,9 +97,9 @@ RESPONSES = (
     _response("refused, a prompt beyond the context", input="a " * 3000),
     _response("refused, a completion beyond the context", OPENAI_LENGTH, max_output_tokens=2047),
     _response("refused, no item", input=[]),
-    _response("refused, a schema that is none", text=_formed({"type": 1}), in_stream=BREAKS_OFF),
+    _response("refused, an invalid schema", text=_formed({"type": 1}), in_stream=BREAKS_OFF),
     _response("refused, a choice without any", tool_choice="required"),
-    _response("refused, what was not kept", NOT_KEPT, previous_response_id="resp_1"),
-    _response("refused, a tool that is not here", NOT_HERE, tools=[{"type": "web_search"}]),
+    _response("refused, an unknown id", NOT_KEPT, previous_response_id="resp_1"),
+    _response("refused, a built-in tool", NOT_HERE, tools=[{"type": "web_search"}]),
     _response("refused, a cut prompt", TRUNCATED, input="a " * 3000, truncation="auto"),
 )

@@ -1,8 +1,8 @@
-"""What a response says, whole or streamed: `answers.py` for `/v1/responses`."""
+"""Turns a response, whole or streamed, into the common form of `answers.py`."""
 
 from typing import Any
 
-Told = dict[str, Any]
+Answer = dict[str, Any]
 
 OUTPUT = "response.output_text.delta"
 PIECES = {
@@ -12,8 +12,8 @@ PIECES = {
 }
 
 
-def whole(response: Any) -> Told:
-    """Return what *response* says."""
+def whole(response: Any) -> Answer:
+    """Return *response* in the common form."""
     usage = response["usage"]
     return {
         "status": response["status"],
@@ -30,8 +30,8 @@ def whole(response: Any) -> Told:
     }
 
 
-def folded(events: list[Any]) -> Told:
-    """Return what the *events* of a stream say: the pieces put together, and the last event."""
+def folded(events: list[Any]) -> Answer:
+    """Return the *events* of a stream in the common form; deltas are joined."""
     pieces: dict[int, str] = {}
     logprobs: list[Any] = []
     for event in events:

@@ -1,4 +1,4 @@
-"""Both servers over the same weights with the same engine arguments, for the length of a block."""
+"""Starts both servers, over the same weights with the same engine arguments."""
 
 import json
 import os
@@ -26,7 +26,7 @@ ENGINE: dict[str, Any] = {
     "kv_cache_memory_bytes": 1 << 28,
     "max_logprobs": 20,
 }
-"""Arguments of the engine, which both take by the same names."""
+"""Arguments of the engine, which have the same names for both servers."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Server:
 
     pid: int
     url: str
-    """Without `/v1`."""
+    """The base URL without `/v1`."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A model as both serve it."""
+    """A model and its options, the same for both servers."""
 
     options: dict[str, Any]
     """Arguments of vLLM's engine and server beside `ENGINE`."""
@@ -50,7 +50,7 @@ class Setup:
 
 @contextmanager
 def shim(folder: Path, setup: Setup) -> Iterator[Server]:
-    """Serve *setup* with Shim until the block ends."""
+    """Run Shim with *setup*; a context that ends the server."""
     port = _free_port()
     model = {
         "id": NAME,
@@ -68,7 +68,7 @@ def shim(folder: Path, setup: Setup) -> Iterator[Server]:
 
 @contextmanager
 def vllm(folder: Path, setup: Setup) -> Iterator[Server]:
-    """Serve it with vLLM's own server."""
+    """Run vLLM's own server with *setup*; a context that ends the server."""
     port = _free_port()
     module = "vllm.entrypoints.openai.api_server"
     command = [sys.executable, "-m", module, "--host", "127.0.0.1", "--port", str(port)]

@@ -1,4 +1,4 @@
-"""The chats and texts that both servers are asked, and what all requests share."""
+"""The chats and texts that are sent to both servers, and what all requests share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Shape:
-    """A request, and why the answers differ where they do."""
+    """A request, and the reason why its answers differ, if they do."""
 
     name: str
     path: str
@@ -14,9 +14,9 @@ class Shape:
     departure: str = ""
     """Empty: the answers are the same."""
     streams: bool = True
-    """Whether it is asked as a stream too."""
+    """True if the request is also sent with `stream`."""
     stream_departure: str = ""
-    """Of the stream alone."""
+    """The reason why only the streamed answers differ."""
 
 
 CHAT = "/v1/chat/completions"
@@ -59,46 +59,46 @@ SCHEMA = {
     "additionalProperties": False,
 }
 
-# What a model trained on Hermes' form would write; the small one has to be led.
+# What a model trained on Hermes' form would write; the small model is constrained to it.
 CALL = r'<tool_call>\n\{"name": "weather", "arguments": \{"city": "(Rome|Oslo)"\}\}\n</tool_call>'
 TALKED = r"It is (red|blue)\. "
 
 RARE = {"temperature": 2, "seed": 3, "ignore_eos": True}
 
 OPENAI_N = (
-    "vLLM refuses more than one choice at temperature 0; OpenAI answers, and harnesses send it."
+    "vLLM refuses more than one choice at temperature 0. OpenAI answers, and harnesses send "
+    "such requests."
 )
-STRICT_TYPES = "vLLM takes one type for another, OpenAI refuses it."
+STRICT_TYPES = "vLLM converts a value of a wrong type. OpenAI refuses it."
 OPENAI_LENGTH = (
-    "A prompt plus `max_tokens` beyond the context is a 400 at OpenAI; vLLM cuts the completion "
-    "short."
+    "A prompt plus `max_tokens` beyond the context is a 400 at OpenAI. vLLM shortens the "
+    "completion."
 )
-IN_STREAM = (
-    "vLLM spends the status 200 and puts the error in the stream; here, as at OpenAI, it is a 400."
-)
-UNASKED = "vLLM counts the token that it generates though `max_tokens` is 0."
+IN_STREAM = "vLLM answers 200 and sends the error as an event. OpenAI answers 400."
+UNASKED = "vLLM counts the token that it generates although `max_tokens` is 0."
 RANKED = (
-    "OpenAI orders rivals by probability; vLLM puts the drawn token in front and drops the least "
-    "probable for it."
+    "OpenAI orders alternatives by probability. vLLM puts the drawn token first and drops the "
+    "least probable alternative."
 )
 BYTES = (
-    "A token that is part of a character is nothing to vLLM, and the last of them all of it; here "
-    "each is told by its own bytes."
+    "A token that is part of a character is empty at vLLM, and the character's last token is "
+    "all of it. Shim gives each token's own bytes."
 )
 
 
 ENDS = (
-    "vLLM's grammars allow any white space, of which the small model writes no end; here there is "
-    "one space at most."
+    "vLLM's grammars allow any amount of white space, and the small model never ends it. Shim "
+    "allows one space."
 )
 FITS = (
-    "vLLM holds a call's arguments to the tool's schema only if the tool is strict; here each call "
-    "that must be is held."
+    "vLLM enforces a tool's schema only if the tool is `strict`. Shim does so for every call "
+    "that `tool_choice` requires."
 )
-NARROW = "OpenAI allows a `top_p` of 0, which vLLM refuses."
-STOPS = "vLLM's server takes four stop strings, its engine and Shim any number."
+NARROW = "vLLM refuses a `top_p` of 0. OpenAI allows it."
+STOPS = "vLLM's server takes four stop strings. Its engine, and Shim, take more."
 ONE_ENGINE = (
-    "vLLM's engine keeps the grammar engine that the first constraint brought; here it is pinned."
+    "vLLM keeps the grammar engine of its first constraint. Shim chooses one by the kind of the "
+    "constraint."
 )
 
 
@@ -136,7 +136,7 @@ SAMPLING = [
     _chat("chat: frequency_penalty", messages=REPEAT, frequency_penalty=-1.5),
     _chat("chat: logit_bias", logit_bias={"2": -100}),
     _chat("chat: stop", messages=REPEAT, stop=["blue"]),
-    _chat("chat: stop, told", messages=REPEAT, stop="blue", include_stop_str_in_output=True),
+    _chat("chat: stop, included", messages=REPEAT, stop="blue", include_stop_str_in_output=True),
     _chat("chat: stop_token_ids", messages=REPEAT, stop_token_ids=[4, 5, 6, 63]),
     _chat("chat: min_tokens", min_tokens=20),
     _chat("chat: ignore_eos", ignore_eos=True),
@@ -182,14 +182,14 @@ FORMS = [
     _chat("chat: grammar", structured_outputs={"grammar": 'root ::= "red" | "blue"'}),
     _chat("chat: json", structured_outputs={"json": SCHEMA}),
     _chat(
-        "chat: a schema that is none",
+        "chat: an invalid schema",
         response_format={
             "type": "json_schema",
             "json_schema": {"name": "x", "schema": {"type": 1}},
         },
         in_stream=IN_STREAM,
     ),
-    _chat("chat: a regex that is none", structured_outputs={"regex": "(("}, in_stream=IN_STREAM),
+    _chat("chat: an invalid regex", structured_outputs={"regex": "(("}, in_stream=IN_STREAM),
 ]
 
 CALLS = [
@@ -231,9 +231,13 @@ CALLS = [
             {"role": "tool", "tool_call_id": "call_1", "content": "7"},
         ],
     ),
-    _chat("tools: an empty list", "vLLM refuses an empty list; to OpenAI it is none.", tools=[]),
     _chat(
-        "tools: a choice that is none of them",
+        "tools: an empty list",
+        "vLLM refuses an empty list of tools. OpenAI reads it as no tools.",
+        tools=[],
+    ),
+    _chat(
+        "tools: a choice of an unknown tool",
         tools=TOOLS,
         tool_choice={"type": "function", "function": {"name": "x"}},
     ),
@@ -247,8 +251,8 @@ REFUSED = [
     ),
     _chat("refused: a completion beyond the context", OPENAI_LENGTH, max_tokens=2047),
     _chat("refused: no message", messages=[]),
-    _chat("refused: a text for a number", STRICT_TYPES, max_tokens="5"),
-    _chat("refused: a number for a truth", STRICT_TYPES, logprobs=1),
+    _chat("refused: a string for a number", STRICT_TYPES, max_tokens="5"),
+    _chat("refused: a number for a boolean", STRICT_TYPES, logprobs=1),
     _chat(
         "refused: an image",
         messages=[
@@ -318,7 +322,9 @@ REASONING = (
     _thinks("hidden", "(red|blue) is 3</think>It is 7", include_reasoning=False),
     _thinks("switched off", "It is 7", chat_template_kwargs={"enable_thinking": False}),
     _thinks("and a call", "<think>red</think>" + CALL, tools=TOOLS, max_tokens=160),
-    _thinks("told", "<think>red</think>It is 7", logprobs=True, return_token_ids=True),
+    _thinks(
+        "with log probabilities", "<think>red</think>It is 7", logprobs=True, return_token_ids=True
+    ),
 )
 
 ADAPTED = (
@@ -349,7 +355,7 @@ BLUE = (
 )
 
 IMAGES = (
-    # The model is untrained: what it says is full of halves of characters.
+    # The model is untrained: its answers are full of parts of characters.
     _sees("one", RED, logprobs=True, departure=BYTES),
     _sees("another", BLUE, logprobs=True),
     _sees("two", RED, BLUE, n=2, temperature=1, seed=3),
@@ -358,16 +364,17 @@ IMAGES = (
     _sees(
         "another kind of URL",
         "data:text/plain,a",
-        departure="vLLM answers 501, which OpenAI's client retries; here it is a 400.",
+        departure="vLLM answers 501, which OpenAI's client retries. Shim answers 400.",
     ),
     _sees(
-        "a host that nobody allowed",
+        "a host that is not listed",
         "http://127.0.0.1:9/a.png",
-        departure="vLLM fetches from any host unless some are listed; here from none.",
+        departure="vLLM fetches from any host unless some are listed. Shim fetches from listed "
+        "hosts only.",
     ),
     _sees(
         "a file of the server",
         "file:///etc/hostname",
-        departure="vLLM answers 500; it is the request that is wrong.",
+        departure="vLLM answers 500. Shim answers 400, because the request is wrong.",
     ),
 )

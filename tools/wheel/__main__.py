@@ -34,10 +34,14 @@ LEFT_OUT = re.compile(r"^(from|import) (tools|schemathesis|jsonschema_rs)\b|\bRO
 tool which only the tests of vLLM need."""
 
 WHERE = f"""
-import {", ".join(PACKAGES)}, sys
+import {", ".join(PACKAGES)}, importlib.metadata, os, sys
 for package in ({", ".join(PACKAGES)}):
     if not package.__file__.startswith(sys.prefix):
         sys.exit(f"not the installed package: {{package.__file__}}")
+    if not os.path.exists(os.path.join(*package.__path__, "py.typed")):
+        sys.exit(f"no py.typed in {{package.__name__}}")
+if not importlib.metadata.distribution("evalshim").read_text("licenses/LICENSE"):
+    sys.exit("the wheel has no LICENSE")
 """
 
 

@@ -58,7 +58,7 @@ def built(folder: Path) -> tuple[Path, Path]:
     """
     sources = folder / "sources"
     sources.mkdir()
-    for name in ("pyproject.toml", "README.md", "MANIFEST.in"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, sources)
     for name in PACKAGES:
         ignored = shutil.ignore_patterns("__pycache__")

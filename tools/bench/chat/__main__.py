@@ -1,4 +1,4 @@
-r"""Shim against vLLM's own server and its bare engine, on this machine, in turns.
+r"""Measures Shim against vLLM's own server and its bare engine, on this machine, in turns.
 
     python -m tools.bench.chat
     python -m tools.bench.chat --quick
@@ -23,7 +23,7 @@ MODEL = Path("tests") / "models" / "chat-hf"
 STREAMS = [1, 8, 64, 256]
 TOKENS = 64
 SECTIONS = {"chat": [STREAMED, WHOLE], "scores": [SCORED]}
-"""Of the document: what has to be measured together."""
+"""Sections of the page, with the kinds that have to be measured together."""
 ENGINE = {
     "dtype": "float32",
     "max_model_len": 2048,
@@ -34,7 +34,7 @@ ENGINE = {
 
 
 def say(line: str) -> None:
-    """Tell how far it is, beside the tables."""
+    """Print progress to stderr; the tables go to stdout."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -85,7 +85,7 @@ def main() -> None:
     everything = given.streams == STREAMS and peers == list(PEERS) and given.tokens == TOKENS
     for section, kinds in SECTIONS.items():
         if everything and given.kinds == kinds and not given.quick:
-            tables.write(tables.DOCUMENT, section, text)
+            tables.write(tables.DOCUMENT, section, tables=text, results=report.results(played))
 
 
 if __name__ == "__main__":

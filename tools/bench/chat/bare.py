@@ -27,7 +27,7 @@ def start(model: str, options: dict[str, Any]) -> AsyncLLM:
 
 
 class Bare:
-    """An engine that is given prompts which are tokens already: nothing is left to save."""
+    """An engine whose prompts are tokens already, so that nothing more can be saved."""
 
     def __init__(self, engine: AsyncLLM) -> None:
         self._engine = engine

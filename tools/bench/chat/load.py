@@ -53,7 +53,7 @@ class Connection:
         self.socket.sendall(sent)
 
     def receive(self) -> None:
-        """Take what has arrived. Raises RuntimeError if the server has closed."""
+        """Read the bytes that have arrived. Raises RuntimeError if the server has closed."""
         data = self.socket.recv(RECEIVE_BYTES)
         if not data:
             raise RuntimeError(f"the server closed after {bytes(self.answer)!r}")

@@ -1,4 +1,4 @@
-"""Who runs against whom over vLLM's engine, under which loads, and the rounds."""
+"""Runs the contestants over vLLM's engine, under each load, in rounds."""
 
 import json
 import os
@@ -16,24 +16,24 @@ from tools.bench.server import Server, starting
 
 BARE, VLLM, STOCK, SHIM = "bare", "vllm", "vllm-stock", "shim"
 PEERS = (BARE, VLLM, STOCK, SHIM)
-"""`VLLM` has the settings of the others; `STOCK` has what it comes with besides: statistics of its
+"""`VLLM` has the settings of the others; `STOCK` has its default settings too: statistics of its
 engine and a line in the log for each request."""
 
 STREAMED, WHOLE, SCORED = "streamed", "whole", "scored"
 KINDS = (STREAMED, WHOLE, SCORED)
-"""Chats, and prompts of tokens whose log probabilities are asked for, as loglikelihood tasks do."""
+"""Chats, and prompts of tokens with log probabilities, as loglikelihood tasks send them."""
 
 NAME = "chat"
-"""The model's, on the wire."""
+"""The model's name in requests."""
 WARMING = 16
-"""Requests at least before a load is measured."""
+"""Least number of requests before a load is measured."""
 FIELDS = {
     "temperature": 0,
     # The end of text is never drawn: every answer has all its tokens.
     "logit_bias": {"2": -100},
 }
 SCORED_TOKENS = 256
-"""Of a prompt that is scored."""
+"""Tokens of a prompt that is scored."""
 SCORING = {"temperature": 0, "max_tokens": 1, "logprobs": 1, "echo": True}
 ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
@@ -52,17 +52,17 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A run, and what it cost the process that talks to the client."""
+    """A run and its cost for the process that talks to the client."""
 
     run: Run
     tokens: int
-    """Of all answers, or of all prompts that were scored."""
+    """Tokens of all answers, or of all prompts that were scored."""
     cpu: float
-    """Seconds for each token, of that process alone: the engine has its own."""
+    """Seconds of CPU for each token, of that process alone: the engine has its own."""
     client: float
     """Share of one core that the client took; 0 for the bare engine, which is its own client."""
     others: float
-    """Share of the machine that went to processes which have nothing to do with it."""
+    """Share of the machine that other processes took, which do not belong to the benchmark."""
 
     @property
     def rate(self) -> float:
@@ -88,7 +88,7 @@ class Match:
         self._model = model
         self._tokens = tokens
         self._tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
-        # Once for each, while all warm up: what the parent does counts as what others take.
+        # Once for each, while all warm up: the parent's own CPU counts as that of others.
         self._long = cache(self._lengthened)
         self._engine = engine
         self._peers = peers
@@ -183,7 +183,7 @@ def play(
     seconds: float,
     say: Callable[[str], None],
 ) -> list[Round]:
-    """Warm up, then let all answer as many requests as take the fastest some *seconds*."""
+    """Warm up, then have all answer as many requests as take the fastest some *seconds*."""
     counts = {}
     for load in loads:
         warm = [match.measure(peer, load, max(load.in_flight, WARMING)) for peer in peers]
@@ -191,7 +191,7 @@ def play(
         counts[load] = max(round(waves), 1) * load.in_flight
     played = []
     for number in range(rounds):
-        # There and back again: what drifts on the machine falls on all alike.
+        # In turns from either end, so that a drift of the machine affects all alike.
         order = peers if number % 2 == 0 else peers[::-1]
         turns = [(load, peer) for load in loads for peer in order]
         played.append(

@@ -1,4 +1,4 @@
-"""What was measured of chat, as tables in Markdown."""
+"""Writes what was measured of chat as tables in Markdown."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -29,11 +29,19 @@ NAMES = {
     SHIM: "Shim",
 }
 COLUMNS = (
-    *("in flight", "", "tokens/s", "of vLLM's server", "of AsyncLLM"),
-    *("CPU µs a token", "of vLLM's server", "of AsyncLLM"),
-    *("p50 ms", "p99 ms", "client", "others", "same text"),
+    *("requests in flight", "", "tokens/s", "tokens/s ÷ vLLM's server's", "tokens/s ÷ AsyncLLM's"),
+    *("CPU, µs/token", "CPU ÷ vLLM's server's", "CPU ÷ AsyncLLM's", "p50, ms", "p99, ms"),
+    *("client, % of a core", tables.OTHERS, tables.SAME),
 )
 
+RESULT_LOAD = 64
+"""Requests in flight of the lines at the top of the page."""
+
+SUBJECTS = {
+    STREAMED: "Chats, streamed",
+    WHOLE: "Chats, whole",
+    SCORED: "Loglikelihood",
+}
 
 TITLES = {
     STREAMED: "Streamed; p50 and p99 are of the time to the first token",
@@ -65,6 +73,34 @@ def document(
     )
 
 
+def results(rounds: Sequence[Round]) -> str:
+    """Return a line for each kind that was measured: Shim at 64 requests in flight."""
+    loads = [Load(RESULT_LOAD, kind) for kind in KINDS]
+    return "".join(_result(rounds, load) for load in loads if (load, SHIM) in rounds[0])
+
+
+def _result(rounds: Sequence[Round], load: Load) -> str:
+    rate = _ratio(rounds, (load, SHIM), (load, VLLM), lambda m: m.rate)
+    cpu = _ratio(rounds, (load, SHIM), (load, VLLM), lambda m: m.cpu)
+    bare = _ratio(rounds, (load, SHIM), (load, BARE), lambda m: m.rate)
+    return (
+        f"- {SUBJECTS[load.kind]}, {load.in_flight} in flight: **{rate} times** the tokens/s of "
+        f"vLLM's server, {cpu} times its CPU a token; {bare} times the tokens/s of the bare "
+        "engine.\n"
+    )
+
+
+def _ratio(
+    rounds: Sequence[Round],
+    mine: tuple[Load, str],
+    theirs: tuple[Load, str],
+    number: Callable[[Measured], float],
+) -> str:
+    pairs = [(each[mine], each[theirs]) for each in rounds]
+    numbers = [(number(one), number(other)) for one, other in pairs]
+    return tables.ratio(numbers, [max(m.others for m in pair) for pair in pairs])
+
+
 def _place(entry: tuple[Load, str]) -> tuple[Load, int]:
     load, peer = entry
     return load, PEERS.index(peer)
@@ -77,9 +113,7 @@ def _row(rounds: Sequence[Round], load: Load, peer: str) -> str:
     def ratio(other: str, number: Callable[[Measured], float]) -> str:
         if (load, other) not in rounds[0]:
             return ""
-        pairs = [(each[load, peer], each[load, other]) for each in rounds]
-        numbers = [(number(mine), number(theirs)) for mine, theirs in pairs]
-        return tables.ratio(numbers, [max(m.others for m in pair) for pair in pairs])
+        return _ratio(rounds, (load, peer), (load, other), number)
 
     def milliseconds(share: float) -> str:
         return f"{median(lambda m: tables.quantile(m.waits, share)) * 1e3:.0f}"
