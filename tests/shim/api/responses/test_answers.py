@@ -16,7 +16,7 @@ from backends.base import (
     ToolCallDelta,
 )
 from backends.failures import EngineDead
-from shim.api.responses.answer import begun, response
+from shim.api.responses.answer import initial_response, response
 from shim.api.responses.protocol import Response, ResponsesRequest
 from shim.api.responses.protocol_events import Event
 from shim.api.responses.stream import events, framed
@@ -25,7 +25,7 @@ from shim.api.responses.stream import events, framed
 def opened(**fields: Any) -> Response:
     """Return the answer to a request as it begins."""
     request = msgspec.convert({"model": "m", "input": "hi", **fields}, ResponsesRequest)
-    return begun(request, model="m")
+    return initial_response(request, model="m")
 
 
 def text(piece: str, *tokens: str) -> TextDelta:
