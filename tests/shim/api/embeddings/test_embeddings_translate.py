@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from backends.base import Embedding, EmbeddingJob
+from shim.api.embeddings.answer import embedding_list, encoded
 from shim.api.embeddings.protocol import EmbeddingRequest
-from shim.api.embeddings.translate import embedding_list, to_jobs, written
+from shim.api.embeddings.translate import to_jobs
 from shim.errors import InvalidParameter, NotFinite, UnsupportedParameter
 from tests.shim.wire import read
 
@@ -108,7 +109,7 @@ async def backwards(found: list[Embedding]) -> AsyncGenerator[tuple[int, Embeddi
 
 async def answer(found: list[Embedding], *, in_base64: bool) -> Any:
     """Return the answer as a client reads it."""
-    items = [item async for item in written(backwards(found), in_base64=in_base64)]
+    items = [item async for item in encoded(backwards(found), in_base64=in_base64)]
     return msgspec.json.decode(msgspec.json.encode(embedding_list("m", items)))
 
 
