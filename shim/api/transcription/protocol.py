@@ -41,7 +41,7 @@ class TranscriptionForm(Struct, frozen=True, kw_only=True):
     include: Annotated[list[Literal["logprobs"]], Meta(max_length=16)] = []
     chunking_strategy: Literal["auto"] | ServerVad | None = None
     stream: bool = False
-    # Names by which other servers have the same.
+    # Other servers' names for the same.
     initial_prompt: Text | None = None
     """faster-whisper's name for `prompt`."""
     word_timestamps: bool | None = None
@@ -142,7 +142,7 @@ class VerboseTranscription(Struct, frozen=True, kw_only=True):
     language: str
     """The English name of the text's language, in lower case."""
     language_probability: float
-    """Shim's own, from 0 to 1; 1 if the request names the language."""
+    """From 0 to 1; 1 if the request names the language. OpenAI's answers do not have it."""
     duration: float
     """Seconds."""
     text: str
