@@ -40,7 +40,7 @@ def _turn(message: ChatMessage, path: str) -> Turn:
 
 
 def _recording(part: Part, path: str) -> Recording | None:
-    """Return the recording in *part*, None for a text; raise UnsupportedParameter for an image."""
+    """Return the recording in *part*, None for a text; raise UnsupportedParameter for others."""
     match part:
         case TextPart() | RefusalPart():
             return None

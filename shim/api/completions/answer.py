@@ -97,7 +97,7 @@ class ChoiceText:
             prompt_logprobs=self._extras.get("prompt_logprobs", UNSET),
         )
 
-    def piece(self, item: PromptEcho | TextDelta, index: int) -> Choice:
+    def next_part(self, item: PromptEcho | TextDelta, index: int) -> Choice:
         """Append *item* and return it as a part of choice *index*.
 
         The first part also carries the ids of the prompt's tokens, if the engine sends them.

@@ -19,7 +19,8 @@ async def events(
 ) -> AsyncGenerator[TextCompletion, None]:
     """Yield an event for each part of each choice; then the usage, if *include_usage*.
 
-    Raises Unfinished if *items* end without a `Finish`. Closing it closes *items*.
+    Raises Unfinished if *items* end without a `Finish`. Closing this generator
+    closes *items*.
     """
     no_usage = None if include_usage else UNSET
     texts: defaultdict[int, ChoiceText] = defaultdict(ChoiceText)
@@ -33,7 +34,7 @@ async def events(
                         finishes[index] = item
                         yield event(heading, [_end(item, index)], no_usage)
                     case PromptEcho() | TextDelta():
-                        yield event(heading, [text.piece(item, index)], no_usage)
+                        yield event(heading, [text.next_part(item, index)], no_usage)
                     case _:
                         text.add(item)
     total = usage(finishes.values())

@@ -22,7 +22,7 @@ async def encoded(
 
     *embeddings* are `(index of the input, vector)`, in any order. Encoding thousands of long
     vectors at the end would block the event loop for seconds. Raises NotFinite for a vector with
-    NaN or infinity. Closing it closes *embeddings*.
+    NaN or infinity. Closing this generator closes *embeddings*.
     """
     encode = _base64 if in_base64 else _numbers
     async with aclosing(embeddings):

@@ -10,7 +10,7 @@ from shim.parameters.derived_types import SHAPE
 from .sampling import SamplingFields
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+NonNegative = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class Constraint(Struct, frozen=True, kw_only=True):
@@ -39,14 +39,14 @@ class GenerationFields(SamplingFields, frozen=True, kw_only=True):
     """Sampling parameters, and the parameters of vLLM's server that all text routes have."""
 
     # how tokens are generated
-    min_tokens: Small | None = None
+    min_tokens: NonNegative | None = None
     ignore_eos: bool | None = None
     stop_token_ids: list[TokenId] | None = None
     bad_words: list[str] | None = None
     allowed_token_ids: list[TokenId] | None = None
     structured_outputs: Annotated[dict[str, Any], Meta(extra={SHAPE: Constraint})] | None = None
     repetition_detection: Annotated[dict[str, Any], Meta(extra={SHAPE: Repetition})] | None = None
-    thinking_token_budget: Small | None = None
+    thinking_token_budget: NonNegative | None = None
     # how the prompt is made
     add_special_tokens: bool | None = None
     truncate_prompt_tokens: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
@@ -116,7 +116,7 @@ missing here because it travels as `Conversation.template_kwargs`.
 
 
 def fields_set(fields: Struct, names: Iterable[str]) -> dict[str, Any]:
-    """Return those of *names* whose value in *fields* is neither null nor neutral."""
+    """Return those of *names* whose value in *fields* is neither null nor neutral (PARAMETERS)."""
     values = {name: getattr(fields, name) for name in names}
     return {
         name: value for name, value in values.items() if value not in (None, PARAMETERS.get(name))

@@ -135,7 +135,7 @@ def to_turns(
 ) -> Turns:
     """Translate *instructions* and *input_* to messages, in this order.
 
-    *strict* also refuses names that nobody documents. Raises InvalidParameter or
+    *strict* also refuses undocumented names. Raises InvalidParameter or
     UnsupportedParameter, which names the field.
     """
     turns = Turns()
@@ -154,7 +154,7 @@ def to_items(raw: Sequence[dict[str, Any]], *, strict: bool) -> list[Item]:
     """Return *raw* as items; an item without a type is a message.
 
     Raises InvalidParameter for an invalid item, UnsupportedParameter for a name that this server
-    does not honour or, if *strict*, that nobody documents.
+    does not honour and, if *strict*, for an undocumented one.
     """
     typed = [item if item.get("type") else {**item, "type": "message"} for item in raw]
     # All items in one call: msgspec builds its table of the types anew for each call.

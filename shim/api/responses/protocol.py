@@ -117,7 +117,7 @@ ItemStatus = Literal["in_progress"] | EndStatus
 
 
 class OutputText(Struct, frozen=True, kw_only=True, tag_field="type", tag="output_text"):
-    """Text."""
+    """A generated text."""
 
     text: str
     annotations: list[Any] = []

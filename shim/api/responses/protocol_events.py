@@ -59,7 +59,7 @@ class ErrorEvent(Struct, frozen=True, kw_only=True, tag_field="type", tag="error
     """The last event of a stream that fails.
 
     OpenAI documents these fields at the top, but sends them within `error`, and its clients read
-    them there. So both have them.
+    them there. This event has them in both places.
     """
 
     sequence_number: int

@@ -27,7 +27,7 @@ _CONTENT = frozenset({"input", "text", "include"})
 def to_speech_request(request: ResponsesRequest, *, strict: bool = False) -> SpeechRequest:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
 
-    The request must hold one recording. *strict* also refuses names that nobody documents.
+    The request must hold one recording. *strict* also refuses undocumented names.
     """
     refuse_beyond_speech(request, _CONTENT, request.temperature)
     _refuse_forms(request)
@@ -71,7 +71,7 @@ def _recordings(content: str | list[Part], path: str) -> tuple[Recording, ...]:
 
 
 def _recording(part: Part, path: str) -> Recording | None:
-    """Return the recording in *part*, None for a text; raise UnsupportedParameter for an image."""
+    """Return the recording in *part*, None for a text; raise UnsupportedParameter for others."""
     match part:
         case InputTextPart() | OutputTextPart() | RefusalPart():
             return None

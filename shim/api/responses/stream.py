@@ -42,10 +42,11 @@ ItemEvent = tuple[Name, dict[str, Any]]
 async def events(
     initial: Response, items: AsyncGenerator[Generated, None]
 ) -> AsyncGenerator[Event, None]:
-    """Yield the events of *items*: the response's begin, its items one after the other, its end.
+    """Yield the events of *items*: the response's start, its items in order, its end.
 
     Yields nothing before the engine's first item, so that an error at the start still sets the HTTP
-    status. Raises Unfinished if *items* end without a `Finish`. Closing it closes *items*.
+    status. Raises Unfinished if *items* end without a `Finish`. Closing this
+    generator closes *items*.
     """
     builder = _EventBuilder(initial)
     async with aclosing(items):
@@ -93,7 +94,10 @@ class _EventBuilder:
     def _added(
         self, addition: Addition | None, *, before: ItemStatus = "completed"
     ) -> Iterator[Event]:
-        """Yield the events of *addition*; if it begins an item, the one *before* ends first."""
+        """Yield the events of *addition*.
+
+        If it begins an item, the previous item ends first, with the status *before*.
+        """
         if addition is None:
             return
         if addition.first:

@@ -30,7 +30,7 @@ from .protocol import (
 
 
 class EngineCall(NamedTuple):
-    """A generation, and the names by which the request has its fields."""
+    """A generation, and the request's names for its fields."""
 
     generation: Generation
     places: Mapping[str, str]
@@ -42,8 +42,8 @@ def to_generation(
 ) -> EngineCall:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
 
-    *adapter* is that of `Generation`. *strict* also refuses names in the items that nobody
-    documents.
+    *adapter* is that of `Generation`. *strict* also refuses undocumented names in the
+    items.
     """
     turns = to_turns(request.input, request.instructions, strict=strict)
     tools = to_tools([_tool(tool) for tool in request.tools or ()])
