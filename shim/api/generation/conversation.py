@@ -82,7 +82,9 @@ def _content(message: ChatMessage, index: int) -> str | tuple[str | Media, ...]:
         case None if message.role == "assistant":
             return message.refusal or ""
         case None:
-            raise InvalidParameter("A message needs `content`.", param=f"messages[{index}].content")
+            raise InvalidParameter(
+                "A message must have content.", param=f"messages[{index}].content"
+            )
         case parts:
             return tuple(_part(part) for part in parts)
 
