@@ -33,8 +33,7 @@ def to_generations(
     total = len(prompts) * n
     if choices is not None and total > choices:
         raise InvalidParameter(
-            f"The prompts have {total} choices together (`n` for each prompt): at most {choices} "
-            "are allowed.",
+            f"The choices of all prompts (`n`) are {total}, more than the {choices} allowed.",
             param="n",
         )
     limit = token_limit(request, "max_tokens", "max_completion_tokens", "max_output_tokens")
