@@ -14,8 +14,8 @@ from shim.api.embeddings.protocol import EmbeddingRequest
 from shim.api.embeddings.translate import to_jobs
 from shim.api.responses.protocol import ResponsesRequest
 from shim.api.responses.translate import to_generation as response
-from shim.api.tokenizer.controller import _prompt as tokenized
 from shim.api.tokenizer.protocol import TokenizeRequest
+from shim.api.tokenizer.translate import to_prompt
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 ROUTES: dict[type[msgspec.Struct], tuple[Callable[[Any], Any], dict[str, Any]]] = {
@@ -23,7 +23,7 @@ ROUTES: dict[type[msgspec.Struct], tuple[Callable[[Any], Any], dict[str, Any]]] 
     CompletionRequest: (completion, {"prompt": "hi"}),
     ResponsesRequest: (response, {"input": "hi"}),
     EmbeddingRequest: (lambda request: list(to_jobs(request)), {"input": "hi"}),
-    TokenizeRequest: (tokenized, {"messages": MESSAGES}),
+    TokenizeRequest: (to_prompt, {"messages": MESSAGES}),
 }
 
 

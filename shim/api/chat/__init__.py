@@ -1,1 +1,1 @@
-"""`POST /v1/chat/completions`."""
+"""The route `POST /v1/chat/completions`."""

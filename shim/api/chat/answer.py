@@ -1,4 +1,4 @@
-"""Engine values → the whole answer of a chat: pure functions."""
+"""Makes the whole answer of a chat from the engine's items: pure functions."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,19 +17,18 @@ from backends.base import TokenLogprob as EngineLogprob
 from shim.api.generation.heading import Heading
 from shim.api.generation.logprobs import logprobs
 from shim.api.generation.messages import CalledFunction
-from shim.api.generation.protocol import (
-    CompletionTokensDetails,
-    PromptTokensDetails,
-    Usage,
-)
+from shim.api.generation.usage import usage
 
 from .protocol import AssistantMessage, ChatCompletion, Choice, MadeToolCall
 
 
 def completion(heading: Heading, items: Iterable[Generated]) -> ChatCompletion:
-    """Fold the *items* of a finished generation into the whole answer."""
+    """Return the answer that the *items* of a finished generation make.
+
+    Raises Unfinished if there is no `Finish` among them.
+    """
     extras: Extras = Extras({})
-    written: dict[int, Written] = {}
+    contents: dict[int, ChoiceContent] = {}
     finishes: list[Finish] = []
     for item in items:
         match item:
@@ -40,13 +39,15 @@ def completion(heading: Heading, items: Iterable[Generated]) -> ChatCompletion:
             case PromptEcho():
                 raise TypeError("a conversation is not echoed")
             case _:
-                written.setdefault(item.index, Written()).add(item)
+                contents.setdefault(item.index, ChoiceContent()).add(item)
     finishes.sort(key=lambda finish: finish.index)
     return ChatCompletion(
         id=heading.id,
         created=heading.created,
         model=heading.model,
-        choices=[_choice(finish, written.get(finish.index, Written())) for finish in finishes],
+        choices=[
+            _choice(finish, contents.get(finish.index, ChoiceContent())) for finish in finishes
+        ],
         usage=usage(finishes),
         system_fingerprint=heading.fingerprint,
         prompt_logprobs=extras.values.get("prompt_logprobs", UNSET),
@@ -54,83 +55,66 @@ def completion(heading: Heading, items: Iterable[Generated]) -> ChatCompletion:
     )
 
 
-class Written:
-    """What one choice has written so far, told apart."""
+class ChoiceContent:
+    """Collects the deltas of one choice: its text, its reasoning and its tool calls."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
-        self._thoughts: list[str] = []
+        self._reasoning: list[str] = []
         self._calls: dict[int, list[ToolCallDelta]] = {}
         self.logprobs: list[EngineLogprob] = []
         self.token_ids: list[int] = []
 
     def add(self, delta: TextDelta | ReasoningDelta | ToolCallDelta) -> None:
-        """Take the next piece."""
+        """Append *delta*."""
         match delta:
             case TextDelta():
                 self._texts.append(delta.text)
                 self.logprobs += delta.logprobs
                 self.token_ids += delta.token_ids
             case ReasoningDelta():
-                self._thoughts.append(delta.text)
+                self._reasoning.append(delta.text)
             case ToolCallDelta():
                 self._calls.setdefault(delta.call, []).append(delta)
 
     @property
     def text(self) -> str:
-        """The answer itself."""
+        """The text without reasoning and calls."""
         return "".join(self._texts)
 
     @property
     def reasoning(self) -> str:
-        """What was thought before."""
-        return "".join(self._thoughts)
+        """The reasoning; empty if there was none."""
+        return "".join(self._reasoning)
 
     def calls(self) -> list[MadeToolCall]:
-        """Return the calls in their order."""
-        return [_call(self._calls[at]) for at in sorted(self._calls)]
+        """Return the tool calls in the order of their numbers."""
+        return [_call(self._calls[number]) for number in sorted(self._calls)]
 
 
-def _call(pieces: Sequence[ToolCallDelta]) -> MadeToolCall:
+def _call(deltas: Sequence[ToolCallDelta]) -> MadeToolCall:
     return MadeToolCall(
-        id="".join(piece.id or "" for piece in pieces),
+        id="".join(delta.id or "" for delta in deltas),
         function=CalledFunction(
-            name="".join(piece.name or "" for piece in pieces),
-            arguments="".join(piece.arguments for piece in pieces),
+            name="".join(delta.name or "" for delta in deltas),
+            arguments="".join(delta.arguments for delta in deltas),
         ),
     )
 
 
-def _choice(finish: Finish, written: Written) -> Choice:
-    calls = written.calls()
-    reasoning: str | UnsetType = written.reasoning or UNSET
+def _choice(finish: Finish, content: ChoiceContent) -> Choice:
+    calls = content.calls()
+    reasoning: str | UnsetType = content.reasoning or UNSET
     return Choice(
         index=finish.index,
         message=AssistantMessage(
-            content=(written.text or None) if calls else written.text,
+            content=(content.text or None) if calls else content.text,
             tool_calls=calls or UNSET,
             reasoning_content=reasoning,
             reasoning=reasoning,
         ),
-        logprobs=logprobs(written.logprobs),
+        logprobs=logprobs(content.logprobs),
         finish_reason=finish.reason,
         stop_reason=UNSET if finish.stop_reason is None else finish.stop_reason,
-        token_ids=written.token_ids or UNSET,
-    )
-
-
-def usage(finishes: Sequence[Finish]) -> Usage:
-    """Return the tokens of all choices; *finishes* are their ends, one at least."""
-    prompt = finishes[0].prompt_tokens
-    audio = finishes[0].audio_tokens
-    completion = sum(finish.completion_tokens for finish in finishes)
-    reasoning = [f.reasoning_tokens for f in finishes if f.reasoning_tokens is not None]
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=prompt + completion,
-        completion_tokens_details=(
-            CompletionTokensDetails(reasoning_tokens=sum(reasoning)) if reasoning else UNSET
-        ),
-        prompt_tokens_details=UNSET if audio is None else PromptTokensDetails(audio_tokens=audio),
+        token_ids=content.token_ids or UNSET,
     )

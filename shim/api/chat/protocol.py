@@ -1,4 +1,4 @@
-"""The wire of chat completions: OpenAI's shapes as msgspec Structs, nothing else."""
+"""The wire types of chat completions: OpenAI's shapes, nothing else."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,10 +14,10 @@ from shim.limits import Name
 
 
 class ChatRequest(ChatFields, frozen=True, kw_only=True):
-    """OpenAI's request and vLLM's extras: what is honoured of them."""
+    """The fields of OpenAI and vLLM that this route honours."""
 
     model: Name | None = None
-    """May be missing where the URL names it."""
+    """May be missing if the URL names the model."""
     messages: Messages
     tools: list[ToolParam] | None = None
     tool_choice: ToolChoice | None = None
@@ -29,10 +29,10 @@ class ChatRequest(ChatFields, frozen=True, kw_only=True):
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
     max_output_tokens: Count | None = None
-    """What responses call it."""
+    """The name that responses use for the limit."""
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    # vLLM's, of chats alone.
+    # vLLM's, for chats only
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
 
@@ -41,7 +41,7 @@ class ChatRequest(ChatFields, frozen=True, kw_only=True):
 
 
 class MadeToolCall(Struct, frozen=True, kw_only=True):
-    """A call that the answer makes."""
+    """A tool call in the answer."""
 
     id: str
     type: Literal["function"] = "function"
@@ -49,7 +49,7 @@ class MadeToolCall(Struct, frozen=True, kw_only=True):
 
 
 class AssistantMessage(Struct, frozen=True, kw_only=True):
-    """The answer; its content is a string, also where it is empty, unless there are calls."""
+    """The answer. Its content is a string, which may be empty; null only beside tool calls."""
 
     role: Literal["assistant"] = "assistant"
     content: str | None
@@ -57,18 +57,19 @@ class AssistantMessage(Struct, frozen=True, kw_only=True):
     tool_calls: list[MadeToolCall] | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
-    """The same: clients differ in the name that they read."""
+    """The same text: some clients read the one name, some the other."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):
     """One of the `n` answers."""
 
     index: int
+    """From 0."""
     message: AssistantMessage
     logprobs: Logprobs | None
     finish_reason: FinishReason
     stop_reason: int | str | UnsetType = UNSET
-    """vLLM's: the stop string or token id that ended it."""
+    """vLLM's: the stop string or the token id that ended the text."""
     token_ids: list[int] | UnsetType = UNSET
 
 
@@ -77,6 +78,7 @@ class ChatCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag=
 
     id: str
     created: int
+    """Unix time in seconds."""
     model: str
     choices: list[Choice]
     usage: Usage
@@ -86,23 +88,24 @@ class ChatCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag=
 
 
 class FunctionPiece(Struct, frozen=True, kw_only=True):
-    """A piece of a call: its name comes first and whole."""
+    """A part of a tool call's function. First comes the whole name, then parts of the arguments."""
 
     name: str | UnsetType = UNSET
     arguments: str
 
 
 class ToolCallPiece(Struct, frozen=True, kw_only=True):
-    """What a chunk adds to a call."""
+    """What a chunk adds to one tool call."""
 
     index: int
+    """The call's number in the choice, from 0."""
     id: str | UnsetType = UNSET
     type: Literal["function"] | UnsetType = UNSET
     function: FunctionPiece
 
 
 class Delta(Struct, frozen=True, kw_only=True):
-    """What a chunk adds to a choice's message."""
+    """What a chunk adds to the message of one choice."""
 
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType = UNSET
@@ -112,7 +115,7 @@ class Delta(Struct, frozen=True, kw_only=True):
 
 
 class ChunkChoice(Struct, frozen=True, kw_only=True):
-    """A chunk's piece of one choice."""
+    """What a chunk adds to one choice."""
 
     index: int
     delta: Delta
@@ -123,7 +126,7 @@ class ChunkChoice(Struct, frozen=True, kw_only=True):
 
 
 class ChatChunk(Struct, frozen=True, kw_only=True, tag_field="object", tag="chat.completion.chunk"):
-    """One event of a stream; `id` and `created` are the same throughout."""
+    """One event of a stream. `id` and `created` are the same in all of them."""
 
     id: str
     created: int
@@ -131,6 +134,6 @@ class ChatChunk(Struct, frozen=True, kw_only=True, tag_field="object", tag="chat
     system_fingerprint: str
     choices: list[ChunkChoice]
     usage: Usage | UnsetType | None = UNSET
-    """Present, and null but for the last chunk, only if `include_usage` asked for it."""
+    """Present only if the request sets `include_usage`; null except in the last chunk."""
     prompt_token_ids: list[int] | UnsetType = UNSET
-    """In the first chunk only."""
+    """Present in the first chunk only."""

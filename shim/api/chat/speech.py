@@ -1,4 +1,4 @@
-"""Chat requests to speech models: wire → SpeechRequest."""
+"""Translates a chat with a speech model to a `SpeechRequest`: pure functions."""
 
 from shim.api.generation.messages import (
     AudioPart,
@@ -21,33 +21,37 @@ _CONTENT = frozenset({"messages"})
 
 
 def to_speech_request(request: ChatRequest) -> SpeechRequest:
-    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
+
+    The request must hold one recording.
+    """
     refuse_beyond_speech(request, _CONTENT, request.temperature)
-    turns = [_turn(message, f"messages[{at}]") for at, message in enumerate(request.messages)]
+    turns = [_turn(message, f"messages[{index}]") for index, message in enumerate(request.messages)]
     return SpeechRequest(
         only_recording(turns, param="messages"),
         job(request.transcription, temperature=request.temperature),
     )
 
 
-def _turn(message: ChatMessage, place: str) -> Turn:
+def _turn(message: ChatMessage, path: str) -> Turn:
     parts = message.content if isinstance(message.content, list) else []
-    found = (_recording(part, f"{place}.content[{at}]") for at, part in enumerate(parts))
-    return Turn(message.role, place, tuple(filter(None, found)))
+    recordings = (_recording(part, f"{path}.content[{index}]") for index, part in enumerate(parts))
+    return Turn(message.role, path, tuple(filter(None, recordings)))
 
 
-def _recording(part: Part, place: str) -> Recording | None:
-    """Return the recording in *part*, None for a text; raise UnsupportedParameter for an image."""
+def _recording(part: Part, path: str) -> Recording | None:
+    """Return the recording in *part*, None for a text; raise UnsupportedParameter for others."""
     match part:
         case TextPart() | RefusalPart():
             return None
         case InputAudioPart(audio):
-            return Recording(f"{place}.input_audio.data", audio.data)
+            return Recording(f"{path}.input_audio.data", audio.data)
         case AudioPart(Url(url)):
-            return of_url(url, f"{place}.audio_url.url")
+            return of_url(url, f"{path}.audio_url.url")
         case AudioPart(str(url)):
-            return of_url(url, f"{place}.audio_url")
+            return of_url(url, f"{path}.audio_url")
         case _:
             raise UnsupportedParameter(
-                "This model transcribes recordings: it takes no images and no films.", param=place
+                "This model transcribes recordings. It does not accept images or videos.",
+                param=path,
             )

@@ -1,4 +1,4 @@
-"""Engine values → the chunks of a streamed chat."""
+"""Makes the chunks of a streamed chat from the engine's items."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -18,38 +18,43 @@ from backends.base import (
 from shim.api.generation.heading import Heading
 from shim.api.generation.logprobs import logprobs
 from shim.api.generation.protocol import Usage
+from shim.api.generation.usage import usage
 
-from .answer import usage
 from .protocol import ChatChunk, ChunkChoice, Delta, FunctionPiece, ToolCallPiece
 
 
 async def chunks(
     heading: Heading, items: AsyncGenerator[Generated, None], *, include_usage: bool
 ) -> AsyncGenerator[ChatChunk, None]:
-    """Turn *items* into chunks: for each choice its role, its pieces, its finish; then the usage.
+    """Yield the chunks of *items*: of each choice its role, its deltas and its end.
 
-    Nothing comes before the engine's first item, so that a refusal keeps its HTTP status.
+    The usage comes last, if *include_usage*.
+
+    Yields nothing before the engine's first item, so that an error at the start still sets the HTTP
+    status. Raises Unfinished if *items* end without a `Finish`. Closing this
+    generator closes *items*.
     """
     no_usage = None if include_usage else UNSET
-    ids: list[int] | UnsetType = UNSET
-    begun: set[int] = set()
+    prompt_ids: list[int] | UnsetType = UNSET
+    started: set[int] = set()
     finishes: list[Finish] = []
     async with aclosing(items):
         async for item in items:
             if isinstance(item, Extras):
-                ids = item.values.get("prompt_token_ids", UNSET)
+                prompt_ids = item.values.get("prompt_token_ids", UNSET)
                 continue
             if isinstance(item, PromptEcho):
                 raise TypeError("a conversation is not echoed")
-            if item.index not in begun:
-                begun.add(item.index)
-                yield _chunk(heading, [_role(item.index)], no_usage, ids)
-                ids = UNSET
+            if item.index not in started:
+                started.add(item.index)
+                yield _chunk(heading, [_role(item.index)], no_usage, prompt_ids)
+                prompt_ids = UNSET
             if isinstance(item, Finish):
                 finishes.append(item)
             yield _chunk(heading, [_choice(item)], no_usage)
+    total = usage(finishes)
     if include_usage:
-        yield _chunk(heading, [], usage(finishes))
+        yield _chunk(heading, [], total)
 
 
 def _chunk(
@@ -93,10 +98,10 @@ def _choice(item: EngineDelta | Finish) -> ChunkChoice:
             delta = Delta(reasoning_content=item.text, reasoning=item.text)
             return ChunkChoice(index=item.index, delta=delta)
         case ToolCallDelta():
-            return ChunkChoice(index=item.index, delta=Delta(tool_calls=[_piece(item)]))
+            return ChunkChoice(index=item.index, delta=Delta(tool_calls=[_tool_call(item)]))
 
 
-def _piece(call: ToolCallDelta) -> ToolCallPiece:
+def _tool_call(call: ToolCallDelta) -> ToolCallPiece:
     return ToolCallPiece(
         index=call.call,
         id=UNSET if call.id is None else call.id,

@@ -1,24 +1,26 @@
-"""Wire → engine values for chat: pure functions, no I/O."""
+"""Translates a chat request to a `Generation`: pure functions, no I/O."""
 
 from backends.base import Generation
 from backends.conversation import Conversation
 from shim.api.generation.conversation import to_messages, to_tool_choice, to_tools
 from shim.api.generation.response_format import to_format
 from shim.api.generation.sampling import to_sampling
+from shim.api.generation.stream_options import refuse_usage_without_stream
 from shim.api.generation.token_limit import token_limit
-from shim.api.generation.vllm_parameters import asked, extras
+from shim.api.generation.vllm_parameters import engine_options, fields_set
 from shim.errors import InvalidParameter
 
 from .protocol import ChatRequest
 
 
 def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Generation:
-    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field."""
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
+
+    *adapter* is that of `Generation`.
+    """
     if request.top_logprobs and not request.logprobs:
         raise InvalidParameter("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
-    options = request.stream_options
-    if options is not None and options.include_usage and not request.stream:
-        raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
+    refuse_usage_without_stream(request.stream_options, stream=request.stream)
     return Generation(
         prompt=_conversation(request),
         sampling=to_sampling(
@@ -29,13 +31,14 @@ def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Genera
         format=to_format(request.response_format),
         adapter=adapter,
         stream=bool(request.stream),
-        extras={**extras(request), **asked(request, ("reasoning_effort",))},
+        extras={**engine_options(request), **fields_set(request, ("reasoning_effort",))},
     )
 
 
 def _max_tokens(request: ChatRequest) -> int | None:
     names: tuple[str, ...] = ("max_completion_tokens", "max_output_tokens")
-    # Clients that cannot know which of OpenAI's two is understood send both.
+    # Clients that do not know which of OpenAI's two names a server supports send both, and the
+    # newer one counts.
     if request.max_completion_tokens is None:
         names = (*names, "max_tokens")
     return token_limit(request, *names)

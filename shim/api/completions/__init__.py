@@ -1,1 +1,1 @@
-"""`POST /v1/completions`."""
+"""The route `POST /v1/completions`."""

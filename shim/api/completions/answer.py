@@ -1,10 +1,10 @@
-"""Engine values → the whole answer of a text completion: pure functions, no I/O."""
+"""Makes the whole answer of a text completion from the engine's items: pure functions."""
 
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 
@@ -19,72 +19,77 @@ from backends.base import (
 )
 from shim.api.generation.heading import Heading
 from shim.api.generation.protocol import Usage
+from shim.api.generation.usage import usage
 
 from .protocol import Choice, Logprobs, TextCompletion
 
-Item = tuple[int, Generated]
-"""What came of which prompt."""
+PromptItem = tuple[int, Generated]
+"""The number of a prompt in the request, from 0, and an item of its generation."""
 
 
-def completion(heading: Heading, items: Iterable[Item], *, n: int) -> TextCompletion:
-    """Fold the *items* of all prompts, with *n* choices each, into the whole answer."""
+def completion(heading: Heading, items: Iterable[PromptItem], *, n: int) -> TextCompletion:
+    """Return the answer that the *items* of all prompts make, with *n* choices for each prompt.
+
+    Raises Unfinished if there is no `Finish` among them.
+    """
     texts: defaultdict[int, ChoiceText] = defaultdict(ChoiceText)
     finishes: dict[int, Finish] = {}
-    for at, item in items:
-        for index in choices_of(item, at, n):
+    for prompt, item in items:
+        for index in choices_of(item, prompt, n):
             if isinstance(item, Finish):
                 finishes[index] = item
             else:
                 texts[index].add(item)
     choices = [texts[index].whole(finishes[index], index) for index in sorted(finishes)]
-    return event(heading, choices, usage(finishes, n))
+    return event(heading, choices, usage(finishes.values()))
 
 
 class ChoiceText:
-    """One choice's text while it comes, and what is known of its tokens."""
+    """Collects the text of one choice, its tokens and the engine's extras."""
 
     def __init__(self) -> None:
-        self.pieces: list[str] = []
+        self._texts: list[str] = []
         self._tokens: list[tuple[str, int, TokenLogprob | None]] = []
-        """Each with the place where it begins and with what it weighs."""
+        """Each token's text, its offset in characters, and its log probabilities."""
         self._token_ids: list[int] = []
         self._extras: dict[str, Any] = {}
-        self._told = 0
+        self._sent = 0
+        """How many of the tokens `logprobs` has returned."""
         self._length = 0
-        """Characters of the text that the tokens so far complete."""
+        """How many characters the tokens so far complete."""
 
     def add(self, item: Generated) -> None:
-        """Take the prompt, what is told of it, or a delta."""
+        """Append *item*; raise TypeError for reasoning and tool calls, which no text has."""
         match item:
             case Extras(values):
                 self._extras = values
             case PromptEcho():
-                self.pieces.append(item.text)
+                self._texts.append(item.text)
                 self._tokens += zip(item.tokens, item.offsets, item.logprobs, strict=True)
                 self._length = len(item.text)
             case TextDelta():
-                self.pieces.append(item.text)
-                for weighed in item.logprobs:
-                    self._add_token(weighed)
+                self._texts.append(item.text)
+                for token in item.logprobs:
+                    self._add_token(token)
                 self._token_ids += item.token_ids
             case _:
                 raise TypeError(f"a text has no {type(item).__name__}")
 
-    def _add_token(self, weighed: TokenLogprob) -> None:
-        self._tokens.append((weighed.drawn.token, self._length, weighed))
-        self._length += len(self._decoder.decode(weighed.drawn.bytes))
+    def _add_token(self, token: TokenLogprob) -> None:
+        self._tokens.append((token.drawn.token, self._length, token))
+        self._length += len(self._decoder.decode(token.drawn.bytes))
 
     @cached_property
     def _decoder(self) -> IncrementalDecoder:
-        """Made only where there are log probabilities: a request may have thousands of texts."""
+        # Made for the first log probability: a request may have thousands of texts without any.
         return getincrementaldecoder("utf-8")("replace")
 
     def whole(self, finish: Finish, index: int) -> Choice:
-        """Return all of it."""
+        """Return all of the text as choice *index*, which ends with *finish*."""
         return Choice(
-            text="".join(self.pieces),
+            text="".join(self._texts),
             index=index,
-            logprobs=self.logprobs(),
+            logprobs=self._new_logprobs(),
             finish_reason=finish.reason,
             stop_reason=or_unset(finish.stop_reason),
             token_ids=self._token_ids or UNSET,
@@ -92,75 +97,80 @@ class ChoiceText:
             prompt_logprobs=self._extras.get("prompt_logprobs", UNSET),
         )
 
-    def piece(self, item: PromptEcho | TextDelta, index: int) -> Choice:
-        """Take *item* and return it as a piece; what is told of the prompt goes with the first."""
+    def next_part(self, item: PromptEcho | TextDelta, index: int) -> Choice:
+        """Append *item* and return it as a part of choice *index*.
+
+        The first part also carries the ids of the prompt's tokens, if the engine sends them.
+        """
         self.add(item)
-        told, self._extras = self._extras, {}
-        ids, self._token_ids = self._token_ids, []
+        extras, self._extras = self._extras, {}
+        token_ids, self._token_ids = self._token_ids, []
         return Choice(
             text=item.text,
             index=index,
-            logprobs=self.logprobs(),
-            token_ids=ids or UNSET,
-            prompt_token_ids=told.get("prompt_token_ids", UNSET),
+            logprobs=self._new_logprobs(),
+            token_ids=token_ids or UNSET,
+            prompt_token_ids=extras.get("prompt_token_ids", UNSET),
         )
 
-    def logprobs(self) -> Logprobs | None:
-        """Return what has not been told yet of log probabilities; None where there are none."""
-        new = self._tokens[self._told :]
-        if not new:
+    def _new_logprobs(self) -> Logprobs | None:
+        """Return the log probabilities of the tokens since the last call, None if there are none.
+
+        Each is a natural logarithm, at least LOWEST_LOGPROB.
+        """
+        tokens = self._tokens[self._sent :]
+        if not tokens:
             return None
-        self._told = len(self._tokens)
+        self._sent = len(self._tokens)
         return Logprobs(
-            tokens=[token for token, _, _ in new],
-            token_logprobs=[None if w is None else _number(w.drawn.logprob) for _, _, w in new],
-            top_logprobs=[None if w is None else _rivals(w) for _, _, w in new],
-            text_offset=[offset for _, offset, _ in new],
+            tokens=[text for text, _, _ in tokens],
+            token_logprobs=[
+                None if token is None else _finite(token.drawn.logprob) for _, _, token in tokens
+            ],
+            top_logprobs=[None if token is None else _candidates(token) for _, _, token in tokens],
+            text_offset=[offset for _, offset, _ in tokens],
         )
 
 
-def _rivals(weighed: TokenLogprob) -> dict[str, float]:
-    """Return the rivals by their texts, the token itself always among them.
+def _candidates(token: TokenLogprob) -> dict[str, float]:
+    """Return the most probable tokens and *token* itself: text → log probability.
 
-    It comes last: of two tokens with the same text the one that stands there counts.
+    *token* comes last, because it has to win over another token with the same text.
     """
     return {
-        candidate.token: _number(candidate.logprob)
-        for candidate in (*reversed(weighed.top), weighed.drawn)
+        candidate.token: _finite(candidate.logprob)
+        for candidate in (*reversed(token.top), token.drawn)
     }
 
 
-def _number(logprob: float) -> float:
+def _finite(logprob: float) -> float:
     return max(logprob, LOWEST_LOGPROB)
 
 
-def choices_of(item: Generated, at: int, n: int) -> Sequence[int]:
-    """Return the choices that *item* of prompt *at* belongs to: the prompt's to all of its *n*."""
+def choices_of(item: Generated, prompt: int, n: int) -> Sequence[int]:
+    """Return the indices of the choices that get *item*, an item of prompt number *prompt*.
+
+    The echo and the extras of a prompt belong to all of its *n* choices.
+    """
     if isinstance(item, PromptEcho | Extras):
-        return range(at * n, (at + 1) * n)
-    return (at * n + item.index,)
-
-
-def usage(finishes: dict[int, Finish], n: int) -> Usage:
-    """Return the tokens of all choices; *finishes* are their ends, *n* for each prompt."""
-    # A prompt counts once, however many choices it has.
-    prompt = sum(finish.prompt_tokens for index, finish in finishes.items() if index % n == 0)
-    written = sum(finish.completion_tokens for finish in finishes.values())
-    return Usage(prompt_tokens=prompt, completion_tokens=written, total_tokens=prompt + written)
+        return range(prompt * n, (prompt + 1) * n)
+    return (prompt * n + item.index,)
 
 
 def or_unset(reason: int | str | None) -> int | str | UnsetType:
-    """Return a stop reason as the wire has it: left out where there is none."""
+    """Return *reason*, or UNSET for None: an answer leaves out a stop reason that is missing."""
     return UNSET if reason is None else reason
 
 
-def event(heading: Heading, choices: list[Choice], usage: object) -> TextCompletion:
-    """Return the whole answer, or one event of a stream: both have the same shape."""
+def event(
+    heading: Heading, choices: list[Choice], usage: Usage | UnsetType | None
+) -> TextCompletion:
+    """Return a whole answer, or one event of a stream: both have the same shape."""
     return TextCompletion(
         id=heading.id,
         created=heading.created,
         model=heading.model,
         choices=choices,
         system_fingerprint=heading.fingerprint,
-        usage=cast("Usage", usage),
+        usage=usage,
     )

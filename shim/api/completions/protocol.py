@@ -1,4 +1,4 @@
-"""The wire of text completions: OpenAI's shapes as msgspec Structs, nothing else."""
+"""The wire types of text completions: OpenAI's shapes, nothing else."""
 
 from typing import Annotated, Any
 
@@ -11,18 +11,18 @@ from shim.limits import Name
 
 
 class CompletionRequest(GenerationFields, frozen=True, kw_only=True):
-    """OpenAI's request and vLLM's extras: what is honoured of them."""
+    """The fields of OpenAI and vLLM that this route honours."""
 
     model: Name | None = None
-    """May be missing where the URL names it."""
+    """May be missing if the URL names the model."""
     prompt: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
-    """A text, texts, token ids or lists of token ids."""
+    """A text, several texts, the token ids of a text, or several lists of token ids."""
     max_tokens: Annotated[int, Meta(ge=0)] | None = None
-    """Null is the default of 16, as at OpenAI, and not without a limit."""
+    """Null means 16, as at OpenAI; it does not mean "no limit"."""
     max_completion_tokens: Annotated[int, Meta(ge=0)] | None = None
-    """What chats call it."""
+    """The name that chats use for the limit."""
     max_output_tokens: Annotated[int, Meta(ge=0)] | None = None
-    """What responses call it."""
+    """The name that responses use for the limit."""
     best_of: Annotated[int, Meta(ge=0)] | None = None
     echo: bool | None = None
     logprobs: Annotated[int, Meta(ge=0, le=20)] | bool | None = None
@@ -32,26 +32,27 @@ class CompletionRequest(GenerationFields, frozen=True, kw_only=True):
 
 
 class Logprobs(Struct, frozen=True, kw_only=True):
-    """What every token of a text weighs; the lists are of one length."""
+    """The log probabilities of a text's tokens. All lists have one entry for each token."""
 
     tokens: list[str]
     token_logprobs: list[float | None]
-    """Natural logarithms; null for a prompt's first token, before which there is nothing."""
+    """Natural logarithms, at least -9999; null for the first token of an echoed prompt."""
     top_logprobs: list[dict[str, float] | None]
-    """The most probable tokens and the one that stands there, by the very number above."""
+    """The most probable tokens plus the actual one, whose value equals `token_logprobs`."""
     text_offset: list[int]
-    """Where in the text each begins, in characters."""
+    """Where each token begins in the text, in characters."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """One text; of a stream, one piece of it."""
+    """One generated text; in a stream, a part of it."""
 
     text: str
     index: int
+    """From 0. The choices of prompt number p begin at p times `n`."""
     logprobs: Logprobs | None = None
     finish_reason: FinishReason | None = None
     stop_reason: int | str | UnsetType = UNSET
-    """vLLM's: the stop string or token id that ended it."""
+    """vLLM's: the stop string or the token id that ended the text."""
     token_ids: list[int] | UnsetType = UNSET
     prompt_token_ids: list[int] | UnsetType = UNSET
     prompt_logprobs: list[Any] | UnsetType = UNSET
@@ -62,7 +63,9 @@ class TextCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag=
 
     id: str
     created: int
+    """Unix time in seconds."""
     model: str
     choices: list[Choice]
     system_fingerprint: str
     usage: Usage | UnsetType | None = UNSET
+    """In a stream present only if the request sets `include_usage`; null except in the last."""

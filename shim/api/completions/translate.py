@@ -1,43 +1,49 @@
-"""Wire → engine values of text completions: pure functions, no I/O."""
+"""Translates a text completion request to a `Generation` for each prompt: no I/O."""
 
 from typing import cast
 
 from backends.base import Generation
 from shim.api.generation.response_format import to_format
 from shim.api.generation.sampling import to_sampling
+from shim.api.generation.stream_options import refuse_usage_without_stream
 from shim.api.generation.token_limit import token_limit
-from shim.api.generation.vllm_parameters import extras
+from shim.api.generation.vllm_parameters import engine_options
 from shim.errors import InvalidParameter, UnsupportedParameter
 
 from .protocol import CompletionRequest
 
 _MAX_TOKENS = 16
-"""OpenAI's default, also of an explicit null."""
+"""Tokens of a completion whose limit is missing or null: OpenAI's default."""
 
 
 def to_generations(
     request: CompletionRequest, *, adapter: str | None = None, choices: int | None = None
 ) -> list[Generation]:
-    """Return a generation per prompt; raise InvalidParameter or UnsupportedParameter.
+    """Return a generation for each prompt of *request*.
 
-    *choices* is how many there may be of all prompts together; None: any number.
+    *adapter* is that of `Generation`. *choices* is the largest number of choices of all prompts
+    together; None allows any number. Raises InvalidParameter or UnsupportedParameter, which names
+    the field.
     """
-    if (request.best_of or 0) > (request.n or 1):
+    n = request.n or 1
+    if (request.best_of or 0) > n:
         raise UnsupportedParameter("`best_of` above `n` is not supported.", param="best_of")
-    options = request.stream_options
-    if options is not None and options.include_usage and not request.stream:
-        raise InvalidParameter("`stream_options` needs `stream: true`.", param="stream_options")
+    refuse_usage_without_stream(request.stream_options, stream=request.stream)
     prompts = _prompts(request)
-    wanted = len(prompts) * (request.n or 1)
-    if choices is not None and wanted > choices:
+    total = len(prompts) * n
+    if choices is not None and total > choices:
         raise InvalidParameter(
-            f"`n` of all prompts together is {wanted}, more than the {choices} allowed.", param="n"
+            f"The choices of all prompts (`n`) are {total}, more than the {choices} allowed.",
+            param="n",
         )
-    asked = token_limit(request, "max_tokens", "max_completion_tokens", "max_output_tokens")
-    limit = _MAX_TOKENS if asked is None else asked
-    sampling = to_sampling(request, max_tokens=limit, top_logprobs=_top(request))
-    # Once for all prompts: each may hold thousands of items.
-    format_, extra = to_format(request.response_format), extras(request)
+    limit = token_limit(request, "max_tokens", "max_completion_tokens", "max_output_tokens")
+    sampling = to_sampling(
+        request,
+        max_tokens=_MAX_TOKENS if limit is None else limit,
+        top_logprobs=_top_logprobs(request),
+    )
+    # Once for all prompts: each of the two may hold thousands of items.
+    format_, options = to_format(request.response_format), engine_options(request)
     return [
         Generation(
             prompt=prompt,
@@ -46,14 +52,14 @@ def to_generations(
             format=format_,
             adapter=adapter,
             stream=bool(request.stream),
-            extras=extra,
+            extras=options,
         )
         for prompt in prompts
     ]
 
 
-def _top(request: CompletionRequest) -> int | None:
-    # `false` and `true` are what harnesses written for chat send.
+def _top_logprobs(request: CompletionRequest) -> int | None:
+    # Harnesses that were written for chats send `false` and `true`.
     if request.logprobs is None or request.logprobs is False:
         return None
     return int(request.logprobs)
@@ -63,10 +69,10 @@ def _prompts(request: CompletionRequest) -> list[str | tuple[int, ...]]:
     prompt = request.prompt
     if isinstance(prompt, str):
         return [prompt]
-    kinds = list(map(type, prompt))
-    if len({*kinds}) > 1:
-        other = next(at for at, kind in enumerate(kinds) if kind is not kinds[0])
+    types = list(map(type, prompt))
+    if len({*types}) > 1:
+        other = next(index for index, type_ in enumerate(types) if type_ is not types[0])
         raise InvalidParameter("`prompt` mixes texts and token ids.", param=f"prompt[{other}]")
-    if kinds[0] is int:
+    if types[0] is int:
         return [tuple(cast("list[int]", prompt))]
     return [tuple(one) if isinstance(one, list) else cast("str", one) for one in prompt]

@@ -1,1 +1,1 @@
-"""`/v1/embeddings`."""
+"""The route `POST /v1/embeddings`."""

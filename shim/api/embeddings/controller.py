@@ -7,8 +7,9 @@ from shim.http.request import BodyRequest
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged
 
+from .answer import embedding_list, encoded
 from .protocol import EmbeddingList, EmbeddingRequest
-from .translate import embedding_list, to_jobs, written
+from .translate import to_jobs
 
 
 class EmbeddingsController(Controller):
@@ -29,6 +30,6 @@ class EmbeddingsController(Controller):
         # A slot for each input, as for the prompts of a completion.
         served.refuse_beyond_capacity(len(jobs), "input")
         found = merged([served.admission.admit(served.backend.embed(job)) for job in jobs])
-        items = written(found, in_base64=data.encoding_format == "base64")
+        items = encoded(found, in_base64=data.encoding_format == "base64")
         done = await collected(items)
         return Response(embedding_list(data.model or served.id, done))

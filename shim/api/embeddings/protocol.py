@@ -1,4 +1,4 @@
-"""The wire of embeddings: OpenAI's shapes as msgspec Structs, nothing else."""
+"""The wire types of embeddings: OpenAI's shapes, nothing else."""
 
 from typing import Annotated, Literal
 
@@ -9,15 +9,16 @@ from shim.limits import Name
 
 
 class EmbeddingRequest(Struct, frozen=True, kw_only=True):
-    """OpenAI's request and vLLM's extras: what is honoured of them."""
+    """The fields of OpenAI and vLLM that this route honours."""
 
     model: Name | None = None
-    """May be missing where the URL names it."""
+    """May be missing if the URL names the model."""
     input: str | list[str | TokenId | list[TokenId]]
-    """A text, texts, token ids or lists of token ids."""
+    """A text, several texts, the token ids of a text, or several lists of token ids."""
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1)] | None = None
-    # vLLM's.
+    """The length of the vectors, for models that support shorter ones."""
+    # vLLM's
     add_special_tokens: bool | None = None
     use_activation: bool | None = None
     truncate_prompt_tokens: Annotated[int, Meta(ge=-1)] | None = None
@@ -28,20 +29,20 @@ class EmbeddingItem(Struct, frozen=True, kw_only=True, tag_field="object", tag="
     """The vector of one input."""
 
     index: int
-    """Of the input in the request."""
+    """The position of the input in the request, from 0."""
     embedding: list[float] | str
-    """Numbers, or their float32 bytes, little end first, in base64."""
+    """Numbers, or base64 of their little-endian float32 bytes."""
 
 
 class EmbeddingUsage(Struct, frozen=True, kw_only=True):
-    """Tokens of all inputs together."""
+    """The number of tokens of all inputs together; both counts are the same."""
 
     prompt_tokens: int
     total_tokens: int
 
 
 class EmbeddingList(Struct, frozen=True, kw_only=True, tag_field="object", tag="list"):
-    """The whole answer; its vectors in the order of the inputs."""
+    """The whole answer. Its vectors are in the order of the inputs."""
 
     data: list[EmbeddingItem]
     model: str

@@ -1,1 +1,1 @@
-"""What all routes of generated text share."""
+"""Types and translations that all routes of generated text share."""

@@ -1,4 +1,4 @@
-"""Messages and tools of the wire → a Conversation of the seam: pure functions."""
+"""Translates messages and tools of the wire to those of a `Conversation`: pure functions."""
 
 from collections.abc import Sequence
 
@@ -24,13 +24,13 @@ from .messages import (
 )
 
 
-def to_messages(sent: Sequence[ChatMessage]) -> tuple[Message, ...]:
-    """Translate *sent*; raise what is wrong with a message, naming its place."""
-    return tuple(_message(message, at) for at, message in enumerate(sent))
+def to_messages(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
+    """Translate *messages*; raise InvalidParameter, which names the field, for an invalid one."""
+    return tuple(_message(message, index) for index, message in enumerate(messages))
 
 
 def to_tools(tools: Sequence[ToolParam] | None) -> tuple[Tool, ...]:
-    """Translate *tools*."""
+    """Translate *tools*; None becomes an empty tuple."""
     return tuple(
         Tool(
             name=tool.function.name,
@@ -43,9 +43,10 @@ def to_tools(tools: Sequence[ToolParam] | None) -> tuple[Tool, ...]:
 
 
 def to_tool_choice(choice: ToolChoice | None, tools: Sequence[Tool]) -> EngineToolChoice:
-    """Translate *choice*; null means `auto` where there are *tools*.
+    """Translate *choice*; null means `auto`.
 
-    Raises InvalidParameter for a choice among none, or of one that is not there.
+    Raises InvalidParameter if *choice* requires a call and there are no *tools*. The engine checks
+    that a named tool exists.
     """
     if choice is None or choice in ("auto", "none"):
         return choice or "auto"
@@ -56,21 +57,24 @@ def to_tool_choice(choice: ToolChoice | None, tools: Sequence[Tool]) -> EngineTo
     return choice
 
 
-def _message(sent: ChatMessage, at: int) -> Message:
+def _message(message: ChatMessage, index: int) -> Message:
     return Message(
-        role=sent.role,
-        content=_content(sent, at),
-        name=sent.name,
-        reasoning=sent.reasoning if sent.reasoning is not None else sent.reasoning_content,
-        tool_calls=tuple(_call(call) for call in sent.tool_calls or ()),
-        tool_call_id=sent.tool_call_id,
+        role=message.role,
+        content=_content(message, index),
+        name=message.name,
+        reasoning=(
+            message.reasoning if message.reasoning is not None else message.reasoning_content
+        ),
+        tool_calls=tuple(_call(call) for call in message.tool_calls or ()),
+        tool_call_id=message.tool_call_id,
     )
 
 
-def _content(message: ChatMessage, at: int) -> str | tuple[str | Media, ...]:
+def _content(message: ChatMessage, index: int) -> str | tuple[str | Media, ...]:
     if message.refusal and message.content:
         raise InvalidParameter(
-            "A message has a content or a `refusal`.", param=f"messages[{at}].refusal"
+            "A message cannot have both `content` and `refusal`.",
+            param=f"messages[{index}].refusal",
         )
     match message.content:
         case str(text):
@@ -78,7 +82,9 @@ def _content(message: ChatMessage, at: int) -> str | tuple[str | Media, ...]:
         case None if message.role == "assistant":
             return message.refusal or ""
         case None:
-            raise InvalidParameter("A message needs a content.", param=f"messages[{at}].content")
+            raise InvalidParameter(
+                "A message must have content.", param=f"messages[{index}].content"
+            )
         case parts:
             return tuple(_part(part) for part in parts)
 
@@ -87,25 +93,25 @@ def _part(part: Part) -> str | Media:
     match part:
         case TextPart(text) | RefusalPart(text):
             return text
-        case ImagePart(found):
-            return Media("image", _url(found))
-        case AudioPart(found):
-            return Media("audio", _url(found))
-        case VideoPart(found):
-            return Media("video", _url(found))
+        case ImagePart(url):
+            return Media("image", _url(url))
+        case AudioPart(url):
+            return Media("audio", _url(url))
+        case VideoPart(url):
+            return Media("video", _url(url))
         case InputAudioPart(audio):
             return Media("audio", audio_url(audio))
 
 
 def audio_url(audio: Audio) -> str:
-    """Return *audio* as a `data:` URL."""
+    """Return *audio* as a `data:` URL; its type is `audio/wav` if the request names no format."""
     if audio.data[:5].lower() == "data:":
         return audio.data
     return f"data:audio/{audio.format or 'wav'};base64,{audio.data}"
 
 
-def _url(found: Url | str) -> str:
-    return found if isinstance(found, str) else found.url
+def _url(url: Url | str) -> str:
+    return url if isinstance(url, str) else url.url
 
 
 def _call(call: MessageToolCall) -> ToolCall:

@@ -1,4 +1,4 @@
-"""What every answer of generated text begins with, and every event of a stream repeats."""
+"""The fields at the head of every answer of generated text, repeated in each event of a stream."""
 
 import secrets
 import time
@@ -6,14 +6,17 @@ from typing import NamedTuple
 
 
 class Heading(NamedTuple):
-    """Who answers, and when it began."""
+    """Identifies one answer."""
 
     id: str
     created: int
+    """When the answer began: Unix time in seconds."""
     model: str
+    """The model's name in the request; its id if the request does not name a model."""
     fingerprint: str
+    """Hash of this server's version and the model's configuration: `system_fingerprint`."""
 
     @classmethod
     def new(cls, kind: str, model: str, fingerprint: str) -> "Heading":
-        """Draw an id that begins with *kind* for an answer that begins now."""
+        """Return the heading of an answer that begins now; its random id begins with *kind*."""
         return cls(f"{kind}-{secrets.token_hex(16)}", int(time.time()), model, fingerprint)

@@ -1,4 +1,4 @@
-"""Log probabilities of the seam as those of the wire, for chats and responses."""
+"""Translates log probabilities to the wire's form, for chats and responses."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,10 @@ from .protocol import Logprobs, TokenLogprob, TopLogprob
 
 
 def logprobs(tokens: Sequence[EngineLogprob]) -> Logprobs | None:
-    """Return the log probabilities of *tokens*, None where there are none."""
+    """Return the natural-log probabilities of *tokens*, None if there are no tokens.
+
+    Minus infinity, which JSON does not have, becomes LOWEST_LOGPROB.
+    """
     if not tokens:
         return None
     return Logprobs(

@@ -1,4 +1,4 @@
-"""The wire of what a chat model is told: messages, their parts, tools; nothing else."""
+"""The wire types of a conversation: messages, their parts and tools; nothing else."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,46 +16,46 @@ class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
 
 
 class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
-    """An earlier refusal of the assistant."""
+    """A refusal by the assistant in an earlier turn."""
 
     refusal: str
 
 
 class Url(Struct, frozen=True):
-    """Where a medium is: a `data:` URL, or one of a host that the server allows."""
+    """The location of a medium: a `data:` URL, or a URL of a host that the server allows."""
 
     url: str
 
 
 class ImagePart(Struct, frozen=True, tag_field="type", tag="image_url"):
-    """An image; its `detail` is OpenAI's affair."""
+    """An image. OpenAI's `detail` is ignored."""
 
     image_url: Url | str
 
 
 class AudioPart(Struct, frozen=True, tag_field="type", tag="audio_url"):
-    """A recording by its URL, as vLLM takes it."""
+    """A recording at a URL, in vLLM's form."""
 
     audio_url: Url | str
 
 
 class VideoPart(Struct, frozen=True, tag_field="type", tag="video_url"):
-    """A film, as vLLM takes it."""
+    """A video at a URL, in vLLM's form."""
 
     video_url: Url | str
 
 
 class Audio(Struct, frozen=True):
-    """A recording in base64."""
+    """The data of a recording."""
 
     data: str
     """Base64, or a `data:` URL."""
     format: Annotated[str, Meta(pattern="^[A-Za-z0-9.+/-]{0,64}$")] | None = None
-    """Only a hint: what the bytes are is told by themselves."""
+    """A hint only: decoders recognise the format by the bytes."""
 
 
 class InputAudioPart(Struct, frozen=True, tag_field="type", tag="input_audio"):
-    """A recording, as OpenAI takes it."""
+    """A recording in base64, in OpenAI's form."""
 
     input_audio: Audio
 
@@ -66,14 +66,15 @@ Part = TextPart | RefusalPart | ImagePart | AudioPart | VideoPart | InputAudioPa
 
 
 class CalledFunction(Struct, frozen=True, kw_only=True):
-    """What was called, and with which JSON text."""
+    """The function of a tool call."""
 
     name: str
     arguments: str
+    """JSON text, as the model wrote it."""
 
 
 class MessageToolCall(Struct, frozen=True, kw_only=True):
-    """A call in an earlier turn."""
+    """A tool call in an earlier turn."""
 
     id: str
     type: Literal["function"] = "function"
@@ -81,7 +82,7 @@ class MessageToolCall(Struct, frozen=True, kw_only=True):
 
 
 class ChatMessage(Struct, frozen=True, kw_only=True):
-    """One turn; clients send explicit nulls for what they leave out."""
+    """One turn. An explicit null is the same as a missing field."""
 
     role: Literal["developer", "system", "user", "assistant", "tool", "function"]
     content: str | list[Part] | None = None
@@ -90,8 +91,9 @@ class ChatMessage(Struct, frozen=True, kw_only=True):
     tool_call_id: str | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
+    """Another name for `reasoning`, which is used if both are sent."""
     refusal: str | None = None
-    """An earlier refusal of the assistant, where there is no content."""
+    """A refusal by the assistant in an earlier turn; excludes `content`."""
 
 
 Messages = Annotated[list[ChatMessage], Meta(min_length=1)]
@@ -100,29 +102,30 @@ Messages = Annotated[list[ChatMessage], Meta(min_length=1)]
 
 
 class FunctionDefinition(Struct, frozen=True, kw_only=True):
-    """A function that may be called."""
+    """A function that the model may call."""
 
     name: Annotated[Name, Meta(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
+    """JSON Schema of the arguments."""
     strict: bool | None = None
 
 
 class ToolParam(Struct, frozen=True, kw_only=True):
-    """A tool; of the kinds of tools only functions are here."""
+    """A tool. Functions are the only supported kind."""
 
     type: Literal["function"] = "function"
     function: FunctionDefinition
 
 
 class FunctionName(Struct, frozen=True):
-    """Which function."""
+    """The name of a function."""
 
     name: Name
 
 
 class NamedToolChoice(Struct, frozen=True, kw_only=True):
-    """The one that has to be called."""
+    """The one tool that the model must call."""
 
     type: Literal["function"] = "function"
     function: FunctionName

@@ -1,4 +1,4 @@
-"""What an engine refuses, by the names that the request has for it."""
+"""Renames the parameter in an engine's error to the name the client used."""
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -12,7 +12,10 @@ T = TypeVar("T")
 async def renamed(
     items: AsyncGenerator[T, None], places: Mapping[str, str]
 ) -> AsyncGenerator[T, None]:
-    """Pass *items* on; a refusal of one of the *places* names its field as the request does."""
+    """Yield *items*; rename the field of an InvalidRequest that they raise, by *places*.
+
+    *places* maps an engine's name of a field to the request's: `{"messages": "input"}`.
+    """
     with renaming(places):
         async with aclosing(items):
             async for item in items:
@@ -21,7 +24,7 @@ async def renamed(
 
 @contextmanager
 def renaming(places: Mapping[str, str]) -> Iterator[None]:
-    """Let a refusal of one of the *places* name its field as the request does."""
+    """Rename the field of an InvalidRequest raised within, by *places*, as `renamed` does."""
     try:
         yield
     except InvalidRequest as error:
@@ -32,7 +35,7 @@ def renaming(places: Mapping[str, str]) -> Iterator[None]:
 def _rename(error: InvalidRequest, places: Mapping[str, str]) -> None:
     option = error.option or ""
     for name, place in places.items():
-        # A part of a content is named after it: `messages[1].content[0]`.
+        # A part of a content is named by its index: `messages[1].content[0]`.
         if option == name or option.startswith(f"{name}["):
             error.option = place + option.removeprefix(name)
             error.args = (str(error).replace(f"`{option}`", f"`{error.option}`"),)

@@ -1,4 +1,4 @@
-"""The wire of what all routes of generated text share: OpenAI's shapes as msgspec Structs."""
+"""The wire types that all routes of generated text share: OpenAI's shapes, nothing else."""
 
 from typing import Annotated, Literal
 
@@ -8,9 +8,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 
 class StreamOptions(Struct, frozen=True, kw_only=True):
-    """What a stream brings besides its text."""
+    """Options of a stream."""
 
     include_usage: bool | None = None
+    """Whether a last event holds the usage."""
 
 
 Count = Annotated[int, Meta(ge=1)]
@@ -23,48 +24,53 @@ FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class CompletionTokensDetails(Struct, frozen=True, kw_only=True):
-    """What the completions' tokens were for."""
+    """How many of the completion's tokens are reasoning."""
 
     reasoning_tokens: int
 
 
 class PromptTokensDetails(Struct, frozen=True, kw_only=True):
-    """What the prompt's tokens are."""
+    """How many of the prompt's tokens are positions of a recording."""
 
     audio_tokens: int
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens: the prompt's once, the completions' over all choices."""
+    """Counts of tokens. Each prompt counts once; the completions of all choices are added up."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     completion_tokens_details: CompletionTokensDetails | UnsetType = UNSET
-    """Of models whose reasoning can be told apart."""
+    """Present if the engine counts reasoning tokens."""
     prompt_tokens_details: PromptTokensDetails | UnsetType = UNSET
-    """Of models that transcribe."""
+    """Present if the model transcribes."""
 
 
 class TopLogprob(Struct, frozen=True, kw_only=True):
-    """A token that could have stood there; `bytes` is its UTF-8, which may be half a character."""
+    """One of the most probable tokens at a position."""
 
     token: str
     logprob: float
+    """Natural logarithm of the probability, at least -9999."""
     bytes: list[int]
+    """UTF-8 of the token, which may be a part of a character."""
 
 
 class TokenLogprob(Struct, frozen=True, kw_only=True):
-    """The token that stands there, and its rivals."""
+    """A generated token and the most probable tokens at its position."""
 
     token: str
     logprob: float
+    """Natural logarithm of the probability, at least -9999."""
     bytes: list[int]
+    """UTF-8 of the token, which may be a part of a character."""
     top_logprobs: list[TopLogprob]
+    """The most probable first."""
 
 
 class Logprobs(Struct, frozen=True, kw_only=True):
-    """The log probabilities of a choice or of a chunk."""
+    """The log probabilities of a choice's tokens, or of those in one chunk."""
 
     content: list[TokenLogprob]
     refusal: None = None

@@ -1,14 +1,14 @@
-"""`response_format`: what form a generated text has to take."""
+"""`response_format`: its wire types, and their translation to `JsonFormat`."""
 
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from backends.base import JsonFormat
 
 
 class TextFormat(Struct, frozen=True, tag_field="type", tag="text"):
-    """Any text."""
+    """Text of any form."""
 
 
 class JsonObjectFormat(Struct, frozen=True, tag_field="type", tag="json_object"):
@@ -16,7 +16,7 @@ class JsonObjectFormat(Struct, frozen=True, tag_field="type", tag="json_object")
 
 
 class JsonSchema(Struct, frozen=True, kw_only=True):
-    """A schema with its name."""
+    """A JSON Schema and its name."""
 
     name: str
     description: str | None = None
@@ -25,17 +25,17 @@ class JsonSchema(Struct, frozen=True, kw_only=True):
 
 
 class JsonSchemaFormat(Struct, frozen=True, tag_field="type", tag="json_schema"):
-    """A JSON value of a schema."""
+    """A JSON value that satisfies a schema."""
 
-    wanted: JsonSchema = field(name="json_schema")
+    json_schema: JsonSchema
 
 
 ResponseFormat = TextFormat | JsonObjectFormat | JsonSchemaFormat
 
 
-def to_format(wanted: ResponseFormat | None) -> JsonFormat | None:
-    """Translate *wanted*; a schema is always enforced, strict or not."""
-    match wanted:
+def to_format(response_format: ResponseFormat | None) -> JsonFormat | None:
+    """Translate *response_format*; None means text. A schema is enforced even if not `strict`."""
+    match response_format:
         case None | TextFormat():
             return None
         case JsonObjectFormat():

@@ -1,4 +1,4 @@
-"""How tokens are drawn, as chats and text completions both say it; and in the engine's words."""
+"""Sampling parameters shared by all text routes, and their translation to `Sampling`."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class SamplingFields(Struct, frozen=True, kw_only=True):
-    """OpenAI's fields and some of vLLM's; what is null is the model's own."""
+    """OpenAI's sampling parameters and some of vLLM's. Null means the model's own default."""
 
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
@@ -26,12 +26,16 @@ class SamplingFields(Struct, frozen=True, kw_only=True):
     seed: Seed | None = None
     stop: str | list[str] | None = None
     logit_bias: dict[int, Bias] | None = None
+    """Token id → what is added to its logit before sampling."""
 
 
 def to_sampling(
     fields: SamplingFields, *, max_tokens: int | None, top_logprobs: int | None
 ) -> Sampling:
-    """Translate *fields*; the other two go by different names in chats and texts."""
+    """Translate *fields*. The routes have different names for the other two parameters.
+
+    *max_tokens* and *top_logprobs* are those of `Sampling`.
+    """
     return Sampling(
         max_tokens=max_tokens,
         n=fields.n or 1,
@@ -50,6 +54,6 @@ def to_sampling(
 
 
 def _stop(stop: str | list[str] | None) -> tuple[str, ...]:
-    """Return the strings at which a text ends; an empty one would be everywhere."""
+    # An empty stop string would match everywhere, so it is dropped.
     strings = [stop] if isinstance(stop, str) else stop or []
     return tuple(string for string in strings if string)

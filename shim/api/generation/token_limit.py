@@ -1,4 +1,4 @@
-"""How many tokens an answer may have: the routes have three names for it, and clients mix them."""
+"""Reads the limit of generated tokens, which clients send by three names on every route."""
 
 from msgspec import Struct
 
@@ -6,12 +6,12 @@ from shim.errors import InvalidParameter
 
 
 def token_limit(request: Struct, *names: str) -> int | None:
-    """Return the limit that *request* sets by any of the fields *names*, None if by none.
+    """Return the limit in the fields *names* of *request*, None if all of them are null.
 
-    Raises InvalidParameter where two of them differ.
+    Raises InvalidParameter if two of them differ.
     """
     limits = {name: limit for name in names if (limit := getattr(request, name)) is not None}
     if len(set(limits.values())) > 1:
         first, second = list(limits)[:2]
-        raise InvalidParameter(f"`{second}` says other than `{first}`.", param=second)
+        raise InvalidParameter(f"`{first}` and `{second}` have different values.", param=second)
     return next(iter(limits.values()), None)

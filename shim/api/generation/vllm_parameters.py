@@ -1,5 +1,6 @@
-"""vLLM's own parameters beside OpenAI's: their wire, and what of them crosses the seam."""
+"""vLLM's own parameters: their wire types, and their translation to `Generation.extras`."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -9,11 +10,11 @@ from shim.parameters.derived_types import SHAPE
 from .sampling import SamplingFields
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+NonNegative = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class Constraint(Struct, frozen=True, kw_only=True):
-    """The names in `structured_outputs`; vLLM reads the values."""
+    """The names allowed in `structured_outputs`. vLLM checks the values."""
 
     json: Any = None
     regex: Any = None
@@ -27,7 +28,7 @@ class Constraint(Struct, frozen=True, kw_only=True):
 
 
 class Repetition(Struct, frozen=True, kw_only=True):
-    """The names in `repetition_detection`; vLLM reads the values."""
+    """The names allowed in `repetition_detection`. vLLM checks the values."""
 
     max_pattern_size: Any = None
     min_pattern_size: Any = None
@@ -35,37 +36,37 @@ class Repetition(Struct, frozen=True, kw_only=True):
 
 
 class GenerationFields(SamplingFields, frozen=True, kw_only=True):
-    """How tokens are drawn, and parameters of vLLM's server for chats and texts alike."""
+    """Sampling parameters, and the parameters of vLLM's server that all text routes have."""
 
-    # What is drawn …
-    min_tokens: Small | None = None
+    # how tokens are generated
+    min_tokens: NonNegative | None = None
     ignore_eos: bool | None = None
     stop_token_ids: list[TokenId] | None = None
     bad_words: list[str] | None = None
     allowed_token_ids: list[TokenId] | None = None
     structured_outputs: Annotated[dict[str, Any], Meta(extra={SHAPE: Constraint})] | None = None
     repetition_detection: Annotated[dict[str, Any], Meta(extra={SHAPE: Repetition})] | None = None
-    thinking_token_budget: Small | None = None
-    # … of which prompt …
+    thinking_token_budget: NonNegative | None = None
+    # how the prompt is made
     add_special_tokens: bool | None = None
     truncate_prompt_tokens: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     truncation_side: Literal["left", "right"] | None = None
-    # … what is told …
+    # what the answer holds
     include_stop_str_in_output: bool | None = None
     skip_special_tokens: bool | None = None
     spaces_between_special_tokens: bool | None = None
     prompt_logprobs: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     return_token_ids: bool | None = None
-    # … and when.
+    # when the request runs
     priority: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
     cache_salt: str | None = None
-    # For the engine's own extensions.
+    # extensions of the engine
     vllm_xargs: dict[str, Any] | None = None
     watermarking: bool | None = None
 
 
 class ChatFields(GenerationFields, frozen=True, kw_only=True):
-    """Those, and vLLM's of chats alone."""
+    """The same, and the parameters of vLLM's server that only chats have."""
 
     chat_template: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
@@ -73,59 +74,59 @@ class ChatFields(GenerationFields, frozen=True, kw_only=True):
     include_reasoning: bool | None = None
     mm_processor_kwargs: dict[str, Any] | None = None
     media_io_kwargs: dict[str, dict[str, Any]] | None = None
-    # Ours.
+    # Shim's own
     transcription: dict[str, Any] | None = None
-    """How a speech model transcribes: fields of a transcription's form (`speech/options.py`)."""
+    """Options of a speech model: fields of a transcription's form (`speech/options.py`)."""
 
 
-_NAMES = tuple(
-    name
-    for name in GenerationFields.__struct_fields__
-    if name not in SamplingFields.__struct_fields__
-)
-
-_NOTHING: dict[str, tuple[object, ...]] = {
-    "min_tokens": (0,),
-    "ignore_eos": (False,),
-    "stop_token_ids": ([],),
-    "bad_words": ([],),
-    "structured_outputs": ({},),
-    "include_stop_str_in_output": (False,),
-    "spaces_between_special_tokens": (True,),
-    "return_token_ids": (False,),
-    "priority": (0,),
-    "vllm_xargs": ({},),
-    "include_reasoning": (True,),
-    "documents": ([],),
-    "mm_processor_kwargs": ({},),
-    "media_io_kwargs": ({},),
+PARAMETERS: dict[str, object] = {
+    # of all text routes …
+    "min_tokens": 0,
+    "ignore_eos": False,
+    "stop_token_ids": [],
+    "bad_words": [],
+    "allowed_token_ids": None,
+    "structured_outputs": {},
+    "repetition_detection": None,
+    "thinking_token_budget": None,
+    "add_special_tokens": None,
+    "truncate_prompt_tokens": None,
+    "truncation_side": None,
+    "include_stop_str_in_output": False,
+    "skip_special_tokens": None,
+    "spaces_between_special_tokens": True,
+    "prompt_logprobs": None,
+    "return_token_ids": False,
+    "priority": 0,
+    "cache_salt": None,
+    "vllm_xargs": {},
+    "watermarking": None,
+    # … and of chats.
+    "chat_template": None,
+    "documents": [],
+    "include_reasoning": True,
+    "mm_processor_kwargs": {},
+    "media_io_kwargs": {},
 }
-"""The values by which nothing is asked for."""
+"""The parameters that `Generation.extras` carries, each with its neutral value.
 
-_OF_CHATS = (
-    "chat_template",
-    "documents",
-    "include_reasoning",
-    "mm_processor_kwargs",
-    "media_io_kwargs",
-)
-"""A Conversation has words for the other."""
+Sending the neutral value, or null, is the same as leaving the field out. `chat_template_kwargs` is
+missing here because it travels as `Conversation.template_kwargs`.
+"""
 
 
-def asked(fields: Struct, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return those of *names* by which something is asked for, with their values."""
+def fields_set(fields: Struct, names: Iterable[str]) -> dict[str, Any]:
+    """Return those of *names* whose value in *fields* is neither null nor neutral (PARAMETERS)."""
     values = {name: getattr(fields, name) for name in names}
     return {
-        name: value
-        for name, value in values.items()
-        if value is not None and value not in _NOTHING.get(name, ())
+        name: value for name, value in values.items() if value not in (None, PARAMETERS.get(name))
     }
 
 
-def extras(fields: GenerationFields) -> dict[str, Any]:
-    """Return what crosses the seam of the extra fields."""
-    chats = _OF_CHATS if isinstance(fields, ChatFields) else ()
-    found = asked(fields, (*_NAMES, *chats))
-    if "truncate_prompt_tokens" not in found:
-        found.pop("truncation_side", None)
-    return found
+def engine_options(fields: GenerationFields) -> dict[str, Any]:
+    """Return the `Generation.extras` of a request: vLLM's parameters that it sets."""
+    options = fields_set(fields, [name for name in PARAMETERS if hasattr(fields, name)])
+    if "truncate_prompt_tokens" not in options:
+        # Without a length nothing is cut, on either side.
+        options.pop("truncation_side", None)
+    return options

@@ -1,1 +1,1 @@
-"""`POST /v1/responses`."""
+"""The route `POST /v1/responses`."""

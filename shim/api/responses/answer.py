@@ -1,4 +1,4 @@
-"""Engine values → a response: as it begins, and whole."""
+"""Makes a response from the request and the engine's items: the initial one, and the whole one."""
 
 import secrets
 import time
@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from backends.base import Extras, Finish, Generated, PromptEcho
 from shim.api.generation.response_format import TextFormat
+from shim.api.generation.usage import Unfinished
 
 from .output import Output
 from .protocol import (
@@ -22,8 +23,8 @@ from .protocol import (
 )
 
 
-def begun(request: ResponsesRequest, *, model: str) -> Response:
-    """Draw an id for the answer to *request* that begins now; nothing of it is there yet."""
+def initial_response(request: ResponsesRequest, *, model: str) -> Response:
+    """Return the response to *request* as it begins now: with a new id, without output."""
     text = request.text or TextConfig()
     return Response(
         id=f"resp_{secrets.token_hex(16)}",
@@ -47,9 +48,13 @@ def begun(request: ResponsesRequest, *, model: str) -> Response:
     )
 
 
-def response(begun: Response, items: Iterable[Generated]) -> Response:
-    """Fold the *items* of a finished generation into the whole answer."""
-    output = Output(begun)
+def response(initial: Response, items: Iterable[Generated]) -> Response:
+    """Return *initial* completed by the *items* of a finished generation.
+
+    Raises Unfinished if there is no `Finish` among them.
+    """
+    output = Output(initial)
+    finish: Finish | None = None
     for item in items:
         match item:
             case Finish():
@@ -57,16 +62,18 @@ def response(begun: Response, items: Iterable[Generated]) -> Response:
             case Extras() | PromptEcho():
                 raise TypeError(f"a response has no {type(item).__name__}")
             case _:
-                output.take(item)
+                output.add(item)
+    if finish is None:
+        raise Unfinished
     output.end()
-    return ended(begun, output, finish)
+    return final_response(initial, output, finish)
 
 
-def ended(begun: Response, output: Output, finish: Finish) -> Response:
-    """Return the whole answer of an *output* that is written."""
+def final_response(initial: Response, output: Output, finish: Finish) -> Response:
+    """Return *initial* with the items of *output*, which has ended, and the usage of *finish*."""
     status = status_of(finish)
     return replace(
-        begun,
+        initial,
         status=status,
         incomplete_details=IncompleteDetails() if status == "incomplete" else None,
         output=output.items(status),
@@ -82,5 +89,5 @@ def ended(begun: Response, output: Output, finish: Finish) -> Response:
 
 
 def status_of(finish: Finish) -> EndStatus:
-    """Return how an answer ends."""
+    """Return `incomplete` if the answer was cut at a limit of tokens, else `completed`."""
     return "incomplete" if finish.reason == "length" else "completed"

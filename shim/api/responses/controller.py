@@ -17,7 +17,7 @@ from shim.serving.metrics import Telemetry
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 
-from .answer import begun, response
+from .answer import initial_response, response
 from .protocol import ResponsesRequest
 from .speech import to_speech_request
 from .stream import events, framed
@@ -40,7 +40,7 @@ class ResponsesController(Controller):
         data = await request.read(ResponsesRequest)
         strict = is_strict(request)
         served, items, headers = await _asked(data, models, telemetry, strict=strict)
-        opened = begun(data, model=data.model or served.id)
+        opened = initial_response(data, model=data.model or served.id)
         stream = data.stream
         del data  # its media, of up to 64 MB, are with the engine
         if not stream:

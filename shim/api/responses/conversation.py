@@ -1,4 +1,4 @@
-"""Input items of the wire → Messages of the seam: pure functions."""
+"""Translates a response's input items to messages: pure functions."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,128 +31,133 @@ from .protocol_input import (
 
 Content = str | tuple[str | Media, ...]
 
-_NOTHING: frozenset[str] = frozenset()
+_CLOSED: frozenset[str] = frozenset()
 _ALL = frozenset({"reasoning", "content", "tool_calls"})
 
 
 class Turns:
-    """Messages, and where in the request each of their fields came from.
+    """Collects messages, and the path in the request that each of their fields comes from.
 
-    An item is a turn, but for the assistant's: what it thought, said and called, one after the
-    other, are one message.
+    An item is a message of its own. But reasoning, text and calls of the assistant that follow each
+    other are one message.
     """
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.places: dict[str, str] = {}
-        """The seam's names of the messages' fields, and the request's."""
-        self._open: frozenset[str] = _NOTHING
-        """Which fields the next item may still give the last message: only an assistant's."""
-        self._thoughts: list[str] = []
-        """The last message's reasoning, if it is open; one text in the end."""
+        """The engine's name of each field of the messages → its path in the request."""
+        self._open: frozenset[str] = _CLOSED
+        """The fields of the last message that the next item may still set: only an assistant's."""
+        self._reasoning: list[str] = []
+        """Parts of the last message's reasoning, while that is open."""
         self._calls: list[ToolCall] = []
-        """The last message's calls, if it is open."""
+        """Calls of the last message, while they are open."""
 
-    def say(self, role: str, content: Content, *, place: str) -> None:
-        """Take a turn that is whole, with its content's *place*."""
-        self._append(Message(role=role, content=content), content=place)
+    def add_message(self, role: str, content: Content, *, path: str) -> None:
+        """Append a whole message, whose content is at *path* in the request."""
+        self._append(Message(role=role, content=content), path=path)
 
-    def take(self, item: Item, place: str) -> None:
-        """Take the next item, which stands at *place*; raise what is wrong with it."""
+    def add_item(self, item: Item, path: str) -> None:
+        """Append *item*, which is at *path* in the request.
+
+        Raises InvalidParameter or UnsupportedParameter, which names the field.
+        """
         match item:
             case MessageItem(role="assistant"):
-                self._assistant_said(_content(item.content, f"{place}.content"), place)
+                self._add_text(_content(item.content, f"{path}.content"), path)
             case MessageItem():
-                at = f"{place}.content"
-                self.say(item.role, _content(item.content, at), place=at)
+                content = _content(item.content, f"{path}.content")
+                self.add_message(item.role, content, path=f"{path}.content")
             case ReasoningItem():
-                self._assistant_thought(_thoughts(item, place), place)
+                self._add_reasoning(_reasoning(item, path), path)
             case CallItem():
                 call = ToolCall(id=item.call_id, name=item.name, arguments=item.arguments)
-                self._assistant_called(call, place)
+                self._add_call(call, path)
             case CallOutputItem():
-                at = f"{place}.output"
-                content = _content(item.output, at)
+                content = _content(item.output, f"{path}.output")
                 answer = Message(role="tool", content=content, tool_call_id=item.call_id)
-                self._append(answer, content=at)
+                self._append(answer, path=f"{path}.output")
             case ReferenceItem():
                 raise UnsupportedParameter(
-                    "Nothing is kept here that `item_reference` could refer to.", param=place
+                    "`item_reference` is not supported: this server stores no items.", param=path
                 )
 
-    def _assistant_thought(self, reasoning: str, place: str) -> None:
+    def _add_reasoning(self, reasoning: str, path: str) -> None:
         if not reasoning:
             return
-        # After anything else a thought belongs to what follows.
-        self._open_for("reasoning", place)
-        self._thoughts.append(reasoning)
+        # Reasoning after text or a call starts a new assistant message.
+        self._open_for("reasoning", path)
+        self._reasoning.append(reasoning)
 
-    def _assistant_said(self, content: Content, place: str) -> None:
-        self._open_for("content", place)
+    def _add_text(self, content: Content, path: str) -> None:
+        self._open_for("content", path)
         self._open -= {"reasoning", "content"}
-        self._name("content", f"{place}.content")
+        self._set_place("content", f"{path}.content")
         self.messages[-1] = replace(self.messages[-1], content=content)
 
-    def _assistant_called(self, call: ToolCall, place: str) -> None:
-        self._open_for("tool_calls", place)
+    def _add_call(self, call: ToolCall, path: str) -> None:
+        self._open_for("tool_calls", path)
         self._open -= {"reasoning"}
         if not self._calls:
-            self._name("tool_calls", place)
+            self._set_place("tool_calls", path)
         self._calls.append(call)
 
-    def _open_for(self, field: str, place: str) -> None:
-        """Have the last message be an assistant's that may still be given *field*."""
+    def _open_for(self, field: str, path: str) -> None:
+        """Append an assistant's message unless the last one is open for *field*."""
         if field not in self._open:
-            self._append(Message(role="assistant", content=""), content=place)
+            self._append(Message(role="assistant", content=""), path=path)
             self._open = _ALL
 
-    def _append(self, message: Message, *, content: str) -> None:
+    def _append(self, message: Message, *, path: str) -> None:
         self.close()
         self.messages.append(message)
-        self._name("content", content)
+        self._set_place("content", path)
 
     def close(self) -> None:
-        """Write what the assistant thought and called into the last message.
+        """Set the collected reasoning and calls in the last message.
 
-        Once, when it is complete: to copy the message for each call would be quadratic.
+        Once, when the message is complete: copying it for each call would take quadratic time.
         """
-        if self._thoughts or self._calls:
-            reasoning = "\n".join(self._thoughts) or None
+        if self._reasoning or self._calls:
+            reasoning = "\n".join(self._reasoning) or None
             self.messages[-1] = replace(
                 self.messages[-1], reasoning=reasoning, tool_calls=tuple(self._calls)
             )
-            self._thoughts, self._calls = [], []
-        self._open = _NOTHING
+            self._reasoning, self._calls = [], []
+        self._open = _CLOSED
 
-    def _name(self, field: str, place: str) -> None:
-        self.places[f"messages[{len(self.messages) - 1}].{field}"] = place
+    def _set_place(self, field: str, path: str) -> None:
+        self.places[f"messages[{len(self.messages) - 1}].{field}"] = path
 
 
 def to_turns(
     input_: str | Sequence[dict[str, Any]], instructions: str | None, *, strict: bool = False
 ) -> Turns:
-    """Translate *input_* and the *instructions* before it; raise what is wrong with an item.
+    """Translate *instructions* and *input_* to messages, in this order.
 
-    *strict* also refuses names that nobody documents.
+    *strict* also refuses undocumented names. Raises InvalidParameter or
+    UnsupportedParameter, which names the field.
     """
     turns = Turns()
     if instructions:
-        turns.say("system", instructions, place="instructions")
+        turns.add_message("system", instructions, path="instructions")
     if isinstance(input_, str):
-        turns.say("user", input_, place="input")
+        turns.add_message("user", input_, path="input")
         return turns
-    for at, item in enumerate(to_items(input_, strict=strict)):
-        turns.take(item, f"input[{at}]")
+    for index, item in enumerate(to_items(input_, strict=strict)):
+        turns.add_item(item, f"input[{index}]")
     turns.close()
     return turns
 
 
 def to_items(raw: Sequence[dict[str, Any]], *, strict: bool) -> list[Item]:
-    """Read *raw*; an item without a type is a message.
+    """Return *raw* as items; an item without a type is a message.
 
-    All at once: for each call msgspec makes its table of the types anew.
+    Raises InvalidParameter for an invalid item, UnsupportedParameter for a name that this server
+    does not honour and, if *strict*, for an undocumented one.
     """
     typed = [item if item.get("type") else {**item, "type": "message"} for item in raw]
+    # All items in one call: msgspec builds its table of the types anew for each call.
     parse = partial(msgspec.convert, {"input": typed})
     try:
         items: list[Item] = parse(Input).input
@@ -164,23 +169,23 @@ def to_items(raw: Sequence[dict[str, Any]], *, strict: bool) -> list[Item]:
     return items
 
 
-def _thoughts(item: ReasoningItem, place: str) -> str:
+def _reasoning(item: ReasoningItem, path: str) -> str:
     if item.encrypted_content:
         raise UnsupportedParameter(
-            "Encrypted reasoning is another server's: this one gives none, and cannot read it.",
-            param=f"{place}.encrypted_content",
+            "Encrypted reasoning is not supported: this server cannot decrypt it.",
+            param=f"{path}.encrypted_content",
         )
-    # A summary is what clients keep of reasoning whose text they were not to see.
-    return "\n".join(thought.text for thought in item.content or item.summary or ())
+    # Clients that do not get the text of the reasoning keep its summary.
+    return "\n".join(part.text for part in item.content or item.summary or ())
 
 
-def _content(content: str | Sequence[Part], place: str) -> Content:
+def _content(content: str | Sequence[Part], path: str) -> Content:
     if isinstance(content, str):
         return content
-    return tuple(_part(part, f"{place}[{at}]") for at, part in enumerate(content))
+    return tuple(_part(part, f"{path}[{index}]") for index, part in enumerate(content))
 
 
-def _part(part: Part, place: str) -> str | Media:
+def _part(part: Part, path: str) -> str | Media:
     match part:
         case InputTextPart(text) | OutputTextPart(text) | RefusalPart(text):
             return text
@@ -191,27 +196,27 @@ def _part(part: Part, place: str) -> str | Media:
         case AudioPart(input_audio=None, audio_url=(str(url) | Url(url))):
             return Media("audio", url)
         case FilePart(file_data=str(url)):
-            return _file(url, place)
+            return _file(url, path)
         case AudioPart():
             raise InvalidParameter(
-                "A recording is an `input_audio` or an `audio_url`.", param=place
+                "A recording needs either `input_audio` or `audio_url`.", param=path
             )
         case ImagePart() | FilePart():
             raise UnsupportedParameter(
-                "No files are kept here: send an image as `image_url`, a recording or a film as "
-                "`file_data`.",
-                param=place,
+                "This server stores no files. Send an image as `image_url`, a recording or a video "
+                "as `file_data`.",
+                param=path,
             )
 
 
-def _file(url: str, place: str) -> Media:
-    """Return the medium in a `data:` URL, by its type."""
+def _file(url: str, path: str) -> Media:
+    """Return the medium in the `data:` URL *url*, of the kind that its media type says."""
     kind = url.removeprefix("data:").partition("/")[0]
     match kind:
         case "image" | "audio" | "video":
             return Media(kind, url)
         case _:
             raise UnsupportedParameter(
-                "Of files only images, recordings and films are read, as `data:` URLs.",
-                param=f"{place}.file_data",
+                "A file must be an image, a recording or a video, as a `data:` URL.",
+                param=f"{path}.file_data",
             )

@@ -1,4 +1,4 @@
-"""Engine values → output items, while they are written: one is open, those before it are done."""
+"""Collects the engine's deltas into output items: the last item is open, the others are done."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,11 +21,11 @@ from .protocol import (
     SummaryText,
 )
 
-# Of an item in progress nothing is told but that it is there: its content follows, in pieces.
+# An `in_progress` item is sent empty; its content follows in delta events.
 
 
-class WrittenText:
-    """A message."""
+class MessageBuilder:
+    """Collects the text of a message."""
 
     def __init__(self, id_: str) -> None:
         self.id = id_
@@ -33,23 +33,23 @@ class WrittenText:
         self._texts: list[str] = []
 
     def add(self, delta: TextDelta) -> None:
-        """Take the next piece."""
+        """Append *delta*."""
         self._texts.append(delta.text)
         self.logprobs += delta.logprobs
 
     @property
     def part(self) -> OutputText:
-        """What is said so far."""
-        return OutputText(text="".join(self._texts), logprobs=content(self.logprobs))
+        """The text so far, with its log probabilities."""
+        return OutputText(text="".join(self._texts), logprobs=wire_logprobs(self.logprobs))
 
     def item(self, status: ItemStatus) -> OutputMessage:
-        """Return the item."""
+        """Return the message with this *status*."""
         parts = [] if status == "in_progress" else [self.part]
         return OutputMessage(id=self.id, status=status, content=parts)
 
 
-class WrittenReasoning:
-    """What is thought before."""
+class ReasoningBuilder:
+    """Collects reasoning."""
 
     def __init__(self, id_: str, *, summary: bool) -> None:
         self.id = id_
@@ -57,28 +57,28 @@ class WrittenReasoning:
         self._texts: list[str] = []
 
     def add(self, delta: ReasoningDelta) -> None:
-        """Take the next piece."""
+        """Append *delta*."""
         self._texts.append(delta.text)
 
     @property
     def part(self) -> ReasoningText:
-        """What is thought so far."""
+        """The reasoning so far."""
         return ReasoningText(text="".join(self._texts))
 
     @property
     def summary(self) -> list[SummaryText]:
-        """The same, where the request wants a summary."""
+        """The whole reasoning as its own summary; empty unless the request sets a summary."""
         return [SummaryText(text=self.part.text)] if self._summary else []
 
     def item(self, status: ItemStatus) -> OutputReasoning:
-        """Return the item."""
+        """Return the reasoning item with this *status*."""
         if status == "in_progress":
             return OutputReasoning(id=self.id, status=status, summary=[], content=[])
         return OutputReasoning(id=self.id, status=status, summary=self.summary, content=[self.part])
 
 
-class WrittenCall:
-    """A call."""
+class CallBuilder:
+    """Collects the arguments of a tool call."""
 
     def __init__(self, id_: str, first: ToolCallDelta) -> None:
         self.id = id_
@@ -87,7 +87,7 @@ class WrittenCall:
         self._arguments: list[str] = []
 
     def add(self, delta: ToolCallDelta) -> None:
-        """Take the next piece."""
+        """Append *delta*."""
         self._arguments.append(delta.arguments)
 
     @property
@@ -96,7 +96,7 @@ class WrittenCall:
         return "".join(self._arguments)
 
     def item(self, status: ItemStatus) -> OutputCall:
-        """Return the item."""
+        """Return the call with this *status*."""
         return OutputCall(
             id=self.id,
             call_id=self._call_id,
@@ -106,35 +106,37 @@ class WrittenCall:
         )
 
 
-Written = WrittenText | WrittenReasoning | WrittenCall
+ItemBuilder = MessageBuilder | ReasoningBuilder | CallBuilder
 
 
-class Piece(NamedTuple):
-    """What a delta has added to which item, and whether it has begun it."""
+class Addition(NamedTuple):
+    """A delta and the builder that collected it."""
 
     delta: Delta
-    written: Written
+    builder: ItemBuilder
     first: bool
+    """Whether the item begins with this delta."""
 
 
 class Output:
-    """All items of one answer, in the order in which they were begun."""
+    """Collects all items of one response, in the order in which they begin."""
 
-    def __init__(self, begun: Response) -> None:
-        self._id = begun.id.removeprefix("resp_")
-        reasoning = begun.reasoning
+    def __init__(self, initial: Response) -> None:
+        self._id = initial.id.removeprefix("resp_")
+        reasoning = initial.reasoning
         self._summary = bool(reasoning.summary or reasoning.generate_summary)
         self._open: tuple[type[Delta], int] | None = None
         self._early: tuple[TokenLogprob, ...] = ()
-        """Log probabilities from before the text that they are told with."""
+        """Log probabilities that wait for the next text."""
         self._filled = False
-        self.written: list[Written] = []
+        """Whether `end` has added an empty message."""
+        self.builders: list[ItemBuilder] = []
 
-    def take(self, delta: Delta) -> Piece | None:
-        """Write *delta*; None if it waits for the message's next text.
+    def add(self, delta: Delta) -> Addition | None:
+        """Append *delta* to its item; return None if it waits for the next text.
 
-        Engines tell the log probabilities of what is no text (reasoning, calls, the end) on their
-        own, and before it: as in chat, all of them stand with the text.
+        Engines send the log probabilities of non-text tokens (reasoning, calls, end of text) in a
+        delta of their own. As in chat, they are attached to the next text.
         """
         first = self._open != _kind(delta)
         if first and isinstance(delta, TextDelta):
@@ -142,54 +144,59 @@ class Output:
             self._early = () if delta.text else delta.logprobs
             if not delta.text:
                 return None
-        return self._write(delta, first=first)
+        return self._append(delta, first=first)
 
-    def end(self) -> Piece | None:
-        """Write the empty text of an answer without text or calls: clients look for one."""
-        if all(isinstance(item, WrittenReasoning) for item in self.written):
+    def end(self) -> Addition | None:
+        """Attach the log probabilities that wait; return an empty text if it had to be added.
+
+        It is added to an output without text and calls: clients expect a message.
+        """
+        if all(isinstance(builder, ReasoningBuilder) for builder in self.builders):
             self._filled = True
             empty = TextDelta(index=0, text="", logprobs=self._early)
-            return self._write(empty, first=True)
-        for item in self.written[::-1]:
-            if isinstance(item, WrittenText):
-                item.logprobs += self._early
+            return self._append(empty, first=True)
+        for builder in self.builders[::-1]:
+            if isinstance(builder, MessageBuilder):
+                builder.logprobs += self._early
                 break
         return None
 
-    def _write(self, delta: Delta, *, first: bool) -> Piece:
+    def _append(self, delta: Delta, *, first: bool) -> Addition:
         if first:
             self._open = _kind(delta)
-            self.written.append(self._begun(delta))
-        written: Any = self.written[-1]  # of the delta's kind
-        written.add(delta)
-        return Piece(delta, written, first)
+            self.builders.append(self._new_builder(delta))
+        builder: Any = self.builders[-1]  # of the delta's kind
+        builder.add(delta)
+        return Addition(delta, builder, first)
 
-    def _begun(self, delta: Delta) -> Written:
-        number = f"{self._id}{len(self.written):02x}"
+    def _new_builder(self, delta: Delta) -> ItemBuilder:
+        number = f"{self._id}{len(self.builders):02x}"
         match delta:
             case TextDelta():
-                return WrittenText(f"msg_{number}")
+                return MessageBuilder(f"msg_{number}")
             case ReasoningDelta():
-                return WrittenReasoning(f"rs_{number}", summary=self._summary)
+                return ReasoningBuilder(f"rs_{number}", summary=self._summary)
             case ToolCallDelta():
-                return WrittenCall(f"fc_{number}", delta)
+                return CallBuilder(f"fc_{number}", delta)
 
     def items(self, last: ItemStatus) -> list[OutputItem]:
-        """Return all items; the one at which the engine stopped has that *last* status.
+        """Return all items: those before the last are completed, the last has the status *last*.
 
-        So has the empty text behind it.
+        If `end` has added an empty message, it and the item before it both have that status.
         """
-        stopped = len(self.written) - (2 if self._filled else 1)
+        stopped = len(self.builders) - (2 if self._filled else 1)
         return [
-            item.item("completed" if at < stopped else last) for at, item in enumerate(self.written)
+            builder.item("completed" if index < stopped else last)
+            for index, builder in enumerate(self.builders)
         ]
 
 
-def content(tokens: Sequence[TokenLogprob]) -> list[WireLogprob]:
-    """Return the log probabilities of *tokens* as the wire has them."""
-    told = logprobs(tokens)
-    return told.content if told else []
+def wire_logprobs(tokens: Sequence[TokenLogprob]) -> list[WireLogprob]:
+    """Return the log probabilities of *tokens* in the wire's form, an entry for each token."""
+    entries = logprobs(tokens)
+    return entries.content if entries else []
 
 
 def _kind(delta: Delta) -> tuple[type[Delta], int]:
+    """Return what the deltas of one item have in common: their type and the call's number."""
     return type(delta), delta.call if isinstance(delta, ToolCallDelta) else 0

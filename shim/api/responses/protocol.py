@@ -1,4 +1,4 @@
-"""The wire of responses: OpenAI's request and answer as msgspec Structs, nothing else."""
+"""The wire types of responses: OpenAI's request and answer, nothing else."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from shim.limits import Name
 
 
 class FunctionTool(Struct, frozen=True, kw_only=True):
-    """A function that may be called; of the kinds of tools only functions are here."""
+    """A function that the model may call. Functions are the only supported kind of tool."""
 
     type: Literal["function"] = "function"
     name: Annotated[Name, Meta(min_length=1)]
@@ -23,7 +23,7 @@ class FunctionTool(Struct, frozen=True, kw_only=True):
 
 
 class FunctionChoice(Struct, frozen=True, kw_only=True):
-    """The one that has to be called."""
+    """The one function that the model must call."""
 
     type: Literal["function"] = "function"
     name: Name
@@ -33,7 +33,7 @@ ToolChoice = Literal["none", "auto", "required"] | FunctionChoice
 
 
 class SchemaFormat(Struct, frozen=True, kw_only=True, tag_field="type", tag="json_schema"):
-    """A JSON value of a schema."""
+    """A JSON value that satisfies a schema."""
 
     name: str
     schema: dict[str, Any]
@@ -45,32 +45,32 @@ Format = TextFormat | JsonObjectFormat | SchemaFormat
 
 
 class TextConfig(Struct, frozen=True, kw_only=True):
-    """What form the text takes."""
+    """The form of the generated text."""
 
     format: Format | None = None
     verbosity: str | None = None
 
 
 class Reasoning(Struct, frozen=True, kw_only=True):
-    """How much is thought, and whether the item that tells it has a summary."""
+    """How much the model reasons, and whether its reasoning item has a summary."""
 
     effort: Effort | None = None
     summary: Literal["auto", "concise", "detailed"] | None = None
     generate_summary: Literal["auto", "concise", "detailed"] | UnsetType | None = UNSET
-    """What `summary` was called before."""
+    """The earlier name of `summary`."""
     mode: str | None = None
     context: str | None = None
 
 
 class StreamOptions(Struct, frozen=True, kw_only=True):
-    """What a stream brings besides its text: of OpenAI's options none is honoured here."""
+    """Options of a stream. None of OpenAI's options is honoured here."""
 
 
 LOGPROBS = "message.output_text.logprobs"
 
 Includable = Literal[
     "message.output_text.logprobs",
-    # Nothing is encrypted here, nothing kept, and there are no such tools.
+    # Accepted without effect: this server encrypts nothing and does not have these tools.
     "reasoning.encrypted_content",
     "message.input_image.image_url",
     "file_search_call.results",
@@ -84,17 +84,17 @@ Metadata = dict[str, str]
 
 
 class ResponsesRequest(ChatFields, frozen=True, kw_only=True):
-    """OpenAI's request and vLLM's extras: what is honoured of them."""
+    """The fields of OpenAI and vLLM that this route honours."""
 
     model: Name | None = None
-    """May be missing where the URL names it."""
+    """May be missing if the URL names the model."""
     input: str | Annotated[list[dict[str, Any]], Meta(min_length=1)]
-    """A user's message, or items (`protocol_input.py`); messages need no `type`."""
+    """The text of a user's message, or items (`protocol_input.py`). A message needs no `type`."""
     instructions: str | None = None
     max_output_tokens: Count | None = None
     max_completion_tokens: Count | None = None
     max_tokens: Count | None = None
-    """What chats and texts call it."""
+    """The name that chats and text completions use for the limit."""
     tools: list[FunctionTool] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -105,7 +105,7 @@ class ResponsesRequest(ChatFields, frozen=True, kw_only=True):
     stream: bool | None = None
     metadata: Metadata | None = None
     user: str | None = None
-    # Without consequence for the answer, but of a form that is checked.
+    # These do not change the answer; only their form is checked.
     stream_options: StreamOptions | None = None
     max_tool_calls: int | None = None
 
@@ -117,15 +117,16 @@ ItemStatus = Literal["in_progress"] | EndStatus
 
 
 class OutputText(Struct, frozen=True, kw_only=True, tag_field="type", tag="output_text"):
-    """What is said."""
+    """A generated text."""
 
     text: str
     annotations: list[Any] = []
     logprobs: list[TokenLogprob] = []
+    """An entry for each token; empty unless the request includes log probabilities."""
 
 
 class OutputMessage(Struct, frozen=True, kw_only=True, tag_field="type", tag="message"):
-    """A message."""
+    """The assistant's message."""
 
     id: str
     role: Literal["assistant"] = "assistant"
@@ -134,30 +135,30 @@ class OutputMessage(Struct, frozen=True, kw_only=True, tag_field="type", tag="me
 
 
 class ReasoningText(Struct, frozen=True, kw_only=True, tag_field="type", tag="reasoning_text"):
-    """What is thought."""
+    """Reasoning."""
 
     text: str
 
 
 class SummaryText(Struct, frozen=True, kw_only=True, tag_field="type", tag="summary_text"):
-    """The same: nothing is shortened here."""
+    """The whole reasoning again: this server does not shorten it."""
 
     text: str
 
 
 class OutputReasoning(Struct, frozen=True, kw_only=True, tag_field="type", tag="reasoning"):
-    """What was thought before the answer."""
+    """The model's reasoning before its answer."""
 
     id: str
     summary: list[SummaryText]
-    """Only where the request wants one: some clients send back nothing else."""
+    """Empty unless the request sets a summary. Some clients send back only the summary."""
     content: list[ReasoningText]
     encrypted_content: None = None
     status: ItemStatus
 
 
 class OutputCall(Struct, frozen=True, kw_only=True, tag_field="type", tag="function_call"):
-    """A call that the answer makes."""
+    """A tool call."""
 
     id: str
     call_id: str
@@ -170,20 +171,20 @@ OutputItem = OutputMessage | OutputReasoning | OutputCall
 
 
 class InputTokensDetails(Struct, frozen=True, kw_only=True):
-    """Required by clients; what an engine's cache had is not told."""
+    """Always 0: clients require these fields, but cached tokens are not counted here."""
 
     cached_tokens: int = 0
     cache_write_tokens: int = 0
 
 
 class OutputTokensDetails(Struct, frozen=True, kw_only=True):
-    """What the output's tokens were for; 0 also where the engine cannot tell."""
+    """How many of the output's tokens are reasoning; 0 if the engine does not count them."""
 
     reasoning_tokens: int
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens."""
+    """Counts of tokens."""
 
     input_tokens: int
     input_tokens_details: InputTokensDetails = InputTokensDetails()
@@ -193,16 +194,17 @@ class Usage(Struct, frozen=True, kw_only=True):
 
 
 class IncompleteDetails(Struct, frozen=True, kw_only=True):
-    """Why an answer ends early: it has reached `max_output_tokens` or the context's end."""
+    """Why an answer was cut: it reached `max_output_tokens` or the end of the model's context."""
 
     reason: Literal["max_output_tokens"] = "max_output_tokens"
 
 
 class Response(Struct, frozen=True, kw_only=True, tag_field="object", tag="response"):
-    """A whole answer, and what the request asked for: null is the model's own."""
+    """A whole answer, and the request's parameters; null means the model's own default."""
 
     id: str
     created_at: int
+    """Unix time in seconds."""
     status: ItemStatus
     error: None = None
     incomplete_details: IncompleteDetails | None = None
@@ -218,7 +220,7 @@ class Response(Struct, frozen=True, kw_only=True, tag_field="object", tag="respo
     previous_response_id: None = None
     reasoning: Reasoning
     store: Literal[False] = False
-    """Nothing is kept, whatever the request says."""
+    """Always false: this server stores no responses."""
     temperature: float | None
     text: TextConfig
     tool_choice: ToolChoice

@@ -1,4 +1,4 @@
-"""The wire of a streamed response: its events, nothing else."""
+"""The wire types of a streamed response: its events, nothing else."""
 
 from typing import Literal
 
@@ -10,17 +10,17 @@ from shim.errors import ErrorBody
 from .protocol import OutputItem, OutputText, ReasoningText, Response, SummaryText
 
 Name = Literal[
-    # of the response …
+    # events of the response
     "response.created",
     "response.in_progress",
     "response.completed",
     "response.incomplete",
-    # … of one of its items …
+    # events of an item
     "response.output_item.added",
     "response.output_item.done",
     "response.content_part.added",
     "response.content_part.done",
-    # … and of that item's text.
+    # events of an item's text
     "response.output_text.delta",
     "response.output_text.done",
     "response.reasoning_text.delta",
@@ -35,13 +35,14 @@ Name = Literal[
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """What has happened; which of the fields are there depends on the type."""
+    """An event of a stream. Its type decides which fields it has."""
 
     type: Name
     sequence_number: int
     """From 0, one more for each event."""
     response: Response | UnsetType = UNSET
     output_index: int | UnsetType = UNSET
+    """The item's index in `Response.output`, from 0."""
     item_id: str | UnsetType = UNSET
     content_index: int | UnsetType = UNSET
     summary_index: int | UnsetType = UNSET
@@ -57,8 +58,8 @@ class Event(Struct, frozen=True, kw_only=True):
 class ErrorEvent(Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """The last event of a stream that fails.
 
-    OpenAI documents the fields beside each other and sends them within `error`, which is where
-    its clients look before they raise.
+    OpenAI documents these fields at the top, but sends them within `error`, and its clients read
+    them there. This event has them in both places.
     """
 
     sequence_number: int

@@ -1,4 +1,4 @@
-"""The wire of what a response is given: items, their parts; nothing else."""
+"""The wire types of a response's input: items and their parts, nothing else."""
 
 from typing import Literal
 
@@ -16,28 +16,29 @@ class InputTextPart(Struct, frozen=True, tag_field="type", tag="input_text"):
 
 
 class OutputTextPart(Struct, frozen=True, tag_field="type", tag="output_text"):
-    """A text of the assistant's; what an earlier answer told of it beside is not read."""
+    """Earlier assistant text. Its annotations and logprobs are ignored."""
 
     text: str
 
 
 class ImagePart(Struct, frozen=True, kw_only=True, tag_field="type", tag="input_image"):
-    """An image; its `detail` is OpenAI's affair."""
+    """An image at a URL. OpenAI's `detail` is ignored."""
 
     image_url: str | None = None
     file_id: str | None = None
 
 
 class FilePart(Struct, frozen=True, kw_only=True, tag_field="type", tag="input_file"):
-    """A file: `file_data` is a `data:` URL."""
+    """A file. Only `file_data` is supported."""
 
     file_data: str | None = None
+    """A `data:` URL."""
     file_id: str | None = None
     file_url: str | None = None
 
 
 class AudioPart(Struct, frozen=True, kw_only=True, tag_field="type", tag="input_audio"):
-    """A recording: in base64 as in chat, or as a URL."""
+    """A recording: `input_audio` as in chat, or a URL."""
 
     input_audio: Audio | None = None
     audio_url: Url | str | None = None
@@ -49,20 +50,20 @@ Part = InputTextPart | OutputTextPart | RefusalPart | ImagePart | FilePart | Aud
 
 
 class MessageItem(Struct, frozen=True, kw_only=True, tag_field="type", tag="message"):
-    """A turn, or the part of the assistant's that is said."""
+    """A message. The assistant's is joined with its reasoning and calls (`conversation.py`)."""
 
     role: Literal["user", "assistant", "system", "developer"]
     content: str | list[Part]
 
 
 class Thought(Struct, frozen=True):
-    """A piece of reasoning, or of its summary."""
+    """A part of a reasoning item, or of its summary."""
 
     text: str
 
 
 class ReasoningItem(Struct, frozen=True, kw_only=True, tag_field="type", tag="reasoning"):
-    """What the assistant thought before the items that follow."""
+    """The assistant's reasoning before the items that follow."""
 
     content: list[Thought] | None = None
     summary: list[Thought] | None = None
@@ -70,7 +71,7 @@ class ReasoningItem(Struct, frozen=True, kw_only=True, tag_field="type", tag="re
 
 
 class CallItem(Struct, frozen=True, kw_only=True, tag_field="type", tag="function_call"):
-    """A call that the assistant made."""
+    """A tool call by the assistant."""
 
     call_id: str
     name: str
@@ -80,14 +81,14 @@ class CallItem(Struct, frozen=True, kw_only=True, tag_field="type", tag="functio
 class CallOutputItem(
     Struct, frozen=True, kw_only=True, tag_field="type", tag="function_call_output"
 ):
-    """What came of a call."""
+    """The result of a tool call."""
 
     call_id: str
     output: str | list[Part]
 
 
 class ReferenceItem(Struct, frozen=True, kw_only=True, tag_field="type", tag="item_reference"):
-    """An item that OpenAI has kept."""
+    """A reference to an item that OpenAI stores. It is always refused here."""
 
     id: str
 
@@ -96,6 +97,6 @@ Item = MessageItem | ReasoningItem | CallItem | CallOutputItem | ReferenceItem
 
 
 class Input(Struct, frozen=True):
-    """All of them."""
+    """All items of a request."""
 
     input: list[Item]

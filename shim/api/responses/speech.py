@@ -1,4 +1,4 @@
-"""Requests for responses to speech models: wire → SpeechRequest."""
+"""Translates a response's request to a speech model to a `SpeechRequest`: pure functions."""
 
 from shim.api.generation.messages import Audio, RefusalPart, Url
 from shim.api.generation.response_format import TextFormat
@@ -25,14 +25,14 @@ _CONTENT = frozenset({"input", "text", "include"})
 
 
 def to_speech_request(request: ResponsesRequest, *, strict: bool = False) -> SpeechRequest:
-    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field.
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
 
-    *strict* also refuses names that nobody documents.
+    The request must hold one recording. *strict* also refuses undocumented names.
     """
     refuse_beyond_speech(request, _CONTENT, request.temperature)
     _refuse_forms(request)
     items = [] if isinstance(request.input, str) else to_items(request.input, strict=strict)
-    turns = [_turn(item, f"input[{at}]") for at, item in enumerate(items)]
+    turns = [_turn(item, f"input[{index}]") for index, item in enumerate(items)]
     return SpeechRequest(
         only_recording(turns, param="input"),
         job(request.transcription, temperature=request.temperature),
@@ -42,50 +42,53 @@ def to_speech_request(request: ResponsesRequest, *, strict: bool = False) -> Spe
 def _refuse_forms(request: ResponsesRequest) -> None:
     text = request.text
     if text is not None and text.format not in (None, TextFormat()):
-        raise UnsupportedParameter("A transcription is a plain text.", param="text.format")
+        raise UnsupportedParameter("A transcription is plain text.", param="text.format")
     if text is not None and text.verbosity not in (None, "medium"):
-        raise UnsupportedParameter("A transcription is what is said.", param="text.verbosity")
+        raise UnsupportedParameter(
+            "The `verbosity` of a transcription must be `medium`.", param="text.verbosity"
+        )
     if LOGPROBS in (request.include or ()):
         raise UnsupportedParameter(
-            "Log probabilities of transcriptions are told by `/v1/audio/transcriptions`.",
+            "`/v1/audio/transcriptions` returns log probabilities; this route does not.",
             param="include",
         )
 
 
-def _turn(item: Item, place: str) -> Turn:
+def _turn(item: Item, path: str) -> Turn:
     match item:
         case MessageItem(role=role, content=content):
-            return Turn(role, place, _recordings(content, f"{place}.content"))
+            return Turn(role, path, _recordings(content, f"{path}.content"))
         case CallOutputItem(output=content):
-            return Turn("tool", place, _recordings(content, f"{place}.output"))
+            return Turn("tool", path, _recordings(content, f"{path}.output"))
         case _:
-            return Turn("assistant", place, ())
+            return Turn("assistant", path, ())
 
 
-def _recordings(content: str | list[Part], place: str) -> tuple[Recording, ...]:
+def _recordings(content: str | list[Part], path: str) -> tuple[Recording, ...]:
     parts = [] if isinstance(content, str) else content
-    found = (_recording(part, f"{place}[{at}]") for at, part in enumerate(parts))
-    return tuple(filter(None, found))
+    recordings = (_recording(part, f"{path}[{index}]") for index, part in enumerate(parts))
+    return tuple(filter(None, recordings))
 
 
-def _recording(part: Part, place: str) -> Recording | None:
-    """Return the recording in *part*, None for a text; raise UnsupportedParameter for an image."""
+def _recording(part: Part, path: str) -> Recording | None:
+    """Return the recording in *part*, None for a text; raise UnsupportedParameter for others."""
     match part:
         case InputTextPart() | OutputTextPart() | RefusalPart():
             return None
         case AudioPart(input_audio=Audio(data), audio_url=None):
-            return Recording(f"{place}.input_audio.data", data)
+            return Recording(f"{path}.input_audio.data", data)
         case AudioPart(input_audio=None, audio_url=Url(url)):
-            return of_url(url, f"{place}.audio_url.url")
+            return of_url(url, f"{path}.audio_url.url")
         case AudioPart(input_audio=None, audio_url=str(url)):
-            return of_url(url, f"{place}.audio_url")
+            return of_url(url, f"{path}.audio_url")
         case AudioPart():
             raise InvalidParameter(
-                "A recording is an `input_audio` or an `audio_url`.", param=place
+                "A recording needs either `input_audio` or `audio_url`.", param=path
             )
         case FilePart(file_data=str(url)):
-            return of_url(url, f"{place}.file_data")
+            return of_url(url, f"{path}.file_data")
         case _:
             raise UnsupportedParameter(
-                "This model transcribes recordings: it takes no images and no films.", param=place
+                "This model transcribes recordings. It does not accept images or videos.",
+                param=path,
             )

@@ -1,4 +1,4 @@
-"""Engine values → the events of a streamed response, and their frames."""
+"""Makes the events of a streamed response from the engine's items, and frames them."""
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
@@ -17,130 +17,149 @@ from backends.base import (
     TextDelta,
     ToolCallDelta,
 )
+from shim.api.generation.usage import Unfinished
 from shim.errors import ErrorBody, describe
 
-from .answer import ended, status_of
-from .output import Output, Piece, Written, WrittenCall, WrittenReasoning, WrittenText, content
+from .answer import final_response, status_of
+from .output import (
+    Addition,
+    CallBuilder,
+    ItemBuilder,
+    MessageBuilder,
+    Output,
+    ReasoningBuilder,
+    wire_logprobs,
+)
 from .protocol import ItemStatus, OutputText, ReasoningText, Response, SummaryText
 from .protocol_events import ErrorEvent, Event, Name
 
 _encode = msgspec.json.Encoder().encode
 
-Happening = tuple[Name, dict[str, Any]]
-"""An event, but for its number and its item's."""
+ItemEvent = tuple[Name, dict[str, Any]]
+"""An event of an item: its name, and its fields except its number and `output_index`."""
 
 
 async def events(
-    begun: Response, items: AsyncGenerator[Generated, None]
+    initial: Response, items: AsyncGenerator[Generated, None]
 ) -> AsyncGenerator[Event, None]:
-    """Turn *items* into events: the response, its items one after the other, the response's end.
+    """Yield the events of *items*: the response's start, its items in order, its end.
 
-    Nothing comes before the engine's first item, so that a refusal keeps its HTTP status.
+    Yields nothing before the engine's first item, so that an error at the start still sets the HTTP
+    status. Raises Unfinished if *items* end without a `Finish`. Closing this
+    generator closes *items*.
     """
-    telling = _Telling(begun)
+    builder = _EventBuilder(initial)
     async with aclosing(items):
         async for item in items:
-            for event in telling.take(item):
+            for event in builder.events(item):
                 yield event
+    if not builder.finished:
+        raise Unfinished
 
 
-class _Telling:
-    """What has been told so far: events are numbered, and so are the items in them."""
+class _EventBuilder:
+    """Makes the events of one response: numbers them, and keeps its output so far."""
 
-    def __init__(self, begun: Response) -> None:
-        self._begun = begun
+    def __init__(self, initial: Response) -> None:
+        self._initial = initial
         self._numbers = count()
-        self._output = Output(begun)
-        self._silent = True
+        self._output = Output(initial)
+        self._started = False
+        self.finished = False
 
-    def take(self, item: Generated) -> Iterator[Event]:
-        """Yield what *item* brings about."""
-        if self._silent:
-            self._silent = False
-            yield self._event("response.created", response=self._begun)
-            yield self._event("response.in_progress", response=self._begun)
+    def events(self, item: Generated) -> Iterator[Event]:
+        """Yield the events that *item* causes, none or several."""
+        if not self._started:
+            self._started = True
+            yield self._event("response.created", response=self._initial)
+            yield self._event("response.in_progress", response=self._initial)
         match item:
             case Finish():
-                yield from self._ends(item)
+                yield from self._end(item)
+                self.finished = True
             case Extras() | PromptEcho():
                 raise TypeError(f"a response has no {type(item).__name__}")
             case _:
-                yield from self._wrote(self._output.take(item))
+                yield from self._added(self._output.add(item))
 
-    def _ends(self, finish: Finish) -> Iterator[Event]:
+    def _end(self, finish: Finish) -> Iterator[Event]:
         status = status_of(finish)
-        yield from self._wrote(self._output.end(), before=status)
-        yield from self._happened(-1, _done(self._output.written[-1], status))
-        whole = ended(self._begun, self._output, finish)
+        yield from self._added(self._output.end(), before=status)
+        yield from self._of_item(-1, _item_done(self._output.builders[-1], status))
+        final = final_response(self._initial, self._output, finish)
         completed = status == "completed"
         name: Name = "response.completed" if completed else "response.incomplete"
-        yield self._event(name, response=whole)
+        yield self._event(name, response=final)
 
-    def _wrote(self, piece: Piece | None, *, before: ItemStatus = "completed") -> Iterator[Event]:
-        """Yield what *piece* brings; an item that it begins ends the one *before*."""
-        if piece is None:
+    def _added(
+        self, addition: Addition | None, *, before: ItemStatus = "completed"
+    ) -> Iterator[Event]:
+        """Yield the events of *addition*.
+
+        If it begins an item, the previous item ends first, with the status *before*.
+        """
+        if addition is None:
             return
-        if piece.first:
-            for done in self._output.written[-2:-1]:
-                yield from self._happened(-2, _done(done, before))
-            yield from self._happened(-1, _added(piece.written))
-        yield from self._happened(-1, _piece(piece.delta, piece.written.id))
+        if addition.first:
+            for done in self._output.builders[-2:-1]:
+                yield from self._of_item(-2, _item_done(done, before))
+            yield from self._of_item(-1, _item_added(addition.builder))
+        yield from self._of_item(-1, _delta(addition.delta, addition.builder.id))
 
-    def _happened(self, at: int, what: Iterable[Happening]) -> Iterator[Event]:
-        """Yield *what* has happened to the item *at* that place, from the end."""
-        index = len(self._output.written) + at
-        for name, fields in what:
+    def _of_item(self, position: int, item_events: Iterable[ItemEvent]) -> Iterator[Event]:
+        """Yield *item_events* of the item at *position*, which counts from the end: -1 or -2."""
+        index = len(self._output.builders) + position
+        for name, fields in item_events:
             yield self._event(name, output_index=index, **fields)
 
     def _event(self, name: Name, /, **fields: Any) -> Event:
         return Event(type=name, sequence_number=next(self._numbers), **fields)
 
 
-def _added(written: Written) -> Iterator[Happening]:
-    yield "response.output_item.added", {"item": written.item("in_progress")}
-    if not isinstance(written, WrittenCall):
-        part = OutputText(text="") if isinstance(written, WrittenText) else ReasoningText(text="")
-        yield "response.content_part.added", {**_content(written.id), "part": part}
+def _item_added(builder: ItemBuilder) -> Iterator[ItemEvent]:
+    yield "response.output_item.added", {"item": builder.item("in_progress")}
+    if not isinstance(builder, CallBuilder):
+        is_message = isinstance(builder, MessageBuilder)
+        part = OutputText(text="") if is_message else ReasoningText(text="")
+        yield "response.content_part.added", {**_content(builder.id), "part": part}
 
 
-def _piece(delta: Delta, item_id: str) -> Iterator[Happening]:
+def _delta(delta: Delta, item_id: str) -> Iterator[ItemEvent]:
     match delta:
         case TextDelta():
-            told = {"delta": delta.text, "logprobs": content(delta.logprobs)}
-            yield "response.output_text.delta", {**_content(item_id), **told}
+            fields = {"delta": delta.text, "logprobs": wire_logprobs(delta.logprobs)}
+            yield "response.output_text.delta", {**_content(item_id), **fields}
         case ReasoningDelta():
             yield "response.reasoning_text.delta", {**_content(item_id), "delta": delta.text}
         case ToolCallDelta() if delta.arguments:
-            told = {"item_id": item_id, "delta": delta.arguments}
-            yield "response.function_call_arguments.delta", told
+            fields = {"item_id": item_id, "delta": delta.arguments}
+            yield "response.function_call_arguments.delta", fields
 
 
-def _done(written: Written, status: ItemStatus) -> Iterator[Happening]:
-    match written:
-        case WrittenText():
-            part = written.part
-            told = {"text": part.text, "logprobs": part.logprobs}
-            yield "response.output_text.done", {**_content(written.id), **told}
-            yield "response.content_part.done", {**_content(written.id), "part": part}
-        case WrittenReasoning():
-            thought = written.part
-            yield "response.reasoning_text.done", {**_content(written.id), "text": thought.text}
-            yield "response.content_part.done", {**_content(written.id), "part": thought}
-            for summary in written.summary:
-                yield from _summarised(summary, {"item_id": written.id, "summary_index": 0})
-        case WrittenCall():
-            told = {"name": written.name, "arguments": written.arguments}
-            yield "response.function_call_arguments.done", {"item_id": written.id, **told}
-    yield "response.output_item.done", {"item": written.item(status)}
+def _item_done(builder: ItemBuilder, status: ItemStatus) -> Iterator[ItemEvent]:
+    match builder:
+        case MessageBuilder(id=item_id, part=part):
+            fields = {"text": part.text, "logprobs": part.logprobs}
+            yield "response.output_text.done", {**_content(item_id), **fields}
+            yield "response.content_part.done", {**_content(item_id), "part": part}
+        case ReasoningBuilder(id=item_id, part=part):
+            yield "response.reasoning_text.done", {**_content(item_id), "text": part.text}
+            yield "response.content_part.done", {**_content(item_id), "part": part}
+            for summary in builder.summary:
+                yield from _summary(summary, {"item_id": item_id, "summary_index": 0})
+        case CallBuilder():
+            fields = {"name": builder.name, "arguments": builder.arguments}
+            yield "response.function_call_arguments.done", {"item_id": builder.id, **fields}
+    yield "response.output_item.done", {"item": builder.item(status)}
 
 
-def _summarised(part: SummaryText, where: dict[str, Any]) -> Iterator[Happening]:
-    """Tell a summary at once: only when all is thought does it stand beside the thoughts."""
+def _summary(part: SummaryText, position: dict[str, Any]) -> Iterator[ItemEvent]:
+    """Yield all events of a summary at once: it repeats the reasoning, which has to end first."""
     empty = SummaryText(text="")
-    yield "response.reasoning_summary_part.added", {**where, "part": empty}
-    yield "response.reasoning_summary_text.delta", {**where, "delta": part.text}
-    yield "response.reasoning_summary_text.done", {**where, "text": part.text}
-    yield "response.reasoning_summary_part.done", {**where, "part": part}
+    yield "response.reasoning_summary_part.added", {**position, "part": empty}
+    yield "response.reasoning_summary_text.delta", {**position, "delta": part.text}
+    yield "response.reasoning_summary_text.done", {**position, "text": part.text}
+    yield "response.reasoning_summary_part.done", {**position, "part": part}
 
 
 def _content(item_id: str) -> dict[str, Any]:
@@ -152,9 +171,9 @@ def _content(item_id: str) -> dict[str, Any]:
 
 
 async def framed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
-    """Frame *events* as OpenAI does those of responses: each by its name, without `[DONE]`.
+    """Yield *events* as server-sent events in OpenAI's form for responses: named, without `[DONE]`.
 
-    A failure on the way becomes the last event.
+    An exception of *events* becomes the last event, `error`.
     """
     number = 0
     async with aclosing(events):
@@ -162,13 +181,13 @@ async def framed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, N
             async for event in events:
                 number = event.sequence_number + 1
                 yield _frame(event.type, event)
-        # A request ends here: its status is spent, so that the failure has to go in the body.
+        # A request ends here: the status has been sent, so the error has to go into the body.
         except Exception as error:  # noqa: BLE001
             _, body = describe(error)
-            yield _frame("error", _failed(number, body))
+            yield _frame("error", _error_event(number, body))
 
 
-def _failed(number: int, body: ErrorBody) -> ErrorEvent:
+def _error_event(number: int, body: ErrorBody) -> ErrorEvent:
     return ErrorEvent(
         sequence_number=number,
         code=body.code,

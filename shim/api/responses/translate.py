@@ -1,4 +1,4 @@
-"""Wire → engine values for responses: pure functions, no I/O."""
+"""Translates a response's request to a `Generation`: pure functions, no I/O."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from shim.api.generation.messages import ToolChoice as ChatToolChoice
 from shim.api.generation.response_format import JsonSchema, JsonSchemaFormat, to_format
 from shim.api.generation.sampling import to_sampling
 from shim.api.generation.token_limit import token_limit
-from shim.api.generation.vllm_parameters import extras
+from shim.api.generation.vllm_parameters import engine_options
 
 from .conversation import to_turns
 from .protocol import (
@@ -29,20 +29,21 @@ from .protocol import (
 )
 
 
-class Asked(NamedTuple):
-    """What the engine is asked, and what of the request its refusals mean."""
+class EngineCall(NamedTuple):
+    """A generation, and the request's names for its fields."""
 
     generation: Generation
     places: Mapping[str, str]
-    """The seam's names of fields, and the request's."""
+    """The engine's name of a field → its path in the request, for `parameter_names.renamed`."""
 
 
 def to_generation(
     request: ResponsesRequest, *, adapter: str | None = None, strict: bool = False
-) -> Asked:
-    """Translate *request*; raise InvalidParameter or UnsupportedParameter, naming the field.
+) -> EngineCall:
+    """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
 
-    *strict* also refuses names within its items that nobody documents.
+    *adapter* is that of `Generation`. *strict* also refuses undocumented names in the
+    items.
     """
     turns = to_turns(request.input, request.instructions, strict=strict)
     tools = to_tools([_tool(tool) for tool in request.tools or ()])
@@ -64,9 +65,9 @@ def to_generation(
         format=_format(request),
         adapter=adapter,
         stream=bool(request.stream),
-        extras={**extras(request), **_effort(request)},
+        extras={**engine_options(request), **_effort(request)},
     )
-    return Asked(generation, {**turns.places, **_PLACES})
+    return EngineCall(generation, {**turns.places, **_PLACES})
 
 
 _PLACES = {
@@ -95,17 +96,17 @@ def _choice(choice: ToolChoice | None) -> ChatToolChoice | None:
 
 
 def _top_logprobs(request: ResponsesRequest) -> int | None:
-    # Some clients ask for rivals without `include`: they get what they ask for.
+    # Some clients send `top_logprobs` without `include`: that is enough.
     if request.top_logprobs or LOGPROBS in (request.include or ()):
         return request.top_logprobs or 0
     return None
 
 
 def _format(request: ResponsesRequest) -> JsonFormat | None:
-    wanted = None if request.text is None else request.text.format
-    if isinstance(wanted, SchemaFormat):
-        return to_format(JsonSchemaFormat(JsonSchema(name=wanted.name, schema=wanted.schema)))
-    return to_format(wanted)
+    format_ = None if request.text is None else request.text.format
+    if isinstance(format_, SchemaFormat):
+        return to_format(JsonSchemaFormat(JsonSchema(name=format_.name, schema=format_.schema)))
+    return to_format(format_)
 
 
 def _effort(request: ResponsesRequest) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from shim.api.generation.response_format import TextFormat
-from shim.api.generation.vllm_parameters import asked
+from shim.api.generation.vllm_parameters import fields_set
 from shim.errors import UnsupportedParameter
 
 TAKEN = frozenset({"model", "stream", "stream_options", "temperature", "transcription"})
@@ -79,7 +79,7 @@ def refuse_beyond_speech(
     if not temperature:
         skipped |= _DRAWING
     names = tuple(name for name in request.__struct_fields__ if name not in skipped)
-    for name, value in asked(request, names).items():
+    for name, value in fields_set(request, names).items():
         if value not in _HARMLESS.get(name, ()):
             raise UnsupportedParameter(
                 f"`{name}` is not supported by this model, which transcribes.", param=name

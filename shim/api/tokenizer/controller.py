@@ -10,15 +10,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import UNSET, UnsetType
 
-from backends.base import Prompt
-from backends.conversation import Conversation
-from shim.api.generation.conversation import to_messages, to_tools
-from shim.errors import InvalidParameter
 from shim.http.auth import TOKENIZER, Keys
 from shim.http.request import BodyRequest
 from shim.serving.models import Models
 
 from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
+from .translate import to_prompt
 
 _SHORT = 16 << 10
 """Bytes of a body that needs no place: tokens and texts of it take 3 MB at most."""
@@ -37,7 +34,7 @@ class TokenizerController(Controller):
         special = data.add_special_tokens is not False
         texts: list[str] | UnsetType = UNSET
         async with _place(request):
-            tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
+            tokens = await backend.tokenize(to_prompt(data), add_special_tokens=special)
             if data.return_token_strs:
                 texts = await backend.token_texts(tuple(tokens))
         return Tokens(
@@ -86,24 +83,3 @@ def _visible(models: Models, request: BodyRequest) -> Models:
 def _is_trusted(request: BodyRequest) -> bool:
     keys: Keys = request.app.state.api_keys
     return keys.allow(request)
-
-
-def _prompt(data: TokenizeRequest) -> Prompt:
-    if (data.prompt is None) == (data.messages is None):
-        raise InvalidParameter("Give either `prompt` or `messages`.", param="prompt")
-    said = data.prompt if data.messages is None else data.messages
-    if isinstance(said, str):
-        return said
-    if data.continue_final_message and data.add_generation_prompt:
-        raise InvalidParameter(
-            "`continue_final_message` and `add_generation_prompt` exclude each other.",
-            param="continue_final_message",
-        )
-    return Conversation(
-        messages=to_messages(said or ()),
-        tools=to_tools(data.tools),
-        add_generation_prompt=not data.continue_final_message
-        and data.add_generation_prompt is not False,
-        continue_final_message=bool(data.continue_final_message),
-        template_kwargs=data.chat_template_kwargs or {},
-    )

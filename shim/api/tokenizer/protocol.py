@@ -1,4 +1,4 @@
-"""The wire of the tokenizer: vLLM's shapes, which harnesses count tokens by; nothing else."""
+"""The wire types of the tokenizer: the shapes of vLLM's server, nothing else."""
 
 from typing import Any
 
@@ -10,15 +10,16 @@ from shim.limits import Name
 
 
 class TokenizeRequest(Struct, frozen=True, kw_only=True):
-    """A text, or messages, which some harnesses call `prompt` too."""
+    """A text or messages: exactly one of `prompt` and `messages` must be set."""
 
     model: Name | None = None
-    """None: the first model that reads text."""
+    """Null means the first model that reads text."""
     prompt: str | Messages | None = None
+    """Messages too, because some harnesses send them by this name."""
     messages: Messages | None = None
     tools: list[ToolParam] | None = None
     add_special_tokens: bool | None = None
-    """Of a text; a chat template writes its own."""
+    """For a text only: a chat template adds its own special tokens."""
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
@@ -29,15 +30,19 @@ class Tokens(Struct, frozen=True, kw_only=True):
     """The answer of `/tokenize`."""
 
     count: int
+    """The length of `tokens`."""
     max_model_len: int
+    """How many tokens the model's context holds."""
     tokens: list[int]
     token_strs: list[str] | UnsetType = UNSET
+    """The text of each token; present if the request sets `return_token_strs`."""
 
 
 class DetokenizeRequest(Struct, frozen=True, kw_only=True):
-    """Token ids."""
+    """The token ids of a text."""
 
     model: Name | None = None
+    """Null means the first model that reads text."""
     tokens: list[TokenId]
 
 
@@ -45,3 +50,4 @@ class Text(Struct, frozen=True):
     """The answer of `/detokenize`."""
 
     prompt: str
+    """The text, special tokens included."""

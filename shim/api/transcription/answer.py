@@ -1,4 +1,4 @@
-"""Engine values → the whole answer of a transcription: pure functions, no I/O."""
+"""Makes the whole answer of a transcription from the engine's items: pure functions."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -31,13 +31,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 def answer(form: TranscriptionForm, task: Task, items: Items, *, silence: str = "") -> Body:
-    """Fold the *items* of a finished transcription into the form that was asked for.
+    """Return the answer that the *items* of a finished transcription make, in the form's format.
 
-    *silence* is the text where nothing was said.
+    *silence* is the text of an answer in JSON if nothing was said. Raises TypeError if *items* do
+    not begin with a TranscriptInfo.
     """
-    found, *rest = items
+    info, *rest = items
     segments = [item for item in rest if isinstance(item, Segment)]
-    if not isinstance(found, TranscriptInfo):
+    if not isinstance(info, TranscriptInfo):
         raise TypeError("a transcription begins with its TranscriptInfo")
     text = text_of(segments)
     match form.response_format:
@@ -48,27 +49,33 @@ def answer(form: TranscriptionForm, task: Task, items: Items, *, silence: str = 
         case "vtt":
             return vtt(segments)
         case "verbose_json":
-            return _verbose(form, task, found, segments, text or silence)
+            return _verbose(form, task, info, segments, text or silence)
         case _:
             return Transcription(
                 text=text or silence,
-                languages=UNSET if task == "translate" else spoken_languages(form, found, text),
+                languages=UNSET if task == "translate" else spoken_languages(form, info, text),
                 logprobs=logprobs_of(segments) if form.include else UNSET,
-                usage=_usage(found),
+                usage=_usage(info),
             )
 
 
-def written(form: TranscriptionForm, task: Task, items: Items, *, silence: str = "") -> bytes:
-    """Return `answer` in bytes. For a thread: no call keeps Python's lock for milliseconds."""
+def encoded_answer(
+    form: TranscriptionForm, task: Task, items: Items, *, silence: str = ""
+) -> bytes:
+    """Return `answer` as bytes: JSON or text.
+
+    Meant for a thread: it encodes in short calls, because msgspec holds the interpreter's lock for
+    a whole call.
+    """
     body = answer(form, task, items, silence=silence)
     if isinstance(body, str):
         return body.encode()
     fields = {name: getattr(body, name) for name in body.__struct_fields__}
-    return _encode({name: _pieces(v) for name, v in fields.items() if v is not UNSET})
+    return _encode({name: _in_pieces(v) for name, v in fields.items() if v is not UNSET})
 
 
-def _pieces(value: Any) -> Any:
-    """Return *value*, a list encoded item by item."""
+def _in_pieces(value: Any) -> Any:
+    """Return a list encoded item by item, any other *value* as it is."""
     if not isinstance(value, list):
         return value
     return msgspec.Raw(b"[" + b",".join([_encode(item) for item in value]) + b"]")
@@ -77,7 +84,7 @@ def _pieces(value: Any) -> Any:
 def _verbose(
     form: TranscriptionForm,
     task: Task,
-    found: TranscriptInfo,
+    info: TranscriptInfo,
     segments: Sequence[Segment],
     text: str,
 ) -> VerboseTranscription:
@@ -85,38 +92,42 @@ def _verbose(
     words = [word for segment in segments for word in segment.words or ()]
     return VerboseTranscription(
         task=task,
-        # Of the text, as OpenAI has it: a translation is always English.
-        language="english" if task == "translate" else languages.name(found.language),
-        language_probability=found.language_probability,
-        duration=found.duration,
+        # The language of the text, as at OpenAI: a translation is always English.
+        language="english" if task == "translate" else languages.name(info.language),
+        language_probability=info.language_probability,
+        duration=info.duration,
         text=text,
-        segments=[_segment(at, segment) for at, segment in enumerate(segments)]
+        segments=[_segment(number, segment) for number, segment in enumerate(segments)]
         if "segment" in granularities
         else UNSET,
         words=list(map(_word, words)) if "word" in granularities else UNSET,
-        usage=_usage(found),
+        usage=_usage(info),
     )
 
 
 def text_of(segments: Iterable[Segment]) -> str:
-    """Return the text of *segments*, without white space at its ends."""
+    """Return the text of *segments* together, without white space at its ends."""
     return "".join(segment.text for segment in segments).strip()
 
 
-def _usage(found: TranscriptInfo) -> DurationUsage:
-    return DurationUsage(seconds=math.ceil(found.duration))
+def _usage(info: TranscriptInfo) -> DurationUsage:
+    return DurationUsage(seconds=math.ceil(info.duration))
 
 
 def spoken_languages(
-    form: TranscriptionForm, found: TranscriptInfo, text: str
+    form: TranscriptionForm, info: TranscriptInfo, text: str
 ) -> list[SpokenLanguage]:
-    """Return the language of the recording; where nothing was said, only one that was named."""
-    return [SpokenLanguage(found.language)] if text or form.language else []
+    """Return the language of the recording, as a list of one.
+
+    The list is empty if *text* is empty and the request does not name a language: then the detected
+    language means nothing.
+    """
+    return [SpokenLanguage(info.language)] if text or form.language else []
 
 
-def _segment(at: int, segment: Segment) -> SegmentBody:
+def _segment(number: int, segment: Segment) -> SegmentBody:
     # faster-whisper counts from 1, OpenAI from 0.
-    return replace(msgspec.convert(segment, SegmentBody, from_attributes=True), id=at)
+    return replace(msgspec.convert(segment, SegmentBody, from_attributes=True), id=number)
 
 
 def _word(word: Word) -> WordBody:
@@ -124,7 +135,7 @@ def _word(word: Word) -> WordBody:
 
 
 def logprobs_of(segments: Iterable[Segment]) -> list[Logprob]:
-    """Return the tokens of *segments* with their natural log probabilities."""
+    """Return the tokens of *segments* with their natural-log probabilities, at least -9999."""
     return [_logprob(token) for segment in segments for token in segment.logprobs or ()]
 
 

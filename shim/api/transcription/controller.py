@@ -13,7 +13,7 @@ from shim.serving.metrics import Telemetry
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 
-from .answer import written
+from .answer import encoded_answer
 from .intake import received
 from .other_names import Task
 from .stream import events
@@ -59,7 +59,7 @@ async def _answer(
             # From here on the stream holds the recording, and closes it at its end.
             return EventStream(first, headers=headers, holding=stack.pop_all())
         done = await collected(items)
-        make = partial(written, form, recording.job.task, done, silence=recording.silence)
+        make = partial(encoded_answer, form, recording.job.task, done, silence=recording.silence)
         body = make() if len(done) <= _MANY else await asyncio.to_thread(make)
     media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
     return Response(body, media_type=media, headers=headers)

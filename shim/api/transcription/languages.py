@@ -1,6 +1,7 @@
-"""Whisper's languages: the code that the engine takes, the name that OpenAI's answers carry.
+"""Translates between the codes of Whisper's languages and their English names.
 
-Source: the table `LANGUAGES` of OpenAI's Whisper, large-v3.
+The engine uses codes, OpenAI's answers use names. Source: the table `LANGUAGES` of OpenAI's
+Whisper, large-v3.
 """
 
 NAMES: dict[str, str] = {
@@ -105,16 +106,20 @@ NAMES: dict[str, str] = {
     "yue": "cantonese",
     "zh": "chinese",
 }
+"""Code → lower-case English name."""
 
 _CODES = {name: code for code, name in NAMES.items()}
 
 
 def code(language: str) -> str:
-    """Return the code of a code or name in any case; what is neither is returned as it came."""
-    spoken = language.strip().lower()
-    return _CODES.get(spoken, spoken)
+    """Return the code of *language*, a name or a code in any case.
+
+    An unknown *language* is returned in lower case, without white space at its ends.
+    """
+    normalised = language.strip().lower()
+    return _CODES.get(normalised, normalised)
 
 
 def name(code: str) -> str:
-    """Return the full lower-case name of *code*, or *code* itself if Whisper has none for it."""
+    """Return the lower-case English name of *code*, or *code* itself if it is unknown."""
     return NAMES.get(code, code)

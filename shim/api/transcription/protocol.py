@@ -1,4 +1,4 @@
-"""The wire of transcriptions: OpenAI's form and answers as msgspec Structs, nothing else."""
+"""The wire types of transcriptions: OpenAI's form and answers, nothing else."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from shim.limits import Name
 ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 Granularity = Literal["segment", "word"]
 Text = Annotated[str, Meta(max_length=20_000)]
-"""Whisper reads the last 223 tokens of it."""
+"""A prompt. Whisper reads its last 223 tokens."""
 Words = Annotated[list[Annotated[str, Meta(max_length=200)]], Meta(max_length=100)]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 
@@ -19,15 +19,16 @@ Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 class ServerVad(
     Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="server_vad"
 ):
-    """`chunking_strategy` with its numbers and OpenAI's defaults."""
+    """`chunking_strategy` as an object. Its defaults are OpenAI's."""
 
     prefix_padding_ms: Milliseconds = 300
     silence_duration_ms: Milliseconds = 200
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """A larger probability of speech counts as speech."""
 
 
 class TranscriptionForm(Struct, frozen=True, kw_only=True):
-    """The fields beside the file, of transcriptions and of translations, which have fewer."""
+    """The fields of a transcription or a translation, except its file."""
 
     model: Name | None = None
     language: Annotated[str, Meta(max_length=100)] | None = None
@@ -40,37 +41,40 @@ class TranscriptionForm(Struct, frozen=True, kw_only=True):
     include: Annotated[list[Literal["logprobs"]], Meta(max_length=16)] = []
     chunking_strategy: Literal["auto"] | ServerVad | None = None
     stream: bool = False
-    # Words of other servers for the same.
+    # Other servers' names for the same.
     initial_prompt: Text | None = None
-    """faster-whisper's name of `prompt`."""
+    """faster-whisper's name for `prompt`."""
     word_timestamps: bool | None = None
-    """faster-whisper's: its loop reads words' times, which `verbose_json` tells."""
+    """faster-whisper's: times the words, which `verbose_json` then holds."""
     task: Literal["transcribe", "translate"] | None = None
     translate: bool | None = None
     to_language: Annotated[str, Meta(max_length=100)] | None = None
-    """vLLM's: of the text; Whisper translates into English alone."""
+    """vLLM's: the language of the text. Whisper translates into English only."""
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
-    """vLLM's: of each window, as faster-whisper's `max_new_tokens`."""
+    """vLLM's: the limit for each window, like faster-whisper's `max_new_tokens`."""
 
 
 # ── answer ────────────────────────────────────────────────────────────────────
 
 
 class DurationUsage(Struct, frozen=True, tag_field="type", tag="duration"):
-    """What was transcribed, in whole seconds, rounded up."""
+    """The duration of the recording."""
 
     seconds: int
+    """Rounded up."""
 
 
 class InputTokens(Struct, frozen=True):
-    """Where the input's tokens come from."""
+    """The input's tokens by their kind."""
 
     audio_tokens: int
+    """Positions of Whisper's encoder: 50 for a second."""
     text_tokens: int
+    """Tokens of the prompt and the hotwords."""
 
 
 class TokenUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="tokens"):
-    """What the model read and wrote."""
+    """Counts of the tokens that the model read and wrote."""
 
     input_tokens: int
     input_token_details: InputTokens
@@ -79,37 +83,41 @@ class TokenUsage(Struct, frozen=True, kw_only=True, tag_field="type", tag="token
 
 
 class Logprob(Struct, frozen=True):
-    """A token of the text with the natural logarithm of its probability."""
+    """A token of the text with its log probability."""
 
     token: str
     logprob: float
+    """Natural logarithm of the probability, at least -9999."""
     bytes: list[int]
+    """UTF-8 of the token, which may be a part of a character."""
 
 
 class SpokenLanguage(Struct, frozen=True):
     """A language of the recording."""
 
     code: str
-    """As Whisper has it: of two or three letters."""
+    """Whisper's code: two or three letters."""
 
 
 class Transcription(Struct, frozen=True, kw_only=True):
-    """`json`."""
+    """The answer in the format `json`."""
 
     text: str
     languages: list[SpokenLanguage] | UnsetType = UNSET
-    """The language that was named or detected; empty if it was not named and nothing was said."""
+    """The named or detected language; empty if none was named and nothing was said."""
     logprobs: list[Logprob] | UnsetType = UNSET
     usage: DurationUsage
 
 
 class SegmentBody(Struct, frozen=True, kw_only=True):
-    """A segment with the engine's own numbers."""
+    """A segment with the numbers of the engine; they are those of `Segment`."""
 
     id: int
     """From 0."""
     seek: int
+    """The window's first frame (1/100 s)."""
     start: float
+    """Seconds from the beginning of the recording, as is `end`."""
     end: float
     text: str
     tokens: list[int]
@@ -120,7 +128,7 @@ class SegmentBody(Struct, frozen=True, kw_only=True):
 
 
 class WordBody(Struct, frozen=True, kw_only=True):
-    """A word and its place, in seconds."""
+    """A word and its begin and end, in seconds."""
 
     word: str
     start: float
@@ -128,13 +136,15 @@ class WordBody(Struct, frozen=True, kw_only=True):
 
 
 class VerboseTranscription(Struct, frozen=True, kw_only=True):
-    """`verbose_json`: `segments` and `words` as the granularities asked."""
+    """The answer in the format `verbose_json`; the granularities decide which lists it has."""
 
     task: str
     language: str
+    """The English name of the text's language, in lower case."""
     language_probability: float
-    """Not OpenAI's: 1 where the request named the language."""
+    """From 0 to 1; 1 if the request names the language. OpenAI's answers do not have it."""
     duration: float
+    """Seconds."""
     text: str
     segments: list[SegmentBody] | UnsetType = UNSET
     words: list[WordBody] | UnsetType = UNSET
@@ -145,14 +155,14 @@ class VerboseTranscription(Struct, frozen=True, kw_only=True):
 
 
 class TextDelta(Struct, frozen=True, kw_only=True, tag_field="type", tag="transcript.text.delta"):
-    """The next piece of the text."""
+    """The next part of the text."""
 
     delta: str
     logprobs: list[Logprob] | UnsetType = UNSET
 
 
 class TextDone(Struct, frozen=True, kw_only=True, tag_field="type", tag="transcript.text.done"):
-    """The whole text, once all of it is there."""
+    """The last event: the whole text."""
 
     text: str
     languages: list[SpokenLanguage]

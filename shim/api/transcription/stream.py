@@ -1,4 +1,4 @@
-"""Engine values → the events of a streamed transcription."""
+"""Makes the events of a streamed transcription from the engine's items."""
 
 import math
 from collections.abc import AsyncGenerator, Sequence
@@ -11,50 +11,55 @@ from backends.base import Segment, TranscriptInfo
 from .answer import logprobs_of, spoken_languages, text_of
 from .protocol import InputTokens, Logprob, TextDelta, TextDone, TokenUsage, TranscriptionForm
 
-_POSITIONS = 50
-"""Positions of Whisper's encoder for a second of audio: what it reads of it, as tokens."""
+_POSITIONS_PER_SECOND = 50
+"""Positions of Whisper's encoder for a second of audio; each counts as one input token."""
 
 
 async def events(
     form: TranscriptionForm, items: AsyncGenerator[TranscriptInfo | Segment, None]
 ) -> AsyncGenerator[TextDelta | TextDone, None]:
-    """Yield a delta per segment, then the whole: its text is that of the deltas together."""
+    """Yield a delta for each segment, then the whole text, which is that of the deltas together.
+
+    Raises TypeError unless *items* are a TranscriptInfo and then segments. Closing this
+    generator closes *items*.
+    """
     async with aclosing(items):
-        found = await anext(items)
-        if not isinstance(found, TranscriptInfo):
+        info = await anext(items)
+        if not isinstance(info, TranscriptInfo):
             raise TypeError("a transcription begins with its TranscriptInfo")
         segments: list[Segment] = []
         logprobs: list[Logprob] = []
-        held, said = "", False
+        space, has_text = "", False
         async for segment in items:
             if not isinstance(segment, Segment):
                 raise TypeError("a transcription has one TranscriptInfo")
-            # White space at the ends of the text is no part of it; within, it is.
-            text = (held if segments else "") + segment.text
-            text = text if said else text.lstrip()
-            delta, held = text.rstrip(), text[len(text.rstrip()) :]
-            said = said or bool(delta)
+            # White space at the ends of the whole text is dropped, white space within it is kept:
+            # what ends a segment waits for the next one.
+            text = space + segment.text
+            text = text if has_text else text.lstrip()
+            delta, space = text.rstrip(), text[len(text.rstrip()) :]
+            has_text = has_text or bool(delta)
             segments.append(segment)
             new = logprobs_of([segment])
             logprobs += new
             yield TextDelta(delta=delta, logprobs=new if form.include else UNSET)
-    yield _done(form, found, segments, logprobs if form.include else UNSET)
+    yield _done(form, info, segments, logprobs if form.include else UNSET)
 
 
 def _done(
     form: TranscriptionForm,
-    found: TranscriptInfo,
+    info: TranscriptInfo,
     segments: Sequence[Segment],
     logprobs: list[Logprob] | UnsetType,
 ) -> TextDone:
-    audio = math.ceil(found.duration * _POSITIONS)
-    written = sum(len(segment.tokens) for segment in segments)
+    audio = math.ceil(info.duration * _POSITIONS_PER_SECOND)
+    output = sum(len(segment.tokens) for segment in segments)
     usage = TokenUsage(
-        input_tokens=audio + found.prompt_tokens,
-        input_token_details=InputTokens(audio, found.prompt_tokens),
-        output_tokens=written,
-        total_tokens=audio + found.prompt_tokens + written,
+        input_tokens=audio + info.prompt_tokens,
+        input_token_details=InputTokens(audio, info.prompt_tokens),
+        output_tokens=output,
+        total_tokens=audio + info.prompt_tokens + output,
     )
     text = text_of(segments)
-    languages = spoken_languages(form, found, text)
+    languages = spoken_languages(form, info, text)
     return TextDone(text=text, languages=languages, logprobs=logprobs, usage=usage)

@@ -1,4 +1,4 @@
-"""SubRip and WebVTT: segments as timed lines of text."""
+"""Formats segments as subtitles: SubRip and WebVTT."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from backends.base import Segment
 
 
 def srt(segments: Iterable[Segment]) -> str:
-    """Return the segments as SubRip cues, numbered from 1."""
+    """Return *segments* as SubRip cues, numbered from 1; an empty text for no segments."""
     cues = (
         f"{number}\n{_span(segment, ',')}\n{_line(segment)}\n\n"
         for number, segment in enumerate(segments, start=1)
@@ -15,7 +15,7 @@ def srt(segments: Iterable[Segment]) -> str:
 
 
 def vtt(segments: Iterable[Segment]) -> str:
-    """Return the segments as a WebVTT file (W3C, section 4)."""
+    """Return *segments* as a WebVTT file (W3C, WebVTT, section 4)."""
     return "".join(_vtt(segments))
 
 
@@ -26,17 +26,17 @@ def _vtt(segments: Iterable[Segment]) -> Iterator[str]:
 
 
 def _line(segment: Segment) -> str:
-    # An arrow within a cue's text would be read as its timing.
+    # Players would read an arrow in the text as the cue's timing.
     return segment.text.strip().replace("-->", "->")
 
 
-def _span(segment: Segment, point: str) -> str:
-    return f"{_time(segment.start, point)} --> {_time(segment.end, point)}"
+def _span(segment: Segment, separator: str) -> str:
+    return f"{_time(segment.start, separator)} --> {_time(segment.end, separator)}"
 
 
-def _time(seconds: float, point: str) -> str:
+def _time(seconds: float, separator: str) -> str:
     milliseconds = round(seconds * 1000)
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
     whole, milliseconds = divmod(milliseconds, 1000)
-    return f"{hours:02d}:{minutes:02d}:{whole:02d}{point}{milliseconds:03d}"
+    return f"{hours:02d}:{minutes:02d}:{whole:02d}{separator}{milliseconds:03d}"

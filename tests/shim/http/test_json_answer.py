@@ -7,7 +7,7 @@ from backends.base import Candidate, Finish, TextDelta, TokenLogprob
 from shim.api.chat.answer import completion
 from shim.api.completions.answer import completion as text_completion
 from shim.api.generation.heading import Heading
-from shim.api.responses.answer import begun, response
+from shim.api.responses.answer import initial_response, response
 from shim.api.responses.protocol import ResponsesRequest
 from shim.http import json_answer
 from shim.http.json_answer import in_pieces, whole
@@ -32,7 +32,7 @@ def items(choices: int, tokens: int) -> list[TextDelta | Finish]:
 def test_the_same_bytes(tokens: int) -> None:
     """Answers of every text route are what msgspec makes of them in one call."""
     given = items(3, tokens)
-    one = begun(ResponsesRequest(input="x"), model="model")
+    one = initial_response(ResponsesRequest(input="x"), model="model")
     for answer in (
         completion(HEADING, given),
         text_completion(HEADING, [(0, item) for item in given], n=3),

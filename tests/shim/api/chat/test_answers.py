@@ -1,4 +1,4 @@
-"""What the engine says on its way to the client: whole completions and chunks."""
+"""Chat's answers: whole completions and chunks."""
 
 from collections.abc import AsyncGenerator
 from math import inf
@@ -21,12 +21,12 @@ def finish(index: int = 0, *, completion_tokens: int = 2) -> Finish:
 
 
 def encoded(value: Any) -> Any:
-    """Return *value* as clients see it."""
+    """Return *value* as a client decodes it."""
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def test_a_completion() -> None:
-    """Deltas of all choices, in whatever order they came, become whole texts in order."""
+    """Deltas of all choices, in any order, become whole texts in the order of the choices."""
     items = [
         TextDelta(index=1, text="b"),
         TextDelta(index=0, text="a"),
@@ -35,10 +35,10 @@ def test_a_completion() -> None:
         finish(0),
     ]
 
-    found = encoded(completion(HEADING, items))
+    answer = encoded(completion(HEADING, items))
 
     message = {"role": "assistant", "refusal": None}
-    assert found == {
+    assert answer == {
         "object": "chat.completion",
         "id": "chatcmpl-1",
         "created": 7,
@@ -58,29 +58,30 @@ def test_a_completion() -> None:
 
 
 def test_an_empty_completion() -> None:
-    """Without a word, the content is an empty string, not null."""
-    found = encoded(completion(HEADING, [finish()]))
+    """The content of an answer without text is an empty string, not null."""
+    answer = encoded(completion(HEADING, [finish()]))
 
-    assert found["choices"][0]["message"]["content"] == ""
+    assert answer["choices"][0]["message"]["content"] == ""
 
 
 def test_minus_infinity() -> None:
-    """JSON has no infinity: the token that cannot be has one number in both places."""
+    """JSON does not have minus infinity: a token with probability 0 has -9999 in both places."""
     never = Candidate("x", -inf, b"\xf0\x9f")
     token = TokenLogprob(never, (Candidate("y", -0.5, b"y"), never))
+    items = [TextDelta(index=0, text="", logprobs=(token,)), finish()]
 
-    found = encoded(completion(HEADING, [TextDelta(index=0, text="", logprobs=(token,)), finish()]))
+    answer = encoded(completion(HEADING, items))
 
     x = {"token": "x", "logprob": -9999.0, "bytes": [0xF0, 0x9F]}
     y = {"token": "y", "logprob": -0.5, "bytes": [121]}
-    assert found["choices"][0]["logprobs"] == {
+    assert answer["choices"][0]["logprobs"] == {
         "content": [{**x, "top_logprobs": [y, x]}],
         "refusal": None,
     }
 
 
 async def items(log: list[str]) -> AsyncGenerator[TextDelta | Finish, None]:
-    """Speak for two choices at once."""
+    """Yield the items of two choices; append to *log* when closed."""
     try:
         yield TextDelta(index=0, text="a")
         yield TextDelta(index=1, text="b")
@@ -92,20 +93,20 @@ async def items(log: list[str]) -> AsyncGenerator[TextDelta | Finish, None]:
 
 @pytest.mark.parametrize("include_usage", [False, True])
 async def test_chunks(*, include_usage: bool) -> None:
-    """Every choice has its role, its text and its finish; usage comes last, if at all."""
+    """Every choice has its role, its text and its end; the usage comes last if it is requested."""
     log: list[str] = []
 
-    found = [
+    received = [
         encoded(chunk) async for chunk in chunks(HEADING, items(log), include_usage=include_usage)
     ]
 
-    said = [
+    choices = [
         (choice["index"], choice["delta"], choice["finish_reason"])
-        for chunk in found
+        for chunk in received
         for choice in chunk["choices"]
     ]
     role = {"role": "assistant", "content": ""}
-    assert said == [
+    assert choices == [
         (0, role, None),
         (0, {"content": "a"}, None),
         (1, role, None),
@@ -114,7 +115,7 @@ async def test_chunks(*, include_usage: bool) -> None:
         (0, {}, "stop"),
     ]
     usage = {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9}
-    assert [chunk.get("usage", "absent") for chunk in found] == (
+    assert [chunk.get("usage", "absent") for chunk in received] == (
         [*[None] * 6, usage] if include_usage else ["absent"] * 6
     )
     assert log == ["closed"]

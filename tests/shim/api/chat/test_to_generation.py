@@ -1,4 +1,4 @@
-"""Chat's requests on their way to the engine: what reaches it, what is refused."""
+"""Chat requests as generations: which values reach the engine, which are refused."""
 
 from typing import Any
 
@@ -19,18 +19,18 @@ TOOLS = [{"type": "function", "function": WEATHER}]
 
 
 def request(**fields: Any) -> ChatRequest:
-    """Return a request as it is decoded from the wire."""
+    """Return a request with *fields* as it is decoded from JSON."""
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
     return read(body, ChatRequest)
 
 
 def sampling(**fields: Any) -> Sampling:
-    """Return what the engine is told for these fields of a request."""
+    """Return the sampling parameters of a request with *fields*."""
     return to_generation(request(**fields)).sampling
 
 
 def test_nothing_is_invented() -> None:
-    """A request that says nothing of sampling leaves all of it to the engine."""
+    """A request without sampling parameters sets none for the engine."""
     generation = to_generation(request())
 
     message = Message(role="user", content="hi")
@@ -54,9 +54,9 @@ def test_nothing_is_dropped() -> None:
         "logit_bias": {5: -100.0},
     }
 
-    found = sampling(**values, max_tokens=3, stop=["a", "b"], logprobs=True, top_logprobs=4)
+    parameters = sampling(**values, max_tokens=3, stop=["a", "b"], logprobs=True, top_logprobs=4)
 
-    assert found == Sampling(max_tokens=3, stop=("a", "b"), top_logprobs=4, **values)
+    assert parameters == Sampling(max_tokens=3, stop=("a", "b"), top_logprobs=4, **values)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_nothing_is_dropped() -> None:
     ],
 )
 def test_limits(fields: dict[str, Any], limit: int | None) -> None:
-    """All names of the limit are known; of chat's two the newer one wins."""
+    """All three names of the limit are accepted; of chat's own two the newer one counts."""
     assert sampling(**fields).max_tokens == limit
 
 
@@ -88,12 +88,12 @@ def test_limits(fields: dict[str, Any], limit: int | None) -> None:
     ],
 )
 def test_stop_strings(stop: Any, strings: tuple[str, ...]) -> None:
-    """A stop is a string or any number of them; the empty one would stop everything."""
+    """`stop` is a string or a list of strings; empty ones, which match everywhere, are dropped."""
     assert sampling(stop=stop).stop == strings
 
 
 @pytest.mark.parametrize(
-    ("fields", "wanted"),
+    ("fields", "top_logprobs"),
     [
         ({}, None),
         ({"logprobs": False}, None),
@@ -105,9 +105,9 @@ def test_stop_strings(stop: Any, strings: tuple[str, ...]) -> None:
         ({"logprobs": True, "top_logprobs": 20}, 20),
     ],
 )
-def test_logprobs(fields: dict[str, Any], wanted: int | None) -> None:
-    """None at all, the drawn token's alone, or those of its rivals too."""
-    assert sampling(**fields).top_logprobs == wanted
+def test_logprobs(fields: dict[str, Any], top_logprobs: int | None) -> None:
+    """None of the tokens, the generated one alone (0), or also the most probable ones."""
+    assert sampling(**fields).top_logprobs == top_logprobs
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_logprobs(fields: dict[str, Any], wanted: int | None) -> None:
     ],
 )
 def test_messages(message: dict[str, Any], expected: Message) -> None:
-    """Each form of message, explicit nulls included."""
+    """Each form of a message, explicit nulls included."""
     assert to_generation(request(messages=[message])).prompt == Conversation((expected,))
 
 
@@ -205,14 +205,14 @@ def test_messages(message: dict[str, Any], expected: Message) -> None:
     ],
 )
 def test_invalid(fields: dict[str, Any], param: str) -> None:
-    """What makes no sense is refused by name."""
+    """An invalid value is refused, and the error names its field."""
     with pytest.raises(InvalidParameter) as refusal:
         to_generation(request(**fields))
 
     assert refusal.value.param == param
 
 
-ASKS_FOR_MORE: list[tuple[str, Any, Any]] = [
+NOT_HONOURED: list[tuple[str, Any, Any]] = [
     ("use_beam_search", True, False),
     ("length_penalty", 0.5, 1.0),
     ("logprob_token_ids", [1], []),
@@ -227,9 +227,9 @@ ASKS_FOR_MORE: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "refused", "harmless"), ASKS_FOR_MORE)
+@pytest.mark.parametrize(("name", "refused", "harmless"), NOT_HONOURED)
 def test_unsupported(name: str, refused: Any, harmless: Any) -> None:
-    """What would change the answer is refused by name; what would not, passes."""
+    """A value that would change the answer is refused; one that would not is accepted."""
     with pytest.raises(UnsupportedParameter, match=f"`{name}` is not supported") as refusal:
         to_generation(request(**{name: refused}))
 
@@ -240,7 +240,7 @@ def test_unsupported(name: str, refused: Any, harmless: Any) -> None:
 
 @pytest.mark.parametrize("name", ["function_call", "audio"])
 def test_unsupported_in_messages(name: str) -> None:
-    """So is what a message brings along and nobody would read."""
+    """The same holds for the fields of a message."""
     message = {"role": "assistant", "content": "a", name: ["something"]}
 
     with pytest.raises(UnsupportedParameter) as refusal:
@@ -263,7 +263,7 @@ def test_unsupported_in_messages(name: str) -> None:
     ],
 )
 def test_tools(fields: dict[str, Any], choice: Any) -> None:
-    """Tools are told as they were sent; a choice that is not said is the model's."""
+    """Tools reach the engine as they were sent; without `tool_choice` the model chooses."""
     prompt = to_generation(request(tools=TOOLS, parallel_tool_calls=False, **fields)).prompt
 
     assert isinstance(prompt, Conversation)
@@ -273,7 +273,7 @@ def test_tools(fields: dict[str, Any], choice: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "format_"),
+    ("response_format", "expected"),
     [
         (None, None),
         ({"type": "text"}, None),
@@ -284,13 +284,13 @@ def test_tools(fields: dict[str, Any], choice: Any) -> None:
         ),
     ],
 )
-def test_formats(wanted: Any, format_: JsonFormat | None) -> None:
+def test_formats(response_format: Any, expected: JsonFormat | None) -> None:
     """The three forms of OpenAI's `response_format`."""
-    assert to_generation(request(response_format=wanted)).format == format_
+    assert to_generation(request(response_format=response_format)).format == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "nothing"),
+    ("name", "value", "neutral"),
     [
         ("min_tokens", 5, 0),
         ("ignore_eos", True, False),
@@ -306,14 +306,14 @@ def test_formats(wanted: Any, format_: JsonFormat | None) -> None:
         ("priority", 1, 0),
     ],
 )
-def test_extras(name: str, value: Any, nothing: Any) -> None:
-    """What is vLLM's own crosses by its own name, where it asks for anything."""
+def test_extras(name: str, value: Any, neutral: Any) -> None:
+    """Parameters of vLLM keep their names; their neutral values are left out."""
     assert to_generation(request(**{name: value})).extras == {name: value}
-    assert to_generation(request(**{name: nothing})).extras == {}
+    assert to_generation(request(**{name: neutral})).extras == {}
 
 
 def test_where_the_prompt_ends() -> None:
-    """A final message that is continued leaves no room for the assistant's turn."""
+    """A final message that is continued is not followed by a new turn of the assistant."""
     prompt = to_generation(request(continue_final_message=True)).prompt
 
     assert isinstance(prompt, Conversation)
@@ -322,7 +322,7 @@ def test_where_the_prompt_ends() -> None:
 
 
 def test_template_variables() -> None:
-    """A template's own variables are handed to it."""
+    """Variables of the chat template reach the engine."""
     prompt = to_generation(request(chat_template_kwargs={"enable_thinking": False})).prompt
 
     assert isinstance(prompt, Conversation)

@@ -1,4 +1,4 @@
-"""Requests for completions on their way to the engine."""
+"""Completion requests as generations."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from tests.shim.wire import read
 
 
 def generation(**fields: Any) -> Generation:
-    """Return what the engine is asked for these fields of a request."""
-    (found,) = to_generations(read({"prompt": "a", **fields}, CompletionRequest))
-    return found
+    """Return the generation of a request with one prompt and *fields*."""
+    (only,) = to_generations(read({"prompt": "a", **fields}, CompletionRequest))
+    return only
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def generation(**fields: Any) -> Generation:
     ],
 )
 def test_limits(fields: dict[str, Any], limit: int) -> None:
-    """The limit has the names of all three routes."""
+    """The limit has the names of all three text routes."""
     assert generation(**fields).sampling.max_tokens == limit
 
 
 def test_limits_that_differ() -> None:
-    """Two names that differ are refused: nobody knows which is meant."""
+    """Different limits by two names are refused: it is unknown which one is meant."""
     with pytest.raises(InvalidParameter) as refusal:
         generation(max_tokens=3, max_completion_tokens=4)
 
@@ -64,14 +64,14 @@ def test_limits_that_differ() -> None:
         {"vllm_xargs": {}},
     ],
 )
-def test_what_asks_for_nothing(fields: dict[str, Any]) -> None:
-    """Values by which nothing is asked for are accepted, and nothing comes of them."""
+def test_neutral_values(fields: dict[str, Any]) -> None:
+    """Values that would not change the answer are accepted without effect."""
     assert generation(**fields) == generation()
 
 
 @pytest.mark.parametrize("n", [2, 3])
-def test_the_best_of_as_many(n: int) -> None:
-    """The best of as many as are wanted, or of fewer, are all of them."""
+def test_best_of_at_most_n(n: int) -> None:
+    """`best_of` up to `n` changes nothing: all choices are returned."""
     assert generation(n=n, best_of=2) == generation(n=n)
 
 
@@ -85,16 +85,16 @@ def test_the_best_of_as_many(n: int) -> None:
         ({"messages": [{"role": "user", "content": "a"}]}, "messages"),
     ],
 )
-def test_what_asks_for_something(fields: dict[str, Any], param: str) -> None:
-    """What would change the answer is refused by name."""
+def test_unsupported(fields: dict[str, Any], param: str) -> None:
+    """A value that would change the answer is refused, and the error names its field."""
     with pytest.raises(UnsupportedParameter) as refusal:
         generation(**fields)
 
     assert refusal.value.param == param
 
 
-def test_the_side_that_is_cut_off() -> None:
-    """The side crosses the seam with the number of tokens that are kept."""
+def test_truncation() -> None:
+    """The side that is cut reaches the engine with the number of tokens that are kept."""
     cut = {"truncate_prompt_tokens": 4, "truncation_side": "right"}
 
     assert generation(**cut).extras == cut
@@ -107,11 +107,11 @@ def test_every_seed_of_openai(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "place"), [([1, "a"], "prompt[1]"), (["a", "b", [1]], "prompt[2]")]
+    ("prompt", "param"), [([1, "a"], "prompt[1]"), (["a", "b", [1]], "prompt[2]")]
 )
-def test_texts_among_ids(prompt: list[Any], place: str) -> None:
-    """The first prompt of another kind is named."""
+def test_texts_among_ids(prompt: list[Any], param: str) -> None:
+    """The error names the first prompt of another kind."""
     with pytest.raises(InvalidParameter) as refusal:
         generation(prompt=prompt)
 
-    assert refusal.value.param == place
+    assert refusal.value.param == param

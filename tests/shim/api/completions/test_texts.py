@@ -1,4 +1,4 @@
-"""Tokens, their weights and their places in a text, whole and streamed."""
+"""Tokens of a completion, their log probabilities and offsets, whole and streamed."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -13,8 +13,8 @@ from shim.api.generation.heading import Heading
 HEADING = Heading("cmpl-1", 7, "m", "fp_1")
 
 
-def weighed(raw: bytes) -> TokenLogprob:
-    """Return a token of those bytes."""
+def token(raw: bytes) -> TokenLogprob:
+    """Return the log probabilities of a token of these bytes."""
     drawn = Candidate(raw.decode(errors="backslashreplace"), -0.5, raw)
     return TokenLogprob(drawn, (Candidate("best", -0.1, b"best"),))
 
@@ -23,13 +23,13 @@ ECHO = PromptEcho(
     text="aü",
     tokens=("<s>", "a", "ü"),
     offsets=(0, 0, 1),
-    logprobs=(None, *map(weighed, [b"a", b"\xc3\xbc"])),
+    logprobs=(None, *map(token, [b"a", b"\xc3\xbc"])),
 )
 SMILE = [
-    # An engine holds back what is no character yet, but tells of its tokens.
-    TextDelta(index=0, text="", logprobs=(weighed(b"\xf0\x9f"),)),
-    TextDelta(index=0, text="😀", logprobs=(weighed(b"\x98\x80"),)),
-    TextDelta(index=0, text=" b", logprobs=(weighed(b" b"), weighed(b"<end>"))),
+    # An engine holds back the bytes of an incomplete character, but sends its tokens.
+    TextDelta(index=0, text="", logprobs=(token(b"\xf0\x9f"),)),
+    TextDelta(index=0, text="😀", logprobs=(token(b"\x98\x80"),)),
+    TextDelta(index=0, text=" b", logprobs=(token(b" b"), token(b"<end>"))),
 ]
 END = Finish(index=0, reason="stop", prompt_tokens=3, completion_tokens=4)
 OFFSETS = [0, 0, 1, 2, 2, 3, 5]
@@ -37,19 +37,19 @@ TOKENS = ["<s>", "a", "ü", r"\xf0\x9f", r"\x98\x80", " b", "<end>"]
 
 
 async def streamed(*items: Generated) -> list[Any]:
-    """Return the log probabilities of the events that *items* become."""
+    """Return the log probabilities in each event of *items*."""
 
-    async def told() -> AsyncGenerator[tuple[int, Generated], None]:
+    async def numbered() -> AsyncGenerator[tuple[int, Generated], None]:
         for item in items:
             yield 0, item
 
-    found = events(HEADING, told(), n=1, include_usage=False)
-    pieces = [choice async for event in found for choice in event.choices]
+    stream = events(HEADING, numbered(), n=1, include_usage=False)
+    pieces = [choice async for event in stream for choice in event.choices]
     return [msgspec.to_builtins(piece.logprobs) for piece in pieces if piece.logprobs]
 
 
-def test_places_in_a_text() -> None:
-    """A token begins where its first character does; the prompt's are told with its echo."""
+def test_offsets() -> None:
+    """A token's offset is that of its first character; the echoed prompt comes first."""
     whole = completion(HEADING, [(0, item) for item in (ECHO, *SMILE, END)], n=1)
 
     (choice,) = whole.choices
@@ -63,16 +63,16 @@ def test_places_in_a_text() -> None:
 
 
 def test_a_text_without_its_prompt() -> None:
-    """Then places are counted from the answer's beginning."""
+    """Without an echo, offsets count from the beginning of the answer."""
     whole = completion(HEADING, [(0, item) for item in (*SMILE, END)], n=1)
 
     assert whole.choices[0].logprobs is not None
     assert whole.choices[0].logprobs.text_offset == [0, 0, 1, 3]
 
 
-async def test_a_stream_says_the_same() -> None:
-    """Its pieces' tokens and places are those of the whole."""
-    told = await streamed(ECHO, *SMILE, END)
+async def test_a_stream_is_the_same() -> None:
+    """The events of a stream have the tokens and offsets of the whole answer."""
+    events_ = await streamed(ECHO, *SMILE, END)
 
-    assert [token for piece in told for token in piece["tokens"]] == TOKENS
-    assert [offset for piece in told for offset in piece["text_offset"]] == OFFSETS
+    assert [token for piece in events_ for token in piece["tokens"]] == TOKENS
+    assert [offset for piece in events_ for offset in piece["text_offset"]] == OFFSETS

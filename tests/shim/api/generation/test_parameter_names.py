@@ -1,4 +1,4 @@
-"""An engine's refusals, by the request's own names."""
+"""Errors of an engine name the fields of the request."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -24,7 +24,7 @@ INPUT: list[Any] = [
 
 
 async def refused(option: str | None) -> AsyncGenerator[str, None]:
-    """Refuse *option* as an engine does, at the first item."""
+    """Raise InvalidOption for *option* at the first item, as an engine does."""
     raise InvalidOption(f"`{option}` is wrong.", option=option)
     yield ""
 
@@ -46,7 +46,7 @@ async def refused(option: str | None) -> AsyncGenerator[str, None]:
     ],
 )
 async def test_names(option: str | None, param: str | None) -> None:
-    """A field is named as the request names it, in the message too."""
+    """The field gets the request's name, in the message too."""
     body = {"input": INPUT, "instructions": "be brief"}
     places = to_generation(msgspec.convert(body, ResponsesRequest)).places
 
@@ -57,16 +57,16 @@ async def test_names(option: str | None, param: str | None) -> None:
     assert str(refusal.value) == f"`{param}` is wrong."
 
 
-async def test_what_is_not_quoted() -> None:
-    """A message that quotes no field stays as it is."""
-    long = PromptTooLong.by(prompt=9, completion=1, context=9)
-    said = str(long)
+async def test_a_message_without_a_name() -> None:
+    """A message that does not quote the field stays the same."""
+    error = PromptTooLong.by(prompt=9, completion=1, context=9)
+    message = str(error)
 
     async def items() -> AsyncGenerator[str, None]:
-        raise long
+        raise error
         yield ""
 
     with pytest.raises(PromptTooLong) as refusal:
         await anext(renamed(items(), {"messages": "input"}))
 
-    assert (str(refusal.value), refusal.value.option) == (said, "input")
+    assert (str(refusal.value), refusal.value.option) == (message, "input")

@@ -1,4 +1,4 @@
-"""What the engine says on its way to the client: whole responses and events."""
+"""Responses: whole ones and the events of streams."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
@@ -16,31 +16,31 @@ from backends.base import (
     ToolCallDelta,
 )
 from backends.failures import EngineDead
-from shim.api.responses.answer import begun, response
+from shim.api.responses.answer import initial_response, response
 from shim.api.responses.protocol import Response, ResponsesRequest
 from shim.api.responses.protocol_events import Event
 from shim.api.responses.stream import events, framed
 
 
-def opened(**fields: Any) -> Response:
-    """Return the answer to a request as it begins."""
+def initial(**fields: Any) -> Response:
+    """Return the initial response to a request with *fields*."""
     request = msgspec.convert({"model": "m", "input": "hi", **fields}, ResponsesRequest)
-    return begun(request, model="m")
+    return initial_response(request, model="m")
 
 
 def text(piece: str, *tokens: str) -> TextDelta:
-    """Return a piece of text, with the log probabilities of *tokens*."""
+    """Return a delta of text, with the log probabilities of *tokens*."""
     logprobs = tuple(TokenLogprob(Candidate(token, -0.5, token.encode())) for token in tokens)
     return TextDelta(index=0, text=piece, logprobs=logprobs)
 
 
-def thought(piece: str) -> ReasoningDelta:
-    """Return a piece of reasoning."""
+def reasoning(piece: str) -> ReasoningDelta:
+    """Return a delta of reasoning."""
     return ReasoningDelta(index=0, text=piece)
 
 
-def called(call: int = 0) -> list[ToolCallDelta]:
-    """Return a call in pieces."""
+def call_deltas(call: int = 0) -> list[ToolCallDelta]:
+    """Return the deltas of a tool call."""
     return [
         ToolCallDelta(index=0, call=call, id=f"call_{call}", name="f"),
         ToolCallDelta(index=0, call=call, arguments='{"a":'),
@@ -49,14 +49,16 @@ def called(call: int = 0) -> list[ToolCallDelta]:
 
 
 def finish(reason: Any = "stop") -> Finish:
-    """Return the end."""
+    """Return the end of the generation."""
     return Finish(
         index=0, reason=reason, prompt_tokens=5, completion_tokens=3, reasoning_tokens=None
     )
 
 
-async def said(*items: Generated, log: list[str] | None = None) -> AsyncGenerator[Generated, None]:
-    """Yield *items*, then die if there is no end among them; note in *log* when closed."""
+async def generated(
+    *items: Generated, log: list[str] | None = None
+) -> AsyncGenerator[Generated, None]:
+    """Yield *items*; raise EngineDead unless the last is a Finish; append to *log* when closed."""
     try:
         for item in items:
             yield item
@@ -67,35 +69,35 @@ async def said(*items: Generated, log: list[str] | None = None) -> AsyncGenerato
             log.append("closed")
 
 
-async def told(*items: Generated, **fields: Any) -> list[Event]:
+async def streamed(*items: Generated, **fields: Any) -> list[Event]:
     """Return the events of *items*."""
-    return [event async for event in events(opened(**fields), said(*items))]
+    return [event async for event in events(initial(**fields), generated(*items))]
 
 
 def encoded(value: Any) -> Any:
-    """Return *value* as clients see it."""
+    """Return *value* as a client decodes it."""
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def brief(output: Sequence[Any]) -> list[tuple[str, str, str]]:
-    """Return the kind of each item, its text and its status."""
-    found = []
+    """Return the type of each item, its text and its status."""
+    items = []
     for item in encoded(output):
         texts = [part["text"] for part in item.get("content", ())] or [item.get("arguments")]
-        found.append((item["type"], "".join(texts), item["status"]))
-    return found
+        items.append((item["type"], "".join(texts), item["status"]))
+    return items
 
 
 def test_a_response() -> None:
-    """A whole answer has all that clients require, and tells what was asked."""
-    start = opened(instructions="be brief", temperature=0.5, metadata={"a": "b"})
+    """A whole answer has all fields that clients require, and the request's parameters."""
+    start = initial(instructions="be brief", temperature=0.5, metadata={"a": "b"})
 
-    found = encoded(response(start, [text("a"), text("b"), finish()]))
+    answer = encoded(response(start, [text("a"), text("b"), finish()]))
 
     digits = start.id.removeprefix("resp_")
     part = {"type": "output_text", "text": "ab", "annotations": [], "logprobs": []}
     message = {"type": "message", "id": f"msg_{digits}00", "role": "assistant"}
-    assert found == {
+    assert answer == {
         "object": "response",
         "id": start.id,
         "created_at": start.created_at,
@@ -131,37 +133,37 @@ def test_a_response() -> None:
     }
 
 
-def test_what_was_asked() -> None:
-    """Tools, their choice and the text's format come back as they were sent."""
+def test_the_requests_parameters() -> None:
+    """Tools, their choice and the text's format are returned as they were sent."""
     tool = {"type": "function", "name": "f", "parameters": {"type": "object"}}
     choice = {"type": "function", "name": "f"}
     format_ = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
 
-    found = encoded(opened(tools=[tool], tool_choice=choice, text={"format": format_}))
+    answer = encoded(initial(tools=[tool], tool_choice=choice, text={"format": format_}))
 
-    assert found["tools"] == [{**tool, "description": None, "strict": None}]
-    assert found["tool_choice"] == choice
-    assert found["text"]["format"] == {**format_, "description": None, "strict": None}
+    assert answer["tools"] == [{**tool, "description": None, "strict": None}]
+    assert answer["tool_choice"] == choice
+    assert answer["text"]["format"] == {**format_, "description": None, "strict": None}
 
 
 ANSWERS: dict[str, tuple[list[Generated], list[tuple[str, str, str]]]] = {
     "text": ([text("a"), text("b"), finish()], [("message", "ab", "completed")]),
     "cut text": ([text("a"), finish("length")], [("message", "a", "incomplete")]),
     "nothing": ([finish()], [("message", "", "completed")]),
-    "thoughts": (
-        [thought("x"), thought("y"), text("a"), finish()],
+    "reasoning": (
+        [reasoning("x"), reasoning("y"), text("a"), finish()],
         [("reasoning", "xy", "completed"), ("message", "a", "completed")],
     ),
-    "cut thoughts": (
-        [thought("x"), finish("length")],
+    "cut reasoning": (
+        [reasoning("x"), finish("length")],
         [("reasoning", "x", "incomplete"), ("message", "", "incomplete")],
     ),
     "calls": (
-        [*called(0), *called(1), finish("tool_calls")],
+        [*call_deltas(0), *call_deltas(1), finish("tool_calls")],
         [("function_call", '{"a":1}', "completed"), ("function_call", '{"a":1}', "completed")],
     ),
     "all": (
-        [thought("x"), text("a"), *called(), finish("tool_calls")],
+        [reasoning("x"), text("a"), *call_deltas(), finish("tool_calls")],
         [
             ("reasoning", "x", "completed"),
             ("message", "a", "completed"),
@@ -169,7 +171,7 @@ ANSWERS: dict[str, tuple[list[Generated], list[tuple[str, str, str]]]] = {
         ],
     ),
     "cut call": (
-        [text("a"), *called()[:2], finish("length")],
+        [text("a"), *call_deltas()[:2], finish("length")],
         [("message", "a", "completed"), ("function_call", '{"a":', "incomplete")],
     ),
 }
@@ -177,24 +179,24 @@ ANSWERS: dict[str, tuple[list[Generated], list[tuple[str, str, str]]]] = {
 
 @pytest.mark.parametrize(("items", "output"), ANSWERS.values(), ids=ANSWERS)
 async def test_answers(items: list[Generated], output: list[tuple[str, str, str]]) -> None:
-    """Items come in the order in which they were begun; a stream ends with the whole answer."""
-    start = opened()
+    """Items are in the order in which they begin; a stream ends with the whole answer."""
+    start = initial()
 
     whole = response(start, items)
-    streamed = [event async for event in events(start, said(*items))]
+    stream = [event async for event in events(start, generated(*items))]
 
     assert brief(whole.output) == output
-    assert streamed[-1].response == whole
-    assert streamed[-1].type == f"response.{whole.status}"
+    assert stream[-1].response == whole
+    assert stream[-1].type == f"response.{whole.status}"
 
 
 @pytest.mark.parametrize(("items", "output"), ANSWERS.values(), ids=ANSWERS)
 async def test_events(items: list[Generated], output: list[tuple[str, str, str]]) -> None:
-    """Events are numbered; pieces add up to what is done, and what is done to the answer."""
-    start, _, *rest, end = found = await told(*items)
+    """Events are numbered; deltas add up to the items, and items to the answer."""
+    start, _, *rest, end = received = await streamed(*items)
 
-    assert [event.sequence_number for event in found] == list(range(len(found)))
-    assert [event.type for event in found[:2]] == ["response.created", "response.in_progress"]
+    assert [event.sequence_number for event in received] == list(range(len(received)))
+    assert [event.type for event in received[:2]] == ["response.created", "response.in_progress"]
     assert encoded(start.response)["output"] == []
     added = [event for event in rest if event.type == "response.output_item.added"]
     done = [event for event in rest if event.type == "response.output_item.done"]
@@ -207,10 +209,10 @@ async def test_events(items: list[Generated], output: list[tuple[str, str, str]]
 
 
 async def test_the_order_of_events() -> None:
-    """An item is told whole before the next one begins, as OpenAI does."""
-    found = await told(thought("x"), text("a"), *called(), finish("tool_calls"))
+    """An item is complete before the next one begins, as at OpenAI."""
+    received = await streamed(reasoning("x"), text("a"), *call_deltas(), finish("tool_calls"))
 
-    assert [event.type.removeprefix("response.") for event in found] == [
+    assert [event.type.removeprefix("response.") for event in received] == [
         "created",
         "in_progress",
         "output_item.added",
@@ -235,57 +237,57 @@ async def test_the_order_of_events() -> None:
 
 
 async def test_summaries() -> None:
-    """A summary is the reasoning itself, where the request wants one."""
-    items = [thought("x"), text("a"), finish()]
+    """A summary is the whole reasoning, if the request sets one."""
+    items = [reasoning("x"), text("a"), finish()]
 
-    found = await told(*items, reasoning={"summary": "auto"})
+    received = await streamed(*items, reasoning={"summary": "auto"})
 
-    parts = [event.type for event in found if "summary" in event.type]
+    parts = [event.type for event in received if "summary" in event.type]
     assert [name.removeprefix("response.reasoning_summary_") for name in parts] == [
         "part.added",
         "text.delta",
         "text.done",
         "part.done",
     ]
-    reasoning = encoded(found[-1].response)["output"][0]
-    assert reasoning["summary"] == [{"type": "summary_text", "text": "x"}]
-    assert reasoning["content"] == [{"type": "reasoning_text", "text": "x"}]
+    item = encoded(received[-1].response)["output"][0]
+    assert item["summary"] == [{"type": "summary_text", "text": "x"}]
+    assert item["content"] == [{"type": "reasoning_text", "text": "x"}]
 
 
 async def test_logprobs() -> None:
-    """Every token is weighed with the text, wherever the engine tells of it."""
+    """The log probabilities of all tokens are attached to texts, also of reasoning and calls."""
     items = [
         text("", "<think>"),
-        thought("x"),
+        reasoning("x"),
         text("", "</think>"),
         text("a", "a"),
         text("", "<call>"),
-        *called(),
+        *call_deltas(),
         text("", "</call>"),
         finish("tool_calls"),
     ]
-    start = opened(include=["message.output_text.logprobs"])
+    start = initial(include=["message.output_text.logprobs"])
 
-    found = [event async for event in events(start, said(*items))]
+    received = [event async for event in events(start, generated(*items))]
 
-    [first, second] = [event for event in found if event.type == "response.output_text.delta"]
+    [first, second] = [event for event in received if event.type == "response.output_text.delta"]
     assert [entry["token"] for entry in encoded(first.logprobs)] == ["<think>", "</think>", "a"]
     assert [entry["token"] for entry in encoded(second.logprobs)] == ["<call>"]
-    [part] = encoded(found[-1].response)["output"][1]["content"]
+    [part] = encoded(received[-1].response)["output"][1]["content"]
     assert part["logprobs"][-1] == {
         "token": "</call>",
         "logprob": -0.5,
         "bytes": list(b"</call>"),
         "top_logprobs": [],
     }
-    assert response(start, items) == found[-1].response
+    assert response(start, items) == received[-1].response
 
 
 async def test_frames() -> None:
-    """An event has its name in front, and nothing but the last event ends a stream."""
-    start = opened()
+    """A frame begins with its event's name; a stream ends with its last event, without `[DONE]`."""
+    start = initial()
 
-    frames = [frame async for frame in framed(events(start, said(text("é\u2028"), finish())))]
+    frames = [frame async for frame in framed(events(start, generated(text("é\u2028"), finish())))]
 
     assert all(frame.startswith(b"event: response.") for frame in frames)
     assert frames[4].decode() == (
@@ -297,9 +299,9 @@ async def test_frames() -> None:
     assert frames[-1].startswith(b"event: response.completed\n")
 
 
-async def test_a_death() -> None:
-    """A failure in mid-stream is the last event; clients find it in either of two places."""
-    frames = [frame async for frame in framed(events(opened(), said(text("a"))))]
+async def test_an_error_in_the_stream() -> None:
+    """An error becomes the last event; its fields are at the top and within `error`."""
+    frames = [frame async for frame in framed(events(initial(), generated(text("a"))))]
 
     name, data = frames[-1].decode().split("\n", 1)
     error = {
@@ -322,7 +324,7 @@ async def test_a_death() -> None:
 async def test_leaving_closes_the_engine() -> None:
     """Events that are closed early close the engine's items."""
     log: list[str] = []
-    stream = events(opened(), said(text("a"), finish(), log=log))
+    stream = events(initial(), generated(text("a"), finish(), log=log))
     await anext(stream)
 
     await stream.aclose()
@@ -332,4 +334,4 @@ async def test_leaving_closes_the_engine() -> None:
 
 def test_ids() -> None:
     """Every answer has an id of its own."""
-    assert opened().id != opened().id
+    assert initial().id != initial().id

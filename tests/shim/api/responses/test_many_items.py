@@ -1,4 +1,4 @@
-"""Requests of many items are translated in a time that grows with their number, not its square."""
+"""Translating a request takes linear time in the number of its items."""
 
 import gc
 import time
@@ -13,16 +13,16 @@ from shim.api.responses.translate import to_generation
 FEW, MANY = 3_000, 30_000
 
 CALL = {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"}
-THOUGHT = {"type": "reasoning", "content": [{"text": "so"}]}
-SAID = {"role": "user", "content": [{"type": "input_text", "text": "a"}]}
-ANSWERED = {"role": "assistant", "content": "a"}
+REASONING = {"type": "reasoning", "content": [{"text": "so"}]}
+MESSAGE = {"role": "user", "content": [{"type": "input_text", "text": "a"}]}
+ANSWER = {"role": "assistant", "content": "a"}
 OUTPUT = {"type": "function_call_output", "call_id": "a", "output": "b"}
 
 
 def seconds(items: list[dict[str, Any]]) -> float:
-    """Return the CPU that translating them takes, the least of three times.
+    """Return the CPU seconds of translating *items*: the least of three runs.
 
-    Without garbage collection, which looks at all objects of the tests' process.
+    Garbage collection is off, because it visits all objects of the tests' process.
     """
     request = msgspec.convert({"input": items}, ResponsesRequest)
     times = []
@@ -36,20 +36,20 @@ def seconds(items: list[dict[str, Any]]) -> float:
 
 
 @pytest.mark.parametrize(
-    "items", [[CALL], [THOUGHT], [SAID], [THOUGHT, ANSWERED, CALL, CALL, OUTPUT, OUTPUT]]
+    "items", [[CALL], [REASONING], [MESSAGE], [REASONING, ANSWER, CALL, CALL, OUTPUT, OUTPUT]]
 )
 def test_it_is_linear(items: list[dict[str, Any]]) -> None:
-    """Ten times as many take about ten times as long; copying what there was before, a hundred."""
+    """Ten times as many items take about ten times as long; quadratic time would be a hundred."""
     few, many = (seconds(items * (size // len(items))) for size in (FEW, MANY))
 
     assert many < 40 * few
 
 
 def test_all_calls_are_one_turn() -> None:
-    """What the assistant thought, said and called, one after the other, is one message."""
+    """Reasoning, text and calls of the assistant that follow each other are one message."""
     calls = [{**CALL, "call_id": str(number)} for number in range(3)]
     request = msgspec.convert(
-        {"input": [THOUGHT, THOUGHT, ANSWERED, *calls, OUTPUT]}, ResponsesRequest
+        {"input": [REASONING, REASONING, ANSWER, *calls, OUTPUT]}, ResponsesRequest
     )
 
     first, second = to_generation(request).generation.prompt.messages  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Requests for responses on their way to the engine: what reaches it, what is refused."""
+"""Response requests as generations: which values reach the engine, which are refused."""
 
 from typing import Any
 
@@ -15,30 +15,30 @@ WEATHER = {"name": "weather", "description": "Tells it.", "parameters": {"type":
 CALL = {"type": "function_call", "call_id": "x", "name": "weather", "arguments": "{}"}
 CALLED = ToolCall(id="x", name="weather", arguments="{}")
 SUNNY = {"type": "function_call_output", "call_id": "x", "output": "sunny"}
-THOUGHT = {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "hm"}]}
-SAID = {"role": "assistant", "content": "ok"}
+REASONING = {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "hm"}]}
+ANSWER = {"role": "assistant", "content": "ok"}
 
 
 def generation(**fields: Any) -> Generation:
-    """Return what the engine is asked for these fields of a request."""
+    """Return the generation of a request with *fields*."""
     body = {"model": "m", "input": "hi", **fields}
     return to_generation(read(body, ResponsesRequest)).generation
 
 
 def conversation(**fields: Any) -> Conversation:
-    """Return what the model is told."""
+    """Return the conversation of a request with *fields*."""
     prompt = generation(**fields).prompt
     assert isinstance(prompt, Conversation)
     return prompt
 
 
 def messages(*items: Any) -> list[Message]:
-    """Return the turns that these items are."""
+    """Return the messages of a request with these items."""
     return list(conversation(input=list(items)).messages)
 
 
 def test_nothing_is_invented() -> None:
-    """A text is a user's message; what the request does not say is left to the engine."""
+    """A text is a user's message; a request without parameters sets none for the engine."""
     message = Message(role="user", content="hi")
     assert generation() == Generation(
         prompt=Conversation((message,)), sampling=Sampling(), stream=False
@@ -46,26 +46,26 @@ def test_nothing_is_invented() -> None:
 
 
 def test_nothing_is_dropped() -> None:
-    """Every value reaches the engine, OpenAI's and vLLM's."""
+    """Every value reaches the engine, OpenAI's and vLLM's own."""
     values: dict[str, Any] = {"temperature": 0.0, "top_p": 0.5, "top_k": 5, "seed": 0}
 
-    found = generation(
+    result = generation(
         **values, max_output_tokens=3, stop="a", top_logprobs=4, stream=True, min_tokens=2
     )
 
-    assert found.sampling == Sampling(max_tokens=3, stop=("a",), top_logprobs=4, **values)
-    assert found.stream
-    assert found.extras == {"min_tokens": 2}
+    assert result.sampling == Sampling(max_tokens=3, stop=("a",), top_logprobs=4, **values)
+    assert result.stream
+    assert result.extras == {"min_tokens": 2}
 
 
 @pytest.mark.parametrize("name", ["max_output_tokens", "max_completion_tokens", "max_tokens"])
 def test_limits(name: str) -> None:
-    """The limit has the names of all three routes."""
+    """The limit has the names of all three text routes."""
     assert generation(**{name: 3}).sampling.max_tokens == 3
 
 
 def test_limits_that_differ() -> None:
-    """Two names that differ are refused: nobody knows which is meant."""
+    """Different limits by two names are refused: it is unknown which one is meant."""
     with pytest.raises(InvalidParameter) as refusal:
         generation(max_output_tokens=3, max_tokens=4)
 
@@ -83,16 +83,16 @@ def test_limits_that_differ() -> None:
         {"n": None, "stream_options": None},
     ],
 )
-def test_what_asks_for_nothing(fields: dict[str, Any]) -> None:
-    """Values by which nothing is asked for are accepted, and nothing comes of them."""
+def test_neutral_values(fields: dict[str, Any]) -> None:
+    """Values that would not change the answer are accepted without effect."""
     assert generation(**fields) == generation()
 
 
 def test_instructions() -> None:
-    """Instructions are the system's, before all else."""
-    found = conversation(instructions="be brief", input=[{"role": "developer", "content": "b"}])
+    """Instructions become a system message, before all others."""
+    prompt = conversation(instructions="be brief", input=[{"role": "developer", "content": "b"}])
 
-    assert list(found.messages) == [
+    assert list(prompt.messages) == [
         Message(role="system", content="be brief"),
         Message(role="developer", content="b"),
     ]
@@ -130,7 +130,7 @@ def test_instructions() -> None:
     ],
 )
 def test_items(item: dict[str, Any], expected: Message) -> None:
-    """Each form of an item that is a turn of its own."""
+    """Each form of an item that is a message of its own."""
     assert messages(item) == [expected]
 
 
@@ -160,7 +160,7 @@ def test_items(item: dict[str, Any], expected: Message) -> None:
     ],
 )
 def test_media(part: dict[str, Any], medium: Media) -> None:
-    """Images, recordings, and what a file says that it is."""
+    """Images, recordings, and files by their media type."""
     assert messages({"role": "user", "content": [part]}) == [
         Message(role="user", content=(medium,))
     ]
@@ -171,24 +171,27 @@ def test_media(part: dict[str, Any], medium: Media) -> None:
     [
         ([CALL, CALL], [Message(role="assistant", content="", tool_calls=(CALLED, CALLED))]),
         (
-            [THOUGHT, SAID, CALL, SUNNY],
+            [REASONING, ANSWER, CALL, SUNNY],
             [
                 Message(role="assistant", content="ok", reasoning="hm", tool_calls=(CALLED,)),
                 Message(role="tool", content="sunny", tool_call_id="x"),
             ],
         ),
         (
-            [SAID, SAID],
+            [ANSWER, ANSWER],
             [Message(role="assistant", content="ok"), Message(role="assistant", content="ok")],
         ),
         (
-            [SAID, THOUGHT, CALL],
+            [ANSWER, REASONING, CALL],
             [
                 Message(role="assistant", content="ok"),
                 Message(role="assistant", content="", reasoning="hm", tool_calls=(CALLED,)),
             ],
         ),
-        ([THOUGHT, THOUGHT, SAID], [Message(role="assistant", content="ok", reasoning="hm\nhm")]),
+        (
+            [REASONING, REASONING, ANSWER],
+            [Message(role="assistant", content="ok", reasoning="hm\nhm")],
+        ),
         (
             [CALL, SUNNY, CALL],
             [
@@ -200,25 +203,25 @@ def test_media(part: dict[str, Any], medium: Media) -> None:
     ],
 )
 def test_turns_of_the_assistant(items: list[Any], turns: list[Message]) -> None:
-    """What it thought, said and called, one after the other, is one message."""
+    """Reasoning, text and calls that follow each other are one message."""
     assert messages(*items) == turns
 
 
 @pytest.mark.parametrize(
-    ("thought", "reasoning"),
+    ("item", "reasoning"),
     [
-        (THOUGHT, "hm"),
+        (REASONING, "hm"),
         (
             {"type": "reasoning", "summary": [{"type": "summary_text", "text": "in short"}]},
             "in short",
         ),
-        (THOUGHT | {"summary": [{"type": "summary_text", "text": "in short"}]}, "hm"),
+        (REASONING | {"summary": [{"type": "summary_text", "text": "in short"}]}, "hm"),
         ({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": None}, None),
     ],
 )
-def test_thoughts(thought: dict[str, Any], reasoning: str | None) -> None:
-    """Thoughts come back as their text, else as its summary; an empty item is nothing."""
-    assert messages(thought, SAID) == [Message(role="assistant", content="ok", reasoning=reasoning)]
+def test_reasoning(item: dict[str, Any], reasoning: str | None) -> None:
+    """Reasoning is the item's text, or else its summary; an empty item is ignored."""
+    assert messages(item, ANSWER) == [Message(role="assistant", content="ok", reasoning=reasoning)]
 
 
 @pytest.mark.parametrize(
@@ -232,18 +235,18 @@ def test_thoughts(thought: dict[str, Any], reasoning: str | None) -> None:
     ],
 )
 def test_tools(fields: dict[str, Any], choice: Any) -> None:
-    """Tools are flat; a choice that is not said is the model's."""
+    """Tools have no inner `function`; without `tool_choice` the model chooses."""
     tools = [{"type": "function", **WEATHER, "strict": True}]
 
-    found = conversation(tools=tools, parallel_tool_calls=False, **fields)
+    prompt = conversation(tools=tools, parallel_tool_calls=False, **fields)
 
-    assert found.tools == (Tool(**WEATHER, strict=True),)
-    assert found.tool_choice == choice
-    assert not found.parallel_tool_calls
+    assert prompt.tools == (Tool(**WEATHER, strict=True),)
+    assert prompt.tool_choice == choice
+    assert not prompt.parallel_tool_calls
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         (None, None),
         ({}, None),
@@ -255,13 +258,13 @@ def test_tools(fields: dict[str, Any], choice: Any) -> None:
         ),
     ],
 )
-def test_formats(text: Any, wanted: JsonFormat | None) -> None:
-    """The three forms of a text."""
-    assert generation(text=text).format == wanted
+def test_formats(text: Any, expected: JsonFormat | None) -> None:
+    """The three forms of `text.format`."""
+    assert generation(text=text).format == expected
 
 
 @pytest.mark.parametrize(
-    ("fields", "wanted"),
+    ("fields", "top_logprobs"),
     [
         ({}, None),
         ({"top_logprobs": 0}, None),
@@ -271,20 +274,20 @@ def test_formats(text: Any, wanted: JsonFormat | None) -> None:
         ({"top_logprobs": 3}, 3),
     ],
 )
-def test_logprobs(fields: dict[str, Any], wanted: int | None) -> None:
-    """Log probabilities are asked for by `include`, or by the number of rivals."""
-    assert generation(**fields).sampling.top_logprobs == wanted
+def test_logprobs(fields: dict[str, Any], top_logprobs: int | None) -> None:
+    """`include` requests log probabilities, and so does `top_logprobs` above 0."""
+    assert generation(**fields).sampling.top_logprobs == top_logprobs
 
 
 def test_effort() -> None:
-    """The effort is chat's `reasoning_effort`; a wish for a summary is not the engine's affair."""
+    """The effort becomes chat's `reasoning_effort`; a summary does not concern the engine."""
     assert generation(reasoning={"effort": "low", "summary": "auto"}).extras == {
         "reasoning_effort": "low"
     }
     assert generation(reasoning={"summary": "auto"}).extras == {}
 
 
-ASKS_FOR_MORE: list[tuple[str, Any, Any]] = [
+NOT_HONOURED: list[tuple[str, Any, Any]] = [
     ("previous_response_id", "resp_1", None),
     ("conversation", "conv_1", None),
     ("prompt", {"id": "p"}, None),
@@ -302,9 +305,9 @@ ASKS_FOR_MORE: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "refused", "harmless"), ASKS_FOR_MORE)
+@pytest.mark.parametrize(("name", "refused", "harmless"), NOT_HONOURED)
 def test_unsupported(name: str, refused: Any, harmless: Any) -> None:
-    """What would change the answer is refused by name; what would not, passes."""
+    """A value that would change the answer is refused; one that would not is accepted."""
     field, _, within = name.partition(".")
 
     def fields(value: Any) -> dict[str, Any]:
@@ -329,12 +332,12 @@ def test_unsupported(name: str, refused: Any, harmless: Any) -> None:
     ],
 )
 def test_without_consequence(fields: dict[str, Any]) -> None:
-    """What is OpenAI's own affair changes nothing."""
+    """Fields that concern OpenAI's platform only do not change the generation."""
     assert generation(**fields) == generation()
 
 
 def user(*content: Any) -> dict[str, Any]:
-    """Return a message of these parts."""
+    """Return a user's message with these parts."""
     return {"role": "user", "content": list(content)}
 
 
@@ -351,9 +354,9 @@ def user(*content: Any) -> dict[str, Any]:
     ],
 )
 def test_invalid(item: dict[str, Any], param: str) -> None:
-    """What is no item is refused with its place."""
+    """An invalid item is refused, and the error has its path."""
     with pytest.raises(InvalidParameter) as refusal:
-        messages(SAID, item)
+        messages(ANSWER, item)
 
     assert refusal.value.param == param
 
@@ -362,7 +365,7 @@ def test_invalid(item: dict[str, Any], param: str) -> None:
     ("item", "param"),
     [
         ({"type": "item_reference", "id": "msg_1"}, "input[1]"),
-        (THOUGHT | {"encrypted_content": "xyz"}, "input[1].encrypted_content"),
+        (REASONING | {"encrypted_content": "xyz"}, "input[1].encrypted_content"),
         (user({"type": "input_image", "file_id": "f"}), "input[1].content[0]"),
         (user({"type": "input_file", "file_url": "https://a"}), "input[1].content[0]"),
         (
@@ -373,8 +376,8 @@ def test_invalid(item: dict[str, Any], param: str) -> None:
     ],
 )
 def test_unsupported_items(item: dict[str, Any], param: str) -> None:
-    """So is what only a server that keeps things could read."""
+    """So is an item that only a server with stored items or files can read."""
     with pytest.raises(UnsupportedParameter) as refusal:
-        messages(SAID, item)
+        messages(ANSWER, item)
 
     assert refusal.value.param == param

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from backends.base import Candidate, Job, Segment, TranscriptInfo, Word
 from backends.whisper_options import Decoding, VadParameters
-from shim.api.transcription.answer import answer, written
+from shim.api.transcription.answer import answer, encoded_answer
 from shim.api.transcription.fields import asked
 from shim.api.transcription.other_names import Task
 from shim.api.transcription.protocol import TextDelta, TextDone, TranscriptionForm
@@ -299,7 +299,7 @@ def test_bytes(fields: dict[str, Any]) -> None:
     for segments in ([], [SEGMENT], [replace(SEGMENT, logprobs=weighed((b"a", -1.0)))] * 300):
         body = answer(form(**fields), "transcribe", [FOUND, *segments])
 
-        found = written(form(**fields), "transcribe", [FOUND, *segments])
+        found = encoded_answer(form(**fields), "transcribe", [FOUND, *segments])
 
         assert found == (body.encode() if isinstance(body, str) else msgspec.json.encode(body))
 
@@ -328,7 +328,9 @@ async def test_hours_do_not_stop_the_loop(fields: dict[str, Any]) -> None:
     gc.set_threshold(*THRESHOLDS)
     try:
         async with loop_watched() as lag:
-            await asyncio.to_thread(written, form(**fields), "transcribe", [FOUND, *segments])
+            await asyncio.to_thread(
+                encoded_answer, form(**fields), "transcribe", [FOUND, *segments]
+            )
     finally:
         gc.unfreeze()
         gc.set_threshold(*thresholds)
