@@ -1,11 +1,16 @@
 """Models by name: which is found, which is refused, what is said of each."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+
 import pytest
 
 from backends.config import FakeModelConfig, FakeOptions
 from backends.fake import FakeChat, FakeSpeech
-from shim.errors import UnknownModel
+from shim.errors import QueueFull, UnknownModel
+from shim.serving.metrics import Metrics
 from shim.serving.models import Models
+from tests.shim.serving.samples import value
 
 CHAT = FakeModelConfig(id="org/chat", source="chat", aliases=("gpt-4o", "chat"))
 SPEECH = FakeModelConfig(id="speech", source="speech", aliases=("whisper-1",))
@@ -63,3 +68,35 @@ def test_fingerprints() -> None:
 
     assert first == again != changed
     assert first.startswith("fp_")
+
+
+async def test_a_run_waits_for_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run takes a slot at its first item, measures how long it waited, and is refused or 200."""
+    now = 0.0
+    monkeypatch.setattr("shim.serving.request_metrics.time.perf_counter", lambda: now)
+    metrics = Metrics()
+    config = FakeModelConfig(id="m", source="chat", max_running=1, max_waiting=1)
+    (served,) = Models([config], [FakeChat(FakeOptions())], metrics.requests).served
+    chat = {"model": "m", "route": "chat"}
+    first = served.run(words(), route="chat")
+    await anext(first)
+    second = asyncio.ensure_future(anext(served.run(words(), route="chat")))
+    while not served.admission.waiting:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+    with pytest.raises(QueueFull):
+        await anext(served.run(words(), route="chat"))
+    now = 5.0
+    assert [word async for word in first] == ["two"]
+    assert await second == "one"
+
+    assert value(metrics, "shim_requests_total", **chat, status="429") == 1
+    assert value(metrics, "shim_requests_total", **chat, status="200") == 1
+    assert value(metrics, "shim_queue_seconds_count", model="m") == 2
+    assert value(metrics, "shim_queue_seconds_sum", model="m") == 5.0
+
+
+async def words() -> AsyncGenerator[str, None]:
+    """Yield two words."""
+    yield "one"
+    yield "two"

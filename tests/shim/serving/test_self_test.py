@@ -11,7 +11,7 @@ from backends.registry import ModelNotOpened
 from shim.errors import ModelFaulty
 from shim.serving import self_test
 from shim.serving.models import Models
-from shim.serving.self_test import checked
+from shim.serving.self_test import self_tested
 
 BROKEN = FakeOptions(fails_self_test=True)
 FAULT = "EngineDead: The fake engine was told to fail its self-test."
@@ -40,7 +40,7 @@ async def test_a_broken_model_among_others(caplog: pytest.LogCaptureFixture) -> 
     models = serving(good=FakeChat(FakeOptions()), bad=FakeChat(BROKEN))
     passed: list[str] = []
 
-    async with checked(models.self_tests, on_pass=passed.append):
+    async with self_tested(models.self_tests, on_pass=passed.append):
         good = models.chat("good")
         with pytest.raises(ModelFaulty, match="The model `bad` cannot answer: its self-test"):
             models.chat("bad")
@@ -58,7 +58,7 @@ async def test_no_model_works() -> None:
     models = serving(one=FakeChat(BROKEN), two=FakeChat(BROKEN))
 
     with pytest.raises(ModelNotOpened) as failure:
-        async with checked(models.self_tests, on_pass=print):
+        async with self_tested(models.self_tests, on_pass=print):
             pytest.fail("it started")
 
     assert str(failure.value) == (
@@ -71,7 +71,7 @@ async def test_a_model_recovers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A model that failed is tested again, and let in once it passes."""
-    monkeypatch.setattr(self_test, "_AGAIN", 0.0)
+    monkeypatch.setattr(self_test, "_RETRY_SECONDS", 0.0)
     caplog.set_level(logging.WARNING)
     models = serving(good=FakeChat(FakeOptions()), late=Recovering(FakeOptions()))
     recovered = asyncio.Event()
@@ -80,7 +80,7 @@ async def test_a_model_recovers(
         if model == "late":
             recovered.set()
 
-    async with checked(models.self_tests, on_pass=on_pass):
+    async with self_tested(models.self_tests, on_pass=on_pass):
         await asyncio.wait_for(recovered.wait(), 10)
         assert models.chat("late").id == "late"
 
