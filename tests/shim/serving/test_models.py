@@ -1,10 +1,12 @@
-"""Models by name: which is found, which is refused, what is said of each."""
+"""Models: which name finds which, which is refused, and how a request runs."""
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
+import shim
 from backends.config import FakeModelConfig, FakeOptions
 from backends.fake import FakeChat, FakeSpeech
 from shim.errors import QueueFull, UnknownModel
@@ -18,19 +20,19 @@ SPEECH = FakeModelConfig(id="speech", source="speech", aliases=("whisper-1",))
 
 @pytest.fixture
 def models() -> Models:
-    """Serve one model of each kind."""
+    """Return a chat model and a speech model."""
     options = FakeOptions()
     return Models([CHAT, SPEECH], [FakeChat(options), FakeSpeech(options)])
 
 
 @pytest.mark.parametrize("name", ["org/chat", "gpt-4o", "chat"])
 def test_names_and_aliases(models: Models, name: str) -> None:
-    """A model goes by its id and by each alias."""
+    """A model is found by its id and by each alias."""
     assert models.find(name) is models.chat(name) is models.served[0]
 
 
 def test_an_unknown_name(models: Models) -> None:
-    """A name that is not served is refused with a list of those that are."""
+    """An unknown name is refused with a list of the names there are."""
     with pytest.raises(UnknownModel) as refusal:
         models.chat("gpt-5")
 
@@ -42,15 +44,15 @@ def test_an_unknown_name(models: Models) -> None:
 
 
 def test_a_model_of_another_kind(models: Models) -> None:
-    """A model that does not do what is asked is refused with those that do."""
+    """A model of another kind is refused with a list of those of the right kind."""
     with pytest.raises(UnknownModel, match=r"`whisper-1` does not serve chat.*: org/chat, gpt-4o"):
         models.chat("whisper-1")
     with pytest.raises(UnknownModel, match=r"`gpt-4o` does not serve trans.*: speech, whisper-1"):
         models.speech("gpt-4o")
 
 
-def test_none_of_a_kind() -> None:
-    """Where no model does what is asked, the refusal says so."""
+def test_no_model_of_a_kind() -> None:
+    """If no model is of the right kind, the refusal says so."""
     models = Models([CHAT], [FakeChat(FakeOptions())])
 
     with pytest.raises(UnknownModel, match="Those here that do: none"):
@@ -58,7 +60,7 @@ def test_none_of_a_kind() -> None:
 
 
 def test_fingerprints() -> None:
-    """The fingerprint follows the configuration: the same for the same, else another."""
+    """Equal configurations have the same fingerprint, others have another."""
     other = FakeModelConfig(id="org/chat", source="chat", options=FakeOptions(max_model_len=9))
     backends = [FakeChat(FakeOptions())] * 3
 
@@ -71,7 +73,7 @@ def test_fingerprints() -> None:
 
 
 async def test_a_run_waits_for_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run takes a slot at its first item, measures how long it waited, and is refused or 200."""
+    """A run waits for its slot at its first item; the wait and the result are measured."""
     now = 0.0
     monkeypatch.setattr("shim.serving.request_metrics.time.perf_counter", lambda: now)
     metrics = Metrics()
@@ -100,3 +102,12 @@ async def words() -> AsyncGenerator[str, None]:
     """Yield two words."""
     yield "one"
     yield "two"
+
+
+def test_run_is_the_only_way_to_a_slot() -> None:
+    """No module but that of `ServedModel.run` admits requests."""
+    files = Path(shim.__file__).parent.rglob("*.py")
+
+    admitting = {file.name for file in files if ".admit(" in file.read_text()}
+
+    assert admitting == {"models.py"}
