@@ -21,7 +21,7 @@ from shim.serving.models import Models
 from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
 
 _SHORT = 16 << 10
-"""Bytes of a body that needs no place: tokens and texts of it take 3 MB at most."""
+"""Most bytes of a body that is handled without waiting: its tokens and texts take up to 3 MB."""
 
 
 class TokenizerController(Controller):
@@ -36,7 +36,7 @@ class TokenizerController(Controller):
         backend = _visible(models, request).tokenizer(data.model)
         special = data.add_special_tokens is not False
         texts: list[str] | UnsetType = UNSET
-        async with _place(request):
+        async with _few_long(request):
             tokens = await backend.tokenize(_prompt(data), add_special_tokens=special)
             if data.return_token_strs:
                 texts = await backend.token_texts(tuple(tokens))
@@ -52,7 +52,7 @@ class TokenizerController(Controller):
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
-        async with _place(request):
+        async with _few_long(request):
             return Text(await backend.detokenize(tuple(data.tokens)))
 
     @get("/tokenizer_info")
@@ -68,14 +68,14 @@ class TokenizerController(Controller):
 
 
 @asynccontextmanager
-async def _place(request: BodyRequest) -> AsyncGenerator[None, None]:
-    """Wait, in order, until fewer than two long bodies are in work.
+async def _few_long(request: BodyRequest) -> AsyncGenerator[None, None]:
+    """Handle a long body only while fewer than two others are handled; others wait in order.
 
-    A body of 1 MiB may become a million tokens with a text each, some 150 MB, until it is answered.
-    A short one does not wait behind those.
+    A body of 1 MiB may become a million tokens with a text each, which take 150 MB until the answer
+    is sent. A short body does not wait.
     """
-    places: asyncio.Semaphore = request.app.state.tokenizing
-    async with nullcontext() if request.size <= _SHORT else places:
+    long_bodies: asyncio.Semaphore = request.app.state.tokenizing
+    async with nullcontext() if request.size <= _SHORT else long_bodies:
         yield
 
 
@@ -91,16 +91,16 @@ def _is_trusted(request: BodyRequest) -> bool:
 def _prompt(data: TokenizeRequest) -> Prompt:
     if (data.prompt is None) == (data.messages is None):
         raise InvalidParameter("Give either `prompt` or `messages`.", param="prompt")
-    said = data.prompt if data.messages is None else data.messages
-    if isinstance(said, str):
-        return said
+    prompt = data.prompt if data.messages is None else data.messages
+    if isinstance(prompt, str):
+        return prompt
     if data.continue_final_message and data.add_generation_prompt:
         raise InvalidParameter(
             "`continue_final_message` and `add_generation_prompt` exclude each other.",
             param="continue_final_message",
         )
     return Conversation(
-        messages=to_messages(said or ()),
+        messages=to_messages(prompt or ()),
         tools=to_tools(data.tools),
         add_generation_prompt=not data.continue_final_message
         and data.add_generation_prompt is not False,
