@@ -77,10 +77,10 @@ class Admission:
     ) -> AsyncGenerator[T, None]:
         """Return a generator that waits for a slot, calls *on_start*, then yields *items*.
 
-        At its first item it raises QueueFull if the queue is full; at any item ServerStopping after
-        `drain` or `stop`. It gives the slot back when it ends or is closed. The generator holds the
-        slot, and not a Litestar dependency, because Litestar ends dependencies before it streams
-        the body of a response.
+        At its first item it raises QueueFull if the queue is full, ServerStopping after `drain`;
+        after `stop` it raises ServerStopping at any item. It gives the slot back when it ends or is
+        closed. The generator holds the slot, and not a Litestar dependency, because Litestar ends
+        dependencies before it streams the body of a response.
         """
         admitted = self._admit(items, lambda: admitted, on_start)
         return admitted
