@@ -38,7 +38,7 @@ _ANSWERED = "200"
 _CLOSED = str(status_of(ClientGone("")))
 
 _PIECES: frozenset[type] = frozenset({TextDelta, ReasoningDelta, ToolCallDelta})
-"""Types of items of which only the first matters here."""
+"""Types of the pieces of an answer. Only the first piece of a request is recorded."""
 
 
 class RequestMetrics:
