@@ -32,9 +32,11 @@ from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
 from shim.http.repeated_refusals import Repeated
 from shim.http.request import BodyRequest
-from shim.serving.metrics import Telemetry, stamp, watched
+from shim.http.request_id import stamp
+from shim.serving.loop_lag import measured_lag
+from shim.serving.metrics import Metrics
 from shim.serving.models import Models
-from shim.serving.self_test import checked
+from shim.serving.self_test import self_tested
 
 from .settings import Settings
 
@@ -42,21 +44,22 @@ from .settings import Settings
 def create_app(settings: Settings) -> Litestar:
     """Return the ASGI application for *settings*; its lifespan opens and closes the models."""
     server = settings.server
-    telemetry = Telemetry()
+    server_metrics = Metrics()
     keys = Keys(server.api_keys)
 
     @asynccontextmanager
     async def serving(app: Litestar) -> AsyncGenerator[None, None]:
         decoded_bytes = server.limits.decoded_bytes
-        opening = opened(settings.models, telemetry.on_batch, decoded_bytes=decoded_bytes)
+        opening = opened(settings.models, server_metrics.on_batch, decoded_bytes=decoded_bytes)
         async with opening as backends:
-            app.state.models = models = Models(settings.models, backends)
-            async with checked(models.self_tests, on_pass=telemetry.count_batches):
+            models = Models(settings.models, backends, server_metrics.requests)
+            app.state.models = models
+            async with self_tested(models.self_tests, on_pass=server_metrics.count_batches):
                 for served in models.served:
                     if served.parent is None:  # an adapter shares its model's queue
-                        telemetry.watch_queue(served.id, served.admission)
+                        server_metrics.watch_queue(served.id, served.admission)
                 with JsonWorker() as app.state.json_worker:
-                    async with watched(telemetry):
+                    async with measured_lag(server_metrics.loop_lag.observe):
                         yield
 
     uploads = Router(
@@ -86,7 +89,7 @@ def create_app(settings: Settings) -> Litestar:
         guards=[KeyGuard(keys, free=free(server))],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
-            "telemetry": Provide(lambda: telemetry, sync_to_thread=False),
+            "metrics": Provide(lambda: server_metrics, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         lifespan=[serving],

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from shim.errors import UNAVAILABLE
 from shim.http.auth import PUBLIC, Keys
 from shim.http.request import BodyRequest
-from shim.serving.metrics import Telemetry
+from shim.serving.metrics import Metrics
 from shim.serving.models import Models
 
 
@@ -45,6 +45,6 @@ async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Respon
 
 
 @get("/metrics", media_type="text/plain; version=0.0.4")
-async def metrics(telemetry: NamedDependency[Telemetry]) -> bytes:
+async def metrics(metrics: NamedDependency[Metrics]) -> bytes:
     """Answer in Prometheus's text format; behind a key where there are keys."""
-    return telemetry.text()
+    return metrics.text()

@@ -1,1 +1,1 @@
-"""One model's requests: admitted, run, counted. Nothing in here knows JSON or HTTP."""
+"""Admits, runs and measures the requests of one model. Nothing here knows JSON or HTTP."""

@@ -1,4 +1,4 @@
-"""How many requests run, how many wait, and what happens to the next one."""
+"""A queue: limits how many requests run and how many wait, and refuses the others."""
 
 import asyncio
 import random
@@ -17,41 +17,50 @@ _Task = asyncio.Task[Any]
 _Admitted = AsyncGenerator[Any, None]
 
 _FIRST_GUESS = 0.1
-"""Seconds between two free places, as long as no request has ended yet. If it is too short, a
-client is refused once more, and then by the measured rate: the stock client tries three times."""
+"""Seconds assumed between two ends of requests before the first request has ended. If that is too
+short, a client is refused once more, then by the measured rate: the stock client tries 3 times."""
 
-_TURN_SECONDS = 0.004
-"""Seconds of one turn of the event loop in which requests may begin, and others wait."""
+_START_SECONDS = 0.004
+"""Seconds in one turn of the event loop during which requests may start; later ones wait."""
 
-_AT_ONCE = 4
-"""Requests that begin in one turn, of those that had no time in an earlier one."""
+_STARTS_PER_TURN = 4
+"""Most requests that start in one turn of the event loop among those that an earlier turn delayed.
+"""
 
 _MARGIN = 1.2
-"""By how much a client comes later than a place should be free: it has few tries."""
+"""Factor by which a client comes back later than a slot should be free: it tries only a few times.
+"""
 
 _ENDS = 32
-"""Ends of requests by which the rate is measured: the latest."""
+"""Number of latest ends of requests from which their rate is measured."""
 
 _LONGEST = 60.0
 """Seconds of the longest Retry-After that every released client honours."""
 
 
+def _ignore() -> None:
+    pass
+
+
 class Admission:
-    """A bounded queue in front of one backend."""
+    """A bounded queue in front of one backend.
+
+    At most *max_running* requests have a slot; at most *max_waiting* more wait for one, in order.
+    """
 
     def __init__(self, *, max_running: int, max_waiting: int) -> None:
         self._slots = asyncio.Semaphore(max_running)
         self._max_waiting = max_waiting
-        self._turns = _Turns()
+        self._starts = _StartLimiter()
         self._waiting: dict[_Admitted, _Task] = {}
         self._running: dict[_Admitted, _Task] = {}
         self._interrupted: set[_Task] = set()
         """Tasks that `drain` or `stop` has cancelled."""
         self._draining = False
         self._stopped = False
-        self._places = _FreePlaces()
+        self._retries = _RetrySchedule()
         self.capacity = max_running + max_waiting
-        """Requests that run and wait together at the most."""
+        """Most requests that may run and wait at the same time."""
 
     @property
     def running(self) -> int:
@@ -63,25 +72,32 @@ class Admission:
         """How many requests wait for a slot."""
         return len(self._waiting)
 
-    def admit(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-        """Return a generator that waits for a slot, then yields *items*.
+    def admit(
+        self, items: AsyncGenerator[T, None], *, on_start: Callable[[], None] = _ignore
+    ) -> AsyncGenerator[T, None]:
+        """Return a generator that waits for a slot, calls *on_start*, then yields *items*.
 
-        It raises QueueFull at once if the queue is full, ServerStopping once the server is told to
-        stop. The slot is held by the generator and not by a Litestar dependency, because
-        dependencies are torn down before the response body is streamed.
+        At its first item it raises QueueFull if the queue is full, ServerStopping after `drain`;
+        after `stop` it raises ServerStopping at any item. It gives the slot back when it ends or is
+        closed. The generator holds the slot, and not a Litestar dependency, because Litestar ends
+        dependencies before it streams the body of a response.
         """
-        admitted = self._admit(items, lambda: admitted)
+        admitted = self._admit(items, lambda: admitted, on_start)
         return admitted
 
     async def _admit(
-        self, items: AsyncGenerator[T, None], myself: Callable[[], _Admitted]
+        self,
+        items: AsyncGenerator[T, None],
+        this: Callable[[], _Admitted],
+        on_start: Callable[[], None],
     ) -> AsyncGenerator[T, None]:
         task = cast("_Task", asyncio.current_task())
-        admitted = myself()
+        admitted = this()
         await self._take_slot(admitted, task)
         self._running[admitted] = task
         try:
-            await self._turns.take()
+            await self._starts.wait()
+            on_start()
             async with aclosing(items):
                 async for item in items:
                     yield item
@@ -93,18 +109,18 @@ class Admission:
         finally:
             del self._running[admitted]
             self._slots.release()
-            self._places.one_ended()
+            self._retries.one_ended()
 
     async def _take_slot(self, admitted: _Admitted, task: _Task) -> None:
         if self._draining:
             raise _stopping()
         if not self._slots.locked():
             if not self._running:
-                self._places.busy_from_now()
+                self._retries.busy_from_now()
         elif len(self._waiting) >= self._max_waiting:
             raise QueueFull(
                 f"{len(self._waiting)} requests are already waiting for this model.",
-                retry_after=self._places.reserve(),
+                retry_after=self._retries.reserve(),
             )
         self._waiting[admitted] = task
         try:
@@ -116,17 +132,17 @@ class Admission:
             del self._waiting[admitted]
 
     def drain(self) -> None:
-        """End the requests that wait, and every later one, with ServerStopping."""
+        """Fail the requests that wait, and every later one, with ServerStopping."""
         self._draining = True
         for task in self._waiting.values():
             self._interrupt(task)
 
     def stop(self) -> None:
-        """End the requests that run, too."""
+        """Do what `drain` does; fail the requests that run, too."""
         self.drain()
         self._stopped = True
         for admitted, task in self._running.items():
-            # One that sends an item meanwhile looks at `_stopped` when it comes back.
+            # One whose item is being sent checks `_stopped` when it is resumed.
             if cast("AsyncGeneratorType[Any, Any]", admitted).ag_running:
                 self._interrupt(task)
 
@@ -136,7 +152,7 @@ class Admission:
             task.cancel()
 
     def _raise_if_interrupted(self, task: _Task) -> None:
-        """Raise ServerStopping if nobody but `drain` or `stop` has cancelled *task*."""
+        """Raise ServerStopping if only `drain` or `stop` has cancelled *task*."""
         if task in self._interrupted:
             self._interrupted.discard(task)
             if not task.uncancel():
@@ -147,72 +163,72 @@ def _stopping() -> ServerStopping:
     return ServerStopping("The server is stopping.")
 
 
-class _Turns:
-    """How many requests begin in one turn of the event loop.
+class _StartLimiter:
+    """Limits how many requests start in one turn of the event loop.
 
-    To begin a request costs vLLM's renderer about a millisecond on the loop. Of hundreds that get
-    their slots at the same moment, all would begin before anybody else is served.
+    Starting a request occupies the loop for about a millisecond in vLLM's renderer. If hundreds got
+    their slots at the same moment and all started at once, nobody else would be served meanwhile.
     """
 
     def __init__(self) -> None:
-        self._end: float | None = None
-        """When no more may begin in this turn; None while none has."""
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._deadline: float | None = None
+        """When starts of this turn end (`time.monotonic`); None if no request has started in it."""
+        self._delayed: deque[asyncio.Future[None]] = deque()
 
-    async def take(self) -> None:
-        """Return at once while this turn has time for one more, else in a later turn, in order."""
+    async def wait(self) -> None:
+        """Return if this turn has time for one more start, else in a later turn, in order."""
         now = time.monotonic()
         loop = asyncio.get_running_loop()
-        if self._end is None:
-            self._end = now + _TURN_SECONDS
-            loop.call_soon(self._renew)
-        elif now > self._end:
-            later = loop.create_future()
-            self._waiting.append(later)
-            await later
+        if self._deadline is None:
+            self._deadline = now + _START_SECONDS
+            loop.call_soon(self._next_turn)
+        elif now > self._deadline:
+            start = loop.create_future()
+            self._delayed.append(start)
+            await start
 
-    def _renew(self) -> None:
-        self._end = None
-        if not self._waiting:
+    def _next_turn(self) -> None:
+        self._deadline = None
+        if not self._delayed:
             return
-        self._end = time.monotonic() + _TURN_SECONDS
-        asyncio.get_running_loop().call_soon(self._renew)
-        for _ in range(min(_AT_ONCE, len(self._waiting))):
-            later = self._waiting.popleft()
-            if not later.done():  # cancelled
-                later.set_result(None)
+        self._deadline = time.monotonic() + _START_SECONDS
+        asyncio.get_running_loop().call_soon(self._next_turn)
+        for _ in range(min(_STARTS_PER_TURN, len(self._delayed))):
+            start = self._delayed.popleft()
+            if not start.done():  # else its request was cancelled
+                start.set_result(None)
 
 
-class _FreePlaces:
-    """When a refused client should come back: by the rate at which requests end.
+class _RetrySchedule:
+    """Computes when refused clients should come back, from the rate at which requests end.
 
-    Each refused client is given the next free place, so that those of a burst come back one after
-    the other and not all at once.
+    Each refused client gets the next slot that becomes free, so that the clients of a burst come
+    back one after the other and not all at once. All times are in seconds of `time.monotonic`.
     """
 
     def __init__(self) -> None:
         self._ends: deque[float] = deque(maxlen=_ENDS)
-        """The start of the busy period or an end of a request in it, then later ends."""
-        self._known = False
-        """Whether a request has ended, so that there is something to measure."""
+        """Times when requests ended in the present busy period; the first may be its start."""
+        self._has_ended = False
+        """Whether any request has ended: before that there is nothing to measure."""
         self._average = _FIRST_GUESS
         """Seconds between two ends in the last busy period that had any."""
         self._next = 0.0
-        """When the place is free that was given to the last refused client."""
+        """When the slot becomes free that the last refused client was given."""
 
     def busy_from_now(self) -> None:
-        """Begin a busy period: before it, nothing ended for want of requests."""
+        """Begin a busy period. Idle time before it must not count as time between two ends."""
         self._average = self._measured()
         self._ends.clear()
         self._ends.append(time.monotonic())
 
     def one_ended(self) -> None:
         """Count the end of a request."""
-        self._known = True
+        self._has_ended = True
         self._ends.append(time.monotonic())
 
     def reserve(self) -> float:
-        """Return the seconds after which a place should be free for one more client."""
+        """Return after how many seconds (at most 60) a slot should be free for one more client."""
         now = time.monotonic()
         self._next = max(self._next, now) + self._interval(now)
         if self._next - now > _LONGEST:
@@ -220,12 +236,12 @@ class _FreePlaces:
         return self._next - now
 
     def _interval(self, now: float) -> float:
-        """Return the seconds between two ends: on average, or since the last if that is longer."""
+        """Return the seconds between two ends: the mean, or since the last if that is longer."""
         if not self._ends:
             return self._average
         since = now - self._ends[-1]
-        # Of the first request of all only a part has passed, on average half.
-        since *= 1 if self._known else 2
+        # Before the first end, only a part of that request's time has passed: half, on average.
+        since *= 1 if self._has_ended else 2
         return _MARGIN * max(self._measured(), since)
 
     def _measured(self) -> float:

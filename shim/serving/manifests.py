@@ -1,4 +1,4 @@
-"""How answers were made: a short hash with each, and what it stands for."""
+"""Keeps the manifests of answers: how each was made, under a short hash."""
 
 import hashlib
 from collections import OrderedDict
@@ -10,36 +10,39 @@ from shim import __version__
 from shim.errors import UnknownManifest
 
 _KEPT_BYTES = 16 << 20
-"""Of one model's manifests, one for each set of options that was asked for: thousands of them."""
+"""Most bytes of manifests that are kept for one model: thousands, one for each set of options."""
 
 _DIGITS = 12
-"""Of the hash: 48 bits, enough to tell apart all that one laboratory ever runs."""
+"""Hexadecimal digits of a hash: 48 bits, enough for all the manifests that one laboratory makes."""
 
 
 class Manifests:
-    """The manifests of one model's answers, by hash; the least recently used are forgotten."""
+    """The manifests of one model's answers, by hash; the least recently used are dropped."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
     def keep(self, manifest: Manifest) -> str:
-        """Remember *manifest* with this program's version; return its hash.
+        """Store *manifest* with this program's version; return its hash, 12 hexadecimal digits.
 
-        The same manifest has the same hash, on any machine and at any time.
+        With the same version, equal manifests have the same hash on every machine.
         """
-        whole = msgspec.json.encode({"shim": __version__, **manifest}, order="deterministic")
-        short = hashlib.sha256(whole).hexdigest()[:_DIGITS]
+        encoded = msgspec.json.encode({"shim": __version__, **manifest}, order="deterministic")
+        short = hashlib.sha256(encoded).hexdigest()[:_DIGITS]
         if short not in self._kept:
-            self._kept[short] = whole
-            self._size += len(whole)
+            self._kept[short] = encoded
+            self._size += len(encoded)
         self._kept.move_to_end(short)
         while self._size > _KEPT_BYTES and len(self._kept) > 1:
             self._size -= len(self._kept.popitem(last=False)[1])
         return short
 
     def find(self, short: str) -> Manifest:
-        """Return the manifest of that hash, the hash with it; raise UnknownManifest."""
+        """Return the manifest with the hash *short*, and that hash in it as `hash`.
+
+        Raises UnknownManifest if it is not stored, or no longer.
+        """
         if short not in self._kept:
             raise UnknownManifest(f"No answer that is remembered here has the manifest {short!r}.")
         return {"hash": short, **msgspec.json.decode(self._kept[short])}

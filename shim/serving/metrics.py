@@ -1,154 +1,90 @@
-"""What is told about requests: an id on every answer, a line in the log, metrics."""
+"""The metrics of a server in Prometheus's format: engine batches, queues, the event loop.
 
-import asyncio
-import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
-from typing import TypeVar
+Those of single requests are in `request_metrics.py`. `docs/metrics.md` lists them all.
+"""
 
-from litestar.types import Message, Scope
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
-from backends.base import Batch, TranscriptInfo
-from shim.http.request_id import HEADER, logged
+from backends.base import Batch
 
 from .admission import Admission
-
-T = TypeVar("T")
-
-
-async def stamp(message: Message, scope: Scope) -> None:
-    """Give every answer its `x-request-id`, which the stock client shows in its exceptions."""
-    if message["type"] != "http.response.start":
-        return
-    request_id = logged(scope, message["status"])
-    message["headers"] = [*message["headers"], (HEADER, request_id)]
-
+from .request_metrics import RequestMetrics
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
-_FACTORS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 
 
-_LOOK = 0.1
-"""Seconds between two looks at the event loop."""
-
-
-@asynccontextmanager
-async def watched(telemetry: "Telemetry") -> AsyncGenerator[None, None]:
-    """Measure the event loop's lag until the block ends."""
-    watch = asyncio.create_task(_watch(telemetry))
-    try:
-        yield
-    finally:
-        watch.cancel()
-        await asyncio.wait([watch])
-
-
-async def _watch(telemetry: "Telemetry") -> None:
-    while True:
-        begin = time.perf_counter()
-        await asyncio.sleep(_LOOK)
-        telemetry.loop_lag.observe(max(time.perf_counter() - begin - _LOOK, 0.0))
-
-
-class Telemetry:
-    """The metrics of one server, in Prometheus's words.
-
-    `__init__` is long, because it is the list of them all.
-    """
+class Metrics:
+    """All metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self.requests = RequestMetrics(registry)
         self._counted: set[str] = set()
+        """Ids of the models that have passed their self-test."""
         by_call = ("model", "call")
-        self._sizes = Histogram(
+        self._batch_sizes = Histogram(
             "shim_batch_size",
-            "Requests that shared a call to the engine.",
+            "Requests that shared one call to the engine.",
             by_call,
             buckets=_SIZES,
             registry=registry,
         )
-        self._waited = Histogram(
+        self._engine_waits = Histogram(
             "shim_engine_wait_seconds",
-            "How long a call waited for the engine.",
+            "Seconds that a request's call waited for the engine.",
             by_call,
             buckets=_SECONDS,
             registry=registry,
         )
-        self._took = Histogram(
+        self._engine_times = Histogram(
             "shim_engine_seconds",
-            "How long the engine took for a batch.",
+            "Seconds that the engine took for one call, which may serve several requests.",
             by_call,
             buckets=_SECONDS,
-            registry=registry,
-        )
-        self._audio = Counter(
-            "shim_audio_seconds", "Audio transcribed to its end.", ("model",), registry=registry
-        )
-        self._queued = Histogram(
-            "shim_queue_seconds",
-            "From the end of an upload to the first the engine told of it: queue and decoding.",
-            ("model",),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._factor = Histogram(
-            "shim_real_time_factor",
-            "Seconds from the first the engine told to the last, for a second of audio.",
-            ("model",),
-            buckets=_FACTORS,
             registry=registry,
         )
         self._running = Gauge(
-            "shim_requests_running", "Requests in the engine.", ("model",), registry=registry
+            "shim_requests_running",
+            "Requests that the backend works on: each holds one slot.",
+            ("model",),
+            registry=registry,
         )
         self._waiting = Gauge(
             "shim_requests_waiting",
-            "Requests that wait for the engine.",
+            "Requests in the queue: each waits for a slot.",
             ("model",),
             registry=registry,
         )
         self.loop_lag = Histogram(
             "shim_event_loop_lag_seconds",
-            "How much later than asked a timer of the event loop fires, looked at ten times a "
-            "second. While the loop is late, no request is answered.",
+            "Seconds by which a timer of the event loop fires late, measured ten times a second. "
+            "While the loop is late, no request is answered.",
             buckets=_SECONDS,
             registry=registry,
         )
 
     def watch_queue(self, model: str, queue: Admission) -> None:
-        """Show how many requests run and wait in *queue*, whenever the metrics are asked for."""
+        """Read how many requests run and wait in *queue* each time the metrics are scraped."""
         self._running.labels(model).set_function(lambda: queue.running)
         self._waiting.labels(model).set_function(lambda: queue.waiting)
 
     def count_batches(self, model: str) -> None:
-        """Count *model*'s batches from now on: those before were of its self-test."""
+        """Count *model*'s batches from now on: earlier ones belong to its self-test."""
         self._counted.add(model)
 
     def on_batch(self, model: str, batch: Batch) -> None:
-        """Count a batch of a model that is in use; called in an engine's thread."""
+        """Count a *batch* of the engine, if `count_batches` named its model.
+
+        Called in an engine's thread.
+        """
         if model not in self._counted:
             return
-        self._sizes.labels(model, batch.call).observe(batch.size)
-        self._took.labels(model, batch.call).observe(batch.took)
-        for waited in batch.waited:
-            self._waited.labels(model, batch.call).observe(waited)
-
-    async def observe(self, model: str, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-        """Pass a transcription on; time it if it reaches its end."""
-        asked = time.perf_counter()
-        begun, seconds = asked, 0.0
-        async with aclosing(items):
-            async for item in items:
-                if isinstance(item, TranscriptInfo):
-                    begun, seconds = time.perf_counter(), item.duration
-                    self._queued.labels(model).observe(begun - asked)
-                yield item
-        self._audio.labels(model).inc(seconds)
-        if seconds:
-            self._factor.labels(model).observe((time.perf_counter() - begun) / seconds)
+        self._batch_sizes.labels(model, batch.call).observe(batch.size)
+        self._engine_times.labels(model, batch.call).observe(batch.took)
+        for seconds in batch.waited:
+            self._engine_waits.labels(model, batch.call).observe(seconds)
 
     def text(self) -> bytes:
-        """Return all of it in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)

@@ -1,8 +1,8 @@
-"""Name → served model."""
+"""The served models by name, and `ServedModel.run`, the one way of a request to its backend."""
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from copy import copy
 from typing import Any, Generic, TypeVar, cast
 
@@ -15,46 +15,78 @@ from shim.errors import InvalidParameter, ModelFaulty, UnknownModel, shortened
 
 from .admission import Admission
 from .manifests import Manifests
+from .metrics import Metrics
+from .request_metrics import RequestMetrics, Route
 from .self_test import SelfTest
 
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
-
+T = TypeVar("T")
 
 _KINDS: tuple[Any, ...] = (ChatBackend, EmbeddingBackend, SpeechBackend, TextBackend)
 
 _NAME_BYTES = 256
-"""Bytes of an unknown name that an error repeats."""
+"""Most bytes of an unknown name that an error message repeats."""
 
 
 class ServedModel(Generic[B_co]):
     """A backend with the queue in front of it, under its configured name."""
 
     adapter: str | None = None
-    """Which of the backend's adapters this is; None: the model itself."""
+    """The name of the LoRA adapter that this is; None if it is the model itself."""
     parent: str | None = None
-    """The model that an adapter belongs to."""
+    """The id of the model that a LoRA adapter belongs to; None if this is a model."""
 
-    def __init__(self, config: ModelConfig, backend: B_co) -> None:
+    def __init__(self, config: ModelConfig, backend: B_co, metrics: RequestMetrics) -> None:
         self.id = config.id
+        """The configured name; metrics have it as their label `model`."""
         self.names: tuple[str, ...] = (config.id, *config.aliases)
+        """All names by which a request may name this model."""
         self.backend = backend
-        # Once: to compare an object with a Protocol takes longer than to route a request.
+        # Computed once: comparing an object with a Protocol takes longer than routing a request.
         self.kinds = frozenset(kind for kind in _KINDS if isinstance(backend, kind))
+        """The Protocols that the backend has: ChatBackend, EmbeddingBackend …"""
         self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
         self.manifests = Manifests()
+        """Manifests of the transcriptions that this model made."""
         self.self_test = SelfTest(config.id, backend)
         self.created = int(time.time())
+        """When the model was opened, in Unix seconds."""
         self.fingerprint = _fingerprint(config)
-        """Changes with this version and with the model's configuration."""
+        """A hash that changes with Shim's version and with the model's configuration."""
+        self._metrics = metrics
+
+    def run(
+        self, items: AsyncGenerator[T, None], *, route: Route, streamed: bool = True
+    ) -> AsyncGenerator[T, None]:
+        """Return a generator that runs one request: *items* of the backend, admitted and measured.
+
+        Every request of every route goes through here, and no other code admits or measures one.
+        The stages, from the client to the engine, are generators, each around the next:
+
+            measure (`RequestObserver`)  →  wait for a slot (`Admission`)  →  *items*
+
+        A stage that all requests need is added here: outside of the measurement if what it refuses
+        must not be counted, inside of the admission if it concerns the engine alone.
+
+        Nothing happens before the first item is requested. Then QueueFull or ServerStopping may be
+        raised, and what the backend raises; `primed` waits for that, so that a stream is refused
+        with the right status. Closing the generator closes *items*, which aborts the request in the
+        engine, and gives its slot back.
+
+        *route* labels the metrics. *streamed* is False if the backend may yield all output at the
+        end: the time to its first token is then not measured.
+        """
+        request = self._metrics.request(self.id, route, streamed=streamed)
+        return request.observe(self.admission.admit(items, on_start=request.started))
 
     async def ready(self) -> bool:
-        """Whether the model has passed its self-test and would answer a request now."""
+        """Return True if the model has passed its self-test and would answer a request now."""
         return self.self_test.fault is None and await self.backend.ready()
 
     def refuse_beyond_capacity(self, count: int, param: str) -> None:
-        """Raise InvalidParameter if so many prompts, the field *param*, can never fit the queue.
+        """Raise InvalidParameter if *count* prompts of the field *param* can never fit the queue.
 
-        At once: each would take a place, until none is left for anybody, and then be refused.
+        Else they would fill the queue, so that nobody else is served, and then be refused.
         """
         capacity = self.admission.capacity
         if count > capacity:
@@ -65,7 +97,7 @@ class ServedModel(Generic[B_co]):
             )
 
     def adapted(self, name: str) -> "ServedModel[B_co]":
-        """Return the same model, behind the same queue, with its adapter of that name."""
+        """Return the same model, with the same queue, under *name*, its LoRA adapter."""
         adapted = copy(self)
         adapted.parent = self.id
         adapted.id = adapted.adapter = name
@@ -74,12 +106,19 @@ class ServedModel(Generic[B_co]):
 
 
 class Models:
-    """All that is served here, by name and alias."""
+    """All models of a server, by name and alias."""
 
-    def __init__(self, configs: Sequence[ModelConfig], backends: Sequence[Backend]) -> None:
+    def __init__(
+        self,
+        configs: Sequence[ModelConfig],
+        backends: Sequence[Backend],
+        metrics: RequestMetrics | None = None,
+    ) -> None:
+        """Serve each of *backends* as its config says; measure in *metrics*, None: in new ones."""
+        metrics = metrics or Metrics().requests
         self.served: list[ServedModel[Backend]] = []
         for config, backend in zip(configs, backends, strict=True):
-            self.served.append(model := ServedModel(config, backend))
+            self.served.append(model := ServedModel(config, backend, metrics))
             if isinstance(config, VllmModelConfig):
                 self.served += [model.adapted(name) for name in config.adapters]
         self._by_name = {name: model for model in self.served for name in model.names}
@@ -87,80 +126,87 @@ class Models:
         self._listed = True
 
     def pinned(self, name: str) -> "Models":
-        """Return the same models for a request whose URL names one: no other is found."""
+        """Return the same models for a request whose URL has *name*: only that one is found."""
         pinned = copy(self)
         pinned._pinned = name  # noqa: SLF001  our own
         return pinned
 
     def unlisted(self) -> "Models":
-        """Return the same models for a request without a key: no error lists their names."""
+        """Return the same models for a request without a key: errors do not list their names."""
         unlisted = copy(self)
         unlisted._listed = False  # noqa: SLF001  our own
         return unlisted
 
     def named(self, name: str | None) -> str | None:
-        """Return the name that counts: the URL's, else *name*, which the body says."""
+        """Return the name in the URL, else *name*, which is the body's."""
         return self._pinned or name
 
     @property
     def self_tests(self) -> list[SelfTest]:
-        """One for each backend: adapters share their model's."""
+        """The self-test of each backend: LoRA adapters share that of their model."""
         return [model.self_test for model in self.served if model.parent is None]
 
     def drain(self) -> None:
-        """End the requests that wait, and every later one, with ServerStopping."""
+        """Fail the requests that wait, and every later one, with ServerStopping."""
         for model in self.served:
             model.admission.drain()
 
     def stop(self) -> None:
-        """End the requests that run, too."""
+        """Do what `drain` does; fail the requests that run, too."""
         for model in self.served:
             model.admission.stop()
 
     def find(self, name: str | None) -> ServedModel[Backend]:
-        """Return the model of that name or alias; raise UnknownModel, listing what there is.
+        """Return the model with that name or alias.
 
-        Raises InvalidParameter if none is named. Without a key nothing is listed (`unlisted`).
+        Raises InvalidParameter if *name* is None and the URL names no model either, UnknownModel
+        if no model has that name; its message lists all names, except after `unlisted`.
         """
         if (name := self.named(name)) is None:
             raise InvalidParameter("Missing required parameter: 'model'.", param="model")
         if (model := self._by_name.get(name)) is None:
             short = shortened(name, _NAME_BYTES)
-            says = f"The model `{short}` does not exist or you do not have access to it."
-            raise self._unknown(says, f"Served here: {', '.join(self._by_name)}.")
+            message = f"The model `{short}` does not exist or you do not have access to it."
+            raise self._unknown(message, f"Served here: {', '.join(self._by_name)}.")
         return model
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
     def chat(self, name: str | None) -> ServedModel[ChatBackend]:
-        """Return the chat model of that name; raise what `_able` does."""
-        return cast("ServedModel[ChatBackend]", self._able(name, ChatBackend, "chat completions"))
+        """Return the chat model of that name; raise what `_of_kind` does."""
+        return cast(
+            "ServedModel[ChatBackend]", self._of_kind(name, ChatBackend, "chat completions")
+        )
 
     def embedding(self, name: str | None) -> ServedModel[EmbeddingBackend]:
-        """Return the embedding model of that name; raise what `_able` does."""
-        model = self._able(name, EmbeddingBackend, "embeddings")
+        """Return the embedding model of that name; raise what `_of_kind` does."""
+        model = self._of_kind(name, EmbeddingBackend, "embeddings")
         return cast("ServedModel[EmbeddingBackend]", model)
 
     def speech(self, name: str | None) -> ServedModel[SpeechBackend]:
-        """Return the speech model of that name; raise what `_able` does."""
-        return cast("ServedModel[SpeechBackend]", self._able(name, SpeechBackend, "transcriptions"))
+        """Return the speech model of that name; raise what `_of_kind` does."""
+        model = self._of_kind(name, SpeechBackend, "transcriptions")
+        return cast("ServedModel[SpeechBackend]", model)
 
     def speech_only(self, name: str | None) -> ServedModel[SpeechBackend] | None:
-        """Return the speech model of that name, None if none has it or another kind does."""
+        """Return the model of that name if it transcribes and does not chat, else None.
+
+        Raises ModelFaulty if it failed its self-test.
+        """
         model = self._by_name.get(self.named(name) or "")
         if model is None or SpeechBackend not in model.kinds or ChatBackend in model.kinds:
             return None
         return self.speech(name)
 
     def tokenizer(self, name: str | None) -> TextBackend:
-        """Return the model of that name, or the first that reads text, as a tokenizer.
+        """Return the backend of the model of that name, or of the first model that reads text.
 
-        Raises what `_able` does.
+        Raises what `_of_kind` does.
         """
         if (name := self.named(name)) is None:
             return self._first_text()
-        return cast("TextBackend", self._able(name, TextBackend, "text").backend)
+        return cast("TextBackend", self._of_kind(name, TextBackend, "text").backend)
 
     def _first_text(self) -> TextBackend:
         for model in self.served:
@@ -169,19 +215,19 @@ class Models:
         raise UnknownModel("No model that reads text is served here.", param="model")
 
     def first_speech(self) -> str | None:
-        """Return the id of the first speech model, which is asked where none is named."""
+        """Return the id of the first speech model, the default for transcriptions; or None."""
         return next((m.id for m in self.served if SpeechBackend in m.kinds), None)
 
-    def _able(self, name: str | None, kind: Any, what: str) -> ServedModel[Backend]:
-        """Return the model of that name for *what*.
+    def _of_kind(self, name: str | None, kind: Any, purpose: str) -> ServedModel[Backend]:
+        """Return the model of that name, whose backend has the Protocol *kind*.
 
-        Raises what `find` does, UnknownModel for a model of another kind, ModelFaulty for one that
-        failed its self-test.
+        Raises what `find` does, UnknownModel for a model of another kind (its message says that it
+        does not serve *purpose*), ModelFaulty for one that failed its self-test.
         """
         model = self.find(name)
         if kind not in model.kinds:
-            says = f"The model `{self.named(name)}` does not serve {what}."
-            raise self._unknown(says, f"Those here that do: {self._names_of(kind)}.")
+            message = f"The model `{self.named(name)}` does not serve {purpose}."
+            raise self._unknown(message, f"Those here that do: {self._names_of(kind)}.")
         if model.self_test.fault is not None:
             raise ModelFaulty(
                 f"The model `{self.named(name)}` cannot answer: its self-test failed. The server's "
@@ -189,8 +235,8 @@ class Models:
             )
         return model
 
-    def _unknown(self, says: str, listing: str) -> UnknownModel:
-        return UnknownModel(f"{says} {listing}" if self._listed else says, param="model")
+    def _unknown(self, message: str, listing: str) -> UnknownModel:
+        return UnknownModel(f"{message} {listing}" if self._listed else message, param="model")
 
     def _names_of(self, kind: type) -> str:
         models = (model for model in self.served if kind in model.kinds)
@@ -198,5 +244,5 @@ class Models:
 
 
 def _fingerprint(config: ModelConfig) -> str:
-    made_of = msgspec.json.encode((__version__, config), order="deterministic")
-    return f"fp_{hashlib.sha256(made_of).hexdigest()[:12]}"
+    encoded = msgspec.json.encode((__version__, config), order="deterministic")
+    return f"fp_{hashlib.sha256(encoded).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""Generators of items: the first of them awaited, all collected, several as one."""
+"""Works on generators of items: waits for the first, collects all, merges several into one."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -7,28 +7,29 @@ from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-_STARTED_AT_ONCE = 16
-"""Streams that begin in one turn of the event loop: an engine may take 0.3 ms to begin one."""
+_STARTS_PER_TURN = 16
+"""Streams that start in one turn of the event loop: an engine may take 0.3 ms to start one."""
 
 _Queue: TypeAlias = "asyncio.Queue[tuple[int, T] | Exception | None]"
-"""An item with the number of its stream, what a stream failed of, or None: one has ended."""
+"""`(stream index, item)`, or the exception a stream raised, or None when a stream ends."""
 
 
 async def primed(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Await the first of *items*, then return them all; to close what is returned closes them.
+    """Wait for the first item, then return a generator that yields all of them.
 
-    The first byte spends the HTTP status: what fails before it is still a 4xx or 5xx.
+    Closing it closes *items*. What *items* raise before the first item is raised here, while the
+    HTTP status can still be a 4xx or 5xx: sending the first byte fixes the status.
     """
-    begun = _begun(items)
-    await anext(begun, None)
-    return begun
+    replayed = _first_twice(items)
+    await anext(replayed, None)
+    return replayed
 
 
-async def _begun(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+async def _first_twice(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     async with aclosing(items):
         async for first in items:
-            yield first  # to `primed`
-            yield first  # to whom it is for
+            yield first  # to `primed`, which discards it
+            yield first  # to the consumer
             break
         async for item in items:
             yield item
@@ -41,9 +42,11 @@ async def collected(items: AsyncGenerator[T, None]) -> list[T]:
 
 
 async def merged(streams: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[tuple[int, T], None]:
-    """Yield what the *streams* bring as it comes, with the number of the stream.
+    """Yield `(stream index, item)` from all *streams*, which run at the same time.
 
-    All run at once. The first failure is raised and ends the others; so does closing.
+    The items of one stream keep their order. The first Exception that a stream raises is raised
+    here, unwrapped, and ends the others. Ending in any way, closing too, waits until every stream
+    is closed: its engine has then aborted the request.
     """
     if len(streams) == 1:  # the usual case needs no tasks
         async with aclosing(streams[0]) as only:
@@ -54,9 +57,9 @@ async def merged(streams: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[t
     arrived: _Queue[T] = asyncio.Queue(len(streams))
     pumps: list[asyncio.Task[None]] = []
     try:
-        for at, each in enumerate(streams):
-            pumps.append(asyncio.create_task(_pump(at, each, arrived)))
-            if len(pumps) % _STARTED_AT_ONCE == 0:
+        for index, stream in enumerate(streams):
+            pumps.append(asyncio.create_task(_pump(index, stream, arrived)))
+            if len(pumps) % _STARTS_PER_TURN == 0:
                 await asyncio.sleep(0)
         running = len(pumps)
         while running:
@@ -65,20 +68,21 @@ async def merged(streams: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[t
                     running -= 1
                 case Exception() as error:
                     raise error
-                case found:
-                    yield found
+                case numbered:
+                    yield numbered
     finally:
         for pump in pumps:
             pump.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def _pump(at: int, stream: AsyncGenerator[T, None], arrived: "_Queue[T]") -> None:
+async def _pump(index: int, stream: AsyncGenerator[T, None], arrived: "_Queue[T]") -> None:
+    """Put the items of *stream* into *arrived*, then None, or the Exception that it raises."""
     try:
         async with aclosing(stream):
             async for item in stream:
-                await arrived.put((at, item))
-    # It is raised where the streams are awaited.
+                await arrived.put((index, item))
+    # `merged` raises it again.
     except Exception as error:  # noqa: BLE001
         await arrived.put(error)
     else:

@@ -1,4 +1,4 @@
-"""The self-test: a model answers one small request before it is ready for those of clients."""
+"""Runs self-tests: a model answers one small request before clients may use it."""
 
 import asyncio
 import logging
@@ -10,27 +10,27 @@ from backends.registry import ModelNotOpened
 
 log = logging.getLogger(__name__)
 
-_AGAIN = 30.0
-"""Seconds until a model that failed is tested again: a device may get its memory back, and an
-engine that died in its test is restarted."""
+_RETRY_SECONDS = 30.0
+"""Seconds until a model that failed is tested again: a device may have free memory again by then,
+and an engine that died in its test has been restarted."""
 
 
 class SelfTest:
-    """A model's self-test, and what came of it."""
+    """The self-test of one model, and the result of its last run."""
 
     def __init__(self, model: str, backend: Backend) -> None:
         self.model = model
-        """Its id."""
+        """The model's id."""
         self._backend = backend
         self.fault: Exception | None = None
-        """Why the last run failed; None if it passed, and before the first."""
+        """Why the last run failed; None if it passed, and before the first run."""
 
     async def run(self) -> None:
-        """Test the model; its fault is then that of this run."""
+        """Test the model; set `fault` to what failed, or to None."""
         try:
             await self._backend.self_test()
-        # The test ends here: what fails in the first call is mostly unforeseen, and it must not
-        # take other models down.
+        # The test ends here: most failures of a first call are unforeseen, and they must not stop
+        # the other models.
         except Exception as error:  # noqa: BLE001
             self.fault = error
         else:
@@ -41,30 +41,30 @@ class SelfTest:
 
 
 @asynccontextmanager
-async def checked(
+async def self_tested(
     tests: Sequence[SelfTest], *, on_pass: Callable[[str], None]
 ) -> AsyncGenerator[None, None]:
-    """Run *tests*, and until the block ends those that failed again and again.
+    """Run *tests* before the block; during it, repeat those that failed every 30 seconds.
 
-    *on_pass* is given the id of each model that passes. Raises ModelNotOpened if none does: such a
-    server could answer nothing.
+    Calls *on_pass* with the id of each model that passes. Raises ModelNotOpened if no model
+    passes: such a server could answer nothing.
     """
-    failed = await _failed(tests, on_pass)
+    failed = await _run(tests, on_pass)
     if failed and len(failed) == len(tests):
         faults = (f"The model {test.model!r} failed its self-test: {test}" for test in failed)
         raise ModelNotOpened("\n".join(faults)) from failed[0].fault
     for test in failed:
         log.error("%s: the self-test failed: %s", test.model, str(test), exc_info=test.fault)
-    again = asyncio.create_task(_repeated(failed, on_pass))
+    retrying = asyncio.create_task(_retry(failed, on_pass))
     try:
         yield
     finally:
-        again.cancel()
-        await asyncio.wait([again])
+        retrying.cancel()
+        await asyncio.wait([retrying])
 
 
-async def _failed(tests: Sequence[SelfTest], on_pass: Callable[[str], None]) -> list[SelfTest]:
-    """Run *tests* side by side; return those that failed."""
+async def _run(tests: Sequence[SelfTest], on_pass: Callable[[str], None]) -> list[SelfTest]:
+    """Run *tests* concurrently; return those that failed."""
     await asyncio.gather(*(test.run() for test in tests))
     for test in tests:
         if test.fault is None:
@@ -72,11 +72,11 @@ async def _failed(tests: Sequence[SelfTest], on_pass: Callable[[str], None]) -> 
     return [test for test in tests if test.fault is not None]
 
 
-async def _repeated(tests: Sequence[SelfTest], on_pass: Callable[[str], None]) -> None:
+async def _retry(tests: Sequence[SelfTest], on_pass: Callable[[str], None]) -> None:
     def passed(model: str) -> None:
         log.warning("%s: passes its self-test now", model)
         on_pass(model)
 
     while tests:
-        await asyncio.sleep(_AGAIN)
-        tests = await _failed(tests, passed)
+        await asyncio.sleep(_RETRY_SECONDS)
+        tests = await _run(tests, passed)

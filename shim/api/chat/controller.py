@@ -1,4 +1,4 @@
-"""Chat completions: look up, translate, admit, answer."""
+"""Chat completions: find the model, translate, run, answer."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,6 @@ from shim.api.speech.options import refuse_options
 from shim.http.json_answer import whole
 from shim.http.request import BodyRequest
 from shim.http.sse import EventStream
-from shim.serving.metrics import Telemetry
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 
@@ -33,27 +32,28 @@ class ChatController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-        telemetry: NamedDependency[Telemetry],
     ) -> Response[Any] | EventStream:
         """Continue a conversation, or transcribe the recording in it."""
         data = await request.read(ChatRequest)
-        served, items, headers = await _asked(data, models, telemetry)
+        served, items, headers = await _run(data, models)
         heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
         stream, options = data.stream, data.stream_options
-        del data  # its media, of up to 64 MB, are with the engine
+        del data  # the engine has its media, of up to 64 MB
         if not stream:
-            done = await collected(items)
-            return await whole(partial(completion, heading, done), done, headers)
+            collected_items = await collected(items)
+            make = partial(completion, heading, collected_items)
+            return await whole(make, collected_items, headers)
         usage = options is not None and bool(options.include_usage)
-        # Primed, so that a full queue is still a 429: the first byte spends the status.
-        begun = await primed(chunks(heading, items, include_usage=usage))
-        return EventStream(begun, headers=headers)
+        # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
+        events = await primed(chunks(heading, items, include_usage=usage))
+        return EventStream(events, headers=headers)
 
 
-async def _asked(data: ChatRequest, models: Models, telemetry: Telemetry) -> Answer:
+async def _run(data: ChatRequest, models: Models) -> Answer:
     if (speech := models.speech_only(data.model)) is not None:
-        return await transcribed(to_speech_request(data), speech, telemetry)
+        return await transcribed(to_speech_request(data), speech, route="chat")
     served = models.chat(data.model)
     refuse_options(data.transcription)
     generation = to_generation(data, adapter=served.adapter)
-    return Answer(served, served.admission.admit(served.backend.generate(generation)))
+    items = served.backend.generate(generation)
+    return Answer(served, served.run(items, route="chat", streamed=generation.stream))

@@ -1,4 +1,4 @@
-"""Text completions: look up, translate, admit, answer."""
+"""Text completions: find the model, translate, run, answer."""
 
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from .stream import events
 from .translate import to_generations
 
 _PLACES = {"messages": "prompt"}
-"""What backends call that which is continued, and what this request does."""
+"""Names of backends for what is continued → the field of this request that has it."""
 
 
 class CompletionsController(Controller):
@@ -38,14 +38,18 @@ class CompletionsController(Controller):
         data = await request.read(CompletionRequest)
         served = models.chat(data.model)
         generations = to_generations(data, adapter=served.adapter, choices=request.limits.choices)
-        # A slot for each prompt: a batch of a thousand is a thousand requests to the engine.
+        # Each prompt takes a slot: for the engine, a batch of a thousand is a thousand requests.
         served.refuse_beyond_capacity(len(generations), "prompt")
-        items = merged([served.admission.admit(served.backend.generate(g)) for g in generations])
-        items = renamed(items, _PLACES)
+        streams = [
+            served.run(served.backend.generate(g), route="completions", streamed=g.stream)
+            for g in generations
+        ]
+        items = renamed(merged(streams), _PLACES)
         heading = Heading.new("cmpl", data.model or served.id, served.fingerprint)
         n = data.n or 1
         if not data.stream:
-            done = await collected(items)
-            return await whole(partial(completion, heading, done, n=n), (item for _, item in done))
+            collected_items = await collected(items)
+            make = partial(completion, heading, collected_items, n=n)
+            return await whole(make, (item for _, item in collected_items))
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))

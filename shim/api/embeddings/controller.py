@@ -1,4 +1,4 @@
-"""Embeddings: look up, translate, admit, answer."""
+"""Embeddings: find the model, translate, run, answer."""
 
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
@@ -27,9 +27,8 @@ class EmbeddingsController(Controller):
         data = await request.read(EmbeddingRequest)
         served = models.embedding(data.model)
         jobs = to_jobs(data)
-        # A slot for each input, as for the prompts of a completion.
+        # Each input takes a slot, as each prompt of a text completion does.
         served.refuse_beyond_capacity(len(jobs), "input")
-        found = merged([served.admission.admit(served.backend.embed(job)) for job in jobs])
-        items = encoded(found, in_base64=data.encoding_format == "base64")
-        done = await collected(items)
-        return Response(embedding_list(data.model or served.id, done))
+        streams = [served.run(served.backend.embed(job), route="embeddings") for job in jobs]
+        items = encoded(merged(streams), in_base64=data.encoding_format == "base64")
+        return Response(embedding_list(data.model or served.id, await collected(items)))

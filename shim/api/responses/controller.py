@@ -1,4 +1,4 @@
-"""Responses: look up, translate, admit, answer."""
+"""Responses: find the model, translate, run, answer."""
 
 from functools import partial
 from typing import Any
@@ -13,7 +13,6 @@ from shim.http.json_answer import whole
 from shim.http.request import BodyRequest
 from shim.http.sse import EventStream
 from shim.http.strict import is_strict
-from shim.serving.metrics import Telemetry
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 
@@ -34,29 +33,30 @@ class ResponsesController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-        telemetry: NamedDependency[Telemetry],
     ) -> Response[Any] | EventStream:
         """Answer a conversation, or transcribe the recording in it."""
         data = await request.read(ResponsesRequest)
         strict = is_strict(request)
-        served, items, headers = await _asked(data, models, telemetry, strict=strict)
+        served, items, headers = await _run(data, models, strict=strict)
         opened = initial_response(data, model=data.model or served.id)
         stream = data.stream
-        del data  # its media, of up to 64 MB, are with the engine
+        del data  # the engine has its media, of up to 64 MB
         if not stream:
-            done = await collected(items)
-            return await whole(partial(response, opened, done), done, headers)
-        # Primed, so that a full queue is still a 429: the first byte spends the status.
+            collected_items = await collected(items)
+            make = partial(response, opened, collected_items)
+            return await whole(make, collected_items, headers)
+        # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
         return EventStream(await primed(events(opened, items)), framed=framed, headers=headers)
 
 
-async def _asked(
-    data: ResponsesRequest, models: Models, telemetry: Telemetry, *, strict: bool
-) -> Answer:
+async def _run(data: ResponsesRequest, models: Models, *, strict: bool) -> Answer:
     if (speech := models.speech_only(data.model)) is not None:
-        return await transcribed(to_speech_request(data, strict=strict), speech, telemetry)
+        request = to_speech_request(data, strict=strict)
+        return await transcribed(request, speech, route="responses")
     served = models.chat(data.model)
     refuse_options(data.transcription)
-    asked = to_generation(data, adapter=served.adapter, strict=strict)
-    items = served.admission.admit(served.backend.generate(asked.generation))
-    return Answer(served, renamed(items, asked.places))
+    translated = to_generation(data, adapter=served.adapter, strict=strict)
+    generation = translated.generation
+    items = served.backend.generate(generation)
+    items = served.run(items, route="responses", streamed=generation.stream)
+    return Answer(served, renamed(items, translated.places))

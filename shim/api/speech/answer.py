@@ -1,4 +1,4 @@
-"""Runs a transcription and returns it as items of a generation, from which answers are made."""
+"""Runs a transcription and returns it as the items of a generation."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -11,8 +11,8 @@ from shim.api.transcription.base64_audio import decoded
 from shim.api.transcription.protocol import TextDelta as Said
 from shim.api.transcription.protocol import TranscriptionForm
 from shim.api.transcription.stream import events
-from shim.serving.metrics import Telemetry
 from shim.serving.models import ServedModel
+from shim.serving.request_metrics import Route
 
 from .options import PLACES
 from .recording import Recording
@@ -21,14 +21,14 @@ _FORM = TranscriptionForm()
 
 
 class SpeechRequest(NamedTuple):
-    """What is transcribed, and how."""
+    """A recording and how to transcribe it."""
 
     recording: Recording
     job: Job
 
 
 class Answer(NamedTuple):
-    """The items of an answer, by which model, and the headers that go with it."""
+    """The items of an answer, the model that makes them, and the headers to send with it."""
 
     served: ServedModel[Any]
     items: AsyncGenerator[Generated, None]
@@ -36,18 +36,18 @@ class Answer(NamedTuple):
 
 
 async def transcribed(
-    request: SpeechRequest, served: ServedModel[SpeechBackend], telemetry: Telemetry
+    request: SpeechRequest, served: ServedModel[SpeechBackend], *, route: Route
 ) -> Answer:
-    """Decode the recording's text and return its transcription by *served*, not yet begun.
+    """Decode the recording from base64; return its transcription by *served*, not yet started.
 
-    Raises InvalidParameter for what is not base64, and what the backend's `check` does.
+    Raises InvalidParameter if the recording is not base64, and what the backend's `check` raises.
     """
     places = {**PLACES, "audio": request.recording.place}
     with renaming(places):
         served.backend.check(request.job)
     audio = await decoded(request.recording.text, param=request.recording.place)
     transcript = served.backend.transcribe(audio, request.job)
-    items = telemetry.observe(served.id, served.admission.admit(transcript))
+    items = served.run(transcript, route=route)
     manifest = served.manifests.keep(served.backend.manifest(request.job))
     headers = {"x-shim-manifest": manifest}
     return Answer(served, renamed(generated(items), places), headers)
@@ -56,9 +56,9 @@ async def transcribed(
 async def generated(
     items: AsyncGenerator[TranscriptInfo | Segment, None],
 ) -> AsyncGenerator[Generated, None]:
-    """Turn a transcription into the only choice of a generation: a delta per segment, its end."""
-    async with aclosing(events(_FORM, items)) as told:
-        async for event in told:
+    """Yield a transcription as a generation's only choice: a delta per segment, then its finish."""
+    async with aclosing(events(_FORM, items)) as transcript:
+        async for event in transcript:
             if isinstance(event, Said):
                 if event.delta:
                     yield TextDelta(index=0, text=event.delta)

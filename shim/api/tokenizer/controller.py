@@ -18,7 +18,7 @@ from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
 from .translate import to_prompt
 
 _SHORT = 16 << 10
-"""Bytes of a body that needs no place: tokens and texts of it take 3 MB at most."""
+"""Most bytes of a body that is handled without waiting: its tokens and texts take up to 3 MB."""
 
 
 class TokenizerController(Controller):
@@ -33,7 +33,7 @@ class TokenizerController(Controller):
         backend = _visible(models, request).tokenizer(data.model)
         special = data.add_special_tokens is not False
         texts: list[str] | UnsetType = UNSET
-        async with _place(request):
+        async with _few_long(request):
             tokens = await backend.tokenize(to_prompt(data), add_special_tokens=special)
             if data.return_token_strs:
                 texts = await backend.token_texts(tuple(tokens))
@@ -49,7 +49,7 @@ class TokenizerController(Controller):
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
-        async with _place(request):
+        async with _few_long(request):
             return Text(await backend.detokenize(tuple(data.tokens)))
 
     @get("/tokenizer_info")
@@ -65,14 +65,14 @@ class TokenizerController(Controller):
 
 
 @asynccontextmanager
-async def _place(request: BodyRequest) -> AsyncGenerator[None, None]:
-    """Wait, in order, until fewer than two long bodies are in work.
+async def _few_long(request: BodyRequest) -> AsyncGenerator[None, None]:
+    """Handle a long body only while fewer than two others are handled; others wait in order.
 
-    A body of 1 MiB may become a million tokens with a text each, some 150 MB, until it is answered.
-    A short one does not wait behind those.
+    A body of 1 MiB may become a million tokens with a text each, which take 150 MB until the answer
+    is sent. A short body does not wait.
     """
-    places: asyncio.Semaphore = request.app.state.tokenizing
-    async with nullcontext() if request.size <= _SHORT else places:
+    long_bodies: asyncio.Semaphore = request.app.state.tokenizing
+    async with nullcontext() if request.size <= _SHORT else long_bodies:
         yield
 
 

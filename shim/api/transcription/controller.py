@@ -1,4 +1,4 @@
-"""Transcriptions and translations: receive, judge, admit, answer."""
+"""Transcriptions and translations: read and check the request, run, answer."""
 
 import asyncio
 from contextlib import ExitStack
@@ -9,9 +9,9 @@ from litestar.di import NamedDependency
 
 from shim.http.request import BodyRequest
 from shim.http.sse import EventStream
-from shim.serving.metrics import Telemetry
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
+from shim.serving.request_metrics import Route
 
 from .answer import encoded_answer
 from .intake import received
@@ -27,45 +27,48 @@ class TranscriptionController(Controller):
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-        telemetry: NamedDependency[Telemetry],
     ) -> Response[bytes] | EventStream:
         """Write down what is said."""
-        return await _answer(request, models, telemetry, "transcribe")
+        return await _answer(request, models, "transcribe")
 
     @post(["/v1/audio/translations", "/audio/translations"], status_code=200)
     async def translate(
         self,
         request: BodyRequest,
         models: NamedDependency[Models],
-        telemetry: NamedDependency[Telemetry],
     ) -> Response[bytes] | EventStream:
         """Write down in English what is said."""
-        return await _answer(request, models, telemetry, "translate")
+        return await _answer(request, models, "translate")
 
 
 async def _answer(
-    request: BodyRequest, models: Models, telemetry: Telemetry, task: Task
+    request: BodyRequest, models: Models, task: Task
 ) -> Response[bytes] | EventStream:
     with ExitStack() as stack:
         recording = await received(request, models, task)
         stack.callback(recording.audio.close)
         form, served = recording.form, recording.served
         transcript = served.backend.transcribe(recording.audio, recording.job)
-        items = telemetry.observe(served.id, served.admission.admit(transcript))
+        items = served.run(transcript, route=_ROUTES[task])
         manifest = served.manifests.keep(served.backend.manifest(recording.job))
         headers = {"x-shim-manifest": manifest}
         if form.stream:
             first = await primed(events(form, items))
-            # From here on the stream holds the recording, and closes it at its end.
+            # The stream owns the recording from here on, and closes it at its end.
             return EventStream(first, headers=headers, holding=stack.pop_all())
-        done = await collected(items)
-        make = partial(encoded_answer, form, recording.job.task, done, silence=recording.silence)
-        body = make() if len(done) <= _MANY else await asyncio.to_thread(make)
+        collected_items = await collected(items)
+        make = partial(
+            encoded_answer, form, recording.job.task, collected_items, silence=recording.silence
+        )
+        light = len(collected_items) <= _MANY
+        body = make() if light else await asyncio.to_thread(make)
     media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
     return Response(body, media_type=media, headers=headers)
 
 
 _TEXTS = ("text", "srt", "vtt")
 
+_ROUTES: dict[Task, Route] = {"transcribe": "transcriptions", "translate": "translations"}
+
 _MANY = 100
-"""Segments, of some minutes, that are made an answer of on the event loop: 5 ms at most."""
+"""Most segments (some minutes) whose answer is made on the event loop: that takes up to 5 ms."""

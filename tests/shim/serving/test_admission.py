@@ -1,4 +1,4 @@
-"""Admission: who runs, who waits, who is refused, and how a slot comes free."""
+"""Admission: which requests run, wait and are refused, and how a slot becomes free."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ from shim.serving.admission import Admission
 
 
 async def words(*, log: list[str] | None = None) -> AsyncGenerator[str, None]:
-    """Say two words, and note in *log* when closed."""
+    """Yield two words; append to *log* when closed."""
     try:
         yield "one"
         yield "two"
@@ -20,13 +20,13 @@ async def words(*, log: list[str] | None = None) -> AsyncGenerator[str, None]:
 
 
 async def failing() -> AsyncGenerator[str, None]:
-    """Say a word and fail."""
+    """Yield a word, then fail."""
     yield "one"
     raise ValueError("broken")
 
 
 async def test_items_pass_through() -> None:
-    """What is admitted passes unchanged, and its slot is free afterwards."""
+    """Admitted items pass unchanged, and their slot is free afterwards."""
     admission = Admission(max_running=1, max_waiting=0)
 
     for _ in range(3):
@@ -34,7 +34,7 @@ async def test_items_pass_through() -> None:
 
 
 async def test_a_full_queue_refuses() -> None:
-    """With every slot taken and nobody allowed to wait, the next request is refused at once."""
+    """If every slot is taken and none may wait, the next request is refused at once."""
     admission = Admission(max_running=1, max_waiting=0)
     first = admission.admit(words())
     await anext(first)
@@ -46,7 +46,7 @@ async def test_a_full_queue_refuses() -> None:
 
 
 async def test_waiting_in_order() -> None:
-    """Those who wait are admitted first come, first served."""
+    """Requests that wait are admitted first come, first served."""
     admission = Admission(max_running=1, max_waiting=2)
     running = admission.admit(words())
     await anext(running)
@@ -64,7 +64,7 @@ async def test_waiting_in_order() -> None:
 
 
 async def test_the_queue_is_bounded() -> None:
-    """Only so many wait; one who gives up makes room for another."""
+    """At most `max_waiting` requests wait; one that is cancelled makes room for another."""
     admission = Admission(max_running=1, max_waiting=1)
     running = admission.admit(words())
     await anext(running)
@@ -82,7 +82,7 @@ async def test_the_queue_is_bounded() -> None:
 
 
 async def test_leaving_early_frees_the_slot() -> None:
-    """A client that disconnects mid-stream does not keep its slot, and the engine is told."""
+    """A client that disconnects mid-stream does not keep its slot, and its engine is closed."""
     admission = Admission(max_running=1, max_waiting=0)
     log: list[str] = []
     first = admission.admit(words(log=log))
@@ -105,7 +105,7 @@ async def test_a_failure_frees_the_slot() -> None:
 
 
 async def test_giving_up_while_waiting_takes_nothing() -> None:
-    """A request that is cancelled in the queue never starts its engine nor takes a slot."""
+    """A request that is cancelled in the queue neither starts its engine nor takes a slot."""
     admission = Admission(max_running=1, max_waiting=1)
     running = admission.admit(words())
     await anext(running)
@@ -121,36 +121,36 @@ async def test_giving_up_while_waiting_takes_nothing() -> None:
     assert await anext(admission.admit(words())) == "one"
 
 
-async def test_few_begin_in_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many that get a slot at once, others are served after each few that begin, in order."""
+async def test_few_start_in_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If many requests get a slot at once, they start a few at a time, in order, between others."""
     now = 100.0
     monkeypatch.setattr("shim.serving.admission.time.monotonic", lambda: now)
     admission = Admission(max_running=100, max_waiting=0)
-    begun: list[int | None] = []
+    starts: list[int | None] = []
 
-    async def beginning(number: int) -> AsyncGenerator[str, None]:
+    async def starting(number: int) -> AsyncGenerator[str, None]:
         nonlocal now
-        begun.append(number)
-        now += 0.0015  # as vLLM takes to begin one
+        starts.append(number)
+        now += 0.0015  # as long as vLLM takes to start one
         yield "one"
 
     async def consume(number: int) -> list[str]:
-        return [word async for word in admission.admit(beginning(number))]
+        return [word async for word in admission.admit(starting(number))]
 
     async def others() -> None:
-        while len(begun) - begun.count(None) < 50:
-            begun.append(None)
+        while len(starts) - starts.count(None) < 50:
+            starts.append(None)
             await asyncio.sleep(0)
 
     await asyncio.gather(others(), *(consume(number) for number in range(50)))
 
-    together = "".join(" " if number is None else "b" for number in begun).split()
+    together = "".join(" " if number is None else "s" for number in starts).split()
     assert max(map(len, together)) <= 4
-    assert [number for number in begun if number is not None] == list(range(50))
+    assert [number for number in starts if number is not None] == list(range(50))
 
 
 async def test_draining_ends_what_waits() -> None:
-    """Once the server is told to stop, who waits is refused and who runs goes on."""
+    """When the server stops, requests that wait are refused, and those that run go on."""
     admission = Admission(max_running=1, max_waiting=1)
     running = admission.admit(words())
     await anext(running)
@@ -167,7 +167,7 @@ async def test_draining_ends_what_waits() -> None:
 
 
 async def test_stopping_ends_what_runs() -> None:
-    """What runs ends with an error where it waits for its engine, and its slot comes free."""
+    """A request that waits for its engine is ended with an error, and its slot becomes free."""
     admission = Admission(max_running=1, max_waiting=0)
     running = await stuck(admission)
 
@@ -178,8 +178,8 @@ async def test_stopping_ends_what_runs() -> None:
     assert admission.running == 0
 
 
-async def test_stopping_ends_what_is_elsewhere() -> None:
-    """What is sending an item when the server stops ends when it asks for the next."""
+async def test_stopping_ends_what_is_sent() -> None:
+    """A request that sends an item while the server stops is ended before the next item."""
     admission = Admission(max_running=1, max_waiting=0)
     running = admission.admit(words())
     await anext(running)
@@ -191,7 +191,7 @@ async def test_stopping_ends_what_is_elsewhere() -> None:
 
 
 async def test_a_client_that_leaves_meanwhile() -> None:
-    """Who is cancelled by others, too, stays cancelled."""
+    """A request that its client cancels, too, stays cancelled."""
     admission = Admission(max_running=1, max_waiting=0)
     running = await stuck(admission)
 
@@ -203,7 +203,7 @@ async def test_a_client_that_leaves_meanwhile() -> None:
 
 
 async def stuck(admission: Admission) -> "asyncio.Task[list[str]]":
-    """Return a task that runs a request, which waits for its engine for ever."""
+    """Return a task with a request that waits for its engine for ever."""
     reached = asyncio.Event()
 
     async def endless() -> AsyncGenerator[str, None]:
@@ -220,20 +220,20 @@ async def stuck(admission: Admission) -> "asyncio.Task[list[str]]":
 
 
 async def test_refused_clients_come_back_one_after_the_other() -> None:
-    """Each refused client is given a later time, by the rate at which requests end."""
+    """Each refused client gets a later time, from the rate at which requests end."""
     admission = Admission(max_running=1, max_waiting=0)
     running = admission.admit(words())
     await anext(running)
 
     waits = [await refused(admission) for _ in range(5)]
 
-    # Nothing has ended yet: ten a second is a guess, with a fifth more.
+    # No request has ended yet: the guess is ten a second, and a fifth is added.
     assert waits == sorted(waits)
     assert waits == pytest.approx([0.12, 0.24, 0.36, 0.48, 0.6], abs=0.05)
 
 
 async def test_the_rate_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where four requests a second end, a refused client comes back every 0.3 s: a fifth later."""
+    """If four requests end in a second, refused clients come back every 0.3 s, a fifth later."""
     now = 100.0
     monkeypatch.setattr("shim.serving.admission.time.monotonic", lambda: now)
     admission = Admission(max_running=1, max_waiting=0)
@@ -245,14 +245,14 @@ async def test_the_rate_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     running = admission.admit(words())
     await anext(running)
 
-    # The last busy period has begun just now; a quarter of a second is what one took before.
+    # The present busy period has just begun; in the last one a request took 0.25 s.
     waits = [await refused(admission) for _ in range(3)]
 
     assert waits == pytest.approx([0.3, 0.6, 0.9])
 
 
-async def test_nobody_waits_longer_than_clients_heed() -> None:
-    """Beyond a minute clients are spread over the second half of one."""
+async def test_nobody_waits_longer_than_clients_honour() -> None:
+    """Times beyond a minute are spread over the second half of that minute."""
     admission = Admission(max_running=1, max_waiting=0)
     running = admission.admit(words())
     await anext(running)
@@ -264,14 +264,14 @@ async def test_nobody_waits_longer_than_clients_heed() -> None:
 
 
 async def refused(admission: Admission) -> float:
-    """Return after how many seconds the next client is told to come back."""
+    """Return after how many seconds the next refused client should come back."""
     with pytest.raises(QueueFull) as refusal:
         await anext(admission.admit(words()))
     return refusal.value.retry_after
 
 
 async def test_several_slots() -> None:
-    """As many run at once as there are slots."""
+    """As many requests run at the same time as there are slots."""
     admission = Admission(max_running=2, max_waiting=0)
     running = [admission.admit(words()) for _ in range(2)]
     assert [await anext(one) for one in running] == ["one", "one"]

@@ -1,4 +1,4 @@
-"""Manifests: a hash for the same inputs, what it stands for, and for how long."""
+"""Manifests: equal manifests have one hash, and the hash finds the manifest for some time."""
 
 import pytest
 from hypothesis import given
@@ -13,17 +13,17 @@ ONE = {"engine": "e", "options": {"beam_size": 5, "temperature": [0.0, 0.2]}}
 
 @pytest.fixture
 def manifests() -> Manifests:
-    """Remember nothing yet."""
+    """Return an empty store."""
     return Manifests()
 
 
 def test_the_same_inputs(manifests: Manifests) -> None:
     """The same manifest has the same hash, in any order and in another process."""
-    turned = {"options": {"temperature": [0.0, 0.2], "beam_size": 5}, "engine": "e"}
+    reordered = {"options": {"temperature": [0.0, 0.2], "beam_size": 5}, "engine": "e"}
 
     first = manifests.keep(ONE)
 
-    assert first == manifests.keep(turned) == Manifests().keep(ONE)
+    assert first == manifests.keep(reordered) == Manifests().keep(ONE)
     assert len(first) == 12
     assert int(first, 16) >= 0
 
@@ -38,24 +38,24 @@ def test_the_same_inputs(manifests: Manifests) -> None:
     ],
 )
 def test_other_inputs(manifests: Manifests, other: dict[str, object]) -> None:
-    """Whatever differs, the hash does."""
+    """If anything differs, the hash differs."""
     assert manifests.keep(other) != manifests.keep(ONE)
 
 
-def test_what_it_stands_for(manifests: Manifests) -> None:
-    """A hash is answered with all that it was made of, this program's version included."""
+def test_a_hash_finds_its_manifest(manifests: Manifests) -> None:
+    """A hash finds all that it was computed from, and this program's version."""
     short = manifests.keep(ONE)
 
     assert manifests.find(short) == {"hash": short, "shim": __version__, **ONE}
 
 
 def test_an_unknown_hash(manifests: Manifests) -> None:
-    """A hash that was never given is refused by name."""
+    """An unknown hash is refused, and the message names it."""
     with pytest.raises(UnknownManifest, match="'0123456789ab'"):
         manifests.find("0123456789ab")
 
 
-def test_the_least_recently_used_are_forgotten(manifests: Manifests) -> None:
+def test_the_least_recently_used_are_dropped(manifests: Manifests) -> None:
     """Sixteen mebibytes are kept; using one keeps it longer."""
     large = "x" * (1 << 20)
     first, second = manifests.keep({"at": 0, "x": large}), manifests.keep({"at": 1, "x": large})
@@ -70,6 +70,6 @@ def test_the_least_recently_used_are_forgotten(manifests: Manifests) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=5), st.floats() | st.text(max_size=5) | st.none()))
-def test_any_values(made_of: dict[str, object]) -> None:
-    """Numbers that JSON has no word for have a hash too, always the same."""
-    assert Manifests().keep(made_of) == Manifests().keep(dict(reversed(made_of.items())))
+def test_any_values(manifest: dict[str, object]) -> None:
+    """NaN and infinity, which JSON lacks, have a hash too, always the same."""
+    assert Manifests().keep(manifest) == Manifests().keep(dict(reversed(manifest.items())))

@@ -1,4 +1,4 @@
-"""Generators of items: everything arrives, failures end it, leaving closes all."""
+"""The pipeline: all items arrive, a failure ends it, closing it closes every stream."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,10 +9,10 @@ from shim.serving.pipeline import collected, merged, primed
 
 
 class Source:
-    """Streams of numbers that say when they were begun, if endless, and closed."""
+    """Makes streams of numbers; counts how many were closed, and how many endless ones started."""
 
     def __init__(self) -> None:
-        self.begun = 0
+        self.started = 0
         self.closed = 0
 
     async def numbers(self, *numbers: int, fail: bool = False) -> AsyncGenerator[int, None]:
@@ -27,7 +27,7 @@ class Source:
 
     async def endless(self) -> AsyncGenerator[int, None]:
         """Yield zeros for ever."""
-        self.begun += 1
+        self.started += 1
         try:
             while True:
                 yield 0
@@ -38,14 +38,14 @@ class Source:
 
 @pytest.mark.parametrize("numbers", [(), (1,), (1, 2, 3)])
 async def test_primed_passes_everything_on(numbers: tuple[int, ...]) -> None:
-    """The first item is awaited, and not lost."""
+    """The first item is awaited and not lost."""
     items = await primed(Source().numbers(*numbers))
 
     assert tuple([number async for number in items]) == numbers
 
 
 async def test_an_early_failure_is_raised() -> None:
-    """What fails before the first item is raised at once, so that it keeps its HTTP status."""
+    """A failure before the first item is raised at once, so that it keeps its HTTP status."""
     source = Source()
 
     with pytest.raises(LookupError):
@@ -55,7 +55,7 @@ async def test_an_early_failure_is_raised() -> None:
 
 
 async def test_a_late_failure_is_not_raised_early() -> None:
-    """What fails later is raised later."""
+    """A failure after the first item is raised where it happens."""
     items = await primed(Source().numbers(1, fail=True))
     assert await anext(items) == 1
 
@@ -64,15 +64,15 @@ async def test_a_late_failure_is_not_raised_early() -> None:
 
 
 async def test_all_is_collected() -> None:
-    """In order."""
+    """All items are returned in order."""
     assert await collected(Source().numbers(1, 2, 3)) == [1, 2, 3]
 
 
-async def test_to_cancel_a_collection_closes_the_stream() -> None:
-    """That is what aborts an engine."""
+async def test_cancelling_a_collection_closes_the_stream() -> None:
+    """A cancelled collection closes its stream, which aborts the engine."""
     source = Source()
     collecting = asyncio.create_task(collected(source.endless()))
-    while not source.begun:  # noqa: ASYNC110
+    while not source.started:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
     collecting.cancel()
@@ -83,15 +83,15 @@ async def test_to_cancel_a_collection_closes_the_stream() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-async def test_all_arrives_in_each_streams_order(count: int) -> None:
-    """Nothing is lost, and what one stream brings stays in order."""
+async def test_all_items_arrive_in_order(count: int) -> None:
+    """No item is lost, and the items of one stream stay in order."""
     source = Source()
 
-    found = [item async for item in merged([source.numbers(1, 2, 3) for _ in range(count)])]
+    pairs = [item async for item in merged([source.numbers(1, 2, 3) for _ in range(count)])]
 
-    assert len(found) == 3 * count
-    for at in range(count):
-        assert [number for stream, number in found if stream == at] == [1, 2, 3]
+    assert len(pairs) == 3 * count
+    for index in range(count):
+        assert [number for stream, number in pairs if stream == index] == [1, 2, 3]
     assert source.closed == count
 
 
@@ -109,7 +109,7 @@ async def test_a_failure_ends_all(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-async def test_leaving_closes_all(count: int) -> None:
+async def test_closing_early_closes_all(count: int) -> None:
     """Closing early closes every stream."""
     source = Source()
     items = merged([source.endless() for _ in range(count)])

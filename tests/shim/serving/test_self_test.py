@@ -1,4 +1,4 @@
-"""The self-test: which models it lets in, what is logged, and what happens to those that fail."""
+"""The self-test: which models pass, what is logged, and what happens to those that fail."""
 
 import asyncio
 import logging
@@ -11,36 +11,36 @@ from backends.registry import ModelNotOpened
 from shim.errors import ModelFaulty
 from shim.serving import self_test
 from shim.serving.models import Models
-from shim.serving.self_test import checked
+from shim.serving.self_test import self_tested
 
 BROKEN = FakeOptions(fails_self_test=True)
 FAULT = "EngineDead: The fake engine was told to fail its self-test."
 
 
 class Recovering(FakeChat):
-    """Fails its first self-test, and passes from the second on."""
+    """Fails its first self-test and passes the later ones."""
 
     tests = 0
 
     async def self_test(self) -> None:
-        """Fail once."""
+        """Fail the first time."""
         self.tests += 1
         if self.tests == 1:
             raise MemoryError
 
 
 def serving(**backends: FakeChat) -> Models:
-    """Return *backends* as models, by their names."""
+    """Return models with the names and *backends* given."""
     configs = [FakeModelConfig(id=name, source="chat") for name in backends]
     return Models(configs, list(backends.values()))
 
 
 async def test_a_broken_model_among_others(caplog: pytest.LogCaptureFixture) -> None:
-    """It is refused by name and not ready, logged once with the reason; the others go on."""
+    """A model that fails is refused by name and logged once with the reason; others go on."""
     models = serving(good=FakeChat(FakeOptions()), bad=FakeChat(BROKEN))
     passed: list[str] = []
 
-    async with checked(models.self_tests, on_pass=passed.append):
+    async with self_tested(models.self_tests, on_pass=passed.append):
         good = models.chat("good")
         with pytest.raises(ModelFaulty, match="The model `bad` cannot answer: its self-test"):
             models.chat("bad")
@@ -54,11 +54,11 @@ async def test_a_broken_model_among_others(caplog: pytest.LogCaptureFixture) -> 
 
 
 async def test_no_model_works() -> None:
-    """A server that could answer nothing does not start, and says why for each model."""
+    """If every model fails, the server does not start; the error has the reason of each."""
     models = serving(one=FakeChat(BROKEN), two=FakeChat(BROKEN))
 
     with pytest.raises(ModelNotOpened) as failure:
-        async with checked(models.self_tests, on_pass=print):
+        async with self_tested(models.self_tests, on_pass=print):
             pytest.fail("it started")
 
     assert str(failure.value) == (
@@ -70,8 +70,8 @@ async def test_no_model_works() -> None:
 async def test_a_model_recovers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A model that failed is tested again, and let in once it passes."""
-    monkeypatch.setattr(self_test, "_AGAIN", 0.0)
+    """A model that failed is tested again, and found once it passes."""
+    monkeypatch.setattr(self_test, "_RETRY_SECONDS", 0.0)
     caplog.set_level(logging.WARNING)
     models = serving(good=FakeChat(FakeOptions()), late=Recovering(FakeOptions()))
     recovered = asyncio.Event()
@@ -80,7 +80,7 @@ async def test_a_model_recovers(
         if model == "late":
             recovered.set()
 
-    async with checked(models.self_tests, on_pass=on_pass):
+    async with self_tested(models.self_tests, on_pass=on_pass):
         await asyncio.wait_for(recovered.wait(), 10)
         assert models.chat("late").id == "late"
 

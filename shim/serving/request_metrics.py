@@ -1,0 +1,229 @@
+"""Metrics of requests: their results, times, tokens and seconds of audio, by model and route.
+
+A request here is one call of a backend, and takes one slot. Each prompt of a text completion and
+each input of an embedding is one.
+"""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
+from typing import Literal, TypeAlias, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from backends.base import (
+    Embedding,
+    Finish,
+    ReasoningDelta,
+    Segment,
+    TextDelta,
+    ToolCallDelta,
+    TranscriptInfo,
+)
+from shim.errors import ClientGone, status_of
+
+T = TypeVar("T")
+
+Route: TypeAlias = Literal[
+    "chat", "completions", "responses", "embeddings", "transcriptions", "translations"
+]
+"""The route that a request came by, as the label `route` has it."""
+
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+_FACTORS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+_SECONDS_PER_TOKEN = (0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 1, 3)
+
+_ANSWERED = "200"
+_CLOSED = str(status_of(ClientGone("")))
+
+_PIECES: frozenset[type] = frozenset({TextDelta, ReasoningDelta, ToolCallDelta})
+"""Types of the pieces of an answer. Only the first piece of a request is recorded."""
+
+
+class RequestMetrics:
+    """The counters and histograms of requests; `request` measures one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        by_model, by_route = ("model",), ("model", "route")
+        self.results = Counter(
+            "shim_requests",
+            "Requests that have ended, by the HTTP status of their result: 200 if answered in "
+            "full, 499 if closed early (by the client, or because another prompt of the same "
+            "HTTP request failed), else that of the failure, also where a stream had begun. "
+            "Requests that are refused before they reach the queue are not counted.",
+            (*by_route, "status"),
+            registry=registry,
+        )
+        self.queued = Histogram(
+            "shim_queue_seconds",
+            "Seconds that a request waited for a slot.",
+            by_model,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.first_token = Histogram(
+            "shim_time_to_first_token_seconds",
+            "Seconds from joining the queue to the first output of the engine: a piece of text, "
+            "or a segment of a transcription. Without chats, completions and responses that are "
+            "not streamed: all of their output may come at the end.",
+            by_route,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.per_token = Histogram(
+            "shim_time_per_output_token_seconds",
+            "Mean seconds between two tokens of a streamed answer with one choice, from its "
+            "first output to its end. A client that reads slowly makes it longer.",
+            by_route,
+            buckets=_SECONDS_PER_TOKEN,
+            registry=registry,
+        )
+        self.duration = Histogram(
+            "shim_request_duration_seconds",
+            "Seconds from joining the queue to the end of a request that was answered in full.",
+            by_route,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.prompt_tokens = Counter(
+            "shim_prompt_tokens",
+            "Tokens of the prompts of requests that were answered in full.",
+            by_route,
+            registry=registry,
+        )
+        self.completion_tokens = Counter(
+            "shim_completion_tokens",
+            "Tokens generated for requests that were answered in full.",
+            by_route,
+            registry=registry,
+        )
+        self.audio = Counter(
+            "shim_audio_seconds",
+            "Seconds of audio that were transcribed to their end.",
+            by_model,
+            registry=registry,
+        )
+        self.real_time_factor = Histogram(
+            "shim_real_time_factor",
+            "Seconds from the end of decoding to the end of the transcription, per second of "
+            "audio: below 1 is faster than real time.",
+            by_model,
+            buckets=_FACTORS,
+            registry=registry,
+        )
+        self._series: dict[tuple[str, Route], _Series] = {}
+
+    def request(self, model: str, route: Route, *, streamed: bool) -> "RequestObserver":
+        """Return an observer of one request that came for *model* by *route*.
+
+        *streamed* is False if the backend may yield all of its output at the end: the times of
+        single items then mean nothing.
+        """
+        series = self._series.get((model, route))
+        if series is None:
+            series = self._series[model, route] = _Series(self, model, route)
+        return RequestObserver(series, streamed=streamed)
+
+
+class _Series:
+    """The metrics of one model and route. Looking one up by labels takes over a microsecond."""
+
+    def __init__(self, metrics: RequestMetrics, model: str, route: Route) -> None:
+        self.result = partial(metrics.results.labels, model, route)
+        self.queued = metrics.queued.labels(model)
+        self.first_token = metrics.first_token.labels(model, route)
+        self.per_token = metrics.per_token.labels(model, route)
+        self.duration = metrics.duration.labels(model, route)
+        self.prompt_tokens = metrics.prompt_tokens.labels(model, route)
+        self.completion_tokens = metrics.completion_tokens.labels(model, route)
+        # Made when first needed: a model that reads no audio has no seconds of it.
+        self.audio = partial(metrics.audio.labels, model)
+        self.real_time_factor = partial(metrics.real_time_factor.labels, model)
+
+
+class RequestObserver:
+    """Measures one request while its items pass."""
+
+    def __init__(self, series: _Series, *, streamed: bool) -> None:
+        self._series = series
+        self._streamed = streamed
+        self._joined = 0.0
+        """When the request joined the queue: as all times here, in seconds of `perf_counter`."""
+        self._first: float | None = None
+        """When the first output came; None before."""
+        self._last = 0.0
+        """When the latest choice ended."""
+        self._choices = 0
+        self._prompt_tokens = 0
+        self._completion_tokens = 0
+        self._info: TranscriptInfo | None = None
+        self._decoded = 0.0
+        """When `_info` came."""
+
+    async def observe(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """Yield *items* and measure them; count how the request ends.
+
+        Closing it closes *items*. For each piece of text after the first there is one comparison
+        and no look at the clock.
+        """
+        self._joined = time.perf_counter()
+        status = _CLOSED
+        try:
+            async with aclosing(items):
+                async for item in items:
+                    if type(item) not in _PIECES or self._first is None:
+                        self._add(item)
+                    yield item
+            status = _ANSWERED
+            self._record()
+        except Exception as error:
+            status = str(status_of(error))
+            raise
+        finally:
+            self._series.result(status).inc()
+
+    def started(self) -> None:
+        """Record how long the request waited: it has its slot now."""
+        self._series.queued.observe(time.perf_counter() - self._joined)
+
+    def _add(self, item: object) -> None:
+        match item:
+            case Finish():
+                self._last = time.perf_counter()
+                self._choices += 1
+                self._prompt_tokens = item.prompt_tokens  # the same for all choices
+                self._completion_tokens += item.completion_tokens
+            case TextDelta() | ReasoningDelta() | ToolCallDelta():
+                self._note_first()
+            case Segment():
+                self._note_first()
+                self._completion_tokens += len(item.tokens)
+            case TranscriptInfo():
+                self._info, self._decoded = item, time.perf_counter()
+                self._prompt_tokens = item.prompt_tokens
+            case Embedding():
+                self._prompt_tokens = item.prompt_tokens
+
+    def _note_first(self) -> None:
+        if self._first is None:
+            self._first = time.perf_counter()
+            if self._streamed:
+                self._series.first_token.observe(self._first - self._joined)
+
+    def _record(self) -> None:
+        """Record what is known once the request has been answered in full."""
+        now, series = time.perf_counter(), self._series
+        series.duration.observe(now - self._joined)
+        series.prompt_tokens.inc(self._prompt_tokens)
+        series.completion_tokens.inc(self._completion_tokens)
+        if self._streamed and self._first is not None and self._choices == 1:
+            # As vLLM's `vllm:request_time_per_output_token_seconds`.
+            intervals = self._completion_tokens - 1
+            if intervals > 0:
+                series.per_token.observe((self._last - self._first) / intervals)
+        if self._info is not None:
+            series.audio().inc(self._info.duration)
+            if self._info.duration:
+                factor = (now - self._decoded) / self._info.duration
+                series.real_time_factor().observe(factor)
