@@ -32,7 +32,8 @@ from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
 from shim.http.repeated_refusals import Repeated
 from shim.http.request import BodyRequest
-from shim.serving.metrics import Telemetry, stamp, watched
+from shim.http.request_id import stamp
+from shim.serving.metrics import Telemetry, watched
 from shim.serving.models import Models
 from shim.serving.self_test import checked
 

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 
-from litestar.types import Scope
+from litestar.types import Message, Scope
 
 from shim.errors import UNFORESEEN, shortened
 
@@ -41,3 +41,14 @@ def logged(scope: Scope, status: int) -> bytes:
     path = shortened(scope["path"], _PATH_BYTES)
     log.log(level, "%s %s %s %s", method, path, status, request_id.decode())
     return request_id
+
+
+async def stamp(message: Message, scope: Scope) -> None:
+    """Add the header `x-request-id` to *message* if it begins an answer.
+
+    The stock client shows that id in its exceptions.
+    """
+    if message["type"] != "http.response.start":
+        return
+    request_id = logged(scope, message["status"])
+    message["headers"] = [*message["headers"], (HEADER, request_id)]

@@ -6,24 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
-from litestar.types import Message, Scope
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backends.base import Batch, TranscriptInfo
-from shim.http.request_id import HEADER, logged
 
 from .admission import Admission
 
 T = TypeVar("T")
-
-
-async def stamp(message: Message, scope: Scope) -> None:
-    """Give every answer its `x-request-id`, which the stock client shows in its exceptions."""
-    if message["type"] != "http.response.start":
-        return
-    request_id = logged(scope, message["status"])
-    message["headers"] = [*message["headers"], (HEADER, request_id)]
-
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
