@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
@@ -20,7 +21,7 @@ from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
 from shim.api.health import health, metrics, ready
 from shim.api.models.controller import ModelsController
-from shim.api.openapi.document import document_route
+from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
@@ -72,17 +73,17 @@ def create_app(settings: Settings) -> Litestar:
     )
     app = Litestar(
         route_handlers=[
-            health,
-            ready,
-            metrics,
-            document_route(server),
-            ModelsController,
             ChatController,
             CompletionsController,
             ResponsesController,
             EmbeddingsController,
-            tokenizer,
             uploads,
+            ModelsController,
+            tokenizer,
+            health,
+            ready,
+            metrics,
+            openapi,
         ],
         guards=[KeyGuard(keys, free=free(server))],
         dependencies={
@@ -101,6 +102,7 @@ def create_app(settings: Settings) -> Litestar:
         # Litestar's own lacks bounds, answers and failures.
         openapi_config=None,
     )
+    app.state.document = msgspec.json.encode(document(app))
     # Not as a middleware: Litestar would put each event through one more handler of exceptions.
     app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
     return app

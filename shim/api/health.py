@@ -6,6 +6,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from msgspec import UNSET, Struct, UnsetType
 
+from shim.api.openapi.operation import Operation
 from shim.errors import UNAVAILABLE
 from shim.http.auth import PUBLIC, Keys
 from shim.http.request import BodyRequest
@@ -27,13 +28,25 @@ class Readiness(Struct, frozen=True):
     """By id; only for those who have a key, where there are keys."""
 
 
-@get("/health", opt={PUBLIC: True})
+@get(
+    "/health",
+    opt={PUBLIC: True},
+    operation=Operation(summary="Answer as long as the server lives.", answers=(Health,)),
+)
 async def health() -> Health:
     """Answer as long as the event loop turns."""
     return Health()
 
 
-@get("/ready", opt={PUBLIC: True})
+@get(
+    "/ready",
+    opt={PUBLIC: True},
+    operation=Operation(
+        summary="Tell whether every model would answer now.",
+        answers=(Readiness,),
+        unavailable=Readiness,
+    ),
+)
 async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Response[Readiness]:
     """Answer 200 if every model would answer a request now."""
     states = await asyncio.gather(*(model.ready() for model in models.served))
@@ -44,7 +57,11 @@ async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Respon
     return Response(Readiness(all(states), shown), status_code=status)
 
 
-@get("/metrics", media_type="text/plain; version=0.0.4")
+@get(
+    "/metrics",
+    media_type="text/plain; version=0.0.4",
+    operation=Operation(summary="Return metrics in Prometheus's text format.", text=True),
+)
 async def metrics(telemetry: NamedDependency[Telemetry]) -> bytes:
     """Answer in Prometheus's text format; behind a key where there are keys."""
     return telemetry.text()

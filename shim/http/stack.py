@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from litestar import Litestar
 from litestar.types import ASGIApp
 
-from shim.api.openapi.operations import OPERATIONS
 from shim.settings import ServerSettings
 
 from .first_checks import Gate
@@ -13,7 +13,7 @@ from .model_prefix import ModelPrefix
 from .paths import KnownPaths
 
 
-def wrap(app: ASGIApp, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
+def wrap(app: Litestar, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
     """Return *app*, which serves models of these *names*, as a connection calls it.
 
     From the outside: `Lingering`, because it deals with the body of every request, also of one that
@@ -21,5 +21,5 @@ def wrap(app: ASGIApp, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
     because what follows the name is a path of its own; `KnownPaths`, because routes are found by
     the path that it leaves.
     """
-    known = KnownPaths(app, (operation.path for operation in OPERATIONS))
+    known = KnownPaths(app, (route.path_format for route in app.routes))
     return Lingering(Gate(ModelPrefix(known, names), server))

@@ -9,14 +9,16 @@ from msgspec import Struct
 from backends.whisper_options import Decoding
 from shim.api.generation.sampling import SamplingFields
 from shim.api.generation.vllm_parameters import ChatFields
-from shim.api.openapi.operations import OPERATIONS
+from shim.api.openapi.endpoints import endpoints
 from shim.api.responses.protocol import ResponsesRequest
 from shim.api.responses.protocol_input import Input
 from shim.api.transcription.protocol import TranscriptionForm
 from shim.api.transcription.unsupported import HONOURED, RULES
+from shim.app import create_app
 from shim.parameters.derived_types import held_types, is_struct
 from shim.parameters.rules import Rules
 from shim.parameters.table import rules_of, wire_names
+from shim.settings import Settings
 
 
 class Place(NamedTuple):
@@ -32,9 +34,9 @@ class Place(NamedTuple):
 def routes() -> Iterator[tuple[str, list[Place]]]:
     """Yield each body that is read, by its routes, with its Structs; each Struct once in all."""
     by_kind: dict[type[Struct], list[str]] = {}
-    for operation in OPERATIONS:
-        if operation.takes is not None:
-            by_kind.setdefault(operation.takes, []).append(f"`{operation.path}`")
+    for endpoint in endpoints(create_app(Settings())):
+        if (kind := endpoint.operation.request) is not None:
+            by_kind.setdefault(kind, []).append(f"`{endpoint.path}`")
     seen: set[type[Struct]] = set()
     for kind, paths in by_kind.items():
         found = [*_within(kind, "", seen)]

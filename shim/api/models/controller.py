@@ -5,28 +5,13 @@ import re
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET
 
 from backends.base import Backend, Job, Manifest, SpeechBackend, TextBackend
+from shim.api.openapi.operation import Operation
 from shim.serving.models import Models, ServedModel
 
-
-class ModelCard(Struct, frozen=True, kw_only=True, tag_field="object", tag="model"):
-    """A model as `GET /v1/models` lists it."""
-
-    id: str
-    created: int
-    owned_by: str = "shim"
-    parent: str | UnsetType = UNSET
-    """The model that an adapter belongs to; of adapters."""
-    max_model_len: int | UnsetType = UNSET
-    """Tokens of prompt and completion together; of an embedding model, of a text."""
-
-
-class ModelList(Struct, frozen=True, tag_field="object", tag="list"):
-    """The answer of `GET /v1/models`."""
-
-    data: list[ModelCard]
+from .protocol import ModelCard, ModelList
 
 
 class ModelsController(Controller):
@@ -34,12 +19,18 @@ class ModelsController(Controller):
 
     path = "/v1/models"
 
-    @get()
+    @get(operation=Operation(summary="List every name.", answers=(ModelList,)))
     async def list(self, models: NamedDependency[Models]) -> ModelList:
         """List every name."""
         return ModelList([_card(m, name) for m in models.served for name in m.names])
 
-    @get("/{model_id:path}")
+    @get(
+        "/{model_id:path}",
+        operation=Operation(
+            summary="Describe a model, or, by `ID/manifest/HASH`, how it made its answers.",
+            answers=(ModelCard, Manifest),
+        ),
+    )
     async def retrieve(
         self, models: NamedDependency[Models], model_id: FromPath[str]
     ) -> ModelCard | Manifest:

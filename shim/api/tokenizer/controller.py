@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from backends.base import Prompt
 from backends.conversation import Conversation
 from shim.api.generation.conversation import to_messages, to_tools
+from shim.api.openapi.operation import Operation
 from shim.errors import InvalidParameter
 from shim.http.auth import TOKENIZER, Keys
 from shim.http.request import BodyRequest
@@ -29,7 +30,15 @@ class TokenizerController(Controller):
 
     opt = {TOKENIZER: True}  # noqa: RUF012  Litestar reads it from the class
 
-    @post("/tokenize", status_code=200)
+    @post(
+        "/tokenize",
+        status_code=200,
+        operation=Operation(
+            summary="Return the tokens of a text or of a conversation.",
+            request=TokenizeRequest,
+            answers=(Tokens,),
+        ),
+    )
     async def tokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
         data = await request.read(TokenizeRequest)
@@ -47,7 +56,15 @@ class TokenizerController(Controller):
             token_strs=texts,
         )
 
-    @post("/detokenize", status_code=200)
+    @post(
+        "/detokenize",
+        status_code=200,
+        operation=Operation(
+            summary="Return the text of token ids.",
+            request=DetokenizeRequest,
+            answers=(Text,),
+        ),
+    )
     async def detokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
@@ -55,7 +72,13 @@ class TokenizerController(Controller):
         async with _place(request):
             return Text(await backend.detokenize(tuple(data.tokens)))
 
-    @get("/tokenizer_info")
+    @get(
+        "/tokenizer_info",
+        operation=Operation(
+            summary="Return the special tokens; and, to those with a key, the chat template.",
+            answers=(dict[str, Any],),
+        ),
+    )
     async def info(
         self,
         request: BodyRequest,
