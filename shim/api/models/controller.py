@@ -1,4 +1,4 @@
-"""`/v1/models`: what is served, and how its answers are made."""
+"""`/v1/models`: the list of models, one model, and manifests of transcriptions."""
 
 import re
 
@@ -13,15 +13,17 @@ from shim.serving.models import Models, ServedModel
 
 from .protocol import ModelCard, ModelList
 
+_MANIFEST = re.compile("(?P<name>.+)/manifest(/(?P<hash>[^/]+))?")
+
 
 class ModelsController(Controller):
-    """What is served, aliases included: a client may ask for any of these names."""
+    """`GET /v1/models` and `GET /v1/models/{model_id}`."""
 
     path = "/v1/models"
 
     @get(operation=Operation(summary="List every name.", answers=(ModelList,)))
     async def list(self, models: NamedDependency[Models]) -> ModelList:
-        """List every name."""
+        """Return a card for each name of each model: ids, aliases and LoRA adapters."""
         return ModelList([_card(m, name) for m in models.served for name in m.names])
 
     @get(
@@ -34,18 +36,19 @@ class ModelsController(Controller):
     async def retrieve(
         self, models: NamedDependency[Models], model_id: FromPath[str]
     ) -> ModelCard | Manifest:
-        """Describe one, or how it answers; its id may contain slashes."""
+        """Return the card of a model, or a manifest of a speech model.
+
+        *model_id* is a name, `NAME/manifest` or `NAME/manifest/HASH`; a name may contain slashes.
+        Raises UnknownModel or UnknownManifest.
+        """
         name = model_id.removeprefix("/")
-        if name not in models and (asked := _MANIFEST.fullmatch(name)):
-            return _manifest(models.speech(asked["name"]), asked["hash"])
+        if name not in models and (match := _MANIFEST.fullmatch(name)):
+            return _manifest(models.speech(match["name"]), match["hash"])
         return _card(models.find(name), name)
 
 
-_MANIFEST = re.compile("(?P<name>.+)/manifest(/(?P<hash>[^/]+))?")
-
-
 def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
-    """Return how the answers of that hash were made; without one, those to a bare request."""
+    """Return the manifest with the hash *short*; None: that of a request without any options."""
     return model.manifests.find(short or model.manifests.keep(model.backend.manifest(Job())))
 
 

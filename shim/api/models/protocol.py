@@ -1,4 +1,4 @@
-"""The wire of `/v1/models`: answers as msgspec Structs, nothing else."""
+"""The answers of `/v1/models`: OpenAI's shapes as msgspec Structs."""
 
 from msgspec import UNSET, Struct, UnsetType
 
