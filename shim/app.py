@@ -1,18 +1,17 @@
-"""`create_app(settings)`: wiring only, the one file that imports everything.
-
-It is one long function, because it is a list: of routes, hooks and limits.
-"""
+"""Creates the Litestar application of a configuration: its routes, hooks and limits."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import cast
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import Scope
+from litestar.types import ControllerRouterHandler, Scope
 
 from backends.registry import opened
 from shim.api.chat.controller import ChatController
@@ -20,7 +19,7 @@ from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
 from shim.api.health import health, metrics, ready
 from shim.api.models.controller import ModelsController
-from shim.api.openapi.document import document_route
+from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
@@ -38,61 +37,28 @@ from shim.serving.metrics import Metrics
 from shim.serving.models import Models
 from shim.serving.self_test import self_tested
 
+from .limits import Limits
 from .settings import Settings
 
 
 def create_app(settings: Settings) -> Litestar:
-    """Return the ASGI application for *settings*; its lifespan opens and closes the models."""
+    """Return the ASGI application for *settings*; its lifespan opens and closes the models.
+
+    Nothing is loaded before that: an application can be made just to read its routes or its
+    OpenAPI document (`app.state.document`, encoded).
+    """
     server = settings.server
     server_metrics = Metrics()
     keys = Keys(server.api_keys)
-
-    @asynccontextmanager
-    async def serving(app: Litestar) -> AsyncGenerator[None, None]:
-        decoded_bytes = server.limits.decoded_bytes
-        opening = opened(settings.models, server_metrics.on_batch, decoded_bytes=decoded_bytes)
-        async with opening as backends:
-            models = Models(settings.models, backends, server_metrics.requests)
-            app.state.models = models
-            async with self_tested(models.self_tests, on_pass=server_metrics.count_batches):
-                for served in models.served:
-                    if served.parent is None:  # an adapter shares its model's queue
-                        server_metrics.watch_queue(served.id, served.admission)
-                with JsonWorker() as app.state.json_worker:
-                    async with measured_lag(server_metrics.loop_lag.observe):
-                        yield
-
-    uploads = Router(
-        "/",
-        route_handlers=[TranscriptionController],
-        request_max_body_size=server.limits.upload_bytes,
-    )
-    tokenizer = Router(
-        "/",
-        route_handlers=[TokenizerController],
-        request_max_body_size=server.limits.tokenize_bytes,
-    )
     app = Litestar(
-        route_handlers=[
-            health,
-            ready,
-            metrics,
-            document_route(server),
-            ModelsController,
-            ChatController,
-            CompletionsController,
-            ResponsesController,
-            EmbeddingsController,
-            tokenizer,
-            uploads,
-        ],
+        route_handlers=_handlers(server.limits),
         guards=[KeyGuard(keys, free=free(server))],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "metrics": Provide(lambda: server_metrics, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
-        lifespan=[serving],
+        lifespan=[partial(_serving, settings, server_metrics)],
         state=State({"server": server, "api_keys": keys, "tokenizing": asyncio.Semaphore(2)}),
         before_send=[stamp],
         after_exception=[Repeated(server.limits).delay],
@@ -100,16 +66,63 @@ def create_app(settings: Settings) -> Litestar:
         request_class=BodyRequest,
         request_max_body_size=server.limits.body_bytes,
         logging_config=None,  # the command line sets logging up
-        # Litestar's own lacks bounds, answers and failures.
+        # Litestar's own document lacks bounds, answers and failures.
         openapi_config=None,
     )
-    # Not as a middleware: Litestar would put each event through one more handler of exceptions.
+    app.state.document = msgspec.json.encode(document(app))
+    # Not as a middleware: Litestar would wrap each event in one more handler of exceptions.
     app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
     return app
 
 
+def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
+    """Return the handlers of all routes, in the order of the OpenAPI document."""
+    uploads = Router(
+        "/",
+        route_handlers=[TranscriptionController],
+        request_max_body_size=limits.upload_bytes,
+    )
+    tokenizer = Router(
+        "/",
+        route_handlers=[TokenizerController],
+        request_max_body_size=limits.tokenize_bytes,
+    )
+    return [
+        ChatController,
+        CompletionsController,
+        ResponsesController,
+        EmbeddingsController,
+        uploads,
+        ModelsController,
+        tokenizer,
+        health,
+        ready,
+        metrics,
+        openapi,
+    ]
+
+
+@asynccontextmanager
+async def _serving(
+    settings: Settings, server_metrics: Metrics, app: Litestar
+) -> AsyncGenerator[None, None]:
+    """Open the models and what requests need besides; close all of it when the block ends."""
+    decoded_bytes = settings.server.limits.decoded_bytes
+    opening = opened(settings.models, server_metrics.on_batch, decoded_bytes=decoded_bytes)
+    async with opening as backends:
+        models = Models(settings.models, backends, server_metrics.requests)
+        app.state.models = models
+        async with self_tested(models.self_tests, on_pass=server_metrics.count_batches):
+            for served in models.served:
+                if served.parent is None:  # an adapter shares its model's queue
+                    server_metrics.watch_queue(served.id, served.admission)
+            with JsonWorker() as app.state.json_worker:
+                async with measured_lag(server_metrics.loop_lag.observe):
+                    yield
+
+
 def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
-    """Return Litestar's CORS settings for pages of these *origins*; None if there are not any."""
+    """Return Litestar's CORS settings for web pages of *origins*; None if there are no origins."""
     if not origins:
         return None
     return CORSConfig(
@@ -121,6 +134,7 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
 
 
 def _models(state: State, scope: Scope) -> Models:
+    """Return the models; if the request's URL names one, only that one can be found."""
     models: Models = state.models
     named = cast("str | None", scope.get(IN_SCOPE))
     return models if named is None else models.pinned(named)

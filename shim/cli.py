@@ -12,9 +12,9 @@ import msgspec
 from backends.config import ModelConfig
 from backends.registry import ModelNotOpened
 from backends.registry import check as check_model
-from shim.api.openapi.document import document
 
 from . import __version__
+from .app import create_app
 from .logs import logging_to_stderr
 from .server import bound, run, url
 from .settings import Settings, SettingsError, load, parse_model
@@ -153,5 +153,5 @@ def _fault(model: ModelConfig) -> str | None:
 @_options
 def openapi(**flags: Any) -> None:
     """Print the OpenAPI document of what would be served."""
-    found = document(_settings(**flags).server)
-    click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    document: bytes = create_app(_settings(**flags)).state.document
+    click.echo(msgspec.json.format(document))

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether every model can answer, and how all of it goes."""
+"""`/health`, `/ready` and `/metrics`: the state of the process and of its models."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from msgspec import UNSET, Struct, UnsetType
 
+from shim.api.openapi.operation import Operation
 from shim.errors import UNAVAILABLE
 from shim.http.auth import PUBLIC, Keys
 from shim.http.request import BodyRequest
@@ -24,18 +25,30 @@ class Readiness(Struct, frozen=True):
 
     ready: bool
     models: dict[str, bool] | UnsetType = UNSET
-    """By id; only for those who have a key, where there are keys."""
+    """True for each model, by id, that can answer; missing for a client without a needed key."""
 
 
-@get("/health", opt={PUBLIC: True})
+@get(
+    "/health",
+    opt={PUBLIC: True},
+    operation=Operation(summary="Answer as long as the server lives.", answers=(Health,)),
+)
 async def health() -> Health:
-    """Answer as long as the event loop turns."""
+    """Return the same answer as long as the event loop runs."""
     return Health()
 
 
-@get("/ready", opt={PUBLIC: True})
+@get(
+    "/ready",
+    opt={PUBLIC: True},
+    operation=Operation(
+        summary="Tell whether every model would answer now.",
+        answers=(Readiness,),
+        unavailable=Readiness,
+    ),
+)
 async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Response[Readiness]:
-    """Answer 200 if every model would answer a request now."""
+    """Return the state of each model; with a 503 unless every one would answer a request now."""
     states = await asyncio.gather(*(model.ready() for model in models.served))
     by_id = dict(zip((model.id for model in models.served), states, strict=True))
     keys: Keys = request.app.state.api_keys
@@ -44,7 +57,11 @@ async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Respon
     return Response(Readiness(all(states), shown), status_code=status)
 
 
-@get("/metrics", media_type="text/plain; version=0.0.4")
+@get(
+    "/metrics",
+    media_type="text/plain; version=0.0.4",
+    operation=Operation(summary="Return metrics in Prometheus's text format.", text=True),
+)
 async def metrics(metrics: NamedDependency[Metrics]) -> bytes:
-    """Answer in Prometheus's text format; behind a key where there are keys."""
+    """Return the metrics in Prometheus's text format; needs a key if keys are configured."""
     return metrics.text()

@@ -1,10 +1,10 @@
-"""What is around the application, between it and the connection, and in which order."""
+"""The ASGI applications between a connection and the Litestar application, in their order."""
 
 from collections.abc import Iterable
 
+from litestar import Litestar
 from litestar.types import ASGIApp
 
-from shim.api.openapi.operations import OPERATIONS
 from shim.settings import ServerSettings
 
 from .first_checks import Gate
@@ -13,13 +13,16 @@ from .model_prefix import ModelPrefix
 from .paths import KnownPaths
 
 
-def wrap(app: ASGIApp, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
-    """Return *app*, which serves models of these *names*, as a connection calls it.
+def wrap(app: Litestar, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
+    """Return the ASGI application that the connections call; it ends in *app*.
 
-    From the outside: `Lingering`, because it deals with the body of every request, also of one that
-    the others refuse; `Gate`, which refuses before anything else looks at a request; `ModelPrefix`,
-    because what follows the name is a path of its own; `KnownPaths`, because routes are found by
-    the path that it leaves.
+    *names* are those of the models, aliases and LoRA adapters included. From the outside:
+
+    - `Lingering` handles the unread rest of a request's body, also where the others refuse the
+      request;
+    - `Gate` refuses requests before anything else looks at them;
+    - `ModelPrefix` takes a model's name off the path: the rest is a path of its own;
+    - `KnownPaths` turns that path into the path of a route of *app*.
     """
-    known = KnownPaths(app, (operation.path for operation in OPERATIONS))
+    known = KnownPaths(app, (route.path_format for route in app.routes))
     return Lingering(Gate(ModelPrefix(known, names), server))

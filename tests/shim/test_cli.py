@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from shim import __version__
-from shim.api.openapi.document import document
+from shim.app import create_app
 from shim.cli import main
-from shim.settings import ServerSettings
+from shim.settings import ServerSettings, Settings
 from tests.live import BUILTIN, MODELS
 
 HERE = Path(__file__).parent
@@ -265,4 +265,5 @@ def test_the_document_is_printed() -> None:
     done = shim("openapi", "--api-key", "secret")
 
     assert done.exit_code == 0
-    assert json.loads(done.output) == document(ServerSettings(api_keys=("secret",)))
+    app = create_app(Settings(server=ServerSettings(api_keys=("secret",))))
+    assert json.loads(done.output) == json.loads(app.state.document)

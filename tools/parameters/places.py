@@ -1,4 +1,4 @@
-"""Every Struct that a request is read into, with its path in the request."""
+"""The Structs that requests are decoded into, with their paths in the request."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -9,40 +9,42 @@ from msgspec import Struct
 from backends.whisper_options import Decoding
 from shim.api.generation.sampling import SamplingFields
 from shim.api.generation.vllm_parameters import ChatFields
-from shim.api.openapi.operations import OPERATIONS
+from shim.api.openapi.endpoints import endpoints
 from shim.api.responses.protocol import ResponsesRequest
 from shim.api.responses.protocol_input import Input
 from shim.api.transcription.protocol import TranscriptionForm
 from shim.api.transcription.unsupported import HONOURED, RULES
+from shim.app import create_app
 from shim.parameters.derived_types import held_types, is_struct
 from shim.parameters.rules import Rules
 from shim.parameters.table import rules_of, wire_names
+from shim.settings import Settings
 
 
 class Place(NamedTuple):
-    """One Struct, where it is read first."""
+    """A Struct at the first path where a request holds it."""
 
     path: str
-    """`messages[].content[].`, or nothing: the request itself."""
+    """A prefix of its fields' names, as `messages[].content[].`; empty for the request itself."""
     kind: type[Struct]
     honoured: frozenset[str]
     rules: Rules
 
 
 def routes() -> Iterator[tuple[str, list[Place]]]:
-    """Yield each body that is read, by its routes, with its Structs; each Struct once in all."""
+    """Yield each type of body: its routes, as text, and its Structs that none before it holds."""
     by_kind: dict[type[Struct], list[str]] = {}
-    for operation in OPERATIONS:
-        if operation.takes is not None:
-            by_kind.setdefault(operation.takes, []).append(f"`{operation.path}`")
+    for endpoint in endpoints(create_app(Settings())):
+        if (kind := endpoint.operation.request) is not None:
+            by_kind.setdefault(kind, []).append(f"`{endpoint.path}`")
     seen: set[type[Struct]] = set()
     for kind, paths in by_kind.items():
-        found = [*_within(kind, "", seen)]
+        places = _within(kind, "", seen)
         if kind is TranscriptionForm:
-            found += _within(Decoding, "", seen)[1:]
+            places += _within(Decoding, "", seen)[1:]
         if kind is ResponsesRequest:
-            found += _within(Input, "", seen)[1:]
-        yield ", ".join(dict.fromkeys(paths)), found
+            places += _within(Input, "", seen)[1:]
+        yield ", ".join(dict.fromkeys(paths)), places
 
 
 def _within(kind: type[Struct], path: str, seen: set[type[Struct]]) -> list[Place]:
@@ -52,11 +54,11 @@ def _within(kind: type[Struct], path: str, seen: set[type[Struct]]) -> list[Plac
     names, rules = (
         (HONOURED, RULES) if kind is TranscriptionForm else (wire_names(kind), rules_of(kind))
     )
-    found = [Place(path, kind, names - rules.keys(), rules)]
+    places = [Place(path, kind, names - rules.keys(), rules)]
     for field in msgspec.structs.fields(kind):
         for inner, brackets in _structs(field.type):
-            found += _within(inner, f"{path}{field.encode_name}{brackets}.", seen)
-    return found
+            places += _within(inner, f"{path}{field.encode_name}{brackets}.", seen)
+    return places
 
 
 def _structs(kind: Any) -> Iterator[tuple[type[Struct], str]]:

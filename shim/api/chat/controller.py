@@ -7,8 +7,11 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.api.generation.heading import Heading
+from shim.api.openapi.operation import Operation
 from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
+from shim.api.speech.schemas import describe_options
+from shim.errors import ErrorAnswer
 from shim.http.json_answer import whole
 from shim.http.request import BodyRequest
 from shim.http.sse import EventStream
@@ -16,7 +19,7 @@ from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 
 from .answer import completion
-from .protocol import ChatRequest
+from .protocol import ChatChunk, ChatCompletion, ChatRequest
 from .speech import to_speech_request
 from .stream import chunks
 from .translate import to_generation
@@ -27,7 +30,16 @@ class ChatController(Controller):
 
     path = "/v1/chat/completions"
 
-    @post(status_code=200)
+    @post(
+        status_code=200,
+        operation=Operation(
+            summary="Continue a conversation.",
+            request=ChatRequest,
+            answers=(ChatCompletion,),
+            events=(ChatChunk, ErrorAnswer),
+            describe=partial(describe_options, ChatRequest),
+        ),
+    )
     async def create(
         self,
         request: BodyRequest,

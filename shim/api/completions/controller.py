@@ -8,6 +8,8 @@ from litestar.di import NamedDependency
 
 from shim.api.generation.heading import Heading
 from shim.api.generation.parameter_names import renamed
+from shim.api.openapi.operation import Operation
+from shim.errors import ErrorAnswer
 from shim.http.json_answer import whole
 from shim.http.request import BodyRequest
 from shim.http.sse import EventStream
@@ -15,7 +17,7 @@ from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged, primed
 
 from .answer import completion
-from .protocol import CompletionRequest
+from .protocol import CompletionRequest, TextCompletion
 from .stream import events
 from .translate import to_generations
 
@@ -28,7 +30,15 @@ class CompletionsController(Controller):
 
     path = "/v1/completions"
 
-    @post(status_code=200)
+    @post(
+        status_code=200,
+        operation=Operation(
+            summary="Continue texts.",
+            request=CompletionRequest,
+            answers=(TextCompletion,),
+            events=(TextCompletion, ErrorAnswer),
+        ),
+    )
     async def create(
         self,
         request: BodyRequest,

@@ -3,6 +3,7 @@
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
+from shim.api.openapi.operation import Operation
 from shim.http.request import BodyRequest
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged
@@ -17,7 +18,14 @@ class EmbeddingsController(Controller):
 
     path = "/v1/embeddings"
 
-    @post(status_code=200)
+    @post(
+        status_code=200,
+        operation=Operation(
+            summary="Turn texts into vectors.",
+            request=EmbeddingRequest,
+            answers=(EmbeddingList,),
+        ),
+    )
     async def create(
         self,
         request: BodyRequest,

@@ -1,60 +1,54 @@
-"""`/v1/models`: what is served, and how its answers are made."""
+"""`/v1/models`: the list of models, one model, and manifests of transcriptions."""
 
 import re
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET
 
 from backends.base import Backend, Job, Manifest, SpeechBackend, TextBackend
+from shim.api.openapi.operation import Operation
 from shim.serving.models import Models, ServedModel
 
-
-class ModelCard(Struct, frozen=True, kw_only=True, tag_field="object", tag="model"):
-    """A model as `GET /v1/models` lists it."""
-
-    id: str
-    created: int
-    owned_by: str = "shim"
-    parent: str | UnsetType = UNSET
-    """The model that an adapter belongs to; of adapters."""
-    max_model_len: int | UnsetType = UNSET
-    """Tokens of prompt and completion together; of an embedding model, of a text."""
-
-
-class ModelList(Struct, frozen=True, tag_field="object", tag="list"):
-    """The answer of `GET /v1/models`."""
-
-    data: list[ModelCard]
-
-
-class ModelsController(Controller):
-    """What is served, aliases included: a client may ask for any of these names."""
-
-    path = "/v1/models"
-
-    @get()
-    async def list(self, models: NamedDependency[Models]) -> ModelList:
-        """List every name."""
-        return ModelList([_card(m, name) for m in models.served for name in m.names])
-
-    @get("/{model_id:path}")
-    async def retrieve(
-        self, models: NamedDependency[Models], model_id: FromPath[str]
-    ) -> ModelCard | Manifest:
-        """Describe one, or how it answers; its id may contain slashes."""
-        name = model_id.removeprefix("/")
-        if name not in models and (asked := _MANIFEST.fullmatch(name)):
-            return _manifest(models.speech(asked["name"]), asked["hash"])
-        return _card(models.find(name), name)
-
+from .protocol import ModelCard, ModelList
 
 _MANIFEST = re.compile("(?P<name>.+)/manifest(/(?P<hash>[^/]+))?")
 
 
+class ModelsController(Controller):
+    """`GET /v1/models` and `GET /v1/models/{model_id}`."""
+
+    path = "/v1/models"
+
+    @get(operation=Operation(summary="List every name.", answers=(ModelList,)))
+    async def list(self, models: NamedDependency[Models]) -> ModelList:
+        """Return a card for each name of each model: ids, aliases and LoRA adapters."""
+        return ModelList([_card(m, name) for m in models.served for name in m.names])
+
+    @get(
+        "/{model_id:path}",
+        operation=Operation(
+            summary="Describe a model, or, by `ID/manifest/HASH`, how it made its answers.",
+            answers=(ModelCard, Manifest),
+        ),
+    )
+    async def retrieve(
+        self, models: NamedDependency[Models], model_id: FromPath[str]
+    ) -> ModelCard | Manifest:
+        """Return the card of a model, or a manifest of a speech model.
+
+        *model_id* is a name, `NAME/manifest` or `NAME/manifest/HASH`; a name may contain slashes.
+        Raises UnknownModel or UnknownManifest.
+        """
+        name = model_id.removeprefix("/")
+        if name not in models and (match := _MANIFEST.fullmatch(name)):
+            return _manifest(models.speech(match["name"]), match["hash"])
+        return _card(models.find(name), name)
+
+
 def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
-    """Return how the answers of that hash were made; without one, those to a bare request."""
+    """Return the manifest with the hash *short*; None: that of a request without any options."""
     return model.manifests.find(short or model.manifests.keep(model.backend.manifest(Job())))
 
 

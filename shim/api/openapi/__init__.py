@@ -1,1 +1,1 @@
-"""`/openapi.json`."""
+"""The OpenAPI document of a server: `/openapi.json` and `shim openapi`."""

@@ -7,8 +7,10 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.api.generation.parameter_names import renamed
+from shim.api.openapi.operation import Operation
 from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
+from shim.api.speech.schemas import describe_options
 from shim.http.json_answer import whole
 from shim.http.request import BodyRequest
 from shim.http.sse import EventStream
@@ -17,7 +19,9 @@ from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 
 from .answer import initial_response, response
+from .protocol import Response as WholeResponse
 from .protocol import ResponsesRequest
+from .protocol_events import ErrorEvent, Event
 from .speech import to_speech_request
 from .stream import events, framed
 from .translate import to_generation
@@ -28,7 +32,16 @@ class ResponsesController(Controller):
 
     path = "/v1/responses"
 
-    @post(status_code=200)
+    @post(
+        status_code=200,
+        operation=Operation(
+            summary="Answer a conversation; nothing is kept.",
+            request=ResponsesRequest,
+            answers=(WholeResponse,),
+            events=(Event, ErrorEvent),
+            describe=partial(describe_options, ResponsesRequest),
+        ),
+    )
     async def create(
         self,
         request: BodyRequest,

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from msgspec import UNSET, UnsetType
 
+from shim.api.openapi.operation import Operation
 from shim.http.auth import TOKENIZER, Keys
 from shim.http.request import BodyRequest
 from shim.serving.models import Models
@@ -26,7 +27,15 @@ class TokenizerController(Controller):
 
     opt = {TOKENIZER: True}  # noqa: RUF012  Litestar reads it from the class
 
-    @post("/tokenize", status_code=200)
+    @post(
+        "/tokenize",
+        status_code=200,
+        operation=Operation(
+            summary="Return the tokens of a text or of a conversation.",
+            request=TokenizeRequest,
+            answers=(Tokens,),
+        ),
+    )
     async def tokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
         data = await request.read(TokenizeRequest)
@@ -44,7 +53,15 @@ class TokenizerController(Controller):
             token_strs=texts,
         )
 
-    @post("/detokenize", status_code=200)
+    @post(
+        "/detokenize",
+        status_code=200,
+        operation=Operation(
+            summary="Return the text of token ids.",
+            request=DetokenizeRequest,
+            answers=(Text,),
+        ),
+    )
     async def detokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
@@ -52,7 +69,13 @@ class TokenizerController(Controller):
         async with _few_long(request):
             return Text(await backend.detokenize(tuple(data.tokens)))
 
-    @get("/tokenizer_info")
+    @get(
+        "/tokenizer_info",
+        operation=Operation(
+            summary="Return the special tokens; and, to those with a key, the chat template.",
+            answers=(dict[str, Any],),
+        ),
+    )
     async def info(
         self,
         request: BodyRequest,

@@ -7,6 +7,9 @@ from functools import partial
 from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency
 
+from backends.whisper_options import Decoding
+from shim.api.openapi.operation import Operation
+from shim.errors import ErrorAnswer
 from shim.http.request import BodyRequest
 from shim.http.sse import EventStream
 from shim.serving.models import Models
@@ -16,13 +19,37 @@ from shim.serving.request_metrics import Route
 from .answer import encoded_answer
 from .intake import received
 from .other_names import Task
+from .protocol import (
+    TextDelta,
+    TextDone,
+    Transcription,
+    TranscriptionForm,
+    VerboseTranscription,
+)
+from .schemas import bodies
 from .stream import events
+
+
+def _operation(summary: str) -> Operation:
+    return Operation(
+        summary=summary,
+        request=TranscriptionForm,
+        answers=(Transcription, VerboseTranscription),
+        text=True,
+        events=(TextDelta, TextDone, ErrorAnswer),
+        refers_to=(Decoding,),
+        body=bodies,
+    )
 
 
 class TranscriptionController(Controller):
     """`POST /v1/audio/transcriptions` and `/v1/audio/translations`, with and without `/v1`."""
 
-    @post(["/v1/audio/transcriptions", "/audio/transcriptions"], status_code=200)
+    @post(
+        ["/v1/audio/transcriptions", "/audio/transcriptions"],
+        status_code=200,
+        operation=_operation("Write down what is said."),
+    )
     async def transcribe(
         self,
         request: BodyRequest,
@@ -31,7 +58,11 @@ class TranscriptionController(Controller):
         """Write down what is said."""
         return await _answer(request, models, "transcribe")
 
-    @post(["/v1/audio/translations", "/audio/translations"], status_code=200)
+    @post(
+        ["/v1/audio/translations", "/audio/translations"],
+        status_code=200,
+        operation=_operation("Write down in English what is said."),
+    )
     async def translate(
         self,
         request: BodyRequest,

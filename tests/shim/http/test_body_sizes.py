@@ -13,9 +13,9 @@ import pytest
 from litestar import Litestar
 from msgspec.inspect import type_info
 
-from shim.api.openapi.operations import OPERATIONS
+from shim.api.openapi.endpoints import endpoints
 from shim.app import create_app
-from shim.settings import load
+from shim.settings import Settings, load
 from tests.shim.shapes import grown, smallest
 
 SIZES = (10, 1_000, 100_000)
@@ -34,7 +34,11 @@ MODELS = {
     "/v1/audio/transcriptions": "speech",
     "/v1/audio/translations": "speech",
 }
-ROUTES = {op.path: op.takes for op in OPERATIONS if op.takes is not None and op.path in MODELS}
+ROUTES = {
+    endpoint.path: endpoint.operation.request
+    for endpoint in endpoints(create_app(Settings()))
+    if endpoint.path in MODELS
+}
 
 SOUND = {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}
 HEARD = {"role": "user", "content": [SOUND]}

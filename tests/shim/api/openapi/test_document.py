@@ -1,4 +1,4 @@
-"""The OpenAPI document: what is served, all of it, with its bounds."""
+"""The OpenAPI document: every route that is served, with the bounds of its fields."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +11,16 @@ from shim.app import create_app
 from shim.settings import ServerSettings, Settings
 
 
+def documented(**server: Any) -> dict[str, Any]:
+    """Return the document of a server with these settings."""
+    return document(create_app(Settings(server=ServerSettings(**server))))
+
+
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, Any]:
     """Return the document's schemas by name."""
-    found: dict[str, Any] = document(ServerSettings())["components"]["schemas"]
-    return found
+    schemas: dict[str, Any] = documented()["components"]["schemas"]
+    return schemas
 
 
 def references(value: Any) -> Iterator[str]:
@@ -32,7 +37,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def test_every_route_is_there() -> None:
-    """The document has what the application serves, and nothing else."""
+    """The document has the routes of the application and no others."""
     app = create_app(Settings())
     served = {
         (route.path_format, method.lower())
@@ -41,14 +46,14 @@ def test_every_route_is_there() -> None:
         for method in route.methods - {"OPTIONS"}
     }
 
-    paths = document(ServerSettings())["paths"]
+    paths = document(app)["paths"]
 
     assert {(path, method) for path, methods in paths.items() for method in methods} == served
 
 
 def test_references_lead_somewhere(schemas: dict[str, Any]) -> None:
     """Every schema that is named is there."""
-    found = set(references(document(ServerSettings())))
+    found = set(references(documented()))
 
     assert len(found) > 50
     assert found <= {f"#/components/schemas/{name}" for name in schemas}
@@ -69,7 +74,7 @@ def test_bounds(schemas: dict[str, Any], name: str, field: str, bounds: dict[str
 
 def test_a_recording_comes_in_two_forms() -> None:
     """A form with a file, or JSON with the same fields; the engine's options among them."""
-    operation = document(ServerSettings())["paths"]["/v1/audio/transcriptions"]["post"]
+    operation = documented()["paths"]["/v1/audio/transcriptions"]["post"]
 
     for media in ("multipart/form-data", "application/json"):
         body = operation["requestBody"]["content"][media]["schema"]
@@ -82,7 +87,7 @@ def test_a_recording_comes_in_two_forms() -> None:
 @pytest.mark.parametrize("keys", [(), ("secret",)])
 def test_keys(keys: tuple[str, ...]) -> None:
     """Only a server with keys says that it asks for them, and not for its health."""
-    found = document(ServerSettings(api_keys=keys))
+    found = documented(api_keys=keys)
 
     assert found["security"] == ([{"key": []}, {"azure": []}] if keys else [])
     assert found["paths"]["/health"]["get"]["security"] == []
@@ -92,8 +97,6 @@ def test_keys(keys: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("needed", [True, False])
 def test_keys_of_the_tokenizer(*, needed: bool) -> None:
     """Counting tokens needs a key only where it was set so."""
-    server = ServerSettings(api_keys=("secret",), tokenizer_needs_key=needed)
+    found = documented(api_keys=("secret",), tokenizer_needs_key=needed)["paths"]["/tokenize"]
 
-    found = document(server)["paths"]["/tokenize"]["post"]
-
-    assert found.get("security") == (None if needed else [])
+    assert found["post"].get("security") == (None if needed else [])
