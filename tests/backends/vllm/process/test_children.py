@@ -18,7 +18,7 @@ PARENT = Path(__file__).with_name("parent.py")
 SLEEP = ["/bin/sleep", "600"]
 SLEEPERS = """
 import subprocess, sys
-from backends.vllm import children
+from backends.vllm.process import children
 with children.reaped(sys.argv[1], patience=60):
     with children.marked(sys.argv[1]):
         subprocess.Popen(["sh", "-c", "sleep 600 & sleep 600"])
