@@ -18,7 +18,7 @@ def refused(**fields: Any) -> InvalidRequest:
     pydantic = import_module("pydantic")
     with pytest.raises(pydantic.ValidationError) as refusal:
         chat.ChatCompletionRequest(messages=MESSAGES, **fields)
-    found: InvalidRequest = import_module("backends.vllm.failures").refused(refusal.value)
+    found: InvalidRequest = import_module("backends.vllm.failures").invalid_request(refusal.value)
     return found
 
 
@@ -47,7 +47,9 @@ def test_the_reason_of_a_refusal() -> None:
     error = import_module("vllm.exceptions").VLLMValidationError("Invalid grammar.")
     error.__cause__ = ValueError("line 1: expected an element")
 
-    refusal = import_module("backends.vllm.failures").refused(error, suspect="structured_outputs")
+    refusal = import_module("backends.vllm.failures").invalid_request(
+        error, default_option="structured_outputs"
+    )
 
     assert str(refusal) == "Invalid grammar. line 1: expected an element"
     assert refusal.option == "structured_outputs"
@@ -59,6 +61,6 @@ def test_flags_are_named_as_options() -> None:
         "thinking_token_budget is set: set --reasoning-parser and/or --reasoning-config first."
     )
 
-    refusal = import_module("backends.vllm.failures").refused(error)
+    refusal = import_module("backends.vllm.failures").invalid_request(error)
 
     assert "set `reasoning_parser` and/or `reasoning_config` first" in str(refusal)

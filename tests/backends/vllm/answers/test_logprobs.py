@@ -36,7 +36,7 @@ def flat(*positions: list[tuple[int, float]]) -> Any:
 
 def scores() -> Any:
     """Read by words."""
-    return import_module("backends.vllm.answers.logprobs").Scores(Words())
+    return import_module("backends.vllm.answers.logprobs").LogprobReader(Words())
 
 
 def named(told: TokenLogprob | None) -> tuple[str, list[str]]:
@@ -62,14 +62,14 @@ def test_rivals(position: list[tuple[int, float]], top: int, said: tuple[str, li
 
     vLLM tells that one twice, but once where it has joined the outputs of several steps.
     """
-    (told,) = scores().weighed([position[0][0]], flat(position), top)
+    (told,) = scores().token_logprobs([position[0][0]], flat(position), top)
 
     assert named(told) == said
 
 
 def test_a_position_without_any() -> None:
     """A prompt's first token comes after nothing."""
-    first, second = scores().weighed([2, 0], flat([], [(0, -5.0), (1, -0.1)]), 1)
+    first, second = scores().token_logprobs([2, 0], flat([], [(0, -5.0), (1, -0.1)]), 1)
 
     assert first is None
     assert named(second) == ("rare", ["best"])
@@ -79,12 +79,12 @@ def test_a_position_without_any() -> None:
 def test_numbers_of_other_tokens(tokens: list[int]) -> None:
     """They are not taken for these tokens' own."""
     with pytest.raises((KeyError, ValueError)):
-        list(scores().weighed(tokens, flat([(0, -5.0), (2, -0.1)]), 1))
+        list(scores().token_logprobs(tokens, flat([(0, -5.0), (2, -0.1)]), 1))
 
 
 def test_what_vllm_tells_of_a_prompt() -> None:
     """Tokens by their ids, without infinity, which JSON has not."""
-    told = scores().told(flat([], [(0, float("-inf")), (1, -0.1)]))
+    told = scores().prompt_logprobs(flat([], [(0, float("-inf")), (1, -0.1)]))
 
     assert told == [
         None,
@@ -97,7 +97,7 @@ def test_what_vllm_tells_of_a_prompt() -> None:
 
 def test_a_tokenizer_that_tells_no_bytes() -> None:
     """What it decodes is taken for them."""
-    (told,) = scores().weighed([99], flat([(99, -1.0)]), 0)
+    (told,) = scores().token_logprobs([99], flat([(99, -1.0)]), 0)
 
     assert told.drawn == Candidate("\N{REPLACEMENT CHARACTER}", -1.0, b"\xef\xbf\xbd")
 

@@ -66,7 +66,7 @@ class Engine:
 
     def send(self, step: dict[int, Any]) -> dict[int, Any]:
         """Return what is sent after *step*, by client."""
-        sent: dict[int, Any] = self.buffer.passed(
+        sent: dict[int, Any] = self.buffer.outputs_to_send(
             step, self.requests, streams=self.streams, now=self.now
         )
         return sent

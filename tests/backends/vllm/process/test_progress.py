@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backends.vllm.process.progress import Milestones, OwnScheduler, told
+from backends.vllm.process.progress import ProgressHandler, SchedulerWarningFilter, progress_shown
 
 PROCESS = "backends.vllm.process"
 
@@ -35,7 +35,7 @@ def test_a_milestone(
     """One line on stderr, with the model's name and the figures."""
     record = logging.LogRecord("vllm", logging.INFO, "", 1, message, arguments, None)
 
-    Milestones("tiny").handle(record)
+    ProgressHandler("tiny").handle(record)
 
     (line,) = capsys.readouterr().err.splitlines()
     assert f" {PROCESS} tiny: " in line
@@ -46,7 +46,7 @@ def test_another_record(capsys: pytest.CaptureFixture[str]) -> None:
     """What else vLLM tells is left to its own log."""
     record = logging.LogRecord("vllm", logging.WARNING, "", 1, "no %s found", ("triton",), None)
 
-    Milestones("tiny").handle(record)
+    ProgressHandler("tiny").handle(record)
 
     assert capsys.readouterr().err == ""
 
@@ -70,11 +70,11 @@ def informed(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("level", ["WARNING", "ERROR"])
 def test_beside_their_log(level: str) -> None:
     """Their own lines keep their level; only the milestones are told from INFO on."""
-    with told(starting := config(log_level=level), "tiny"):
+    with progress_shown(starting := config(log_level=level), "tiny"):
         logs = json.loads(Path(starting.logging_config.pylogging_config_file).read_text())
 
     assert logs["handlers"]["vllm"]["level"] == level
-    assert logs["handlers"]["milestones"]["model"] == "tiny"
+    assert logs["handlers"]["progress"]["model"] == "tiny"
     assert logs["loggers"]["vllm"]["level"] == "INFO"
 
 
@@ -93,18 +93,18 @@ def test_a_scheduler_that_is_ours(message: str, *, shown: bool) -> None:
     """They warn of every scheduler but their own; whoever did not bring one is not warned."""
     record = logging.LogRecord("vllm", logging.WARNING, "", 0, message, None, None)
 
-    assert bool(OwnScheduler().filter(record)) == shown
+    assert bool(SchedulerWarningFilter().filter(record)) == shown
 
 
 @pytest.mark.usefixtures("requires_vllm", "informed")
 def test_the_warning_is_filtered() -> None:
     """Logging set up as an engine's processes do it drops it, and tells the others."""
-    with told(starting := config(), "tiny"):
+    with progress_shown(starting := config(), "tiny"):
         logs = json.loads(Path(starting.logging_config.pylogging_config_file).read_text())
 
     (name,) = logs["handlers"]["vllm"]["filters"]
     made = DictConfigurator(logs).configure_filter(logs["filters"][name])
-    assert isinstance(made, OwnScheduler)
+    assert isinstance(made, SchedulerWarningFilter)
 
 
 @pytest.mark.usefixtures("requires_vllm", "informed")
@@ -123,7 +123,7 @@ def test_their_own_choice(settings: dict[str, Any]) -> None:
     starting = config(**settings)
     before = starting.logging_config
 
-    with told(starting, "tiny"):
+    with progress_shown(starting, "tiny"):
         assert starting.logging_config is before
 
 
@@ -133,5 +133,5 @@ def test_a_silent_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "backends")
     starting = config()
 
-    with told(starting, "tiny"):
+    with progress_shown(starting, "tiny"):
         assert starting.logging_config.pylogging_config_file is None

@@ -61,13 +61,13 @@ def tag(generation: Generation, tokenizer: Any, *, level: str = "PARAMETER") -> 
     return json.dumps(made.model_dump())
 
 
-def held(generation: Generation, tokenizer: Any, *, holds_all: bool = True) -> str:
+def adapted(generation: Generation, tokenizer: Any, *, enforces_all: bool = True) -> str:
     """Return what the engine is given for the calls of *generation*."""
-    calls = import_module("backends.vllm.requests.constraints").Calls(
-        generation, option="response_format", holds_all=holds_all, max_spaces=1
+    calls = import_module("backends.vllm.requests.constraints").ToolCallConstraint(
+        generation, option="response_format", enforces_all=enforces_all, max_spaces=1
     )
-    level = "PARAMETER" if holds_all else "AUTO"
-    return str(calls.held(tag(generation, tokenizer, level=level)))
+    level = "PARAMETER" if enforces_all else "AUTO"
+    return str(calls.adapted(tag(generation, tokenizer, level=level)))
 
 
 def arguments(text: str, tokenizer: Any) -> list[Any]:
@@ -93,7 +93,7 @@ def test_calls_that_must_be(
 ) -> None:
     """Whatever is drawn, each call's arguments are an object of the tool's schema."""
     request = asked(Tool(name="f", parameters=parameters, strict=strict), choice=choice)
-    engines, wanted = fresh(tokenizer), held(request, tokenizer)
+    engines, wanted = fresh(tokenizer), adapted(request, tokenizer)
 
     for seed in SEEDS:
         text = draw(engines, "STRUCTURAL_TAG", wanted, tokenizer, seed=seed)
@@ -108,7 +108,7 @@ def test_any_object_at_the_least(tokenizer: Any) -> None:
     """Where an operator has vLLM's own level, what is not strict is an object all the same."""
     request = asked(Tool(name="f", parameters=WEATHER), choice="required")
 
-    wanted = json.loads(held(request, tokenizer, holds_all=False))
+    wanted = json.loads(adapted(request, tokenizer, enforces_all=False))
 
     schemas = {json.dumps(tag["content"]["json_schema"]) for tag in wanted["format"]["tags"]}
     assert schemas == {'{"type": "object"}'}
@@ -135,7 +135,7 @@ def test_a_schema_that_cannot_be_held(
         request = asked(Tool(name="f", parameters=parameters, strict=strict), choice=choice)
 
     with pytest.raises(InvalidOption, match=reason) as refusal:
-        held(request, tokenizer)
+        adapted(request, tokenizer)
 
     place = "tools[1]" if len(request.prompt.tools) > 1 else "tools[0]"  # type: ignore[union-attr]
     assert refusal.value.option == f"{place}.function.parameters"
@@ -147,7 +147,7 @@ def test_a_tool_that_may_be_called(tokenizer: Any) -> None:
         Tool(name="e", parameters=WEATHER), Tool(name="f", parameters=UNHELD), choice="auto"
     )
 
-    wanted = json.loads(held(request, tokenizer))
+    wanted = json.loads(adapted(request, tokenizer))
 
     schemas = [each["content"]["json_schema"] for each in wanted["format"]["tags"]]
     assert schemas == [WEATHER, WEATHER, {"type": "object"}, {"type": "object"}]
@@ -155,10 +155,10 @@ def test_a_tool_that_may_be_called(tokenizer: Any) -> None:
 
 def test_a_tag_of_the_request_itself() -> None:
     """Its schemas are held, or refused by the option."""
-    calls = import_module("backends.vllm.requests.constraints").Calls(
+    calls = import_module("backends.vllm.requests.constraints").ToolCallConstraint(
         Generation(prompt="a", sampling=Sampling()),
         option="structured_outputs",
-        holds_all=True,
+        enforces_all=True,
         max_spaces=None,
     )
     old = {"structures": [{"begin": "<a>", "schema": UNHELD, "end": ""}], "triggers": ["<a>"]}
@@ -166,7 +166,7 @@ def test_a_tag_of_the_request_itself() -> None:
 
     for given in (old, new):
         with pytest.raises(InvalidOption, match="uniqueItems") as refusal:
-            calls.held(json.dumps(given))
+            calls.adapted(json.dumps(given))
 
         assert refusal.value.option == "structured_outputs"
 
@@ -177,7 +177,7 @@ def test_a_tag_of_the_request_itself() -> None:
 def bounded(max_spaces: int | None, **wanted: Any) -> Any:
     """Return what the grammar engine is given as JSON Schema."""
     params = import_module("vllm.sampling_params").StructuredOutputsParams(**wanted)
-    import_module("backends.vllm.requests.constraints").bound(params, max_spaces=max_spaces)
+    import_module("backends.vllm.requests.constraints").restrict_json(params, max_spaces=max_spaces)
     return params.json
 
 

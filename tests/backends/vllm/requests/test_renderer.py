@@ -177,13 +177,14 @@ async def test_a_constraint_is_compiled_once_and_apart() -> None:
         speculative_config=None,
         structured_outputs_config=import_module("vllm.config").StructuredOutputsConfig(),
     )
-    verification = import_module("backends.vllm.requests.verification").Verification(
-        config, None, holds_all=True, max_spaces=1
+    verifier = import_module("backends.vllm.requests.verification").ConstraintVerifier(
+        config, None, enforces_all=True, max_spaces=1
     )
     constrained, free = Noted(structured_outputs=wanted), Noted()
+    generation = Generation(prompt="a", sampling=Sampling())
 
     for params in (constrained, free):
-        await verification.of(params, Generation(prompt="a", sampling=Sampling()))
+        await verifier.verify(params, generation, option=None)
         params.verify(None, None, None, None)
 
     assert calls == ["constraints_0", "MainThread"]
