@@ -34,7 +34,7 @@ async def open_backend(
 
     An engine that dies meanwhile is restarted. At the end no process is left.
 
-    Raises what `start_engine` raises, and ValueError for a model that neither chats nor embeds.
+    Raises what `start_engine` raises, and ValueError for a pooling model of another task.
     """
     _prepare_environment()
     mark = uuid4().hex

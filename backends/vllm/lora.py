@@ -50,7 +50,7 @@ class LoraAdapters:
         """
         for request in self._requests.values():
             await engine.add_lora(request)
-            self._changes_head |= await asyncio.to_thread(_changes_head, request.lora_path)
+            self._changes_head |= await asyncio.to_thread(_targets_head, request.lora_path)
 
     def check(self, generation: Generation, lora: Any) -> None:
         """Raise UnsupportedOption for log probabilities of a prompt that would be wrong.
@@ -79,7 +79,7 @@ def _prompt_logprobs_option(generation: Generation) -> str | None:
     return "top_logprobs" if echoes else None
 
 
-def _changes_head(source: str) -> bool:
+def _targets_head(source: str) -> bool:
     """Return whether the adapter at *source* has the layer of the logits among its targets."""
     config = Path(get_adapter_absolute_path(source)) / "adapter_config.json"
     targets = json.loads(config.read_text())["target_modules"]

@@ -221,16 +221,16 @@ class RequestBuilder:
 
     def _max_tokens(self, sampling: Sampling, prompt_tokens: int) -> int:
         """Return the most tokens of a completion; raise PromptTooLong if the context lacks room."""
-        wanted = 1 if sampling.max_tokens is None else max(sampling.max_tokens, 1)
+        requested = 1 if sampling.max_tokens is None else max(sampling.max_tokens, 1)
         limit = self._model_config.max_model_len
-        least = 1 if self._shorten else wanted
+        least = 1 if self._shorten else requested
         if prompt_tokens + least > limit:
             raise PromptTooLong.by(prompt=prompt_tokens, completion=least, context=limit)
         return int(
             get_max_tokens(
                 limit,
                 # vLLM generates at least one token; `Choices` drops it if none is wanted.
-                None if sampling.max_tokens is None else wanted,
+                None if sampling.max_tokens is None else requested,
                 prompt_tokens,
                 self._defaults,
                 self._cap,

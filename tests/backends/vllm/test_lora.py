@@ -29,7 +29,7 @@ def check(lora: Any, **fields: Any) -> None:
 )
 @pytest.mark.parametrize("modules", [None, ["q_proj", "lm_head"]], ids=str)
 def test_numbers_that_would_be_wrong(fields: Any, option: str, modules: Any) -> None:
-    """They are refused by the option that asks for them."""
+    """They are refused with the option that requests them."""
     with pytest.raises(UnsupportedOption, match="lora_target_modules") as refusal:
         check(SimpleNamespace(target_modules=modules), **fields)
 

@@ -1,4 +1,4 @@
-"""Outputs become pieces, and failures keep their meaning, without an engine."""
+"""Outputs become deltas, and failures keep their meaning, without an engine."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -43,13 +43,13 @@ def test_the_last_piece_comes_before_the_end() -> None:
     ]
 
 
-def test_what_is_held_back_is_not_told() -> None:
-    """Half a character is a token without text: no item."""
+def test_a_token_without_text() -> None:
+    """Half a character is held back by vLLM: that output makes no item."""
     assert list(choices_of().items(output())) == []
 
 
 @pytest.mark.parametrize("reason", ["abort", "error"])
-def test_an_end_that_is_the_engines_doing(reason: str) -> None:
+def test_an_end_by_the_engine_itself(reason: str) -> None:
     """Nobody but us aborts: such an end is a failure and not an answer cut short."""
     with pytest.raises(EngineDead, match=reason):
         list(choices_of().items(output("half", reason=reason)))
@@ -66,7 +66,7 @@ def test_an_end_without_a_token_to_draw() -> None:
 
 
 def test_an_end_by_repetition() -> None:
-    """What `repetition_detection` ends has stopped, and says by what."""
+    """An answer that `repetition_detection` ends has stopped, and its `stop_reason` says so."""
     ended = output("a", reason="repetition", stop_reason="repetition_detected")
 
     *_, end = choices_of().items(ended)
@@ -76,8 +76,8 @@ def test_an_end_by_repetition() -> None:
 
 
 @pytest.mark.usefixtures("requires_vllm")
-def test_what_vllm_has_not_is_unsupported() -> None:
-    """A value that is fine but that this engine cannot honour is told from a wrong one."""
+def test_a_value_that_the_engine_cannot_honour() -> None:
+    """A valid value that this engine cannot honour is unsupported, not invalid."""
     from vllm.exceptions import VLLMValidationError  # noqa: PLC0415 - may not be installed
 
     from backends.vllm.failures import invalid_request  # noqa: PLC0415 - imports vLLM

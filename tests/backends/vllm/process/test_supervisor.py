@@ -1,4 +1,4 @@
-"""How often a dead engine is started again; engines here are names that die when they are told."""
+"""How often a dead engine is restarted; engines here are names, some of which die at once."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from backends.vllm.process.supervisor import Supervisor
 
 
 class Backend:
-    """Has an engine or none, and writes down what happens to it."""
+    """Has an engine or none, and records the calls."""
 
     def __init__(self) -> None:
         self.engine: str | None = "first"
         self.events: list[str] = []
 
     async def ready(self) -> bool:
-        """Whether there is an engine; the mortal one is there once."""
+        """Return whether there is an engine; the mortal one is alive once."""
         engine = self.engine
         if engine == "mortal":
             self.engine = None
@@ -30,12 +30,12 @@ class Backend:
             raise RuntimeError
 
     def use_engine(self, engine: str) -> None:
-        """Have an engine, which dies at once if that is its name."""
+        """Use *engine*, which dies at once if that is its name."""
         self.engine = None if engine == "stillborn" else engine
         self.events.append(f"use {engine}")
 
     def close(self, *, patience: float) -> None:
-        """Have none."""
+        """Drop the engine."""
         self.engine = None
         self.events.append(f"close in {patience:g}")
 
@@ -74,20 +74,20 @@ def supervised(backend: Backend, *engines: str, **options: Any) -> Supervisor:
 
 
 async def test_failing_starts_are_bounded(backend: Backend) -> None:
-    """So many in a row, each after what the one before has left is cleared; then never again."""
+    """At most so many in a row, each after the remains of the last one are cleared away."""
     await supervised(backend, max_restarts=3).run()
 
     assert backend.events == ["close in 0", "clear"] * 4
 
 
 async def test_short_lives_are_bounded(backend: Backend) -> None:
-    """An engine that starts and dies again at once is no success."""
+    """An engine that starts and dies at once counts as a failure."""
     await supervised(backend, *["stillborn"] * 9, max_restarts=2).run()
 
     assert backend.events.count("use stillborn") == 2
 
 
-async def test_a_start_that_cannot_answer_is_none(backend: Backend) -> None:
+async def test_an_engine_that_cannot_answer(backend: Backend) -> None:
     """An engine that fails its self-test is ended, and counts as one that did not start."""
     await supervised(backend, "mute", max_restarts=1).run()
 

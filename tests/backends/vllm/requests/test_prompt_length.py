@@ -18,7 +18,7 @@ SENTENCE = "What is 3 plus 4? "
 
 
 class Counting:
-    """A tokenizer of which the characters that were counted are known."""
+    """A tokenizer that records how many characters it has counted."""
 
     truncates_left = False
     max_chars_per_token = 256
