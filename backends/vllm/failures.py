@@ -22,15 +22,13 @@ from backends.failures import (
     UnsupportedOption,
 )
 
-_OPTIONS = {
-    "top_logprobs",
+_FIELDS = {
     *ChatCompletionRequest.model_fields,
     *CompletionRequest.model_fields,
     *EmbeddingJob.__struct_fields__,
 }
-"""Names that an error may report as its option; any other word of a message is not one."""
-_SEAM_NAMES = {"logprobs": "top_logprobs"}
-"""vLLM's parameters that a field of `Sampling` has another name for."""
+_OPTIONS = {name: name for name in _FIELDS} | {"logprobs": "top_logprobs"}
+"""The seam's name of each parameter of vLLM; other words are not options."""
 _REQUEST_ERRORS = (
     ValueError,
     TypeError,
@@ -104,7 +102,7 @@ def invalid_request(
     if isinstance(error, ValidationError):
         path, message = _first_fault(error)
         name = path.partition(".")[0].partition("[")[0]
-        return InvalidOption(f"{path}: {message}", option=_option(name) or default_option)
+        return InvalidOption(f"{path}: {message}", option=_OPTIONS.get(name) or default_option)
     message = str(error)
     # Some of vLLM's errors have their reason only in their first cause.
     cause: BaseException = error
@@ -119,7 +117,7 @@ def invalid_request(
         return PromptTooLong(message, option="messages")
     # "not yet supported with speculative decoding": the value is valid, but the engine cannot.
     kind = UnsupportedOption if "supported" in message else InvalidOption
-    return kind(message, option=_option(name) or default_option)
+    return kind(message, option=_OPTIONS.get(name) or default_option)
 
 
 _TYPE_NAMES = {"str", "int", "float", "bool", "dict", "list", "none"}
@@ -149,9 +147,3 @@ def _path(loc: tuple[int | str, ...]) -> str:
     """Return *loc* as a path without names of types: `stop[1]`."""
     parts = [p for p in loc if isinstance(p, int) or (p.isidentifier() and p not in _TYPE_NAMES)]
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).removeprefix(".")
-
-
-def _option(name: str | None) -> str | None:
-    """Return *name* as the seam calls it; None if it is not the name of an option."""
-    name = _SEAM_NAMES.get(name, name) if name else None
-    return name if name in _OPTIONS else None

@@ -62,7 +62,7 @@ _ALWAYS = {
     "enable_request_id_headers": True,
     "disable_log_requests": True,  # removed from vLLM, but still in many scripts
 }
-"""Options that may be given, but only with the value that this server always acts by."""
+"""Options that are accepted with this value only, because the server always behaves like that."""
 
 
 def split(options: dict[str, Any]) -> tuple[dict[str, Any], ServerOptions]:
