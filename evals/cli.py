@@ -19,7 +19,7 @@ from evals.folder import refuse_unwritable
 from evals.preflight import preflight
 from evals.report.summary import Summary
 from evals.report.terminal import bar, console, show, tracker
-from evals.runner import OnError
+from evals.result import OnError
 from evals.score.normalizers import Normalizer
 from evals.score.scorers import Scorer
 from evals.signals import cancel_on_sigterm

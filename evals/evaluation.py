@@ -16,7 +16,8 @@ from evals.dataset import Clip, Dataset, Dialogue
 from evals.folder import create
 from evals.journal import Journal, encoded, write
 from evals.report.summary import Ended, Summary, count, measure, pool, retries, versions
-from evals.runner import OnError, Result, attempt, run, score
+from evals.result import OnError, Result
+from evals.runner import attempt, run, score
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
 from evals.score.scorers import Scorer, judge
 

@@ -1,9 +1,6 @@
-"""What can go wrong between a manifest and a number, by name, and how it is recorded."""
+"""What can go wrong between a manifest and a score, each under a name of its own."""
 
 from pathlib import Path
-
-import msgspec
-import openai
 
 MESSAGE_CHARACTERS = 300
 """Characters of a failure's message that are shown; the results have all of it."""
@@ -65,41 +62,6 @@ class NotStreamed(SampleError):
 
 class StreamCut(SampleError):
     """A stream ended before it was complete; the only failure here that is worth asking again."""
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A failed sample, as kept in the results.
-
-    *type* is the exception's name, *status* the HTTP status if there was one, *code* OpenAI's
-    error code, *request_id* the server's `x-request-id`.
-    """
-
-    type: str
-    message: str
-    status: int | None = None
-    code: str | None = None
-    request_id: str | None = None
-
-
-def to_failure(error: Exception, *, secret: str) -> Failure:
-    """Describe *error* without repeating *secret*, the key, which some servers quote back."""
-    message = describe(error)
-    return Failure(
-        type=type(error).__name__,
-        message=message.replace(secret, "[key]") if secret else message,
-        status=getattr(error, "status_code", None),
-        code=getattr(error, "code", None),
-        request_id=getattr(error, "request_id", None),
-    )
-
-
-def describe(error: Exception) -> str:
-    """Return what *error* says; the SDK's "Connection error." with what happened, its cause."""
-    message = str(error) or type(error).__name__
-    cause = error.__cause__
-    if isinstance(error, openai.APIConnectionError) and cause is not None:
-        return f"{message} ({type(cause).__name__}: {cause})"
-    return message
 
 
 def short(message: str) -> str:

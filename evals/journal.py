@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from evals.failures import CannotWrite
-from evals.runner import Result
+from evals.result import Result
 
 
 class Journal:

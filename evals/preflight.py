@@ -15,7 +15,8 @@ from evals.address import alternatives, public
 from evals.ask.client import PLACEHOLDER_KEY, PROBE_TIMEOUT
 from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue
-from evals.failures import Failure, WrongServer, short
+from evals.failures import WrongServer, short
+from evals.result import Failure
 from evals.runner import attempt
 
 NAMES_SHOWN = 8

@@ -4,41 +4,19 @@ import asyncio
 import time
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from openai import AsyncOpenAI
 
 from evals.ask import chat, transcription
-from evals.ask.client import Tries
 from evals.ask.clip_duration import seconds
-from evals.ask.task import Answer, Task
+from evals.ask.describe import to_failure
+from evals.ask.retries import Tries
+from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue, Sample
-from evals.failures import Failure, to_failure
+from evals.result import Answer, Failure, OnError, Result
 from evals.score.scorers import Tally
-
-OnError = Literal["record", "stop", "empty"]
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the results.
-
-    *latency* is in seconds, from the first request to the end, retries included; *retries* are the
-    SDK's, *streams_reasked* ours. *tally* is None for a sample that is not scored.
-    """
-
-    index: int
-    id: str
-    status: Literal["ok", "failed"]
-    target: str
-    answer: Answer | None = None
-    error: Failure | None = None
-    tally: Tally | None = None
-    latency: float
-    audio_seconds: float | None = None
-    retries: int = 0
-    streams_reasked: int = 0
-    metadata: dict[str, Any] = {}
 
 
 class _Stopped(Exception):

@@ -6,11 +6,12 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
-from evals.ask.client import Tries, send, unbroken
+from evals.ask.retries import Tries, send, unbroken
 from evals.ask.streams import events
-from evals.ask.task import Answer, Task
+from evals.ask.task import Task
 from evals.dataset import Dialogue
 from evals.failures import NoText, StreamCut
+from evals.result import Answer
 
 
 async def ask(client: AsyncOpenAI, task: Task, sample: Dialogue, tries: Tries) -> Answer:

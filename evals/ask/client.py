@@ -1,20 +1,15 @@
-"""The way to the server: the only room that builds openai clients, and what those do not retry."""
+"""The way to the server: the only room that builds openai clients and waits for a server."""
 
 import os
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import backoff
-import msgspec
 import openai
 from openai import AsyncOpenAI
-from openai._legacy_response import LegacyAPIResponse
 
 from evals import keys
 from evals.address import checked, is_loopback, public
-from evals.failures import NoKey, ServerNotReady, StreamCut, describe, short, to_failure
-
-T = TypeVar("T")
+from evals.ask.describe import describe, to_failure
+from evals.failures import NoKey, ServerNotReady, short
 
 OPENAI = "https://api.openai.com/v1"
 TIMEOUT = 300.0
@@ -23,13 +18,6 @@ CONNECT_TIMEOUT = 10.0
 PROBE_TIMEOUT = 5.0
 # The client insists on a key; a server on this machine seldom does.
 PLACEHOLDER_KEY = "no-key"
-
-
-class Tries(msgspec.Struct):
-    """What one sample cost beyond its first request, counted while it is asked."""
-
-    sdk: int = 0
-    streams: int = 0
 
 
 def connect(
@@ -116,43 +104,3 @@ def _hopeless(error: BaseException) -> str | None:
     if "CERTIFICATE_VERIFY_FAILED" in seen:
         return f"{seen}; name the certificates that you trust in SSL_CERT_FILE"
     return None
-
-
-async def send(call: Awaitable[LegacyAPIResponse[T]], tries: Tries) -> LegacyAPIResponse[T]:
-    """Await a `with_raw_response` call; add the SDK's own retries to *tries*, also on failure."""
-    try:
-        response = await call
-    except openai.APIError as error:
-        # The SDK numbers its attempts in this header; the last request is kept in the exception.
-        tries.sdk += int(error.request.headers.get("x-stainless-retry-count", 0))
-        raise
-    tries.sdk += response.retries_taken
-    return response
-
-
-async def unbroken(read: Callable[[], Awaitable[T]], *, max_retries: int, tries: Tries) -> T:
-    """Call *read* until its stream arrives whole, at most *max_retries* more times.
-
-    A stream that is cut is asked again from its beginning: two halves of two answers are not an
-    answer. The waits are the SDK's (0.5 s, doubled, at most 8 s), with full jitter. Raises
-    StreamCut when the tries are spent.
-    """
-
-    def count(_: object) -> None:
-        tries.streams += 1
-
-    # backoff knows a coroutine function by its definition, and *read* may be a lambda.
-    async def once() -> T:
-        return await read()
-
-    again = backoff.on_exception(
-        backoff.expo,
-        StreamCut,
-        factor=0.5,
-        max_value=8,
-        max_tries=max_retries + 1,
-        on_backoff=count,
-        logger=None,
-    )
-    answer: T = await again(once)()
-    return answer

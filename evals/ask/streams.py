@@ -6,7 +6,8 @@ from typing import Any
 import openai
 from openai._legacy_response import LegacyAPIResponse
 
-from evals.failures import NotStreamed, StreamCut, describe
+from evals.ask.describe import describe
+from evals.failures import NotStreamed, StreamCut
 
 
 async def events(response: LegacyAPIResponse[Any]) -> AsyncIterator[Any]:

@@ -21,19 +21,3 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     seed: int | None = None
     extra: dict[str, Any] = {}
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server said; None stands for what it did not say, and is never guessed.
-
-    *model* is the name in the answer, *first_token* the seconds from the sample's start to the
-    first text of the stream that arrived whole.
-    """
-
-    text: str
-    model: str | None = None
-    finish_reason: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    first_token: float | None = None
-    request_id: str | None = None

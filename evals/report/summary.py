@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from evals.failures import Failure
-from evals.runner import Result
+from evals.result import Failure, Result
 from evals.score.intervals import NoInterval, bootstrap, percentile, wilson
 
 Ended = Literal["finished", "stopped", "interrupted"]

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from evals.failures import short
 from evals.folder import Folder
 from evals.report.summary import Score, Speed, Summary
-from evals.runner import Result
+from evals.result import Result
 
 UNKNOWN = "-"
 LABELS = {"wer": "WER", "cer": "CER", "exact": "accuracy"}

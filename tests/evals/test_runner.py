@@ -7,11 +7,11 @@ import msgspec
 from openai import AsyncOpenAI
 
 from evals.ask.client import connect
-from evals.ask.task import Answer, Task
+from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue
-from evals.failures import Failure
 from evals.journal import Journal
-from evals.runner import Result, attempt, run, score
+from evals.result import Answer, Failure, Result
+from evals.runner import attempt, run, score
 from evals.score.scorers import Tally, judge
 from tests.evals.scripted_server import ScriptedServer, error
 

@@ -5,10 +5,11 @@ import pytest
 from openai import AsyncOpenAI
 
 from evals.ask import chat
-from evals.ask.client import Tries
-from evals.ask.task import Answer, Task
+from evals.ask.retries import Tries
+from evals.ask.task import Task
 from evals.dataset import Dialogue
 from evals.failures import NoText, NotStreamed, StreamCut
+from evals.result import Answer
 from tests.evals.scripted_server import (
     Reply,
     ScriptedServer,

@@ -8,7 +8,8 @@ from openai import AsyncOpenAI
 
 from evals.address import public
 from evals.ask import chat
-from evals.ask.client import Tries, await_ready, connect
+from evals.ask.client import await_ready, connect
+from evals.ask.retries import Tries
 from evals.ask.task import Task
 from evals.dataset import Dialogue
 from evals.failures import NoKey, ServerNotReady

@@ -4,8 +4,8 @@ import pytest
 from openai import AsyncOpenAI
 
 from evals.ask import transcription as clips
-from evals.ask.client import Tries
 from evals.ask.clip_duration import seconds
+from evals.ask.retries import Tries
 from evals.ask.task import Task
 from evals.dataset import Clip
 from evals.failures import NoText

@@ -5,11 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from evals.ask.task import Answer
-from evals.failures import Failure
 from evals.report.summary import Kind, count, measure, pool
 from evals.report.terminal import rate, score, seconds
-from evals.runner import Result
+from evals.result import Answer, Failure, Result
 from evals.score.scorers import Tally
 
 

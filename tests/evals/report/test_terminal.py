@@ -7,11 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from evals.ask.task import Answer
-from evals.failures import Failure
 from evals.report import terminal
 from evals.report.summary import Summary, count, measure, pool, retries, versions
-from evals.runner import Result
+from evals.result import Answer, Failure, Result
 from evals.score.scorers import Tally
 
 MODEL = "organisation/a-model-whose-name-is-longer-than-eighty-columns-" + "x" * 40
