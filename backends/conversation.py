@@ -14,6 +14,15 @@ class Media(Struct, frozen=True):
     """`data:`, `http:` or `https:`."""
 
 
+Content = str | tuple[str | Media, ...]
+"""What a message says: a text, or parts. Some chat templates write the two in different ways."""
+
+
+def parts(content: Content) -> tuple[str | Media, ...]:
+    """Return the parts of *content*. A text is one part: nothing reads it letter by letter."""
+    return (content,) if isinstance(content, str) else content
+
+
 class ToolCall(Struct, frozen=True, kw_only=True):
     """A call that the assistant made in an earlier turn."""
 
@@ -27,8 +36,7 @@ class Message(Struct, frozen=True, kw_only=True):
     """One turn of a conversation, as chat templates take it."""
 
     role: str
-    content: str | tuple[str | Media, ...]
-    """A tuple is a content of several parts, which some templates tell apart."""
+    content: Content
     name: str | None = None
     reasoning: str | None = None
     """What the assistant thought before it answered."""

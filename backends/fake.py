@@ -28,7 +28,7 @@ from .base import (
     TranscriptInfo,
 )
 from .config import FakeModelConfig, FakeOptions
-from .conversation import Conversation, Media
+from .conversation import Conversation, parts
 from .failures import EngineDead, InvalidOption, PromptTooLong, UndecodableAudio, UnknownLanguage
 
 
@@ -126,16 +126,14 @@ def _read(letters: tuple[int, ...]) -> str:
 def _contents(prompt: Prompt) -> list[str]:
     match prompt:
         case Conversation(messages):
-            return [_text(message.content) for message in messages]
+            return [
+                " ".join(part for part in parts(message.content) if isinstance(part, str))
+                for message in messages
+            ]
         case str():
             return [prompt]
         case _:  # of token ids every one is a word
             return [" ".join(map(str, prompt))]
-
-
-def _text(content: str | tuple[str | Media, ...]) -> str:
-    parts = [content] if isinstance(content, str) else content
-    return " ".join(part for part in parts if isinstance(part, str))
 
 
 class FakeEmbedding(_Letters):

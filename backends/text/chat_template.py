@@ -13,7 +13,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Encoding, Tokenizer
 
-from backends.conversation import Conversation, Message
+from backends.conversation import Conversation, Message, parts
 from backends.failures import InvalidOption
 
 _BEYOND = "There are token ids beyond the vocabulary."
@@ -134,8 +134,7 @@ def _source(directory: Path, config: dict[str, Any]) -> str:
 
 
 def _turn(message: Message) -> dict[str, str]:
-    parts = [message.content] if isinstance(message.content, str) else message.content
-    content = "\n".join(part for part in parts if isinstance(part, str))
+    content = "\n".join(part for part in parts(message.content) if isinstance(part, str))
     named = {} if message.name is None else {"name": message.name}
     return {"role": message.role, "content": content, **named}
 

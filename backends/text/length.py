@@ -5,7 +5,7 @@ A tokenizer needs some 130 to 900 bytes of memory per character: a text of 16 MB
 
 from collections.abc import Callable, Iterable, Iterator
 
-from backends.conversation import Conversation, Message
+from backends.conversation import Conversation, Message, parts
 from backends.failures import PromptTooLong
 
 _PER_TOKEN = 8
@@ -96,7 +96,4 @@ def refuse_to_render(conversation: Conversation, *, max_tokens: int) -> None:
 
 def _texts(message: Message) -> Iterator[str]:
     yield message.name or ""
-    if isinstance(message.content, str):
-        yield message.content
-    else:
-        yield from (part for part in message.content if isinstance(part, str))
+    yield from (part for part in parts(message.content) if isinstance(part, str))

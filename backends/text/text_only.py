@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from backends.base import Generation, Prompt
-from backends.conversation import Conversation, Media
+from backends.conversation import Conversation, Media, parts
 from backends.failures import UnsupportedOption
 
 _ALWAYS = {"skip_special_tokens": True}
@@ -43,9 +43,7 @@ def _told(conversation: Conversation) -> Iterator[str]:
     for at, message in enumerate(conversation.messages):
         if message.tool_calls:
             yield f"messages[{at}].tool_calls"
-        # A text is a sequence too, of millions of letters.
-        parts = () if isinstance(message.content, str) else message.content
-        if any(isinstance(part, Media) for part in parts):
+        if any(isinstance(part, Media) for part in parts(message.content)):
             yield f"messages[{at}].content"
 
 

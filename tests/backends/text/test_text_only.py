@@ -1,10 +1,22 @@
 """What engines that only continue text refuse, and what they do anyway."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from backends.base import Generation, Sampling
+from backends.conversation import Conversation, Message
 from backends.failures import UnsupportedOption
-from backends.text.text_only import refuse_beyond_text
+from backends.text.text_only import refuse_beyond_text, refuse_prompt_beyond_text
+
+
+class Unread(str):
+    """A text that fails if it is read letter by letter."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError
 
 
 def asked(**extras: object) -> Generation:
@@ -24,3 +36,10 @@ def test_what_is_not(extras: dict[str, object]) -> None:
         refuse_beyond_text(asked(**extras), engine="mine")
 
     assert refusal.value.option == next(iter(extras))
+
+
+def test_texts_are_not_read() -> None:
+    """The check takes as long for a message of millions of letters as for a short one."""
+    conversation = Conversation((Message(role="user", content=Unread("a")),))
+
+    refuse_prompt_beyond_text(conversation, engine="mine")
