@@ -7,7 +7,7 @@ from typing import Any
 from vllm.logprobs import FlatLogprobs
 
 from backends.base import LOWEST_LOGPROB, PromptEcho, TokenLogprob
-from backends.text.token_bytes import Pieces
+from backends.text.token_bytes import TokenBytes
 
 
 class Scores:
@@ -82,8 +82,8 @@ class Scores:
         }
 
 
-def _pieces(tokenizer: Any) -> Pieces:
+def _pieces(tokenizer: Any) -> TokenBytes:
     if (fast := getattr(tokenizer, "backend_tokenizer", None)) is not None:
-        return Pieces.of(fast)
+        return TokenBytes.of(fast)
     # Mistral's own and others without a vocabulary that we can read: what they decode.
-    return Pieces(lambda token: str(tokenizer.decode([token])).encode(errors="replace"))
+    return TokenBytes(lambda token: str(tokenizer.decode([token])).encode(errors="replace"))

@@ -146,5 +146,5 @@ def test_no_template(tmp_path: Path) -> None:
     shutil.copytree(OURS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "chat_template.jinja").unlink()
 
-    with pytest.raises(ValueError, match="holds no chat template"):
+    with pytest.raises(ValueError, match="does not hold a chat template"):
         ChatTemplate(tmp_path)

@@ -7,25 +7,25 @@ from tokenizers import Tokenizer, decoders, models
 from tokenizers.pre_tokenizers import ByteLevel
 
 from backends.base import Candidate
-from backends.text.token_bytes import Pieces, offsets
+from backends.text.token_bytes import TokenBytes, offsets
 from tests.live import BUILTIN, MODELS
 
 VOCABULARIES = [BUILTIN / "speech", BUILTIN / "chat", MODELS / "chat-hf"]
 TEXT = " für Ägypten: 一二三, 😀!"
 
 
-def byte_level(*pieces: str) -> Pieces:
+def byte_level(*pieces: str) -> TokenBytes:
     """Return a byte-level vocabulary of *pieces*."""
     tokenizer = Tokenizer(models.WordLevel({piece: at for at, piece in enumerate(pieces)}))
     tokenizer.decoder = decoders.ByteLevel()
-    return Pieces.of(tokenizer)
+    return TokenBytes.of(tokenizer)
 
 
-def sentencepiece(*pieces: str) -> Pieces:
+def sentencepiece(*pieces: str) -> TokenBytes:
     """Return a vocabulary as SentencePiece writes it."""
     tokenizer = Tokenizer(models.WordLevel({piece: at for at, piece in enumerate(pieces)}))
     tokenizer.decoder = decoders.Metaspace()
-    return Pieces.of(tokenizer)
+    return TokenBytes.of(tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_added_tokens(added: str) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([added])
 
-    assert Pieces.of(tokenizer).read(1) == added.encode()
+    assert TokenBytes.of(tokenizer).read(1) == added.encode()
 
 
 def test_no_such_token() -> None:
@@ -91,9 +91,9 @@ def test_a_real_vocabulary(folder: Path) -> None:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     encoded = tokenizer.encode(TEXT, add_special_tokens=False)
 
-    echo = Pieces.of(tokenizer).echo(TEXT, encoded.ids, [None] * len(encoded.ids))
+    echo = TokenBytes.of(tokenizer).echo(TEXT, encoded.ids, [None] * len(encoded.ids))
 
-    read = b"".join(map(Pieces.of(tokenizer).read, encoded.ids))
+    read = b"".join(map(TokenBytes.of(tokenizer).read, encoded.ids))
     assert read.decode() == TEXT
     assert echo.text == TEXT
     assert len(echo.tokens) == len(encoded.ids)
