@@ -248,7 +248,8 @@ class ChatBackend(TextBackend, Protocol):
 
         The order: Extras, PromptEcho, then the deltas and the Finish of each of the `n` choices,
         which may alternate. Raises PromptTooLong, UnsupportedOption or InvalidOption at the first
-        item, EngineDead at any item.
+        item; EngineDead at any item; InvalidOption also at a later one, if a constraint leaves no
+        token to draw.
         """
         ...
 
