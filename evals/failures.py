@@ -1,17 +1,17 @@
-"""What can go wrong between a manifest and a score, each under a name of its own."""
+"""Errors of an evaluation, from the manifest to the score."""
 
 from pathlib import Path
 
 MESSAGE_CHARACTERS = 300
-"""Characters of a failure's message that are shown; the results have all of it."""
+"""Most characters of a failure's message that are shown; the results have all of it."""
 
 
 class EvalsError(Exception):
-    """The root of what this package raises; its message is fit for the user's eyes."""
+    """The base class of the errors of this package; the message is for the user."""
 
 
 class ManifestError(EvalsError):
-    """A manifest that cannot be trusted: file, line, and the path of the fault."""
+    """A manifest with a fault; the message has the file, the line and the JSON path."""
 
 
 class CannotWrite(EvalsError):
@@ -19,33 +19,33 @@ class CannotWrite(EvalsError):
 
     @classmethod
     def to(cls, place: Path, error: Exception) -> "CannotWrite":
-        """Say what kept *place* from being written."""
+        """Return the error for *place*, which *error* kept from being written."""
         reason = getattr(error, "strerror", None) or error
         return cls(f"cannot write to {place}: {reason}; choose another place with --out")
 
 
 class NoKey(EvalsError):
-    """The server is elsewhere and no key was given, or none that can be sent."""
+    """A server on another machine without a key, or with a key that cannot be sent."""
 
 
 class BadAddress(EvalsError):
-    """A base URL that no request can be sent to; the message says how one is written."""
+    """A base URL that no request can be sent to; the message shows a right one."""
 
 
 class WrongServer(EvalsError):
-    """A server that answers, but not with this model, for this key, or in OpenAI's shape."""
+    """A server that answers, but not with this model, for this key, or in OpenAI's form."""
 
 
 class ServerNotReady(EvalsError):
-    """Nobody answered in the time allowed."""
+    """A server that did not answer in the time allowed."""
 
 
 class ServerDied(EvalsError):
-    """A server that was started here is gone; the message ends with what it said last."""
+    """A server that was started here and has ended; the message ends with its last output."""
 
 
 class SampleError(EvalsError):
-    """One sample has no answer, though the server answered 200."""
+    """A sample without an answer, though the server answered 200."""
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
@@ -53,15 +53,15 @@ class SampleError(EvalsError):
 
 
 class NoText(SampleError):
-    """The answer holds no text: null, missing, or not a completion at all. Never taken for ""."""
+    """An answer without a text: null, missing, or not a completion at all. It is not ""."""
 
 
 class NotStreamed(SampleError):
-    """A stream was asked for and something else came."""
+    """An answer that is not a stream, though a stream was requested."""
 
 
 class StreamCut(SampleError):
-    """A stream ended before it was complete; the only failure here that is worth asking again."""
+    """A stream that ended before it was complete; the only failure here that is worth a retry."""
 
 
 def short(message: str) -> str:

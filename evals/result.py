@@ -1,4 +1,4 @@
-"""What a run keeps of each sample: imports no client, so that any tool can read the results."""
+"""The results of a run, one per sample. Imports no client, so that any tool can read them."""
 
 from typing import Any, Literal
 
@@ -7,11 +7,11 @@ import msgspec
 from evals.score.scorers import Tally
 
 OnError = Literal["record", "stop", "empty"]
-"""What a failed sample does: is left out of the score, ends the run, or counts as empty text."""
+"""The effect of a failed sample: it is not scored, it stops the run, or it counts as empty text."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The server's answer to one sample; None: the server did not send it, and it is never guessed.
+    """The server's answer to one sample; None: the server did not send the value.
 
     *model* is the name in the answer, *first_token* the seconds from the sample's start to the
     first text of the stream that arrived whole.
@@ -27,7 +27,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a sample has no answer.
+    """The reason that a sample has no answer.
 
     *type* is the exception's name, *status* the HTTP status if there was one, *code* OpenAI's
     error code, *request_id* the server's `x-request-id`.

@@ -1,4 +1,4 @@
-"""Puts an exception into words: as a message, and as the Failure that the results keep."""
+"""Describes an exception, as a message and as the Failure in the results."""
 
 import openai
 
@@ -6,7 +6,7 @@ from evals.result import Failure
 
 
 def to_failure(error: Exception, *, secret: str) -> Failure:
-    """Describe *error* without repeating *secret*, the key, which some servers quote back."""
+    """Return *error* as a Failure without *secret*, the key, which some servers repeat."""
     message = describe(error)
     return Failure(
         type=type(error).__name__,

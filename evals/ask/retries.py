@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 
 class Tries(msgspec.Struct):
-    """What one sample cost beyond its first request, counted while it is asked."""
+    """Further requests that one sample needed: retries of the SDK, and streams that were cut."""
 
     sdk: int = 0
     streams: int = 0
 
 
 async def send(call: Awaitable[LegacyAPIResponse[T]], tries: Tries) -> LegacyAPIResponse[T]:
-    """Await a `with_raw_response` call; add the SDK's own retries to *tries*, also on failure."""
+    """Await a `with_raw_response` call; add the SDK's own retries to *tries*, also if it fails."""
     try:
         response = await call
     except openai.APIError as error:
@@ -33,17 +33,17 @@ async def send(call: Awaitable[LegacyAPIResponse[T]], tries: Tries) -> LegacyAPI
 
 
 async def unbroken(read: Callable[[], Awaitable[T]], *, max_retries: int, tries: Tries) -> T:
-    """Call *read* until its stream arrives whole, at most *max_retries* more times.
+    """Call *read* until its stream arrives whole, at most *max_retries* times after the first.
 
-    A stream that is cut is asked again from its beginning: two halves of two answers are not an
-    answer. The waits are the SDK's (0.5 s, doubled, at most 8 s), with full jitter. Raises
-    StreamCut when the tries are spent.
+    A stream that was cut is requested again from its beginning: two halves of two answers are not
+    an answer. The waits are the SDK's (0.5 s, doubled, at most 8 s), with full jitter. Raises the
+    last StreamCut.
     """
 
     def count(_: object) -> None:
         tries.streams += 1
 
-    # backoff knows a coroutine function by its definition, and *read* may be a lambda.
+    # backoff only recognises `async def`, and *read* may be a lambda.
     async def once() -> T:
         return await read()
 

@@ -93,14 +93,14 @@ def test_failures_stand_beside_the_score(
 def test_retries_are_shown(
     evaluate: Callable[..., Result], manifest: Callable[..., Path], server: ScriptedServer
 ) -> None:
-    """What had to be asked again is shown, as is the wait for the server."""
+    """Retries and the wait for the server are shown."""
     server.unready = 1
     server.script.append(error(429))
 
     done = evaluate(manifest(*SUMS))
 
-    assert "1 requests and 0 cut streams were asked again" in done.output
-    assert "the server was ready after 1 probes more" in done.output
+    assert "1 requests and 0 cut streams were sent again" in done.output
+    assert "the server was ready after 1 failed probes" in done.output
 
 
 def test_a_failure_as_an_empty_answer(
