@@ -1,4 +1,4 @@
-"""What engines that only continue text refuse, and what they do anyway."""
+"""Options of other engines: refused, except the one that text engines always obey."""
 
 from collections.abc import Iterator
 
@@ -19,21 +19,21 @@ class Unread(str):
         raise AssertionError
 
 
-def asked(**extras: object) -> Generation:
-    """Return a request with those options of another engine's."""
+def generation(**extras: object) -> Generation:
+    """Return a request with these options of another engine."""
     return Generation(prompt="a", sampling=Sampling(), extras=extras)
 
 
 def test_what_is_done_anyway() -> None:
-    """To skip special tokens is no request for anything."""
-    refuse_beyond_text(asked(skip_special_tokens=True), engine="mine")
+    """These engines always skip special tokens, so the option is accepted."""
+    refuse_beyond_text(generation(skip_special_tokens=True), engine="mine")
 
 
 @pytest.mark.parametrize("extras", [{"skip_special_tokens": False}, {"min_tokens": 1}], ids=str)
 def test_what_is_not(extras: dict[str, object]) -> None:
     """The refusal names the option and the engine."""
     with pytest.raises(UnsupportedOption, match="mine") as refusal:
-        refuse_beyond_text(asked(**extras), engine="mine")
+        refuse_beyond_text(generation(**extras), engine="mine")
 
     assert refusal.value.option == next(iter(extras))
 

@@ -1,4 +1,4 @@
-"""A tokenizer's pieces as the bytes that they stand for, and where they stand in a text."""
+"""Tokens of a vocabulary as bytes, and the offsets of tokens in a text."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def sentencepiece(*pieces: str) -> TokenBytes:
     ],
 )
 def test_byte_level_pieces(piece: str, raw: bytes) -> None:
-    """A byte-level piece is the bytes that its letters stand for, whole characters or not."""
+    """Each letter of a byte-level token is one byte; the bytes may be parts of characters."""
     assert byte_level(piece).read(0) == raw
 
 
@@ -58,7 +58,7 @@ def test_sentencepiece_pieces(piece: str, raw: bytes) -> None:
 
 @pytest.mark.parametrize("added", ["<end▁of▁text>", "é", "<0x0A>"])
 def test_added_tokens(added: str) -> None:
-    """What was added to a vocabulary stands in texts as it is, in whatever letters."""
+    """A token that was added to a vocabulary is plain text, even if it looks like a notation."""
     tokenizer = Tokenizer(models.WordLevel({"Ġa": 0}))
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([added])
@@ -67,7 +67,7 @@ def test_added_tokens(added: str) -> None:
 
 
 def test_no_such_token() -> None:
-    """A model may have more rows than its tokenizer has tokens: they stand for nothing."""
+    """A model may have more rows than its tokenizer has tokens: those have no bytes."""
     assert byte_level("a").read(7) == b""
 
 
@@ -81,13 +81,13 @@ def test_no_such_token() -> None:
     ],
 )
 def test_a_candidate(piece: str, text: str, raw: bytes) -> None:
-    """Parts of characters are told apart by name; the bytes are the true ones."""
+    """A part of a character is named by its bytes in hex; the bytes are the true ones."""
     assert byte_level(piece).candidate(0, -0.5) == Candidate(text, -0.5, raw)
 
 
 @pytest.mark.parametrize("folder", VOCABULARIES, ids=["speech", "chat", "chat-hf"])
 def test_a_real_vocabulary(folder: Path) -> None:
-    """The pieces of a text are its bytes, and begin where the tokenizer says."""
+    """The tokens of a text join to its bytes, and begin where the tokenizer says."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     encoded = tokenizer.encode(TEXT, add_special_tokens=False)
 
@@ -114,7 +114,7 @@ def test_a_real_vocabulary(folder: Path) -> None:
     ],
 )
 def test_offsets(text: str, pieces: list[str], begun: list[int]) -> None:
-    """Each piece begins where it stands in the text, whatever the tokenizer made of that."""
+    """Each token has the offset of its text, also where the tokenizer has changed it."""
     assert list(offsets(text, map(str.encode, pieces))) == begun
 
 

@@ -1,4 +1,4 @@
-"""Summaries: what is pooled, what is unknown, what a reader is told."""
+"""Summaries: pooled scores, counts, speed, and values that are unknown."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def test_no_score_is_not_zero(results: list[Result]) -> None:
 
 
 def test_counts_add_up() -> None:
-    """Answered, failed and unasked samples are told apart; cut answers are counted."""
+    """Answered, failed and unasked samples are counted apart, and so are cut answers."""
     found = count([result(), result(finish_reason="length"), FAILED], 5)
 
     assert (found.answered, found.failed, found.unasked, found.truncated) == (2, 1, 2, 1)

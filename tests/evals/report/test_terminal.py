@@ -1,4 +1,4 @@
-"""What is printed of a run: whole at any width, and nothing that a terminal would obey."""
+"""The output of a run: whole at any width, and without control characters."""
 
 import io
 import sys
@@ -17,7 +17,7 @@ MESSAGE = "\x1b[31mno\n" + "<p>sorry</p> " * 999
 
 
 def summary(**changes: Any) -> Summary:
-    """Return the summary of fifty clips, of which one failed."""
+    """Return the summary of fifty clips, one of them failed."""
     tally = Tally(numerator=1, denominator=99_999, target="", answer="")
     answered = Result(
         index=0,
@@ -63,7 +63,7 @@ def summary(**changes: Any) -> Summary:
 def test_names_are_whole(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However narrow the terminal, a long name and a long path stand on one line each."""
+    """On a terminal of any width, a long name and a long path are on one line each."""
     monkeypatch.setattr(terminal, "PIPE_WIDTH", width)
     path = f"reports/{MODEL.replace('/', '_')}/results.jsonl"
 
