@@ -144,9 +144,9 @@ class FakeEmbedding(_Letters):
 
     async def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
         """Yield a vector of up to 32 numbers from -1 to 1, the same for the same words."""
-        kept = job.truncate_prompt_tokens
+        limit = job.truncate_prompt_tokens
         words = _contents(job.input)[0].split(maxsplit=self.max_model_len)
-        words = words[: self.max_model_len if kept == -1 else kept]
+        words = words[: self.max_model_len if limit == -1 else limit]
         if len(words) > self.max_model_len:
             raise PromptTooLong(
                 f"This model's maximum context length is {self.max_model_len} tokens. However, "

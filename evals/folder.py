@@ -71,5 +71,5 @@ def refuse_unwritable(out: Path) -> None:
 
 def safe(name: str) -> str:
     """Return *name* as part of a file's name: letters, digits and `.+_-`, at most 80 bytes."""
-    kept = re.sub(r"[^\w.+-]+", "_", name).encode(errors="ignore")[:NAME_BYTES]
-    return kept.decode(errors="ignore").strip("._-") or "_"
+    short = re.sub(r"[^\w.+-]+", "_", name).encode(errors="ignore")[:NAME_BYTES]
+    return short.decode(errors="ignore").strip("._-") or "_"

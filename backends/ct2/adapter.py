@@ -84,7 +84,7 @@ class Ct2Chat:
         sampling = generation.sampling
         refuse_beyond_text(generation, engine=ENGINE)
         refuse_unsupported(sampling)
-        prompt, limit = await self._prompts.read(generation.prompt, wanted=sampling.max_tokens)
+        prompt, limit = await self._prompts.read(generation.prompt, max_tokens=sampling.max_tokens)
         top = sampling.top_logprobs
         logprobs = None if top is None else LogprobReader(self._token_bytes, top=top)
         if generation.echo:

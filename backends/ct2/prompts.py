@@ -42,13 +42,13 @@ class Prompts:
         self._max_model_len = max_model_len
         self._shorten = shorten
 
-    async def read(self, prompt: Prompt, *, wanted: int | None) -> tuple[list[str], int]:
+    async def read(self, prompt: Prompt, *, max_tokens: int | None) -> tuple[list[str], int]:
         """Return the tokens of *prompt*, and the most tokens that may be generated.
 
-        That is at most *wanted*; if None, all that the context has room for. Raises InvalidOption,
-        and PromptTooLong: before it tokenizes where the text is far too long.
+        The number is at most *max_tokens*; None: the rest of the context. Raises InvalidOption, and
+        PromptTooLong, before it tokenizes a text that is far too long.
         """
-        read = partial(self._read, prompt, wanted)
+        read = partial(self._read, prompt, max_tokens)
         tokens, limit = await self._reading.run(read, size=_size(prompt))
         if not tokens:
             raise InvalidOption("The prompt does not hold a token.", option="prompt")
@@ -74,10 +74,15 @@ class Prompts:
         """Return the text of each of *tokens*; raise InvalidOption for an unknown one."""
         return await self._tokenizing.run(partial(self._token_texts, tokens), size=len(tokens))
 
-    def _read(self, prompt: Prompt, wanted: int | None) -> tuple[list[str], int]:
+    def _read(self, prompt: Prompt, max_tokens: int | None) -> tuple[list[str], int]:
         ids = prompt if isinstance(prompt, tuple) else self._fitting(prompt)
         # Checked before a string is made of each token.
-        limit = token_limit(len(ids), wanted, self._max_model_len, shorten=self._shorten)
+        limit = token_limit(
+            prompt=len(ids),
+            max_tokens=max_tokens,
+            context=self._max_model_len,
+            shorten=self._shorten,
+        )
         return self._template.named(ids if isinstance(ids, tuple) else ids.ids), limit
 
     def _fitting(self, prompt: Conversation | str) -> Encoding:

@@ -9,18 +9,18 @@ _NOTHING = 1e-30
 """Lower bound of the numbers that the engine can represent and divide by in single precision."""
 
 
-def token_limit(prompt: int, wanted: int | None, context: int, *, shorten: bool) -> int:
-    """Return how many tokens may be generated after *prompt* tokens: at most *wanted*.
+def token_limit(*, prompt: int, max_tokens: int | None, context: int, shorten: bool) -> int:
+    """Return how many tokens may be generated after *prompt* tokens: at most *max_tokens*.
 
     As in vLLM, the *context* holds the tokens of prompt and completion together. Raises
-    PromptTooLong if it lacks room for all *wanted* tokens; if *shorten*, or if *wanted* is None,
-    only if it lacks room for the first of them.
+    PromptTooLong if it lacks room for *max_tokens*; if *shorten*, or if *max_tokens* is None, only
+    if it lacks room for the first of them.
     """
-    completion = 1 if wanted is None else min(wanted, 1) if shorten else wanted
+    completion = 1 if max_tokens is None else min(max_tokens, 1) if shorten else max_tokens
     if prompt + completion > context:
         raise PromptTooLong.by(prompt=prompt, completion=completion, context=context)
-    left = context - prompt
-    return left if wanted is None else min(wanted, left)
+    room = context - prompt
+    return room if max_tokens is None else min(max_tokens, room)
 
 
 def refuse_unsupported(sampling: Sampling) -> None:

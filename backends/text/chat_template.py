@@ -139,8 +139,8 @@ def _source(directory: Path, config: dict[str, Any]) -> str:
 
 def _turn(message: Message) -> dict[str, str]:
     content = "\n".join(part for part in parts(message.content) if isinstance(part, str))
-    named = {} if message.name is None else {"name": message.name}
-    return {"role": message.role, "content": content, **named}
+    name = {} if message.name is None else {"name": message.name}
+    return {"role": message.role, "content": content, **name}
 
 
 def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:  # noqa: FBT001, FBT002

@@ -1,4 +1,4 @@
-"""Ends a text at its first stop string, of which no part may be sent."""
+"""Ends a text before its first stop string, no part of which may be sent."""
 
 
 class StopStrings:

@@ -100,7 +100,7 @@ def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
 
 
 def test_the_demo_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a command the demo serves the built-in models, even with other settings of the user."""
+    """Without a command the demo serves the built-in models; the user's settings do not count."""
     monkeypatch.setenv("SHIM_API_KEYS", "sk-secret")
     monkeypatch.setenv("SHIM_CONFIG", "/no/such.toml")
 
