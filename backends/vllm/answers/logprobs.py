@@ -7,7 +7,7 @@ from typing import Any
 from vllm.logprobs import FlatLogprobs
 
 from backends.base import LOWEST_LOGPROB, PromptEcho, TokenLogprob
-from backends.text.token_bytes import Pieces
+from backends.text.token_bytes import TokenBytes
 
 
 class LogprobReader:
@@ -21,7 +21,7 @@ class LogprobReader:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._pieces = _pieces(tokenizer)
+        self._token_bytes = _token_bytes(tokenizer)
 
     def token_logprobs(
         self, tokens: Sequence[int], logprobs: FlatLogprobs, top: int
@@ -46,7 +46,7 @@ class LogprobReader:
         vLLM's own server puts the drawn token first whatever its probability, and drops the last
         of the *top* most probable ones for it.
         """
-        candidate = self._pieces.candidate
+        candidate = self._token_bytes.candidate
         drawn = candidate(token, logprobs[token])
         if top == 0:
             return TokenLogprob(drawn)
@@ -65,7 +65,7 @@ class LogprobReader:
         if top is None:
             return PromptEcho(text=text)
         logprobs = self.token_logprobs(ids, output.prompt_logprobs, top)
-        return self._pieces.echo(text, ids, logprobs)
+        return self._token_bytes.echo(text, ids, logprobs)
 
     def prompt_logprobs(self, logprobs: FlatLogprobs) -> list[dict[str, Any] | None]:
         """Return `prompt_logprobs` in the form of vLLM's own server.
@@ -82,14 +82,14 @@ class LogprobReader:
             str(logprobs.token_ids[index]): {
                 "logprob": max(logprobs.logprobs[index], LOWEST_LOGPROB),
                 "rank": logprobs.ranks[index],
-                "decoded_token": self._pieces.candidate(logprobs.token_ids[index], 0.0).token,
+                "decoded_token": self._token_bytes.candidate(logprobs.token_ids[index], 0.0).token,
             }
             for index in indices
         }
 
 
-def _pieces(tokenizer: Any) -> Pieces:
+def _token_bytes(tokenizer: Any) -> TokenBytes:
     if (fast := getattr(tokenizer, "backend_tokenizer", None)) is not None:
-        return Pieces.of(fast)
+        return TokenBytes.of(fast)
     # Mistral's own tokenizer and others whose vocabulary cannot be read: use what they decode.
-    return Pieces(lambda token: str(tokenizer.decode([token])).encode(errors="replace"))
+    return TokenBytes(lambda token: str(tokenizer.decode([token])).encode(errors="replace"))
