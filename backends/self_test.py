@@ -32,7 +32,9 @@ _RATE = 22_050
 """Samples per second of the test recording: not the engine's own rate, so that FFmpeg has to open
 the file and resample it."""
 _PITCH = 440.0
+"""Hertz of the tone in the test recording."""
 _AMPLITUDE = 8_000
+"""Largest sample of the tone, out of 32,767."""
 
 
 async def one_token(backend: ChatBackend) -> None:
@@ -51,11 +53,13 @@ async def one_vector(backend: EmbeddingBackend) -> None:
 
 
 async def one_second(backend: SpeechBackend) -> None:
-    """Transcribe a second of sound; raise what `transcribe` raises, TimeoutError as above.
+    """Transcribe one second of sound.
+
+    Raises what `transcribe` raises, and TimeoutError after five minutes.
 
     One token and one temperature, so that a large model on a CPU only pays for the encoder. The
     language is detected, as for a request that names none. A limit below one second is the
-    operator's choice and no failure.
+    operator's choice, and not a failure.
     """
     decoding = Decoding(temperatures=(0.0,), max_new_tokens=1, vad_filter=False)
     transcript = backend.transcribe(io.BytesIO(recording()), Job(decoding=decoding))
