@@ -11,7 +11,6 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from .conversation import Conversation
-from .whisper_options import Decoding
 
 # ── text ──────────────────────────────────────────────────────────────────────
 
@@ -272,7 +271,9 @@ class Job(Struct, frozen=True, kw_only=True):
     word_timestamps: bool = False
     token_logprobs: bool = False
     """Whether segments carry the log probability of each of their tokens."""
-    decoding: Decoding = Decoding()
+    options: Mapping[str, Any] = {}
+    """Options that are the engine's own, by name, with the types that `whisper_options.Decoding`
+    declares. A backend raises UnsupportedOption for those that it does not have."""
 
 
 class TranscriptInfo(Struct, frozen=True, kw_only=True):
@@ -319,6 +320,16 @@ Manifest = dict[str, Any]
 """How an answer is made, in values that JSON knows: weights, engine, versions, options."""
 
 
+class Prepared(Struct, frozen=True, kw_only=True):
+    """A job that a backend accepted: its options are merged with the model's and checked."""
+
+    job: Job
+    manifest: Manifest
+    """All that decides the answer beside the recording."""
+    arguments: Mapping[str, Any] = {}
+    """Arguments of the engine's own call; only the backend that made them reads them."""
+
+
 @runtime_checkable
 class SpeechBackend(Protocol):
     """An engine that writes down what is said."""
@@ -340,26 +351,24 @@ class SpeechBackend(Protocol):
         """
         ...
 
-    def check(self, job: Job) -> None:
-        """Judge *job* before there is a recording.
+    def prepare(self, job: Job) -> Prepared:
+        """Check *job*, for which no recording is needed, and return it in the engine's terms.
 
         Raises UnknownLanguage, UnsupportedOption, InvalidOption.
         """
         ...
 
-    def manifest(self, job: Job) -> Manifest:
-        """Return all that decides, beside the recording, what *job* is answered."""
-        ...
-
     def transcribe(
-        self, audio: BinaryIO, job: Job
+        self, audio: BinaryIO, prepared: Prepared
     ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
         """Write down *audio*; closing the generator stops before the next call to the engine.
 
         It is an encoded recording in any container, seekable; read from its start, closed by its
         owner.
 
-        Raises what `check` does; at the first item UndecodableAudio, AudioTooLong; at any item
+        *prepared* comes from this backend, and may be used for several recordings.
+
+        Raises, at the first item: UndecodableAudio, AudioTooLong; at any item: InvalidOption,
         EngineDead.
         """
         ...

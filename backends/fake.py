@@ -20,7 +20,7 @@ from .base import (
     Generated,
     Generation,
     Job,
-    Manifest,
+    Prepared,
     Prompt,
     PromptEcho,
     Segment,
@@ -163,23 +163,21 @@ class FakeSpeech(_Script):
 
     languages = ("en", "de")
 
-    def check(self, job: Job) -> None:
-        """Know two languages."""
+    def prepare(self, job: Job) -> Prepared:
+        """Accept two languages, and any option."""
         known = ", ".join(self.languages)
         if job.language not in (None, *self.languages):
             raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
         if not {*job.languages} <= {*self.languages}:
             raise UnknownLanguage(f"The fake engine speaks {known}.", option="languages")
-
-    def manifest(self, job: Job) -> Manifest:
-        """Return what the answer depends on: it echoes."""
-        return {"engine": "fake", "task": job.task, "language": job.language}
+        manifest = {"engine": "fake", "task": job.task, "language": job.language}
+        return Prepared(job=job, manifest=manifest)
 
     async def transcribe(
-        self, audio: BinaryIO, job: Job
+        self, audio: BinaryIO, prepared: Prepared
     ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
-        """Read the lines out."""
-        self.check(job)
+        """Return one segment for each line of text."""
+        job = prepared.job
         audio.seek(0)
         try:
             lines = audio.read().decode().splitlines()
@@ -202,7 +200,7 @@ class FakeSpeech(_Script):
                 end=float(at + 1),
                 text=f" {line}",
                 tokens=tuple(line.encode()),
-                temperature=(job.decoding.temperatures or (0.0,))[0],
+                temperature=job.options.get("temperatures", (0.0,))[0],
                 avg_logprob=-0.1,
                 compression_ratio=1.0,
                 no_speech_prob=0.0,

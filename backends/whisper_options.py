@@ -1,6 +1,6 @@
 """How Whisper decodes: the options of a request and of a model, by faster-whisper's own names."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -61,3 +61,13 @@ class Decoding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hotwords: Text | None = None
     language_detection_threshold: Fraction | None = None
     language_detection_segments: Annotated[int, Meta(ge=1, le=64)] | None = None
+
+
+def options_set(struct: Struct) -> dict[str, Any]:
+    """Return the options that are set in *struct*, by name; nested ones as dicts of their own."""
+    values = ((name, getattr(struct, name)) for name in struct.__struct_fields__)
+    return {
+        name: options_set(value) if isinstance(value, Struct) else value
+        for name, value in values
+        if value is not None
+    }

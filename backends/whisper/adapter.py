@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from backends.audio.decode import decode
 from backends.audio.memory import AudioMemory, Reservation
 from backends.audio.samples import RATE, SAMPLE_BYTES, Samples
-from backends.base import Batch, Job, Manifest, Segment, SpeechBackend, TranscriptInfo
+from backends.base import (
+    Batch,
+    Job,
+    Manifest,
+    Prepared,
+    Segment,
+    SpeechBackend,
+    TranscriptInfo,
+)
 from backends.config import WhisperModelConfig
 from backends.failures import EngineDead, InvalidOption
 from backends.self_test import one_second
@@ -39,6 +47,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FLOAT_BYTES = 4
+
+_SELF_TEST = Job(options={"temperatures": (0.0,), "max_new_tokens": 1, "vad_filter": False})
+"""One token and one temperature, so that a large model on a CPU only pays for the encoder. The
+language is detected, as for a request that names none."""
 
 
 class WhisperBackend:
@@ -77,26 +89,28 @@ class WhisperBackend:
 
     async def self_test(self) -> None:
         """Transcribe a second of sound."""
-        await one_second(self)
+        await one_second(self, _SELF_TEST)
 
-    def check(self, job: Job) -> None:
-        """Judge *job* without its audio."""
-        self._arguments(job)
+    def prepare(self, job: Job) -> Prepared:
+        """Merge *job* with the model's defaults, check it, and return `transcribe`'s arguments.
 
-    def manifest(self, job: Job) -> Manifest:
-        """Return the model and all arguments of `transcribe` for *job*, its defaults included."""
-        effective = {**self._defaults, **self._arguments(job), "languages": list(job.languages)}
-        return {**self._made_of, "transcribe": effective}
+        The manifest names the model and every argument, faster-whisper's own defaults included.
+        """
+        arguments = options.arguments(job, self._options.decoding)
+        options.check(job, arguments, languages=self.languages, vocabulary=self._vocabulary)
+        effective = {**self._defaults, **arguments, "languages": job.languages}
+        manifest = {**self._made_of, "transcribe": effective}
+        return Prepared(job=job, manifest=manifest, arguments=arguments)
 
     async def transcribe(
-        self, audio: BinaryIO, job: Job
+        self, audio: BinaryIO, prepared: Prepared
     ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
         """Decode and transcribe off the event loop, one window at a time.
 
         Nothing is computed ahead: a generator that is closed costs at most the call to the engine
         that is running.
         """
-        given = self._arguments(job)
+        job, given = prepared.job, options.fresh(prepared.arguments)
         seat = Seat(
             self._engine,
             self._special,
@@ -122,11 +136,6 @@ class WhisperBackend:
             segments = None
             if duration > LONG:
                 self._threads.submit(give_back)
-
-    def _arguments(self, job: Job) -> dict[str, Any]:
-        given = options.arguments(job, self._options.decoding)
-        options.check(job, given, languages=self.languages, vocabulary=self._vocabulary)
-        return given
 
     def _start(
         self,

@@ -3,15 +3,13 @@
 faster-whisper ignores some arguments silently beside others; here they are refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
-import msgspec
-
 from backends.base import Job
 from backends.failures import InvalidOption, UnknownLanguage, UnsupportedOption
-from backends.whisper_options import Decoding
+from backends.whisper_options import Decoding, options_set
 
 _NEEDED: dict[str, tuple[str, str]] = {
     "vad_parameters": ("vad_filter", "voice activity detection"),
@@ -29,21 +27,28 @@ _EXCLUSIVE: tuple[tuple[str, str], ...] = (
 def arguments(job: Job, defaults: Decoding) -> dict[str, Any]:
     """Return the keyword arguments of `transcribe` that the job or the model's defaults set.
 
-    What neither sets is not named, so that faster-whisper's own default applies. The values are
-    fresh: faster-whisper changes lists that it is given.
+    What neither sets is not named, so that faster-whisper's own default applies. Raises
+    UnsupportedOption for an option of the job that faster-whisper does not have.
     """
-    chosen = {**_set(defaults), **_set(job.decoding)}
+    if unknown := sorted(job.options.keys() - set(Decoding.__struct_fields__)):
+        raise UnsupportedOption(f"faster-whisper has no option '{unknown[0]}'.", option=unknown[0])
+    chosen = {**options_set(defaults), **job.options}
     if "temperatures" in chosen:
         chosen["temperature"] = chosen.pop("temperatures")
-    if "vad_parameters" in chosen:
-        chosen["vad_parameters"] = _set(chosen["vad_parameters"])
-    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items()}
     asked = {"language": job.language, "initial_prompt": job.prompt}
     return {
         "task": job.task,
         "word_timestamps": job.word_timestamps,
         **{name: value for name, value in asked.items() if value is not None},
-        **plain,
+        **chosen,
+    }
+
+
+def fresh(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *arguments* with new lists for sequences: faster-whisper changes lists it is given."""
+    return {
+        name: list(value) if isinstance(value, tuple | list) else value
+        for name, value in arguments.items()
     }
 
 
@@ -98,11 +103,3 @@ def _check_english_only(job: Job, given: dict[str, Any], languages: tuple[str, .
         raise UnsupportedOption("This model only knows English.", option="task")
     if given.get("multilingual"):
         raise UnsupportedOption("This model only knows English.", option="multilingual")
-
-
-def _set(struct: msgspec.Struct) -> dict[str, Any]:
-    return {
-        name: value
-        for name in struct.__struct_fields__
-        if (value := getattr(struct, name)) is not None
-    }

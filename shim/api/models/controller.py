@@ -55,7 +55,9 @@ _MANIFEST = re.compile("(?P<name>.+)/manifest(/(?P<hash>[^/]+))?")
 
 def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
     """Return how the answers of that hash were made; without one, those to a bare request."""
-    return model.manifests.find(short or model.manifests.keep(model.backend.manifest(Job())))
+    return model.manifests.find(
+        short or model.manifests.keep(model.backend.prepare(Job()).manifest)
+    )
 
 
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:

@@ -40,15 +40,15 @@ async def transcribed(
 ) -> Answer:
     """Decode the recording's text and return its transcription by *served*, not yet begun.
 
-    Raises InvalidParameter for what is not base64, and what the backend's `check` does.
+    Raises InvalidParameter for what is not base64, and what the backend's `prepare` does.
     """
     places = {**PLACES, "audio": request.recording.place}
     with renaming(places):
-        served.backend.check(request.job)
+        prepared = served.backend.prepare(request.job)
     audio = await decoded(request.recording.text, param=request.recording.place)
-    transcript = served.backend.transcribe(audio, request.job)
+    transcript = served.backend.transcribe(audio, prepared)
     items = telemetry.observe(served.id, served.admission.admit(transcript))
-    manifest = served.manifests.keep(served.backend.manifest(request.job))
+    manifest = served.manifests.keep(prepared.manifest)
     headers = {"x-shim-manifest": manifest}
     return Answer(served, renamed(generated(items), places), headers)
 

@@ -14,7 +14,7 @@ from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 
 from .answer import written
-from .intake import received
+from .intake import read_request
 from .other_names import Task
 from .stream import events
 
@@ -47,19 +47,20 @@ async def _answer(
     request: BodyRequest, models: Models, telemetry: Telemetry, task: Task
 ) -> Response[bytes] | EventStream:
     with ExitStack() as stack:
-        recording = await received(request, models, task)
+        recording = await read_request(request, models, task)
         stack.callback(recording.audio.close)
         form, served = recording.form, recording.served
-        transcript = served.backend.transcribe(recording.audio, recording.job)
+        transcript = served.backend.transcribe(recording.audio, recording.prepared)
         items = telemetry.observe(served.id, served.admission.admit(transcript))
-        manifest = served.manifests.keep(served.backend.manifest(recording.job))
+        manifest = served.manifests.keep(recording.prepared.manifest)
         headers = {"x-shim-manifest": manifest}
         if form.stream:
             first = await primed(events(form, items))
             # From here on the stream holds the recording, and closes it at its end.
             return EventStream(first, headers=headers, holding=stack.pop_all())
         done = await collected(items)
-        make = partial(written, form, recording.job.task, done, silence=recording.silence)
+        task = recording.prepared.job.task
+        make = partial(written, form, task, done, silence=recording.silence)
         body = make() if len(done) <= _MANY else await asyncio.to_thread(make)
     media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
     return Response(body, media_type=media, headers=headers)

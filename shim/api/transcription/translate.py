@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from backends.base import Job
-from backends.whisper_options import Decoding, VadParameters
+from backends.whisper_options import Decoding, VadParameters, options_set
 from shim.errors import InvalidParameter, UnsupportedParameter
 
 from . import languages, other_names
@@ -29,7 +29,7 @@ def to_job(asked: Asked, task: Task) -> Job:
         prompt=other_names.prompt(form),
         word_timestamps=other_names.word_timestamps(form),
         token_logprobs=bool(form.include),
-        decoding=_decoding(form, asked.decoding),
+        options=options_set(_decoding(form, asked.decoding)),
     )
 
 

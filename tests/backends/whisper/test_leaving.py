@@ -12,11 +12,11 @@ import pytest
 from backends.base import Batch, Job, SpeechBackend
 from backends.config import WhisperModelConfig, WhisperOptions
 from backends.registry import adapter
-from backends.whisper_options import Decoding
+from tests.backends.recordings import transcript
 from tests.client.recordings import RATE, encoded, speech
 from tests.live import BUILTIN, CLIPS
 
-SURE = Job(language="en", decoding=Decoding(temperatures=(0.0,)))
+SURE = Job(language="en", options={"temperatures": (0.0,)})
 WINDOWS = 10
 
 
@@ -60,7 +60,7 @@ async def backend(calls: Calls) -> AsyncIterator[SpeechBackend]:
 
 async def test_no_further_window_is_computed(backend: SpeechBackend, calls: Calls) -> None:
     """Closing after the first segment leaves nine windows of ten undone."""
-    items = backend.transcribe(long(), SURE)
+    items = transcript(backend, long(), SURE)
     await anext(items)
     await anext(items)
 
@@ -84,7 +84,7 @@ async def test_leaving_in_the_middle_of_a_window(backend: SpeechBackend, calls: 
 
 async def collected(backend: SpeechBackend) -> None:
     """Transcribe the long recording to its end."""
-    async for _ in backend.transcribe(long(), SURE):
+    async for _ in transcript(backend, long(), SURE):
         pass
 
 
@@ -92,4 +92,4 @@ async def short(backend: SpeechBackend) -> None:
     """Transcribe a short one: the model's only thread has to be free for that."""
     clip = min(CLIPS.glob("en-*.flac"), key=lambda clip: clip.stat().st_size)
     with clip.open("rb") as audio:
-        assert [item async for item in backend.transcribe(audio, SURE)]
+        assert [item async for item in transcript(backend, audio, SURE)]

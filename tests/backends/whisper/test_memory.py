@@ -10,6 +10,7 @@ from backends.base import Segment, SpeechBackend
 from backends.config import WhisperModelConfig, WhisperOptions
 from backends.registry import adapter
 from tests.backends.audio.test_memory import until
+from tests.backends.recordings import transcript
 from tests.backends.whisper.test_leaving import SURE, long, short
 from tests.live import BUILTIN
 
@@ -37,7 +38,7 @@ async def backend(memory: AudioMemory) -> AsyncIterator[SpeechBackend]:
 
 async def text(backend: SpeechBackend) -> str:
     """Return what is said in the long recording."""
-    items = [item async for item in backend.transcribe(long(), SURE)]
+    items = [item async for item in transcript(backend, long(), SURE)]
     return "".join(item.text for item in items if isinstance(item, Segment))
 
 
@@ -62,7 +63,7 @@ async def test_those_that_wait_are_answered(memory: AudioMemory, backend: Speech
 
 async def test_a_short_one_does_not_wait(memory: AudioMemory, backend: SpeechBackend) -> None:
     """A short recording is answered while a long one waits for another."""
-    first = backend.transcribe(long(), SURE)
+    first = transcript(backend, long(), SURE)
     await anext(first)
     second = asyncio.create_task(text(backend))
     await until_waiting(memory, 1)
@@ -76,7 +77,7 @@ async def test_a_short_one_does_not_wait(memory: AudioMemory, backend: SpeechBac
 
 async def test_leaving_while_it_waits(memory: AudioMemory, backend: SpeechBackend) -> None:
     """A client that leaves frees the thread in which its recording waits."""
-    first = backend.transcribe(long(), SURE)
+    first = transcript(backend, long(), SURE)
     await anext(first)
     waiting = [asyncio.create_task(text(backend)) for _ in range(2)]
     await until_waiting(memory, 2)

@@ -6,7 +6,7 @@ import pytest
 
 from backends.base import Job
 from backends.failures import InvalidOption, InvalidRequest, UnknownLanguage, UnsupportedOption
-from backends.whisper.options import arguments, check, defaults
+from backends.whisper.options import arguments, check, defaults, fresh
 from backends.whisper_options import Decoding, VadParameters
 
 LANGUAGES = ("en", "de", "es")
@@ -36,12 +36,12 @@ def test_what_is_not_said_is_not_named() -> None:
         ({"word_timestamps": True}, {"word_timestamps": True}),
         ({"languages": ("de", "en")}, {}),
         ({"token_logprobs": True}, {}),
-        ({"decoding": Decoding(temperatures=(0.0, 0.5))}, {"temperature": [0.0, 0.5]}),
-        ({"decoding": Decoding(beam_size=1)}, {"beam_size": 1}),
-        ({"decoding": Decoding(suppress_blank=False)}, {"suppress_blank": False}),
-        ({"decoding": Decoding(suppress_tokens=())}, {"suppress_tokens": []}),
+        ({"options": {"temperatures": (0.0, 0.5)}}, {"temperature": (0.0, 0.5)}),
+        ({"options": {"beam_size": 1}}, {"beam_size": 1}),
+        ({"options": {"suppress_blank": False}}, {"suppress_blank": False}),
+        ({"options": {"suppress_tokens": ()}}, {"suppress_tokens": ()}),
         (
-            {"decoding": Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.4))},
+            {"options": {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}},
             {"vad_filter": True, "vad_parameters": {"threshold": 0.4}},
         ),
     ],
@@ -55,20 +55,37 @@ def test_the_job_goes_before_the_models_defaults() -> None:
     """What the configuration sets applies where the job says nothing."""
     configured = Decoding(beam_size=1, suppress_blank=True, vad_filter=True)
 
-    found = given(configured, decoding=Decoding(beam_size=3, suppress_blank=False))
+    found = given(configured, options={"beam_size": 3, "suppress_blank": False})
 
     assert found == {"beam_size": 3, "suppress_blank": False, "vad_filter": True}
 
 
-def test_values_are_fresh() -> None:
-    """Whoever changes the arguments of one request changes no other's."""
-    job = Job(decoding=Decoding(temperatures=(0.0,), suppress_tokens=(-1,)))
+def test_lists_are_fresh() -> None:
+    """faster-whisper may change the lists of one call: those of the next are others."""
+    prepared = arguments(
+        Job(options={"temperatures": (0.0,), "suppress_tokens": (-1,)}), Decoding()
+    )
 
     for name in ("temperature", "suppress_tokens"):
-        arguments(job, Decoding())[name].append(7)
+        fresh(prepared)[name].append(7)
 
-    assert arguments(job, Decoding())["temperature"] == [0.0]
-    assert arguments(job, Decoding())["suppress_tokens"] == [-1]
+    assert fresh(prepared)["temperature"] == [0.0]
+    assert fresh(prepared)["suppress_tokens"] == [-1]
+
+
+def test_an_option_that_faster_whisper_lacks() -> None:
+    """An option by another name is refused by that name."""
+    with pytest.raises(UnsupportedOption, match="no option 'beams'") as refusal:
+        arguments(Job(options={"beam_size": 2, "beams": 2}), Decoding())
+
+    assert refusal.value.option == "beams"
+
+
+def test_nested_defaults_are_dicts() -> None:
+    """The detector's parameters of the configuration become a dict of those that are set."""
+    configured = Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.4))
+
+    assert given(configured) == {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}
 
 
 def test_every_option_is_an_argument() -> None:
@@ -110,42 +127,42 @@ REFUSED = {
     "VAD unfiltered": (
         InvalidOption,
         "vad_parameters",
-        {"decoding": Decoding(vad_parameters=VadParameters(threshold=0.4))},
+        {"options": {"vad_parameters": {"threshold": 0.4}}},
     ),
     "VAD filtered out": (
         InvalidOption,
         "vad_parameters",
-        {"decoding": Decoding(vad_filter=False, vad_parameters=VadParameters())},
+        {"options": {"vad_filter": False, "vad_parameters": {}}},
     ),
     "silence without words": (
         InvalidOption,
         "hallucination_silence_threshold",
-        {"decoding": Decoding(hallucination_silence_threshold=2.0)},
+        {"options": {"hallucination_silence_threshold": 2.0}},
     ),
     "hotwords and prefix": (
         InvalidOption,
         "hotwords",
-        {"decoding": Decoding(hotwords="Shim", prefix="So")},
+        {"options": {"hotwords": "Shim", "prefix": "So"}},
     ),
     "VAD and clips": (
         InvalidOption,
         "vad_filter",
-        {"decoding": Decoding(vad_filter=True, clip_timestamps=(0.0,))},
+        {"options": {"vad_filter": True, "clip_timestamps": (0.0,)}},
     ),
     "a clip backwards": (
         InvalidOption,
         "clip_timestamps",
-        {"decoding": Decoding(clip_timestamps=(0.0, 1.0, 3.0, 2.0))},
+        {"options": {"clip_timestamps": (0.0, 1.0, 3.0, 2.0)}},
     ),
     "a token too high": (
         InvalidOption,
         "suppress_tokens",
-        {"decoding": Decoding(suppress_tokens=(-1, VOCABULARY))},
+        {"options": {"suppress_tokens": (-1, VOCABULARY)}},
     ),
     "a token too low": (
         InvalidOption,
         "suppress_tokens",
-        {"decoding": Decoding(suppress_tokens=(-2,))},
+        {"options": {"suppress_tokens": (-2,)}},
     ),
 }
 
@@ -167,14 +184,14 @@ def test_refused(kind: type[InvalidRequest], option: str, job: dict[str, Any]) -
         {"language": "de"},
         {"languages": ("de", "en")},
         {"task": "translate"},
-        {"decoding": Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.4))},
-        {**WORDS, "decoding": Decoding(hallucination_silence_threshold=2.0)},
-        {"decoding": Decoding(hotwords="Shim")},
-        {"decoding": Decoding(prefix="So", hotwords="")},
-        {"decoding": Decoding(vad_filter=False, clip_timestamps=(0.0,))},
-        {"decoding": Decoding(clip_timestamps=(0.0, 2.0, 1.0, 3.0, 2.0))},
-        {"decoding": Decoding(suppress_tokens=(-1, 0, VOCABULARY - 1))},
-        {"decoding": Decoding(multilingual=True)},
+        {"options": {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}},
+        {**WORDS, "options": {"hallucination_silence_threshold": 2.0}},
+        {"options": {"hotwords": "Shim"}},
+        {"options": {"prefix": "So", "hotwords": ""}},
+        {"options": {"vad_filter": False, "clip_timestamps": (0.0,)}},
+        {"options": {"clip_timestamps": (0.0, 2.0, 1.0, 3.0, 2.0)}},
+        {"options": {"suppress_tokens": (-1, 0, VOCABULARY - 1)}},
+        {"options": {"multilingual": True}},
     ],
 )
 def test_accepted(job: dict[str, Any]) -> None:
@@ -184,7 +201,7 @@ def test_accepted(job: dict[str, Any]) -> None:
 
 def test_a_models_defaults_are_judged_with_the_job() -> None:
     """What has no effect beside the configuration is refused too."""
-    job = Job(decoding=Decoding(hotwords="Shim"))
+    job = Job(options={"hotwords": "Shim"})
     merged = arguments(job, Decoding(prefix="So"))
 
     with pytest.raises(InvalidOption, match="`hotwords` has no effect beside `prefix`"):
@@ -193,7 +210,7 @@ def test_a_models_defaults_are_judged_with_the_job() -> None:
 
 @pytest.mark.parametrize(
     ("option", "job"),
-    [("task", {"task": "translate"}), ("multilingual", {"decoding": Decoding(multilingual=True)})],
+    [("task", {"task": "translate"}), ("multilingual", {"options": {"multilingual": True}})],
 )
 def test_a_model_that_only_knows_english(option: str, job: dict[str, Any]) -> None:
     """It cannot translate, nor find out what is spoken, and does not pretend to."""

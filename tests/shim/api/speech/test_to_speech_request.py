@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from backends.base import Job
-from backends.whisper_options import Decoding
 from shim.api.chat.protocol import ChatRequest
 from shim.api.chat.speech import to_speech_request as chat_to_speech_request
 from shim.api.responses.protocol import ResponsesRequest
@@ -158,8 +157,8 @@ def test_options(route: Any) -> None:
 
     request = route(transcription={**options, "engine": {"vad_filter": True}})
 
-    decoding = Decoding(beam_size=2, vad_filter=True, hotwords="Uhr, Zug")
-    assert request.job == Job(language="de", prompt="Hm", decoding=decoding)
+    engine = {"beam_size": 2, "vad_filter": True, "hotwords": "Uhr, Zug"}
+    assert request.job == Job(language="de", prompt="Hm", options=engine)
 
 
 @ROUTES
@@ -175,7 +174,7 @@ def test_options(route: Any) -> None:
 )
 def test_temperature(route: Any, fields: dict[str, Any], temperatures: Any) -> None:
     """A temperature is used alone, 0 is Whisper's ladder, and `transcription` overrides it."""
-    assert route(**fields).job.decoding.temperatures == temperatures
+    assert route(**fields).job.options.get("temperatures") == temperatures
 
 
 @ROUTES
