@@ -159,12 +159,12 @@ class FakeEmbedding(_Letters):
 
 
 class FakeSpeech(_Script):
-    """Takes a text file for a recording: every line is a segment of one second."""
+    """Reads a text file as a recording: every line is a segment of one second."""
 
     languages = ("en", "de")
 
     def prepare(self, job: Job) -> Prepared:
-        """Accept two languages, and any option."""
+        """Accept two languages, and any option; raise UnknownLanguage for other languages."""
         known = ", ".join(self.languages)
         if job.language not in (None, *self.languages):
             raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
@@ -176,7 +176,7 @@ class FakeSpeech(_Script):
     async def transcribe(
         self, audio: BinaryIO, prepared: Prepared
     ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
-        """Return one segment for each line of text."""
+        """Yield a segment for each line of text; raise UndecodableAudio for other bytes."""
         job = prepared.job
         audio.seek(0)
         try:
@@ -191,13 +191,13 @@ class FakeSpeech(_Script):
             duration=float(len(lines)),
             prompt_tokens=len((job.prompt or "").split()),
         )
-        for at, line in enumerate(lines):
-            await self.before(at)
+        for second, line in enumerate(lines):
+            await self.before(second)
             yield Segment(
-                id=at + 1,
-                seek=at * 100,
-                start=float(at),
-                end=float(at + 1),
+                id=second + 1,
+                seek=second * 100,
+                start=float(second),
+                end=float(second + 1),
                 text=f" {line}",
                 tokens=tuple(line.encode()),
                 temperature=job.options.get("temperatures", (0.0,))[0],

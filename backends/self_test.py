@@ -72,8 +72,8 @@ def recording() -> bytes:
     return file.getvalue()
 
 
-def _sample(at: int) -> int:
-    return round(_AMPLITUDE * math.sin(2 * math.pi * _PITCH * at / _RATE))
+def _sample(index: int) -> int:
+    return round(_AMPLITUDE * math.sin(2 * math.pi * _PITCH * index / _RATE))
 
 
 async def _exhaust(items: AsyncGenerator[Any, None], *, allowed: type[Exception]) -> None:

@@ -103,7 +103,7 @@ def _log_mel(extractor: Extractor, samples: Samples, total: int) -> NDArray[np.f
             spectrum = np.fft.rfft(windows * window, n=extractor.n_fft).astype(np.complex64)
             block = extractor.mel_filters @ np.abs(spectrum.T) ** 2
             np.log10(np.clip(block, 1e-10, None), out=mels[:, first:last])
-        samples.forget(last * hop - half)
+        samples.free(last * hop - half)
         if last % (_GIVE_BACK * _BLOCK) == 0:
             give_back()
     np.maximum(mels, mels.max() - 8.0, out=mels)

@@ -75,11 +75,11 @@ class Decoding:
         return seconds, True
 
     def _decode(self, mine: Reservation, stated: float | None, seconds: int) -> None:
-        mine.take(stated)
+        mine.acquire(stated)
         try:
             self._hold(mine, seconds)
         except Understated:
-            mine.take_most()
+            mine.acquire_most()
             self._hold(mine, seconds)
 
     def _hold(self, mine: Reservation, seconds: int) -> None:
@@ -131,10 +131,10 @@ def test_a_short_one_passes_a_long_one_that_waits() -> None:
     """Short recordings have memory of their own."""
     memory = AudioMemory(SIZE)
     first, second, short = (reservation(memory) for _ in range(3))
-    first.take(40_000)
+    first.acquire(40_000)
 
-    with waiting(memory, lambda: second.take(40_000)):
-        short.take(900)
+    with waiting(memory, lambda: second.acquire(40_000)):
+        short.acquire(900)
         first.release()
 
 
@@ -142,16 +142,16 @@ def test_short_ones_do_not_starve_a_long_one() -> None:
     """The memory that a long recording waits for is not given to later ones, short or long."""
     memory = AudioMemory(SIZE)
     first, second, third = (reservation(memory) for _ in range(3))
-    first.take(30_000)
+    first.acquire(30_000)
 
     with (
-        waiting(memory, lambda: second.take(40_000)),
-        waiting(memory, lambda: third.take(5_000)),
+        waiting(memory, lambda: second.acquire(40_000)),
+        waiting(memory, lambda: third.acquire(5_000)),
     ):
         shorts = [reservation(memory) for _ in range(16)]
         for short in shorts:
-            short.take(900)
-        with waiting(memory, lambda: reservation(memory).take(900)):
+            short.acquire(900)
+        with waiting(memory, lambda: reservation(memory).acquire(900)):
             assert list(memory.long.waiting) == [second, third]
             first.release()
             shorts[0].release()
@@ -161,9 +161,9 @@ def test_what_is_not_needed_is_given_back() -> None:
     """A recording that turns out short makes room for the next one."""
     memory = AudioMemory(SIZE)
     first = reservation(memory)
-    first.take(40_000)
+    first.acquire(40_000)
 
-    with waiting(memory, lambda: reservation(memory).take(40_000)):
+    with waiting(memory, lambda: reservation(memory).acquire(40_000)):
         first.shrink(10)
 
 
@@ -171,16 +171,16 @@ def test_who_waits_can_be_withdrawn() -> None:
     """A client that leaves ends the waiting, holds nothing, and lets the next one pass."""
     memory = AudioMemory(SIZE)
     first, second, third = (reservation(memory) for _ in range(3))
-    first.take(40_000)
+    first.acquire(40_000)
     ended: list[Exception] = []
 
     def take() -> None:
         try:
-            second.take(40_000)
+            second.acquire(40_000)
         except Withdrawn as withdrawn:
             ended.append(withdrawn)
 
-    with waiting(memory, take), waiting(memory, lambda: third.take(5_000)):
+    with waiting(memory, take), waiting(memory, lambda: third.acquire(5_000)):
         second.withdraw()
     first.release()
     third.release()

@@ -25,15 +25,15 @@ def test_zeros_lie_beyond_the_ends() -> None:
     assert np.array_equal(parts().floats(-3, 103), np.pad(FLOATS, 3))
 
 
-def test_what_is_forgotten_is_not_read() -> None:
-    """Whole parts are forgotten; what is needed of them later would be wrong, and is an error."""
+def test_what_is_freed_is_not_read() -> None:
+    """Whole parts are freed; reading a sample of them later is an error."""
     samples = parts()
 
-    samples.forget(65)
+    samples.free(65)
 
     assert len(samples) == 100
     assert np.array_equal(samples.floats(60, 100), FLOATS[60:])
-    with pytest.raises(ValueError, match="forgotten"):
+    with pytest.raises(ValueError, match="freed"):
         samples.floats(59, 100)
 
 

@@ -214,7 +214,7 @@ def test_a_placeholder_reserves_nothing() -> None:
         memory = AudioMemory()
         reservation = memory.reservation(bytes_per_second=RATE * SAMPLE_BYTES, longest=14_400)
         everything = memory.reservation(bytes_per_second=1, longest=memory.long.size)
-        everything.take_most()
+        everything.acquire_most()
         samples = decode(io.BytesIO(content), LIMITS, reservation)
 
         assert len(samples) >= RATE
