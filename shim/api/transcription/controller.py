@@ -1,4 +1,4 @@
-"""Transcriptions and translations: receive, judge, admit, answer."""
+"""The handlers of transcriptions and translations: read, admit, answer."""
 
 import asyncio
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ class TranscriptionController(Controller):
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
     ) -> Response[bytes] | EventStream:
-        """Write down what is said."""
+        """Transcribe a recording."""
         return await _answer(request, models, telemetry, "transcribe")
 
     @post(["/v1/audio/translations", "/audio/translations"], status_code=200)
@@ -39,7 +39,7 @@ class TranscriptionController(Controller):
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
     ) -> Response[bytes] | EventStream:
-        """Write down in English what is said."""
+        """Transcribe a recording and translate it into English."""
         return await _answer(request, models, telemetry, "translate")
 
 
@@ -67,6 +67,7 @@ async def _answer(
 
 
 _TEXTS = ("text", "srt", "vtt")
+"""Formats that are plain text; the others are JSON."""
 
 _MANY = 100
-"""Segments, of some minutes, that are made an answer of on the event loop: 5 ms at most."""
+"""Most segments whose answer is made on the event loop, in at most 5 ms: some minutes of speech."""

@@ -19,7 +19,7 @@ from shim.http.strict import is_strict, refuse
 from shim.limits import Limits
 from shim.serving.models import Models, ServedModel
 
-from .fields import asked, nested
+from .fields import nested, parsed_form
 from .json_body import SILENCE, split
 from .multipart_body import receive
 from .multipart_part import Field
@@ -84,14 +84,14 @@ class _Validated:
 
 
 def _validated(fields: dict[str, Any], models: Models, task: Task, *, strictly: bool) -> _Validated:
-    found = asked(fields)
+    parsed = parsed_form(fields)
     if strictly:
-        refuse(found.unknown)
-    job = to_job(found, task)
-    if models.named(found.form.model) is None:
-        return _Validated(found.form, None)
-    served = models.speech(found.form.model)
-    return _Validated(found.form, (served, served.backend.prepare(job)))
+        refuse(parsed.unknown)
+    job = to_job(parsed, task)
+    if models.named(parsed.form.model) is None:
+        return _Validated(parsed.form, None)
+    served = models.speech(parsed.form.model)
+    return _Validated(parsed.form, (served, served.backend.prepare(job)))
 
 
 def _recording(validated: _Validated, audio: BinaryIO | None, silence: str = "") -> Recording:

@@ -55,9 +55,9 @@ def test_short_texts(size: int) -> None:
         ("AAAÄ", "not ASCII"),
         (f"{TEXT}{TEXT}", "not base64"),
         (f"{TEXT[:500_000]}.{TEXT[500_000:]}", "not base64"),
-        ("data:audio/wav,AAAA", "has to say `;base64,`"),
-        ("data:audio/wav;base64", "has to say `;base64,`"),
-        (f"data:{'a' * 2000};base64,AAAA", "has to say `;base64,`"),
+        ("data:audio/wav,AAAA", "must have `;base64,`"),
+        ("data:audio/wav;base64", "must have `;base64,`"),
+        (f"data:{'a' * 2000};base64,AAAA", "must have `;base64,`"),
     ],
 )
 def test_what_is_not_base64(text: str, says: str) -> None:

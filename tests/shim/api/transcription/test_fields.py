@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backends.whisper_options import Decoding, VadParameters
-from shim.api.transcription.fields import Asked, asked, nested
+from shim.api.transcription.fields import ParsedForm, nested, parsed_form
 from shim.api.transcription.protocol import ServerVad, TranscriptionForm
 from shim.errors import InvalidParameter
 
@@ -59,7 +59,7 @@ def test_names_that_are_no_brackets(name: str) -> None:
 )
 def test_a_value_beside_an_object(pairs: Pairs) -> None:
     """A name cannot be a value and an object."""
-    with pytest.raises(InvalidParameter, match="stands beside"):
+    with pytest.raises(InvalidParameter, match="also has a value"):
         nested(pairs)
 
 
@@ -68,29 +68,29 @@ def test_a_value_beside_an_object(pairs: Pairs) -> None:
 
 def form(*pairs: tuple[str, str]) -> TranscriptionForm:
     """Return the form that *pairs* are, which nothing else is asked with."""
-    found = asked(nested(pairs))
+    found = parsed_form(nested(pairs))
     assert (found.decoding, found.unknown) == (Decoding(), ())
     return found.form
 
 
 def decoding(**fields: Any) -> Decoding:
     """Return the engine options that *fields* are, which nothing else is asked with."""
-    found = asked(fields)
+    found = parsed_form(fields)
     assert (found.form, found.unknown) == (TranscriptionForm(), ())
     return found.decoding
 
 
-NOTHING = Asked(TranscriptionForm(), Decoding(), ())
+NOTHING = ParsedForm(TranscriptionForm(), Decoding(), ())
 
 ALL = [*TranscriptionForm.__struct_fields__, *Decoding.__struct_fields__, "engine", "anything"]
 
 
 def test_nothing() -> None:
     """Fields that are not set ask for nothing: empty in a form, null in JSON."""
-    assert asked({}) == NOTHING
-    assert asked(nested((name, "") for name in ALL)) == NOTHING
-    assert asked(dict.fromkeys(ALL)) == NOTHING
-    assert asked({"engine": dict.fromkeys(Decoding.__struct_fields__)}) == NOTHING
+    assert parsed_form({}) == NOTHING
+    assert parsed_form(nested((name, "") for name in ALL)) == NOTHING
+    assert parsed_form(dict.fromkeys(ALL)) == NOTHING
+    assert parsed_form({"engine": dict.fromkeys(Decoding.__struct_fields__)}) == NOTHING
 
 
 def test_values() -> None:
@@ -145,7 +145,7 @@ def test_lists_of_several(names: tuple[str, str]) -> None:
 def test_a_scalar_told_twice(name: str) -> None:
     """Which of two values is meant is not guessed."""
     with pytest.raises(InvalidParameter, match="array") as refusal:
-        asked(nested([(name, "1"), (name, "1")]))
+        parsed_form(nested([(name, "1"), (name, "1")]))
 
     assert refusal.value.param == name
 
@@ -211,8 +211,8 @@ def test_an_object_among_the_engines_options() -> None:
     pairs = [("vad_filter", "true"), ("vad_parameters[threshold]", "0.3")]
     within = [("engine[vad_filter]", "1"), ("engine[vad_parameters][threshold]", "0.3")]
 
-    assert asked(nested(pairs)).decoding == expected
-    assert asked(nested(within)).decoding == expected
+    assert parsed_form(nested(pairs)).decoding == expected
+    assert parsed_form(nested(within)).decoding == expected
 
 
 @pytest.mark.parametrize(
@@ -222,15 +222,15 @@ def test_an_object_among_the_engines_options() -> None:
 def test_what_is_no_option(engine: Any, param: str) -> None:
     """In their namespace only the engine's options are known, strict or not."""
     with pytest.raises(InvalidParameter) as refusal:
-        asked({"engine": engine})
+        parsed_form({"engine": engine})
 
     assert refusal.value.param == param
 
 
 def test_an_option_told_twice() -> None:
     """An option under both of its names is not guessed either."""
-    with pytest.raises(InvalidParameter, match="stands beside") as refusal:
-        asked({"beam_size": 1, "engine": {"beam_size": 1}})
+    with pytest.raises(InvalidParameter, match="are the same option") as refusal:
+        parsed_form({"beam_size": 1, "engine": {"beam_size": 1}})
 
     assert refusal.value.param == "beam_size"
     assert decoding(beam_size=1, engine={"beam_size": None}) == Decoding(beam_size=1)
@@ -274,7 +274,7 @@ def test_an_option_told_twice() -> None:
 def test_invalid(fields: dict[str, Any], param: str, message: str) -> None:
     """A wrong value is refused by its field, without backticks."""
     with pytest.raises(InvalidParameter) as refusal:
-        asked(fields)
+        parsed_form(fields)
 
     assert refusal.value.param == param
     assert message in str(refusal.value)
@@ -283,9 +283,9 @@ def test_invalid(fields: dict[str, Any], param: str, message: str) -> None:
 
 def test_unknown_names_are_told() -> None:
     """What nobody documents is neither refused nor dropped in silence."""
-    found = asked(nested([("user", "x"), ("model", "m"), ("extra[deep]", "1"), ("a]", "2")]))
+    found = parsed_form(nested([("user", "x"), ("model", "m"), ("extra[deep]", "1"), ("a]", "2")]))
 
-    assert found == Asked(TranscriptionForm(model="m"), Decoding(), ("user", "extra", "a]"))
+    assert found == ParsedForm(TranscriptionForm(model="m"), Decoding(), ("user", "extra", "a]"))
 
 
 heads = st.sampled_from(ALL) | st.text("ab[]é", max_size=6)
@@ -304,7 +304,7 @@ texts = st.sampled_from(["", "1", "0.5", "0,1", "true", "auto", "word", "server_
 def test_any_pairs(pairs: Pairs) -> None:
     """Any fields are converted or refused as the client's fault, which names a field."""
     try:
-        found = asked(nested(pairs))
+        found = parsed_form(nested(pairs))
     except InvalidParameter as refusal:
         assert refusal.param is not None  # noqa: PT017
     else:
@@ -313,7 +313,7 @@ def test_any_pairs(pairs: Pairs) -> None:
 
 def test_another_name_of_a_threshold() -> None:
     """What OpenAI's Whisper calls `logprob_threshold` is not ignored."""
-    assert asked({"logprob_threshold": "-2"}).decoding.log_prob_threshold == -2
+    assert parsed_form({"logprob_threshold": "-2"}).decoding.log_prob_threshold == -2
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_another_name_of_a_threshold() -> None:
 def test_endless_texts(fields: dict[str, object]) -> None:
     """What a client sends has bounds."""
     with pytest.raises(InvalidParameter, match="length <="):
-        asked(fields)
+        parsed_form(fields)
 
 
 LISTS = ("languages", "keywords", "timestamp_granularities", "include")
@@ -351,7 +351,7 @@ def test_endless_lists(count: int) -> None:
     for fields in endless(count):
         started = time.thread_time()
         with pytest.raises(InvalidParameter) as refusal:
-            asked(fields)
+            parsed_form(fields)
 
         assert time.thread_time() - started < 0.02
         assert len(str(refusal.value)) < 300
@@ -373,7 +373,7 @@ def test_a_long_list_takes_linear_time() -> None:
 def test_long_names_are_not_repeated() -> None:
     """An error does not send a long name back."""
     with pytest.raises(InvalidParameter) as refusal:
-        asked({"engine": {"x" * 5000: 1}})
+        parsed_form({"engine": {"x" * 5000: 1}})
 
     assert len(str(refusal.value)) < 200
     assert len(refusal.value.param) < 200

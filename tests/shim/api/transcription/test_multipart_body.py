@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shim.api.transcription import multipart_body
-from shim.api.transcription.fields import asked, nested
-from shim.api.transcription.multipart_body import Judge, Upload, receive
+from shim.api.transcription.fields import nested, parsed_form
+from shim.api.transcription.multipart_body import Upload, Validate, receive
 from shim.errors import InvalidParameter, StorageFull, describe
 
 BOUNDARY = "b0undary"
@@ -38,13 +38,13 @@ def body(fields: list[tuple[str, str]], file: bytes | None) -> bytes:
     return b"".join(b"%b\r\n%b\r\n" % (delimiter, part) for part in parts) + delimiter + b"--\r\n"
 
 
-def unjudged(_fields: list[tuple[str, str]]) -> None:
+def unchecked(_fields: list[tuple[str, str]]) -> None:
     """Find nothing wrong."""
 
 
-async def received(chunks: AsyncIterator[bytes], judge: Judge = unjudged) -> Upload:
+async def received(chunks: AsyncIterator[bytes], validate: Validate = unchecked) -> Upload:
     """Receive a form of at most so many bytes of fields."""
-    return await receive(chunks, BOUNDARY, judge, field_bytes=FIELD_BYTES)
+    return await receive(chunks, BOUNDARY, validate, field_bytes=FIELD_BYTES)
 
 
 async def pieces(whole: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
@@ -92,7 +92,7 @@ async def test_a_body_that_ends_early(cut: int) -> None:
     """A body without its end is refused, not taken for what had come."""
     whole = body([("model", "m")], b"audio" * 20)
 
-    with pytest.raises(InvalidParameter, match="no multipart form"):
+    with pytest.raises(InvalidParameter, match="not a multipart form"):
         await received(pieces(whole[:cut], []))
 
 
@@ -112,7 +112,7 @@ async def test_names_count_as_fields() -> None:
     whole = body([("a" * 100, "")] * 999, b"")
 
     with pytest.raises(InvalidParameter, match="more than 50000 bytes"):
-        await receive(pieces(whole, []), BOUNDARY, unjudged, field_bytes=50_000)
+        await receive(pieces(whole, []), BOUNDARY, unchecked, field_bytes=50_000)
 
 
 async def test_a_name_that_is_too_long() -> None:
@@ -130,7 +130,7 @@ async def test_headers_that_are_too_large() -> None:
     for more in (b"x: " + b"a" * 20_000, b"\r\n".join([b"x: y"] * 10)):
         whole = body([("model", "m")], None).replace(b'"model"', b'"model"\r\n' + more)
 
-        with pytest.raises(InvalidParameter, match="no multipart form"):
+        with pytest.raises(InvalidParameter, match="not a multipart form"):
             await received(pieces(whole, [100]))
 
 
@@ -192,7 +192,7 @@ async def test_too_many_parts() -> None:
     """A form of thousands of parts is no form of ours."""
     whole = body([("a", "")] * 2000, b"")
 
-    with pytest.raises(InvalidParameter, match="no multipart form"):
+    with pytest.raises(InvalidParameter, match="not a multipart form"):
         await received(pieces(whole, []))
 
 
@@ -305,7 +305,9 @@ async def test_charsets_that_are_none(charset: str) -> None:
         nested((await received(pieces(of_prompt, []))).fields)
 
     assert refusal.value.param == "prompt"
-    assert asked(nested((await received(pieces(of_another, []))).fields)).unknown == ("other",)
+    assert parsed_form(nested((await received(pieces(of_another, []))).fields)).unknown == (
+        "other",
+    )
 
 
 @pytest.mark.parametrize(
@@ -329,7 +331,7 @@ async def test_parts_that_nobody_needs(head: bytes, size: int) -> None:
     whole = whole.removesuffix(b"--b0undary--\r\n") + parts((b'name="prompt"', b"later"))
 
     with closing(await received(pieces(whole, [*range(0, len(whole), 1 << 18)]))) as upload:
-        found = asked(nested(upload.fields))
+        found = parsed_form(nested(upload.fields))
 
     assert found.form.prompt == "later"
     assert found.unknown == ("cover",)
@@ -346,7 +348,7 @@ async def test_names_that_are_not_utf8() -> None:
     """A field's name in another code page is a name that nobody knows."""
     whole = parts((b'name="\xec\xee\xe4\xe5\xeb\xfc"', b"1"))
 
-    found = asked(nested((await received(pieces(whole, []))).fields))
+    found = parsed_form(nested((await received(pieces(whole, []))).fields))
 
     assert found.unknown == (r"\xec\xee\xe4\xe5\xeb\xfc",)
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from backends.base import Candidate, Job, Segment, TranscriptInfo, Word
 from backends.whisper_options import Decoding
 from shim.api.transcription.answer import answer, written
-from shim.api.transcription.fields import asked
+from shim.api.transcription.fields import parsed_form
 from shim.api.transcription.other_names import Task
 from shim.api.transcription.protocol import TextDelta, TextDone, TranscriptionForm
 from shim.api.transcription.stream import events
@@ -51,7 +51,7 @@ def form(**fields: Any) -> TranscriptionForm:
 
 def job(task: Task = "transcribe", **fields: Any) -> Job:
     """Return what *fields*, as JSON holds them, become."""
-    return to_job(asked(fields), task)
+    return to_job(parsed_form(fields), task)
 
 
 def encoded(
