@@ -1,4 +1,4 @@
-"""Whisper's options: what a job and a model's defaults become, and what is refused of it."""
+"""Whisper's options: the arguments of a job, and the jobs that are refused."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ VOCABULARY = 2000
 
 
 def given(defaults: Decoding = Decoding(), **job: Any) -> dict[str, Any]:  # noqa: B008  frozen
-    """Return the arguments of a job beside the two that are always named."""
+    """Return the arguments of a job, except the defaults of the two that are always set."""
     found = arguments(Job(**job), defaults)
     always = {"task": "transcribe", "word_timestamps": False}
     return {name: value for name, value in found.items() if always.get(name) != value}
 
 
-def test_what_is_not_said_is_not_named() -> None:
-    """A bare job leaves everything to faster-whisper but what OpenAI's form always says."""
+def test_options_that_are_not_set_are_missing() -> None:
+    """An empty job sets only the two arguments that OpenAI's form always has."""
     assert arguments(Job(), Decoding()) == {"task": "transcribe", "word_timestamps": False}
 
 
@@ -46,13 +46,13 @@ def test_what_is_not_said_is_not_named() -> None:
         ),
     ],
 )
-def test_words(job: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Each word of the seam's in faster-whisper's, with nothing beside it."""
+def test_fields_of_a_job(job: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Each field of a job becomes its argument, and nothing else does."""
     assert given(**job) == expected
 
 
 def test_the_job_goes_before_the_models_defaults() -> None:
-    """What the configuration sets applies where the job says nothing."""
+    """The configured options apply where the job sets none."""
     configured = Decoding(beam_size=1, suppress_blank=True, vad_filter=True)
 
     found = given(configured, options={"beam_size": 3, "suppress_blank": False})
@@ -61,7 +61,7 @@ def test_the_job_goes_before_the_models_defaults() -> None:
 
 
 def test_lists_are_fresh() -> None:
-    """faster-whisper may change the lists of one call: those of the next are others."""
+    """Changing the lists of one call changes no other call's."""
     prepared = arguments(
         Job(options={"temperatures": (0.0,), "suppress_tokens": (-1,)}), Decoding()
     )
@@ -74,7 +74,7 @@ def test_lists_are_fresh() -> None:
 
 
 def test_an_option_that_faster_whisper_lacks() -> None:
-    """An option by another name is refused by that name."""
+    """An unknown option is refused by its name."""
     with pytest.raises(UnsupportedOption, match="no option 'beams'") as refusal:
         arguments(Job(options={"beam_size": 2, "beams": 2}), Decoding())
 
@@ -82,14 +82,14 @@ def test_an_option_that_faster_whisper_lacks() -> None:
 
 
 def test_nested_defaults_are_dicts() -> None:
-    """The detector's parameters of the configuration become a dict of those that are set."""
+    """Configured parameters of the detector become a dict of those that are set."""
     configured = Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.4))
 
     assert given(configured) == {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}
 
 
 def test_every_option_is_an_argument() -> None:
-    """faster-whisper has an argument for each option: none is passed that it does not know."""
+    """faster-whisper has an argument for each option."""
     from faster_whisper import WhisperModel  # noqa: PLC0415  not needed by the other tests
 
     known = defaults(WhisperModel.transcribe)
@@ -100,7 +100,7 @@ def test_every_option_is_an_argument() -> None:
 
 
 def test_defaults() -> None:
-    """Of a signature, what has a default and changes an answer."""
+    """Arguments without a default, or without effect on the answer, are missing."""
 
     def transcribe(audio: object, beam_size: int = 5, *, log_progress: bool = False) -> None:
         raise NotImplementedError(audio, beam_size, log_progress)
@@ -111,8 +111,8 @@ def test_defaults() -> None:
 # ── refusals ──────────────────────────────────────────────────────────────────
 
 
-def judged(languages: tuple[str, ...] = LANGUAGES, /, **job: Any) -> None:
-    """Judge a job for a model of those languages."""
+def checked(languages: tuple[str, ...] = LANGUAGES, /, **job: Any) -> None:
+    """Check a job for a model of those languages."""
     asked = Job(**job)
     check(asked, arguments(asked, Decoding()), languages=languages, vocabulary=VOCABULARY)
 
@@ -169,9 +169,9 @@ REFUSED = {
 
 @pytest.mark.parametrize(("kind", "option", "job"), REFUSED.values(), ids=REFUSED)
 def test_refused(kind: type[InvalidRequest], option: str, job: dict[str, Any]) -> None:
-    """What faster-whisper would ignore, or CTranslate2 would break on, is refused by name."""
+    """A job that faster-whisper would ignore in part, or CTranslate2 crash on, is refused."""
     with pytest.raises(kind) as refusal:
-        judged(**job)
+        checked(**job)
 
     assert type(refusal.value) is kind
     assert refusal.value.option == option
@@ -195,12 +195,12 @@ def test_refused(kind: type[InvalidRequest], option: str, job: dict[str, Any]) -
     ],
 )
 def test_accepted(job: dict[str, Any]) -> None:
-    """What has an effect passes, and so does what asks for none."""
-    judged(**job)
+    """Options that have an effect pass, and so do those that turn something off."""
+    checked(**job)
 
 
-def test_a_models_defaults_are_judged_with_the_job() -> None:
-    """What has no effect beside the configuration is refused too."""
+def test_a_models_defaults_are_checked_with_the_job() -> None:
+    """An option without effect beside the configured ones is refused too."""
     job = Job(options={"hotwords": "Shim"})
     merged = arguments(job, Decoding(prefix="So"))
 
@@ -213,10 +213,10 @@ def test_a_models_defaults_are_judged_with_the_job() -> None:
     [("task", {"task": "translate"}), ("multilingual", {"options": {"multilingual": True}})],
 )
 def test_a_model_that_only_knows_english(option: str, job: dict[str, Any]) -> None:
-    """It cannot translate, nor find out what is spoken, and does not pretend to."""
-    judged(("en",), language="en")
+    """A model of English alone refuses to translate and to detect languages."""
+    checked(("en",), language="en")
 
     with pytest.raises(UnsupportedOption, match="only knows English") as refusal:
-        judged(("en",), **job)
+        checked(("en",), **job)
 
     assert refusal.value.option == option
