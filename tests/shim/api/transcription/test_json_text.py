@@ -1,4 +1,4 @@
-"""Fields that hold JSON text: read as the brackets are, by the type that their field has."""
+"""Fields that hold JSON text are read by their declared type, as fields with brackets are."""
 
 import json
 import time
@@ -19,7 +19,7 @@ Pairs = list[tuple[str, str]]
 
 
 class Declared(Struct):
-    """Fields of every shape."""
+    """Has fields of every shape."""
 
     text: str | None = None
     number: float = 0
@@ -97,13 +97,13 @@ SAME: list[tuple[Pairs, Pairs]] = [
 
 @pytest.mark.parametrize(("text", "brackets"), SAME, ids=str)
 def test_as_brackets(text: Pairs, brackets: Pairs) -> None:
-    """JSON text asks for what the same values in brackets ask for, from a form or from JSON."""
+    """JSON text means the same as the same values in brackets, in a form and in JSON."""
     assert parsed_form(nested(text)) == parsed_form(nested(brackets))
     assert parsed_form(dict(nested(text))) == parsed_form(nested(brackets))
 
 
 def test_the_values() -> None:
-    """What comes out are values, not texts of them."""
+    """The values have their types: they are not texts."""
     found = parsed_form(
         nested(
             [
@@ -125,7 +125,7 @@ def test_the_values() -> None:
 @pytest.mark.parametrize("text", ['["a"]', "[laughter] Hello", '{"a": 1}', '"quoted"', "null", "["])
 @pytest.mark.parametrize("name", ["prompt", "hotwords", "prefix", "model"])
 def test_texts_stay_texts(name: str, text: str) -> None:
-    """A text field is not read as JSON, also if it begins so."""
+    """A text field is not read as JSON, even if it begins like JSON."""
     found = parsed_form(nested([(name, text)]))
 
     assert getattr(found.form, name, None) or getattr(found.decoding, name) == text
@@ -133,7 +133,7 @@ def test_texts_stay_texts(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["[laughter]", "[1]", '["a', "[[]]"])
 def test_items_stay_texts(text: str) -> None:
-    """So does an item of a list of texts, unless it is itself a list of texts."""
+    """An item of a list of texts is a text, unless it is itself a list of texts."""
     assert parsed_form(nested([("keywords[]", text)])).form.keywords == [text]
 
 
@@ -171,7 +171,7 @@ def test_items_stay_texts(text: str) -> None:
     ],
 )
 def test_refused(name: str, text: str, param: str) -> None:
-    """Text that begins as JSON and is invalid, or not of the field's type, is refused by name."""
+    """Text that begins like JSON and is invalid, or of another type, is refused by name."""
     with pytest.raises(InvalidParameter) as refusal:
         parsed_form(nested([(name, text)]))
 
@@ -187,7 +187,7 @@ def test_refused(name: str, text: str, param: str) -> None:
     ],
 )
 def test_beside_brackets(pairs: Pairs) -> None:
-    """An object in both forms is refused: which one is meant is not guessed."""
+    """An object, or an option, in both forms is refused."""
     with pytest.raises(InvalidParameter, match=r"also has a value|are the same option"):
         parsed_form(nested(pairs))
 
@@ -206,7 +206,7 @@ def test_beside_brackets(pairs: Pairs) -> None:
     ids=range(7),
 )
 def test_endless_json(pairs: Pairs) -> None:
-    """A megabyte of JSON with more values than any field takes is refused before it is made."""
+    """A megabyte of JSON with too many values is refused before it is decoded."""
     started = time.thread_time()
     with pytest.raises(InvalidParameter) as refusal:
         parsed_form(nested(pairs))
@@ -225,7 +225,7 @@ values = st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda in
 )
 @example(name="keywords", value=["\ud800"])
 def test_any_json(name: str, value: Any) -> None:
-    """Any JSON of any field is converted, or refused by a name."""
+    """Any JSON in any field is parsed, or refused by a name."""
     try:
         parsed_form(nested([(name, json.dumps(value))]))
     except InvalidParameter as refusal:
