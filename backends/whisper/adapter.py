@@ -166,11 +166,13 @@ class WhisperBackend:
         )
 
     def _count(self, text: str | None) -> int:
+        """Return the number of tokens of *text*, encoded as faster-whisper encodes a prompt."""
         if not text:
             return 0
         return len(self._model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False))
 
     async def _run(self, step: Callable[[], T]) -> T:
+        """Run *step* in a thread; raise InvalidOption or EngineDead for the engine's errors."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, step)
         except ValueError as error:

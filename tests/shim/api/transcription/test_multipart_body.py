@@ -367,7 +367,7 @@ async def test_coded_parts(name: str, header: str) -> None:
     (await received(pieces(plain, []))).close()
 
 
-# ── judged on the way ─────────────────────────────────────────────────────────
+# ── checked early ──────────────────────────────────────────────────────────────
 
 HEAD = b'Content-Disposition: form-data; name="%b"\r\n\r\n'
 

@@ -173,7 +173,7 @@ VALUES = {
     "suppress_tokens": (-1, 7),
     "clip_timestamps": (1.0, 2.0),
 }
-"""What has another type behind the wire."""
+"""Values that have another type in a job than in JSON."""
 
 
 def test_temperature_0_is_the_ladder() -> None:
