@@ -1,4 +1,4 @@
-"""The handlers of transcriptions and translations: read, admit, answer."""
+"""Transcriptions and translations: receive, judge, admit, answer."""
 
 import asyncio
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ class TranscriptionController(Controller):
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
     ) -> Response[bytes] | EventStream:
-        """Transcribe a recording."""
+        """Write down what is said."""
         return await _answer(request, models, telemetry, "transcribe")
 
     @post(["/v1/audio/translations", "/audio/translations"], status_code=200)
@@ -39,7 +39,7 @@ class TranscriptionController(Controller):
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
     ) -> Response[bytes] | EventStream:
-        """Transcribe a recording and translate it into English."""
+        """Write down in English what is said."""
         return await _answer(request, models, telemetry, "translate")
 
 
@@ -59,15 +59,13 @@ async def _answer(
             # From here on the stream holds the recording, and closes it at its end.
             return EventStream(first, headers=headers, holding=stack.pop_all())
         done = await collected(items)
-        task = recording.prepared.job.task
-        make = partial(written, form, task, done, silence=recording.silence)
+        make = partial(written, form, recording.prepared.job.task, done, silence=recording.silence)
         body = make() if len(done) <= _MANY else await asyncio.to_thread(make)
     media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
     return Response(body, media_type=media, headers=headers)
 
 
 _TEXTS = ("text", "srt", "vtt")
-"""Formats that are plain text; the others are JSON."""
 
 _MANY = 100
-"""Most segments whose answer is made on the event loop, in at most 5 ms: some minutes of speech."""
+"""Segments, of some minutes, that are made an answer of on the event loop: 5 ms at most."""
