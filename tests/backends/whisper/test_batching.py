@@ -25,12 +25,12 @@ class Engine:
         self.allowed = threading.Semaphore(0)
         self.begun = threading.Semaphore(0)
 
-    def run(self, given: Sequence[Any]) -> list[Any]:
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
         """Double all numbers; raise TypeError for other values."""
-        self.batches.append(list(given))
+        self.batches.append(list(inputs))
         self.begun.release()
         assert self.allowed.acquire(timeout=SECONDS)
-        return [2 * number for number in given]
+        return [2 * number for number in inputs]
 
     def await_begun(self) -> None:
         """Wait until the next batch is in the engine."""
@@ -76,9 +76,9 @@ def test_a_lone_call_waits_for_nobody() -> None:
     engine.free()
 
     with batching(engine) as batcher:
-        found = results(submit(batcher, 1))
+        answers = results(submit(batcher, 1))
 
-    assert found == [2]
+    assert answers == [2]
     assert engine.batches == [[1]]
 
 
@@ -91,9 +91,9 @@ def test_what_waits_is_taken_together() -> None:
         engine.await_begun()
         calls += submit(batcher, 1, 2, 3, 4, 5)
         engine.free()
-        found = results(calls)
+        answers = results(calls)
 
-    assert found == [0, 2, 4, 6, 8, 10]
+    assert answers == [0, 2, 4, 6, 8, 10]
     assert engine.batches == [[0], [1, 2, 3, 4], [5]]
 
 
@@ -109,9 +109,9 @@ def test_groups_and_kinds_do_not_mix() -> None:
         calls.append(batcher.submit("again", "b", 3))
         calls += submit(batcher, 4, group="b")
         engine.free()
-        found = results(calls)
+        answers = results(calls)
 
-    assert found == [0, 2, 4, 6, 8]
+    assert answers == [0, 2, 4, 6, 8]
     assert engine.batches == [[0], [1, 4], [2], [3]]
 
 
@@ -158,10 +158,10 @@ def test_a_running_call_cannot_be_cancelled() -> None:
         engine.await_begun()
         cancelled = call.cancel()
         engine.free()
-        found = call.result(timeout=SECONDS)
+        answer = call.result(timeout=SECONDS)
 
     assert not cancelled
-    assert found == 2
+    assert answer == 2
 
 
 def test_one_bad_call_fails_alone() -> None:
@@ -173,11 +173,11 @@ def test_one_bad_call_fails_alone() -> None:
         engine.await_begun()
         good, (bad,), better = submit(batcher, 1), submit(batcher, None), submit(batcher, 3)
         engine.free()
-        found = results(first + good + better)
+        answers = results(first + good + better)
 
         with pytest.raises(TypeError):
             bad.result(timeout=SECONDS)
-    assert found == [0, 2, 6]
+    assert answers == [0, 2, 6]
 
 
 def test_closing_fails_waiting_calls() -> None:
@@ -236,10 +236,10 @@ def test_a_failing_engine_is_reported() -> None:
     outcomes: list[Exception | None] = [ValueError("no"), RuntimeError("lost"), None]
     seen = []
 
-    def run(given: Sequence[Any]) -> list[Any]:
+    def run(inputs: Sequence[Any]) -> list[Any]:
         if error := outcomes.pop(0):
             raise error
-        return list(given)
+        return list(inputs)
 
     batcher = Batcher({"call": run}, workers=1, max_batch={"call": 1}, on_batch=lambda _: None)
     with batcher.running():

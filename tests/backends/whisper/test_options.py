@@ -15,11 +15,11 @@ VOCABULARY = 2000
 # ── arguments ─────────────────────────────────────────────────────────────────
 
 
-def given(defaults: Decoding = Decoding(), **job: Any) -> dict[str, Any]:  # noqa: B008  frozen
+def arguments_set(defaults: Decoding = Decoding(), **job: Any) -> dict[str, Any]:  # noqa: B008  frozen
     """Return the arguments of a job, except the defaults of the two that are always set."""
-    found = arguments(Job(**job), defaults)
+    every = arguments(Job(**job), defaults)
     always = {"task": "transcribe", "word_timestamps": False}
-    return {name: value for name, value in found.items() if always.get(name) != value}
+    return {name: value for name, value in every.items() if always.get(name) != value}
 
 
 def test_options_that_are_not_set_are_missing() -> None:
@@ -48,16 +48,16 @@ def test_options_that_are_not_set_are_missing() -> None:
 )
 def test_fields_of_a_job(job: dict[str, Any], expected: dict[str, Any]) -> None:
     """Each field of a job becomes its argument, and nothing else does."""
-    assert given(**job) == expected
+    assert arguments_set(**job) == expected
 
 
 def test_the_job_goes_before_the_models_defaults() -> None:
     """The configured options apply where the job sets none."""
     configured = Decoding(beam_size=1, suppress_blank=True, vad_filter=True)
 
-    found = given(configured, options={"beam_size": 3, "suppress_blank": False})
+    merged = arguments_set(configured, options={"beam_size": 3, "suppress_blank": False})
 
-    assert found == {"beam_size": 3, "suppress_blank": False, "vad_filter": True}
+    assert merged == {"beam_size": 3, "suppress_blank": False, "vad_filter": True}
 
 
 def test_lists_are_fresh() -> None:
@@ -85,7 +85,7 @@ def test_nested_defaults_are_dicts() -> None:
     """Configured parameters of the detector become a dict of those that are set."""
     configured = Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.4))
 
-    assert given(configured) == {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}
+    assert arguments_set(configured) == {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}
 
 
 def test_every_option_is_an_argument() -> None:

@@ -46,12 +46,12 @@ def test_every_stretch_is_the_same(samples: int) -> None:
     """The stretches are the same at any length, also between pieces and with samples in parts."""
     whole = spoken(samples)
 
-    found = voice_activity.speech(
+    stretches = voice_activity.speech(
         Samples(np.array_split(whole, 5)), {"min_silence_duration_ms": 200}, go_on
     )
 
     floats = (whole / FULL_SCALE).astype(np.float32)
-    assert found == get_speech_timestamps(floats, VadOptions(min_silence_duration_ms=200))
+    assert stretches == get_speech_timestamps(floats, VadOptions(min_silence_duration_ms=200))
 
 
 def test_every_probability_is_the_same() -> None:
@@ -59,6 +59,6 @@ def test_every_probability_is_the_same() -> None:
     whole = spoken(2 * BATCH + 500)
     padded = np.pad((whole / FULL_SCALE).astype(np.float32), (0, 12))
 
-    found = voice_activity._probabilities(Samples([whole]), get_vad_model(), go_on, padded)
+    probabilities = voice_activity._probabilities(Samples([whole]), get_vad_model(), go_on, padded)
 
-    assert np.array_equal(found, get_vad_model()(padded))
+    assert np.array_equal(probabilities, get_vad_model()(padded))

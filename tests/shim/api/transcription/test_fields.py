@@ -18,7 +18,7 @@ Pairs = list[tuple[str, str]]
 
 
 @pytest.mark.parametrize(
-    ("pairs", "found"),
+    ("pairs", "fields"),
     [
         ([], {}),
         ([("a", "1")], {"a": "1"}),
@@ -36,9 +36,9 @@ Pairs = list[tuple[str, str]]
         ([("a[b][c][d][e]", "1")], {"a": {"b": {"c": {"d": {"e": "1"}}}}}),
     ],
 )
-def test_brackets(pairs: Pairs, found: dict[str, Any]) -> None:
+def test_brackets(pairs: Pairs, fields: dict[str, Any]) -> None:
     """Brackets make lists and objects, a repeated name makes a list, empty values are dropped."""
-    assert nested(pairs) == found
+    assert nested(pairs) == fields
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ def test_a_value_beside_an_object(pairs: Pairs) -> None:
 
 def form(*pairs: tuple[str, str]) -> TranscriptionForm:
     """Return the form of *pairs*, which set nothing else."""
-    found = parsed_form(nested(pairs))
-    assert (found.decoding, found.unknown) == (Decoding(), ())
-    return found.form
+    parsed = parsed_form(nested(pairs))
+    assert (parsed.decoding, parsed.unknown) == (Decoding(), ())
+    return parsed.form
 
 
 def decoding(**fields: Any) -> Decoding:
     """Return the engine options of *fields*, which set nothing else."""
-    found = parsed_form(fields)
-    assert (found.form, found.unknown) == (TranscriptionForm(), ())
-    return found.decoding
+    parsed = parsed_form(fields)
+    assert (parsed.form, parsed.unknown) == (TranscriptionForm(), ())
+    return parsed.decoding
 
 
 NOTHING = ParsedForm(TranscriptionForm(), Decoding(), ())
@@ -95,11 +95,11 @@ def test_nothing() -> None:
 
 def test_values() -> None:
     """Numbers and booleans may come as text."""
-    found = form(
+    values = form(
         ("model", "m"), ("temperature", "0.5"), ("stream", "true"), ("word_timestamps", "false")
     )
 
-    assert found == TranscriptionForm(
+    assert values == TranscriptionForm(
         model="m", temperature=0.5, stream=True, word_timestamps=False
     )
 
@@ -134,9 +134,9 @@ def test_lists_of_several(names: tuple[str, str]) -> None:
     """A list of several values keeps their order."""
     first, second = names
 
-    found = form((first, "word"), (second, "segment"))
+    values = form((first, "word"), (second, "segment"))
 
-    assert found.timestamp_granularities == ["word", "segment"]
+    assert values.timestamp_granularities == ["word", "segment"]
 
 
 @pytest.mark.parametrize(
@@ -196,11 +196,11 @@ def test_numbers_in_one_string(value: Any) -> None:
 
 def test_every_list_of_numbers() -> None:
     """All lists of numbers may come so, in the form and within `engine`."""
-    found = decoding(
+    options = decoding(
         suppress_tokens="-1,5", engine={"clip_timestamps": "0,1.5", "temperatures": "0.2"}
     )
 
-    assert found == Decoding(
+    assert options == Decoding(
         suppress_tokens=(-1, 5), clip_timestamps=(0.0, 1.5), temperatures=(0.2,)
     )
 
@@ -283,9 +283,9 @@ def test_invalid(fields: dict[str, Any], param: str, message: str) -> None:
 
 def test_unknown_names_are_listed() -> None:
     """Undocumented names are not refused, but listed."""
-    found = parsed_form(nested([("user", "x"), ("model", "m"), ("extra[deep]", "1"), ("a]", "2")]))
+    parsed = parsed_form(nested([("user", "x"), ("model", "m"), ("extra[deep]", "1"), ("a]", "2")]))
 
-    assert found == ParsedForm(TranscriptionForm(model="m"), Decoding(), ("user", "extra", "a]"))
+    assert parsed == ParsedForm(TranscriptionForm(model="m"), Decoding(), ("user", "extra", "a]"))
 
 
 heads = st.sampled_from(ALL) | st.text("ab[]é", max_size=6)
@@ -304,11 +304,11 @@ texts = st.sampled_from(["", "1", "0.5", "0,1", "true", "auto", "word", "server_
 def test_any_pairs(pairs: Pairs) -> None:
     """Any fields are parsed, or refused as the client's fault with a field's name."""
     try:
-        found = parsed_form(nested(pairs))
+        parsed = parsed_form(nested(pairs))
     except InvalidParameter as refusal:
         assert refusal.param is not None  # noqa: PT017
     else:
-        assert set(found.unknown).isdisjoint(ALL[:-1])
+        assert set(parsed.unknown).isdisjoint(ALL[:-1])
 
 
 def test_another_name_of_a_threshold() -> None:

@@ -104,7 +104,7 @@ def test_as_brackets(text: Pairs, brackets: Pairs) -> None:
 
 def test_the_values() -> None:
     """The values have their types: they are not texts."""
-    found = parsed_form(
+    parsed = parsed_form(
         nested(
             [
                 ("keywords", '["kitchen","fan"]'),
@@ -115,9 +115,9 @@ def test_the_values() -> None:
         )
     )
 
-    assert found.form.keywords == ["kitchen", "fan"]
-    assert found.form.chunking_strategy == ServerVad(threshold=0.4)
-    assert found.decoding == Decoding(
+    assert parsed.form.keywords == ["kitchen", "fan"]
+    assert parsed.form.chunking_strategy == ServerVad(threshold=0.4)
+    assert parsed.decoding == Decoding(
         vad_parameters=VadParameters(threshold=0.3), suppress_tokens=(-1, 7)
     )
 
@@ -126,9 +126,9 @@ def test_the_values() -> None:
 @pytest.mark.parametrize("name", ["prompt", "hotwords", "prefix", "model"])
 def test_texts_stay_texts(name: str, text: str) -> None:
     """A text field is not read as JSON, even if it begins like JSON."""
-    found = parsed_form(nested([(name, text)]))
+    parsed = parsed_form(nested([(name, text)]))
 
-    assert getattr(found.form, name, None) or getattr(found.decoding, name) == text
+    assert getattr(parsed.form, name, None) or getattr(parsed.decoding, name) == text
 
 
 @pytest.mark.parametrize("text", ["[laughter]", "[1]", '["a', "[[]]"])

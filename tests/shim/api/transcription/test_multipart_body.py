@@ -331,10 +331,10 @@ async def test_parts_under_unknown_names(head: bytes, size: int) -> None:
     whole = whole.removesuffix(b"--b0undary--\r\n") + parts((b'name="prompt"', b"later"))
 
     with closing(await received(pieces(whole, [*range(0, len(whole), 1 << 18)]))) as upload:
-        found = parsed_form(nested(upload.fields))
+        parsed = parsed_form(nested(upload.fields))
 
-    assert found.form.prompt == "later"
-    assert found.unknown == ("cover",)
+    assert parsed.form.prompt == "later"
+    assert parsed.unknown == ("cover",)
     assert sum(len(part.content or b"") for part in upload.parts) <= 20
 
 
@@ -348,9 +348,9 @@ async def test_names_that_are_not_utf8() -> None:
     """A field's name in another code page is an unknown name."""
     whole = parts((b'name="\xec\xee\xe4\xe5\xeb\xfc"', b"1"))
 
-    found = parsed_form(nested((await received(pieces(whole, []))).fields))
+    parsed = parsed_form(nested((await received(pieces(whole, []))).fields))
 
-    assert found.unknown == (r"\xec\xee\xe4\xe5\xeb\xfc",)
+    assert parsed.unknown == (r"\xec\xee\xe4\xe5\xeb\xfc",)
 
 
 @pytest.mark.parametrize("name", ["file", "prompt"])

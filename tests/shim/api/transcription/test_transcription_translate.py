@@ -162,10 +162,10 @@ def test_the_engines_own_options(name: str) -> None:
     """Every engine option reaches the job unchanged and alone, by either of its names."""
     value = ENGINE[name]
 
-    found = job(**{name: value})
+    result = job(**{name: value})
 
-    assert found == job(engine={name: value})
-    assert found == Job(options={name: VALUES.get(name, value)})
+    assert result == job(engine={name: value})
+    assert result == Job(options={name: VALUES.get(name, value)})
 
 
 VALUES = {
@@ -370,9 +370,9 @@ def test_segments_are_counted_from_0() -> None:
     for granularities in (["segment"], ["segment", "word"]):
         wanted = form(response_format="verbose_json", timestamp_granularities=granularities)
 
-        found = encoded(wanted, SEGMENT, replace(SEGMENT, id=2), replace(SEGMENT, id=3))
+        body = encoded(wanted, SEGMENT, replace(SEGMENT, id=2), replace(SEGMENT, id=3))
 
-        assert [segment["id"] for segment in found["segments"]] == [0, 1, 2]
+        assert [segment["id"] for segment in body["segments"]] == [0, 1, 2]
 
 
 def test_languages_of_an_answer() -> None:
@@ -493,9 +493,9 @@ async def streamed(*texts: str, **fields: Any) -> tuple[list[TextDelta], TextDon
 )
 async def test_deltas(texts: list[str], deltas: list[str]) -> None:
     """White space is kept between segments, and dropped at the ends of the text."""
-    found, _ = await streamed(*texts)
+    streamed_deltas, _ = await streamed(*texts)
 
-    assert [delta.delta for delta in found] == deltas
+    assert [delta.delta for delta in streamed_deltas] == deltas
 
 
 @given(st.lists(st.text(" \n\u3000ab", max_size=4), max_size=6))
