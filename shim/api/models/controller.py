@@ -49,7 +49,9 @@ class ModelsController(Controller):
 
 def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
     """Return the manifest with the hash *short*; None: that of a request without any options."""
-    return model.manifests.find(short or model.manifests.keep(model.backend.manifest(Job())))
+    if short is None:
+        short = model.manifests.keep(model.backend.prepare(Job()).manifest)
+    return model.manifests.find(short)
 
 
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:

@@ -17,7 +17,7 @@ from shim.serving.pipeline import collected, primed
 from shim.serving.request_metrics import Route
 
 from .answer import encoded_answer
-from .intake import received
+from .intake import read_request
 from .other_names import Task
 from .protocol import (
     TextDelta,
@@ -76,12 +76,12 @@ async def _answer(
     request: BodyRequest, models: Models, task: Task
 ) -> Response[bytes] | EventStream:
     with ExitStack() as stack:
-        recording = await received(request, models, task)
+        recording = await read_request(request, models, task)
         stack.callback(recording.audio.close)
         form, served = recording.form, recording.served
-        transcript = served.backend.transcribe(recording.audio, recording.job)
+        transcript = served.backend.transcribe(recording.audio, recording.prepared)
         items = served.run(transcript, route=_ROUTES[task])
-        manifest = served.manifests.keep(served.backend.manifest(recording.job))
+        manifest = served.manifests.keep(recording.prepared.manifest)
         headers = {"x-shim-manifest": manifest}
         if form.stream:
             first = await primed(events(form, items))
@@ -89,7 +89,11 @@ async def _answer(
             return EventStream(first, headers=headers, holding=stack.pop_all())
         collected_items = await collected(items)
         make = partial(
-            encoded_answer, form, recording.job.task, collected_items, silence=recording.silence
+            encoded_answer,
+            form,
+            recording.prepared.job.task,
+            collected_items,
+            silence=recording.silence,
         )
         light = len(collected_items) <= _MANY
         body = make() if light else await asyncio.to_thread(make)
