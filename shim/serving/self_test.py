@@ -11,8 +11,8 @@ from backends.registry import ModelNotOpened
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 30.0
-"""Seconds until a model that failed is tested again: a device may have free memory again by then,
-and an engine that died in its test has been restarted."""
+"""Seconds until a model that failed is tested again: by then its device may have free memory, or an
+engine that died in the test may have been restarted."""
 
 
 class SelfTest:
