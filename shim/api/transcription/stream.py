@@ -20,8 +20,8 @@ async def events(
 ) -> AsyncGenerator[TextDelta | TextDone, None]:
     """Yield a delta for each segment, then the whole text, which is that of the deltas together.
 
-    Raises TypeError unless *items* are a TranscriptInfo and then segments. Closing this
-    generator closes *items*.
+    Raises TypeError unless *items* are a TranscriptInfo and then segments. Closing this generator
+    closes *items*.
     """
     async with aclosing(items):
         info = await anext(items)
