@@ -1,6 +1,7 @@
 """The seam: values that cross between the wire and an engine, and the Protocols of engines.
 
-Longer than a file should be, so that whoever writes a backend reads one.
+The wire has checked the ranges that are given here. The file is longer than others, so that one who
+writes a backend has to read one file.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -17,141 +18,172 @@ from .whisper_options import Decoding
 
 
 Prompt = Conversation | str | tuple[int, ...]
-"""What is continued. A text gets the tokenizer's special tokens, ids are taken as they are."""
+"""A prompt: a conversation, a text, to which special tokens are added, or token ids."""
 
 
 class Sampling(Struct, frozen=True, kw_only=True):
-    """How tokens are drawn. None leaves a value to the engine (the model's generation config)."""
+    """How tokens are drawn. None: the engine's default, for vLLM the model's generation config."""
 
     max_tokens: int | None = None
-    """At most so many generated tokens; None: the model's own bound, or what the context holds.
-    0 generates none, and only makes sense with `echo`."""
+    """Most generated tokens of a choice, at least 0; None: the model's own limit, or the rest of
+    the context. 0 is of use with `echo`."""
     n: int = 1
+    """Choices: texts that are drawn independently for one prompt, 1 to 128."""
     temperature: float | None = None
+    """Divisor of the logits, 0 to 2; 0: only the most probable token."""
     top_p: float | None = None
+    """Total probability of the most probable tokens that may be drawn, 0 to 1; 0: only the most
+    probable token; 1: all tokens."""
     top_k: int | None = None
+    """Number of the most probable tokens that may be drawn; 0 or -1: all tokens."""
     min_p: float | None = None
+    """Least probability of a token that may be drawn, as a share of the most probable token's,
+    0 to 1; 0: all tokens."""
     presence_penalty: float | None = None
+    """Number that is subtracted from the logit of each token that was generated before, -2 to 2."""
     frequency_penalty: float | None = None
+    """Number that is subtracted from a token's logit for each time that it was generated before,
+    -2 to 2."""
     repetition_penalty: float | None = None
+    """Divisor of the positive logits, and factor of the negative ones, of tokens that came before,
+    above 0; 1: no penalty."""
     seed: int | None = None
+    """Start of the random numbers, 64 bits with a sign: the same seed draws the same tokens."""
     stop: tuple[str, ...] = ()
+    """Strings before which a text ends; an empty one is ignored."""
     logit_bias: dict[int, float] = {}
+    """Token id → number that is added to its logit, -100 to 100."""
     top_logprobs: int | None = None
-    """Alternatives per token; 0: the drawn token's own log probability; None: none at all."""
+    """Number of the most probable tokens to return beside each drawn one, with log probabilities,
+    0 to 20; 0: the drawn token's log probability alone; None: no log probabilities."""
 
 
 class JsonFormat(Struct, frozen=True, kw_only=True):
     """The generated text is one JSON value."""
 
     schema: dict[str, Any] | None = None
-    """JSON Schema that it satisfies; None: any object."""
+    """JSON Schema that the value satisfies; None: any object."""
     name: str = "answer"
-    """What the request calls the schema; some templates show it to the model."""
+    """Name of the schema in the request; some templates show it to the model."""
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One request: what to continue, and how."""
+    """One request to continue a prompt."""
 
     prompt: Prompt
     sampling: Sampling
     echo: bool = False
-    """Whether the prompt is told first; with log probabilities if `top_logprobs` asks for them."""
+    """Whether the answer begins with a PromptEcho."""
     format: JsonFormat | None = None
+    """Form of the generated text; None: any text."""
     adapter: str | None = None
-    """One of the model's adapters, by its configured name; None: the model as it is."""
+    """Configured name of one of the model's LoRA adapters; None: the model without any."""
     stream: bool = True
-    """Whether pieces are wanted as they come; else all may come at once, in the end."""
+    """Whether deltas are sent while the text is generated; else they may all come at the end."""
     extras: Mapping[str, Any] = {}
-    """Options that are one engine's own, by its names and in values that JSON knows. A backend
-    raises UnsupportedOption for those that it has not."""
+    """Options of one engine, by that engine's names, as JSON values. A backend raises
+    UnsupportedOption for an option that it does not have."""
 
 
-# Neither holds a reference to anything that could refer to it: a scored prompt makes tens of
-# thousands of them, which no garbage collection has to walk.
 LOWEST_LOGPROB = -9999.0
-"""The logarithm of probability 0 in answers: JSON does not have minus infinity. vLLM's number."""
+"""Log probability of probability 0 in answers, as in vLLM: JSON does not have minus infinity."""
+
+
+# No garbage collection visits a Candidate or a TokenLogprob (`gc=False`): an echo has tens of
+# thousands of them, and they hold nothing that could refer back to them.
 
 
 class Candidate(Struct, frozen=True, gc=False):
-    """A token that could have been drawn, with its natural-log probability."""
+    """A token that could be drawn at one position."""
 
     token: str
-    """Its text; a byte that is no whole character stands there as `\\x` and two digits."""
+    """The token's text; a byte that is not a whole character is written as `\\x` and two digits."""
     logprob: float
+    """Natural logarithm of the token's probability."""
     bytes: bytes
+    """The token's bytes in UTF-8; they may begin and end within a character."""
 
 
 class TokenLogprob(Struct, frozen=True, gc=False):
-    """A drawn token and its most probable rivals, most probable first."""
+    """A drawn token and the most probable tokens at its position."""
 
     drawn: Candidate
     top: tuple[Candidate, ...] = ()
+    """The `top_logprobs` most probable tokens in descending order, which may include the drawn."""
 
 
 class PromptEcho(Struct, frozen=True, kw_only=True):
-    """The prompt, where its echo was asked for: comes exactly once, first."""
+    """The prompt of a request with `echo`: comes exactly once, before all deltas.
+
+    *tokens*, *offsets* and *logprobs* have one item for each token of the prompt; they are empty
+    if the request has no `top_logprobs`.
+    """
 
     text: str
     tokens: tuple[str, ...] = ()
-    """With log probabilities only, as are the next."""
+    """Texts of the tokens, as in Candidate."""
     offsets: tuple[int, ...] = ()
-    """Where in the text each begins, in characters."""
+    """Characters of *text* before each token."""
     logprobs: tuple[TokenLogprob | None, ...] = ()
-    """Of each token after those before it; the first has none."""
+    """Log probability of each token, given those before it; None for the first token."""
 
 
 class Extras(Struct, frozen=True):
-    """What the engine adds to its answer because `extras` asked for it: once, before all else."""
+    """Values that an engine adds to its answer for an option in `extras`: comes once, first."""
 
     values: dict[str, Any]
-    """By the engine's names, in values that JSON knows."""
+    """JSON values, by the engine's names."""
 
 
 class TextDelta(Struct, frozen=True, kw_only=True):
-    """The next piece of choice *index*'s text; may be empty where only log probabilities arrive."""
+    """The next part of a choice's text; empty where only log probabilities or ids arrive."""
 
     index: int
+    """Number of the choice, from 0 to n - 1, as in the other items."""
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
+    """One for each token since the last delta; empty without `top_logprobs`."""
     token_ids: tuple[int, ...] = ()
-    """Of the tokens since the last delta, where `extras` asked for them."""
+    """One for each token since the last delta, if an option in `extras` requests them."""
 
 
 class ReasoningDelta(Struct, frozen=True, kw_only=True):
-    """The next piece of what choice *index* thinks before it answers."""
+    """The next part of the reasoning that choice *index* writes before its answer."""
 
     index: int
     text: str
 
 
 class ToolCallDelta(Struct, frozen=True, kw_only=True):
-    """The next piece of a call of choice *index*'s: first its id and name, then its arguments."""
+    """The next part of a tool call of choice *index*: first its id and name, then arguments."""
 
     index: int
     call: int
-    """Which of the choice's calls, from 0."""
+    """Number of the call within its choice, from 0."""
     id: str | None = None
     name: str | None = None
     arguments: str = ""
-    """A piece of JSON text."""
+    """The next part of a JSON text."""
 
 
 class Finish(Struct, frozen=True, kw_only=True):
-    """The end of choice *index*: comes exactly once for each of the `n` choices."""
+    """The end of choice *index*: comes exactly once for each of the `n` choices.
+
+    The counts are numbers of tokens.
+    """
 
     index: int
     reason: Literal["stop", "length", "tool_calls"]
     prompt_tokens: int
-    """Of the request, the same for all its choices."""
+    """Tokens of the prompt, the same for all choices."""
     completion_tokens: int
-    """Tokens of this choice alone, an end-of-sequence token included."""
+    """Tokens of this choice, including an end-of-sequence token."""
     reasoning_tokens: int | None = None
-    """Those of them that were reasoning; None where the engine cannot tell."""
+    """The part of *completion_tokens* that is reasoning; None if the engine does not count it."""
     audio_tokens: int | None = None
-    """Those of the prompt that are positions of a recording; None where nothing counts them."""
+    """The part of *prompt_tokens* that is audio; None if the engine does not count it."""
     stop_reason: int | str | None = None
-    """The stop string or token id that ended it, if one of the request's did."""
+    """The stop string or token id of the request that ended the text; None for another end."""
 
 
 Delta = TextDelta | ReasoningDelta | ToolCallDelta
@@ -160,46 +192,50 @@ Generated = Extras | PromptEcho | Delta | Finish
 
 @runtime_checkable
 class TextBackend(Protocol):
-    """What engines that read text have in common."""
+    """An engine that reads text: what chat and embedding engines have in common."""
 
     @property
     def max_model_len(self) -> int:
-        """Tokens that the model holds; of a chat model, prompt and completion together."""
+        """Tokens of the model's context; a chat model's holds prompt and completion together."""
         ...
 
     async def ready(self) -> bool:
-        """Whether a request sent now would be answered."""
+        """Return whether a request sent now would be answered."""
         ...
 
     async def self_test(self) -> None:
-        """Answer one small request of the engine's own; raise what fails.
+        """Answer one small request of the backend's own; raise the error if that fails.
 
-        Called before the first request and, where it failed, again later: loading a model does not
-        prove that it can answer.
+        Called before the first request, and again later if it failed: a model that loads does not
+        always answer.
         """
         ...
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
-        """Return the token ids of *prompt*, those that a text gets by default only if asked.
+        """Return the token ids of *prompt*; a text gets special tokens if *add_special_tokens*.
 
-        Raises what `generate` does of a prompt, UnsupportedOption where the model reads no
-        conversation.
+        Raises what `generate` raises for a prompt, and UnsupportedOption for a conversation if the
+        model does not read conversations.
         """
         ...
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
-        """Return the text of *tokens*, special ones included; raise InvalidOption if unknown."""
+        """Return the text of the token ids *tokens*, including special tokens.
+
+        Raises InvalidOption for an unknown id.
+        """
         ...
 
     async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
-        """Return the text of each of *tokens*, as `detokenize` would of it alone; raise likewise.
+        """Return for each of *tokens* what `detokenize` returns for it alone.
 
-        *tokens* may be a million: no event loop is to wait for them.
+        There may be a million tokens: they must not block the event loop. Raises InvalidOption for
+        an unknown id.
         """
         ...
 
     def tokenizer_info(self) -> dict[str, Any]:
-        """Return special tokens, the chat template and more, as `tokenizer_config.json` has it."""
+        """Return special tokens, chat template and more, named as in `tokenizer_config.json`."""
         ...
 
 
@@ -208,10 +244,12 @@ class ChatBackend(TextBackend, Protocol):
     """An engine that continues conversations and texts."""
 
     def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
-        """Continue *generation*; closing the generator aborts it in the engine.
+        """Yield the answer to *generation*; closing the generator aborts it in the engine.
 
-        Raises, at the first item: PromptTooLong, UnsupportedOption, InvalidOption; at any item:
-        EngineDead.
+        The order: Extras, PromptEcho, then the deltas and the Finish of each of the `n` choices,
+        which may alternate. Raises PromptTooLong, UnsupportedOption or InvalidOption at the first
+        item; EngineDead at any item; InvalidOption also at a later one, if a constraint leaves no
+        token to draw.
         """
         ...
 
@@ -220,28 +258,31 @@ class ChatBackend(TextBackend, Protocol):
 
 
 class EmbeddingJob(Struct, frozen=True, kw_only=True):
-    """One text to embed, and how. None leaves a value to the engine (the model's own pooling)."""
+    """One text to embed. None: the engine's default, which is the model's own pooling."""
 
     input: str | tuple[int, ...]
-    """A text gets the tokenizer's special tokens unless told otherwise, ids are taken as they are.
-    """
+    """A text, or token ids."""
     add_special_tokens: bool = True
+    """Whether the tokenizer adds special tokens to a text; to token ids it never does."""
     dimensions: int | None = None
-    """The first so many, for models that were trained to be cut (Matryoshka)."""
+    """Numbers of the vector to keep, from the first, for models that were trained for it
+    (Matryoshka); None: all."""
     use_activation: bool | None = None
-    """Whether the vector passes the pooler's activation, which makes its length 1."""
+    """Whether the pooler's activation scales the vector to length 1."""
     truncate_prompt_tokens: int | None = None
-    """Keep at most so many tokens, -1: as many as the context holds. None: refuse a longer text."""
+    """Most tokens that are kept; -1: as many as the context holds; None: a text that is longer than
+    the context is refused."""
     truncation_side: Literal["left", "right"] | None = None
-    """Where tokens are cut off; None: where the tokenizer cuts."""
+    """Side at which tokens are dropped; None: the tokenizer's own."""
 
 
 class Embedding(Struct, frozen=True, kw_only=True, eq=False):
-    """A text's vector: comes exactly once."""
+    """The vector of a text: comes exactly once."""
 
     values: NDArray[np.float32]
-    """Of shape (dimensions,)."""
+    """Numbers of shape (dimensions,)."""
     prompt_tokens: int
+    """Tokens that were embedded, including special tokens."""
 
 
 @runtime_checkable
@@ -249,7 +290,7 @@ class EmbeddingBackend(TextBackend, Protocol):
     """An engine that turns texts into vectors."""
 
     def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
-        """Embed one text; closing the generator, or cancelling, aborts it in the engine.
+        """Yield the vector of one text; closing or cancelling aborts it in the engine.
 
         Raises PromptTooLong, UnsupportedOption, InvalidOption, EngineDead.
         """
@@ -369,13 +410,13 @@ Backend = ChatBackend | SpeechBackend | EmbeddingBackend
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What an engine did at once for several requests."""
+    """One call of an engine that served several requests together."""
 
     call: str
-    """Which of the engine's calls."""
+    """Name of the call, as in "generate"."""
     size: int
-    """Requests in it."""
+    """Number of requests in the call."""
     waited: tuple[float, ...]
-    """Seconds that each had waited for the engine."""
+    """Seconds that each request waited for the call."""
     took: float
-    """Seconds in the engine."""
+    """Seconds that the call took."""

@@ -1,4 +1,4 @@
-"""What a chat model is told: turns, the media in them, and the tools that it may call."""
+"""Values of a conversation: turns, the media in them, and the tools that a model may call."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,34 +7,42 @@ from msgspec import Struct
 
 
 class Media(Struct, frozen=True):
-    """An image, a recording or a film among the parts of a content."""
+    """An image, a recording or a video among the parts of a content."""
 
     kind: Literal["image", "audio", "video"]
     url: str
-    """`data:`, `http:` or `https:`."""
+    """A URL with the scheme `data`, `http` or `https`."""
+
+
+Content = str | tuple[str | Media, ...]
+"""Content of a message: a text or several parts; some chat templates render the two differently."""
+
+
+def parts(content: Content) -> tuple[str | Media, ...]:
+    """Return the parts of *content*. A text is one part: nothing reads it letter by letter."""
+    return (content,) if isinstance(content, str) else content
 
 
 class ToolCall(Struct, frozen=True, kw_only=True):
-    """A call that the assistant made in an earlier turn."""
+    """A tool call that the assistant made in an earlier turn."""
 
     id: str
     name: str
     arguments: str
-    """JSON text, as the model wrote it."""
+    """JSON text as the model wrote it, valid or not."""
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """One turn of a conversation, as chat templates take it."""
+    """One turn of a conversation, as chat templates read it."""
 
     role: str
-    content: str | tuple[str | Media, ...]
-    """A tuple is a content of several parts, which some templates tell apart."""
+    content: Content
     name: str | None = None
     reasoning: str | None = None
-    """What the assistant thought before it answered."""
+    """The assistant's reasoning before this answer."""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
-    """Which call a turn of the role `tool` answers."""
+    """The `id` of the call whose result this is, in a turn of the role `tool`."""
 
 
 class Tool(Struct, frozen=True, kw_only=True):
@@ -45,11 +53,11 @@ class Tool(Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any] | None = None
     """JSON Schema of its arguments."""
     strict: bool | None = None
-    """Whether the arguments must satisfy the schema; None: as the engine thinks best."""
+    """Whether the arguments must satisfy the schema; None: the engine's default."""
 
 
 class NamedTool(Struct, frozen=True):
-    """The one tool that has to be called."""
+    """The choice of one tool, which the model has to call."""
 
     name: str
 
@@ -58,16 +66,17 @@ ToolChoice = Literal["none", "auto", "required"] | NamedTool
 
 
 class Conversation(Struct, frozen=True):
-    """Turns, which the model's chat template makes a prompt of."""
+    """A prompt in turns, which the model's chat template renders as text."""
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = "auto"
-    """Only counts where there are tools."""
+    """Whether and what the model calls; has no effect without tools."""
     parallel_tool_calls: bool = True
+    """Whether one answer may have several calls."""
     add_generation_prompt: bool = True
-    """Whether the prompt ends where the assistant begins to speak."""
+    """Whether the rendered text ends with the beginning of an assistant's turn."""
     continue_final_message: bool = False
-    """Whether the last turn is left open, to be continued; excludes `add_generation_prompt`."""
+    """Whether the model continues the last turn; excludes `add_generation_prompt`."""
     template_kwargs: Mapping[str, Any] = {}
-    """Variables that this model's chat template knows beside the usual ones."""
+    """Variables of this model's chat template beside the usual ones, as JSON values."""

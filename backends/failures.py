@@ -1,33 +1,37 @@
-"""What can fail behind the seam, by meaning: no number of HTTP's, no name of an engine's."""
+"""Errors that backends raise, by their meaning: without HTTP statuses and names of engines."""
 
 
 class BackendError(Exception):
-    """Anything that an engine raises by meaning; the wire gives it a number."""
+    """The base class of the errors below; the wire maps each to an HTTP status."""
 
 
 class InvalidRequest(BackendError):
-    """The request can never be answered as it stands."""
+    """A request that cannot be answered, now or later, unless it is changed."""
 
     def __init__(self, message: str, *, option: str | None = None) -> None:
         super().__init__(message)
         self.option = option
-        """The field of Sampling, Generation or Job that is at fault, where it is one."""
+        """Name of the field or option that is at fault, as it is called at the seam; None if it is
+        not a single one."""
 
 
 class InvalidOption(InvalidRequest):
-    """A value that this engine refuses."""
+    """A value that this engine does not accept."""
 
 
 class UnsupportedOption(InvalidRequest):
-    """An option that this engine has not, and that would have changed the answer."""
+    """An option that this engine does not have, and that would change the answer."""
 
 
 class PromptTooLong(InvalidRequest):
-    """Prompt and requested completion exceed the model's context."""
+    """A prompt that, with the requested completion, exceeds the model's context."""
 
     @classmethod
     def by(cls, *, prompt: int, completion: int, context: int) -> "PromptTooLong":
-        """Word it as OpenAI does: harnesses look for "maximum context length". All in tokens."""
+        """Return the error in OpenAI's words; the three sizes are in tokens.
+
+        Evaluation harnesses search for "maximum context length".
+        """
         return cls(
             f"This model's maximum context length is {context} tokens. However, you requested "
             f"{prompt + completion} tokens ({prompt} in the messages, {completion} in the "
@@ -37,7 +41,7 @@ class PromptTooLong(InvalidRequest):
 
     @classmethod
     def uncounted(cls, *, context: int) -> "PromptTooLong":
-        """Word it likewise for a prompt that was not counted to its end; *context* in tokens."""
+        """Return the error for a prompt whose tokens were not all counted; *context* in tokens."""
         return cls(
             f"This model's maximum context length is {context} tokens. However, your messages "
             f"have more than {context} tokens. Please reduce the length of the messages.",
@@ -46,36 +50,36 @@ class PromptTooLong(InvalidRequest):
 
 
 class UnknownLanguage(InvalidRequest):
-    """The model was not trained on that language."""
+    """A language that the model was not trained on."""
 
 
 class UndecodableAudio(InvalidRequest):
-    """The bytes are no audio, or none that can be decoded whole."""
+    """Bytes that are not audio, or that cannot be decoded to their end."""
 
 
 class NoAudio(UndecodableAudio):
-    """A file that holds other things, but no audio stream."""
+    """A media file without an audio stream."""
 
 
 class EmptyAudio(UndecodableAudio):
-    """No bytes, or an audio stream without a sample."""
+    """A file that ends before its first sample of audio, or that has no byte at all."""
 
 
 class TruncatedAudio(UndecodableAudio):
-    """Less audio than its container states."""
+    """A file with less audio than its container states."""
 
 
 class AudioTooLong(InvalidRequest):
-    """More audio than this server is set to take, in seconds."""
+    """A recording of more seconds than the server is configured to accept."""
 
 
 class AudioTooLarge(AudioTooLong):
-    """More of it in bytes, once unpacked."""
+    """A recording that has more bytes, when decoded, than the server is configured to accept."""
 
 
 class AudioTooCostly(AudioTooLong):
-    """More of it in the time that decoding takes."""
+    """A recording that takes longer to decode than the server is configured to accept."""
 
 
 class EngineDead(BackendError):
-    """The engine is gone; the same request may succeed later."""
+    """An engine that has stopped; the same request may succeed later."""

@@ -1,4 +1,4 @@
-"""A deterministic engine that can be told to stall, fail and die: for tests and for load."""
+"""A deterministic engine, which can be configured to be slow, fail or die: for tests and load."""
 
 import asyncio
 import hashlib
@@ -28,12 +28,12 @@ from .base import (
     TranscriptInfo,
 )
 from .config import FakeModelConfig, FakeOptions
-from .conversation import Conversation, Media
+from .conversation import Conversation, parts
 from .failures import EngineDead, InvalidOption, PromptTooLong, UndecodableAudio, UnknownLanguage
 
 
 class _Script:
-    """What happens around every item: a delay, a death."""
+    """Delays and failures as configured: what all fake engines have in common."""
 
     def __init__(self, options: FakeOptions) -> None:
         self._options = options
@@ -42,48 +42,48 @@ class _Script:
         return self._options.ready and not self._options.dead
 
     async def self_test(self) -> None:
-        """Pass, or fail if that is configured; the other faults are for requests."""
+        """Raise EngineDead if that is configured; the other faults only affect requests."""
         if self._options.fails_self_test:
             raise EngineDead("The fake engine was told to fail its self-test.")
 
     async def before(self, item: int) -> None:
-        """Wait as long as *item* takes, or fail if this is where the engine dies."""
+        """Wait the configured time; raise EngineDead if the engine dies before this *item*."""
         if self._options.dead or item == self._options.fail_after:
             raise EngineDead("The fake engine was told to die here.")
         await asyncio.sleep(self._options.seconds_per_item)
 
 
 class _Letters(_Script):
-    """Reads text; its tokenizer knows letters."""
+    """A text engine whose tokens are letters: an id is the letter's code point."""
 
     def __init__(self, options: FakeOptions) -> None:
         super().__init__(options)
         self.max_model_len = options.max_model_len
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
-        """Return the letters' numbers; there are no special tokens."""
+        """Return the code points of *prompt*; there are no special tokens."""
         del add_special_tokens
         text = " ".join(_contents(prompt))
         return await asyncio.to_thread(lambda: [ord(letter) for letter in text])
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
-        """Read the letters."""
+        """Return the letters with these code points; raise InvalidOption for an unknown one."""
         return await asyncio.to_thread(_read, tokens)
 
     async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
-        """Read each letter."""
+        """Return each letter; raise InvalidOption for an unknown code point."""
         return list(await self.detokenize(tokens))
 
     def tokenizer_info(self) -> dict[str, Any]:
-        """Return that there is little to tell."""
+        """Return None for every special token and for the chat template."""
         return {"bos_token": None, "eos_token": None, "pad_token": None, "chat_template": None}
 
 
 class FakeChat(_Letters):
-    """Repeats the last message, a word at a time; a word is a token."""
+    """Repeats the last message word by word; counts each word as a token."""
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
-        """Echo the last message once for each of the `n` choices, one choice after the other."""
+        """Yield the last message's words for each of the `n` choices, one choice after another."""
         refuse_beyond_text(generation, engine="fake")
         sampling = generation.sampling
         contents = self._fitting(generation.prompt)
@@ -94,9 +94,9 @@ class FakeChat(_Letters):
         if generation.echo:
             yield PromptEcho(text=contents[-1])
         for index in range(sampling.n):
-            for at, word in enumerate(words[:limit]):
-                await self.before(at)
-                yield TextDelta(index=index, text=word if at == 0 else f" {word}")
+            for item, word in enumerate(words[:limit]):
+                await self.before(item)
+                yield TextDelta(index=index, text=word if item == 0 else f" {word}")
             yield Finish(
                 index=index,
                 reason="length" if len(words) > limit else "stop",
@@ -105,7 +105,10 @@ class FakeChat(_Letters):
             )
 
     def _fitting(self, prompt: Prompt) -> list[str]:
-        """Return the contents of *prompt*; raise PromptTooLong without a list of all its words."""
+        """Return the contents of *prompt*, or raise PromptTooLong.
+
+        Splits off no more words than the context holds, however long *prompt* is.
+        """
         left = self.max_model_len
         if isinstance(prompt, tuple) and len(prompt) >= left:
             raise PromptTooLong.by(prompt=len(prompt), completion=1, context=left)
@@ -119,33 +122,31 @@ class FakeChat(_Letters):
 
 def _read(letters: tuple[int, ...]) -> str:
     if any(letter > sys.maxunicode for letter in letters):
-        raise InvalidOption("There is no such letter.", option="tokens")
+        raise InvalidOption("There are token ids beyond Unicode.", option="tokens")
     return "".join(map(chr, letters))
 
 
 def _contents(prompt: Prompt) -> list[str]:
     match prompt:
         case Conversation(messages):
-            return [_text(message.content) for message in messages]
+            return [
+                " ".join(part for part in parts(message.content) if isinstance(part, str))
+                for message in messages
+            ]
         case str():
             return [prompt]
         case _:  # of token ids every one is a word
             return [" ".join(map(str, prompt))]
 
 
-def _text(content: str | tuple[str | Media, ...]) -> str:
-    parts = [content] if isinstance(content, str) else content
-    return " ".join(part for part in parts if isinstance(part, str))
-
-
 class FakeEmbedding(_Letters):
-    """Makes a vector of a text's hash; a word is a token."""
+    """Makes a vector from the hash of a text; counts each word as a token."""
 
     async def embed(self, job: EmbeddingJob) -> AsyncGenerator[Embedding, None]:
-        """Return up to 32 numbers from -1 to 1, the same for the same words."""
-        kept = job.truncate_prompt_tokens
+        """Yield a vector of up to 32 numbers from -1 to 1, the same for the same words."""
+        limit = job.truncate_prompt_tokens
         words = _contents(job.input)[0].split(maxsplit=self.max_model_len)
-        words = words[: self.max_model_len if kept == -1 else kept]
+        words = words[: self.max_model_len if limit == -1 else limit]
         if len(words) > self.max_model_len:
             raise PromptTooLong(
                 f"This model's maximum context length is {self.max_model_len} tokens. However, "
@@ -216,7 +217,7 @@ def _letters(text: str) -> tuple[Candidate, ...]:
 
 @asynccontextmanager
 async def open_backend(config: FakeModelConfig) -> AsyncGenerator[Backend, None]:
-    """Open the kind that the source names."""
+    """Return the fake engine of the kind in `source`."""
     match config.source:
         case "chat":
             yield FakeChat(config.options)

@@ -1,7 +1,7 @@
 """Checks a configured model before it is loaded: its engine, its files, its precision.
 
-An engine names such a fault after seconds of imports, if it names it at all; a directory that is
-not there it takes for an odd name on the model hub.
+An engine names such a fault after seconds of imports, if at all; it takes a directory that does not
+exist for a name on the model hub.
 """
 
 import re
@@ -19,13 +19,13 @@ from .config import (
 )
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
-"""`name` or `owner/name`; for vLLM also with a quantisation behind a colon."""
+"""A name on the hub: `name` or `owner/name`, for vLLM also with a quantisation after a colon."""
 
 _PATH = re.compile(r"[/~\\]|\.{1,2}/")
-"""How a source begins that can only be a path."""
+"""The beginning of a source that can only be a path."""
 
 _HEAD_BYTES = 64
-"""Bytes of a file of weights that hold the name of its specification."""
+"""Bytes at the beginning of `model.bin` that are read for the name of its specification."""
 
 _ANY_COMPUTE_TYPE = {"default", "auto"}
 
@@ -37,8 +37,8 @@ class NotOpenable(ValueError):
 def refuse_unopenable(model: ModelConfig) -> None:
     """Raise NotOpenable if *model* cannot be opened as configured; loads no weights.
 
-    Takes up to a second, in which CTranslate2 is imported, and faster-whisper for the names of its
-    models; vLLM is not.
+    Takes up to a second: imports CTranslate2, and faster-whisper for the names of its models, but
+    not vLLM.
     """
     match model:
         case WhisperModelConfig():
@@ -72,40 +72,41 @@ def _refuse_missing(module: str, name: str, extra: str) -> None:
 
 
 def _refuse_source(source: str, *files: str) -> None:
-    """Refuse a directory that is not there, or that has none of *files*; a hub's name passes."""
+    """Raise NotOpenable if *source* is a path without any of *files*, and not a name on the hub."""
     path = Path(source)
     if path.is_dir():
         if not any((path / file).exists() for file in files):
-            wanted = " or ".join(files)
-            raise NotOpenable(f"the directory {source} has no {wanted}{_conversion(path, files)}")
+            names = " or ".join(files)
+            raise NotOpenable(f"the directory {source} has no {names}{_conversion(path, files)}")
     elif path.is_file() and "model.bin" in files:
         raise NotOpenable(f"{source} is a file: name the directory of the converted model")
     elif not path.exists() and (_PATH.match(source) or not _is_remote(source)):
         raise NotOpenable(f"there is no directory {source}")
 
 
-def _refuse_other_model(source: str, spec: str, what: str) -> None:
-    """Refuse a directory whose weights are of another specification than *spec*.
+def _refuse_other_model(source: str, spec: str, kind: str) -> None:
+    """Raise NotOpenable if the weights in *source* have another specification than *spec*.
 
-    CTranslate2 writes its name at the beginning: 4 bytes of a version, 2 of a length, the name.
+    CTranslate2 begins `model.bin` with 4 bytes of a version, 2 of a length, and the name of the
+    specification. *kind* names the model in the message.
     """
     path = Path(source) / "model.bin"
     if not path.is_file():
         return
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    found = head[6:].split(b"\0", 1)[0].decode(errors="replace")
-    if found != spec:
-        raise NotOpenable(f"the directory {source} does not hold a {what}: {found or 'empty'}")
+    name = head[6:].split(b"\0", 1)[0].decode(errors="replace")
+    if name != spec:
+        raise NotOpenable(f"the directory {source} does not hold a {kind}: {name or 'empty'}")
 
 
 def _is_remote(source: str) -> bool:
-    """Whether *source* can be a name on the hub, or a URL of storage that an engine knows."""
+    """Return whether *source* can be a name on the hub, or a URL that an engine reads."""
     return "://" in source or _HUB_NAME.fullmatch(source) is not None
 
 
 def _conversion(path: Path, files: tuple[str, ...]) -> str:
-    """Return what to do where a model of transformers lies where CTranslate2's is wanted."""
+    """Return a hint if *path* holds a model of transformers and one of CTranslate2 is needed."""
     if "model.bin" not in files or not any(path.glob("*.safetensors")):
         return ""
     return ": convert its weights with ct2-transformers-converter"

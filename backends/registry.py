@@ -1,4 +1,4 @@
-"""Which adapter opens which configured model; all opened together, closed in reverse."""
+"""Opens each configured model with the adapter of its engine, and closes them in reverse order."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -23,24 +23,26 @@ from .openable import NotOpenable, refuse_unopenable
 
 
 class ModelNotOpened(Exception):
-    """A configured model could not be loaded; the message says which, and why."""
+    """A configured model that could not be loaded; the message names it and the reason."""
 
 
 OnBatch = Callable[[str, Batch], None]
-"""Is told, in an engine's thread, of every batch: the model's id, and what was done."""
+"""A function that is called in an engine's thread after every batch, with the model's id."""
 
 
-def _untold(_model: str, _batch: Batch) -> None:
+def _ignore(_model: str, _batch: Batch) -> None:
     return
 
 
 def adapter(
-    model: ModelConfig, on_batch: OnBatch = _untold, memory: AudioMemory | None = None
+    model: ModelConfig, on_batch: OnBatch = _ignore, memory: AudioMemory | None = None
 ) -> AbstractAsyncContextManager[Backend]:
-    """Return *model*'s backend, not yet opened; its recordings share *memory*, None: their own.
+    """Return a context manager that opens the backend of *model*.
 
-    Every adapter imports its engine inside `open_backend`: an engine that is not configured need
-    not be installed. Raises NotOpenable for faults that show before an engine is imported.
+    *memory* bounds the model's decoded recordings together with those of other models that share
+    it; None: this model's alone. Raises NotOpenable for faults that show before the engine is
+    imported. An adapter imports its engine inside `open_backend`, so that an engine that is not
+    configured does not have to be installed.
     """
     refuse_unopenable(model)
     match model:
@@ -55,7 +57,7 @@ def adapter(
 
 
 def check(model: ModelConfig) -> None:
-    """Raise ModelNotOpened if it is known without loading it that *model* cannot be opened."""
+    """Raise ModelNotOpened if *model* has a fault that shows before it is loaded."""
     try:
         refuse_unopenable(model)
     except NotOpenable as error:
@@ -65,14 +67,14 @@ def check(model: ModelConfig) -> None:
 @asynccontextmanager
 async def opened(
     models: tuple[ModelConfig, ...],
-    on_batch: OnBatch = _untold,
+    on_batch: OnBatch = _ignore,
     *,
     decoded_bytes: int = DEFAULT_BYTES,
 ) -> AsyncGenerator[list[Backend], None]:
-    """Open every model in order, and close all of them in reverse, whatever ends the block.
+    """Open every model in order, and close all of them in reverse order when the block ends.
 
-    Decoded recordings take at most *decoded_bytes* in all of them together. Raises ModelNotOpened
-    for the first that cannot be; those before it are closed again.
+    The decoded recordings of all models together take at most *decoded_bytes*. Raises
+    ModelNotOpened for the first model that cannot be opened; those before it are closed again.
     """
     memory = AudioMemory(decoded_bytes)
     async with AsyncExitStack() as stack:
@@ -84,14 +86,14 @@ async def _open(
 ) -> Backend:
     try:
         return await stack.enter_async_context(adapter(model, on_batch, memory))
-    # A model's start ends here: engines raise whatever they like, and it is for people to read.
+    # A model's start ends here: an engine may raise any exception, and a person reads the message.
     except Exception as error:
         raise ModelNotOpened(_not_opened(model, error)) from error
 
 
 def _not_opened(model: ModelConfig, error: Exception) -> str:
-    """Return the message of ModelNotOpened on one line, also where *error* has several."""
+    """Return the message of ModelNotOpened on one line, also if *error* has several lines."""
     reason = " ".join(str(error).split()) or type(error).__name__
     if not (isinstance(error, NotOpenable) or is_local(model)):
-        reason = f"{model.source} is no directory here, and the model hub: {reason}"
+        reason = f"{model.source} is not a directory here, and the model hub: {reason}"
     return f"The model {model.id!r} could not be opened: {reason}"

@@ -1,7 +1,7 @@
-"""The smallest real request to each kind of engine: what a backend's self-test sends.
+"""Self-tests of the backends: the smallest real request to each kind of engine.
 
-A library whose interface has changed, or a device that lacks memory, shows in the first call only:
-loading a model does not prove that it can answer.
+A model that loads does not always answer: a library whose interface has changed, or a device with
+too little memory, shows only at the first request.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from .failures import AudioTooLong, PromptTooLong
 from .whisper_options import Decoding
 
 _PATIENCE = 300.0
-"""Seconds for the answer: a large model's first call on a CPU may take a minute."""
+"""Seconds that an answer may take: a large model's first call on a CPU may take a minute."""
 
 _RATE = 22_050
 """Samples per second of the test recording: not the engine's own rate, so that FFmpeg has to open
@@ -36,9 +36,9 @@ _AMPLITUDE = 8_000
 
 
 async def one_token(backend: ChatBackend) -> None:
-    """Draw one token; raise what `generate` raises, TimeoutError after five minutes.
+    """Generate one token. Raises what `generate` raises, and TimeoutError after five minutes.
 
-    A context that is too short for it is the operator's choice and no failure.
+    A context that is too short for the request passes: the operator has configured it.
     """
     sampling = Sampling(max_tokens=1, temperature=0.0)
     generation = Generation(prompt="1", sampling=sampling, stream=False)
@@ -46,7 +46,7 @@ async def one_token(backend: ChatBackend) -> None:
 
 
 async def one_vector(backend: EmbeddingBackend) -> None:
-    """Embed one text; raise what `embed` raises, TimeoutError after five minutes."""
+    """Embed one text. Raises what `embed` raises, and TimeoutError after five minutes."""
     await _exhaust(backend.embed(EmbeddingJob(input="1")), allowed=PromptTooLong)
 
 
@@ -80,6 +80,7 @@ def _sample(at: int) -> int:
 
 
 async def _exhaust(items: AsyncGenerator[Any, None], *, allowed: type[Exception]) -> None:
+    """Read all *items*; ignore an exception of the type *allowed*."""
     try:
         async with asyncio.timeout(_PATIENCE), aclosing(items):
             async for _ in items:

@@ -1,4 +1,4 @@
-"""Base URLs: which of them can be used, what is shown of them, what a wrong one may have meant."""
+"""Checks base URLs, removes secrets from them, and guesses what a wrong one may have meant."""
 
 import ipaddress
 import re
@@ -10,11 +10,13 @@ from evals.failures import BadAddress
 ENDPOINT = re.compile(
     r"/(models|chat/completions|completions|responses|embeddings|audio(/transcriptions)?)/?$"
 )
+"""The path of one endpoint at the end of a URL, which does not belong to a base URL."""
 HOST = re.compile(r"(?!https?\b)(\[[0-9a-f:]+\]|[\w.-]+)(:\d+)?(/.*)?", re.IGNORECASE)
+"""A host with or without a port and a path, but without `http://`."""
 
 
 def checked(url: str) -> str:
-    """Return *url* without outer white space. Raises BadAddress, which says how to write it."""
+    """Return *url* without outer white space. Raises BadAddress, which shows how to write it."""
     url = url.strip()
     try:
         parts = urlsplit(url)
@@ -31,13 +33,13 @@ def checked(url: str) -> str:
 
 
 def public(url: str) -> str:
-    """Return *url* without what may be secret: user, password, query."""
+    """Return *url* without the parts that may be secret: user, password, query."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def is_loopback(url: str) -> bool:
-    """Whether *url* names this machine."""
+    """Return whether *url* names this machine."""
     host = urlsplit(url).hostname or ""
     try:
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""The command `evals`: flags in, a table and files out, an exit status that tells a success."""
+"""The command `evals`: reads flags, runs an evaluation, prints a table, sets the exit status."""
 
 import asyncio
 import math
@@ -19,18 +19,19 @@ from evals.folder import refuse_unwritable
 from evals.preflight import preflight
 from evals.report.summary import Summary
 from evals.report.terminal import bar, console, show, tracker
-from evals.runner import OnError
+from evals.result import OnError
 from evals.score.normalizers import Normalizer
 from evals.score.scorers import Scorer
 from evals.signals import cancel_on_sigterm
 from evals.threshold import objection, valid
 
 INTERRUPTED = 130
+"""Exit status of a run that a signal ended, as shells give it for Ctrl-C: 128 + SIGINT."""
 HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 def temperature(_context: click.Context, _parameter: click.Parameter, value: str) -> float | None:
-    """Read a number, or `server` for the server's own default."""
+    """Return the number in *value*, or None for `server`, the server's own default."""
     if value == "server":
         return None
     try:
@@ -43,7 +44,7 @@ def temperature(_context: click.Context, _parameter: click.Parameter, value: str
 
 
 def json_object(_context: click.Context, _parameter: click.Parameter, value: str) -> dict[str, Any]:
-    """Read a JSON object."""
+    """Return the JSON object in *value*."""
     try:
         return msgspec.json.decode(value, type=dict[str, Any])
     except msgspec.DecodeError as error:
@@ -51,7 +52,7 @@ def json_object(_context: click.Context, _parameter: click.Parameter, value: str
 
 
 def threshold(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """Read a number of samples, or a share of them in per cent."""
+    """Return *value* if it is a number of samples, or a share of them in per cent."""
     if not valid(value):
         raise click.BadParameter("a number of samples, or a share of them like 5%")
     return value
@@ -77,8 +78,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--api-key-file",
     type=click.Path(path_type=Path),
-    help="A file that holds the key.  [default: OPENAI_API_KEY; servers on this machine are asked "
-    "without one]",
+    help="A file that holds the key.  [default: OPENAI_API_KEY; servers on this machine need none]",
 )
 @click.option("--api-key", help="The key itself, which other users see in the list of processes.")
 @click.option(
@@ -101,7 +101,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--normalizer",
     type=click.Choice(get_args(Normalizer)),
-    help="What is done to texts before they are compared.  [default: none for exact match; else "
+    help="How texts are changed before they are compared.  [default: none for exact match; else "
     "english if all samples are, else basic]",
 )
 @click.option("--concurrency", type=click.IntRange(1), default=8, help="Requests at once.")
@@ -125,7 +125,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
     default="reports",
     help="Where the run makes its own folder, TASK-MODEL-TIME.",
 )
-@click.option("--stream", is_flag=True, help="Ask for streams, and time the first token.")
+@click.option("--stream", is_flag=True, help="Request streams, and time the first token.")
 @click.option("--language", help="The language of clips that name none.")
 @click.option("--prompt", help="The prompt of a transcription, or a system message.")
 @click.option(
@@ -137,7 +137,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
     "--extra", default="{}", callback=json_object, help="A JSON object added to every request."
 )
 def run(manifest: Path, out: Path, limit: int | None, **flags: Any) -> None:
-    """Ask a server every sample of MANIFEST, score the answers, write results and a summary.
+    """Send every sample of MANIFEST to a server, score the answers, write results and a summary.
 
     Exits 1 if the run was stopped, if more samples failed than --max-failures allows, or if there
     is no score; 130 if it was interrupted.

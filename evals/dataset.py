@@ -15,10 +15,11 @@ FORM = (
     ' {"audio": "a.wav", "target": "turn on"}'
 )
 BINARY_BYTES = 4096
+"""Bytes at the beginning of a file in which a NUL means that it is not a text."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a manifest; *metadata* holds the keys that mean nothing here."""
+    """One line of a manifest; *index* counts from 0, *metadata* has the keys that are not used."""
 
     index: int
     id: str
@@ -27,20 +28,20 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clip(Sample, frozen=True, kw_only=True):
-    """Speech to be transcribed."""
+    """A recording to be transcribed; *language* is a code such as "en", None: not stated."""
 
     audio: Path
     language: str | None
 
 
 class Dialogue(Sample, frozen=True, kw_only=True):
-    """Messages to be answered, passed on as they stand."""
+    """Messages to be answered, which are sent unchanged."""
 
     messages: list[dict[str, Any]]
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """A manifest as read, or its first *limit* samples; *sha256* is the whole file's, in hex."""
+    """The samples of a manifest, or its first *limit*; *sha256* is the whole file's, in hex."""
 
     path: Path
     sha256: str
@@ -54,7 +55,7 @@ class _Message(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    """What a line must look like; extra keys are kept apart."""
+    """The keys and types that a line may have; other keys become metadata."""
 
     target: str
     id: str | int | None = None
@@ -91,18 +92,18 @@ def load(path: Path, *, limit: int | None = None) -> Dataset:
 
 
 def _read(path: Path) -> bytes:
-    """Return the manifest's bytes. Raises ManifestError for a folder, and for what is no text."""
+    """Return the manifest's bytes. Raises ManifestError for a folder and for a binary file."""
     try:
         if path.is_dir():
-            found = sorted(file.name for file in path.glob("*.jsonl"))[:3]
-            inside = f", as {' or '.join(found)} in it" if found else ""
+            names = sorted(file.name for file in path.glob("*.jsonl"))[:3]
+            inside = f", as {' or '.join(names)} in it" if names else ""
             raise ManifestError(f"{path} is a folder: name a manifest{inside}{FORM}")
         content = path.read_bytes()
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror}") from error
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ManifestError(f"{path} is written in UTF-16: save it as UTF-8")
-    # No text holds NUL, and no binary file of any length does without.
+    # A text never holds NUL, and a longer binary file nearly always does.
     if b"\0" in content[:BINARY_BYTES]:
         raise ManifestError(f"{path} is not a text{FORM}")
     return content

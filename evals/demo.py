@@ -1,4 +1,4 @@
-"""`python -m evals.demo`: a server, the two bundled evaluations, one table."""
+"""`python -m evals.demo`: starts a server and runs the two evaluations of the package."""
 
 import asyncio
 import os
@@ -27,6 +27,7 @@ DATA = Path(__file__).parent / "data"
 SERVER = (sys.executable, "-m", "shim", "serve", "--port", "0")
 MODELS = {"speech": "whisper-1", "sums": "gpt-4o-mini"}
 START_SECONDS = 60.0
+"""Seconds that the server may take to print its address, and again to get ready."""
 
 
 @click.command(context_settings=HELP)
@@ -65,9 +66,11 @@ async def _demo(
     command: Sequence[str], datasets: list[Dataset], out: Path, summaries: list[Summary]
 ) -> None:
     cancel_on_sigterm()
-    # The user's own settings would serve other models, or ask for a key.
-    settled = {name: value for name, value in os.environ.items() if not name.startswith("SHIM_")}
-    async with serving(command, settled) as server:
+    # The user's own settings would serve other models, or require a key.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("SHIM_")
+    }
+    async with serving(command, environment) as server:
         with console(stderr=True).status("starting the server"):
             base_url = await server.base_url(START_SECONDS)
         async with connect(base_url=base_url) as client:

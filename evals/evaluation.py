@@ -1,4 +1,4 @@
-"""One evaluation from a manifest to a summary: wiring only."""
+"""Runs one evaluation, from a data set to a summary, with the parts of the other modules."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,15 +16,17 @@ from evals.dataset import Clip, Dataset, Dialogue
 from evals.folder import create
 from evals.journal import Journal, encoded, write
 from evals.report.summary import Ended, Summary, count, measure, pool, retries, versions
-from evals.runner import OnError, Result, attempt, run, score
+from evals.result import OnError, Result
+from evals.runner import attempt, run, score
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
 from evals.score.scorers import Scorer, judge
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How a data set is evaluated. *scorer* and *normalizer* None: what suits the data.
+    """How a data set is evaluated. *scorer* and *normalizer* None: chosen by the kind of data.
 
-    *max_failures* does not change the run, but what is taken for a success (`evals.threshold`).
+    *concurrency* is the most requests at once. *max_failures* does not change the run: it decides
+    whether the run is a success (`evals.threshold`).
     """
 
     task: Task
@@ -47,8 +49,9 @@ async def evaluate(
 ) -> None:
     """Ask every sample; write the results as they come, and the summary, in a new folder in *out*.
 
-    *watch* sees every result; *keep* gets the summary, also if the run is cancelled, before it is
-    written. *readiness* is the number of probes that it took to get here. Raises CannotWrite.
+    *watch* is called with every result; *keep* with the summary before it is written, also if the
+    run is cancelled. *readiness* is the number of probes that failed before the server was ready.
+    Raises CannotWrite.
     """
     scorer, normalizing = settle(plan, dataset)
     judgement = judge(scorer, normalizer(normalizing))
@@ -94,7 +97,7 @@ async def evaluate(
 def _setting(
     client: AsyncOpenAI, dataset: Dataset, plan: Plan, kept: Sequence[Result]
 ) -> dict[str, Any]:
-    """Return what a summary tells of who was asked what, and with which programs."""
+    """Return the summary's fields that name the data, the server, the model and the versions."""
     return {
         "task": dataset.path.stem,
         "kind": "audio" if isinstance(dataset.samples[0], Clip) else "chat",
@@ -109,7 +112,7 @@ def _setting(
 
 
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
-    """Return the scorer and normaliser that *plan* means for *dataset*."""
+    """Return the scorer and the normalizer for *dataset*: those of *plan*, else the defaults."""
     clips = [sample for sample in dataset.samples if isinstance(sample, Clip)]
     scorer = plan.scorer or ("wer" if clips else "exact")
     languages = {clip.language or plan.task.language for clip in clips}
@@ -117,7 +120,7 @@ def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
 
 
 def options(client: AsyncOpenAI, dataset: Dataset, plan: Plan) -> dict[str, Any]:
-    """Return everything that was asked for, as plain values; the key is not among them."""
+    """Return all options of the run as plain values; the key is not among them."""
     patience = client.timeout.read if isinstance(client.timeout, openai.Timeout) else client.timeout
     return {
         **msgspec.to_builtins(plan),

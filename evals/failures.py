@@ -1,20 +1,17 @@
-"""What can go wrong between a manifest and a number, by name, and how it is recorded."""
+"""Errors of an evaluation, from the manifest to the score."""
 
 from pathlib import Path
 
-import msgspec
-import openai
-
 MESSAGE_CHARACTERS = 300
-"""Characters of a failure's message that are shown; the results have all of it."""
+"""Most characters of a failure's message that are shown; the results have all of it."""
 
 
 class EvalsError(Exception):
-    """The root of what this package raises; its message is fit for the user's eyes."""
+    """The base class of the errors of this package; the message is for the user."""
 
 
 class ManifestError(EvalsError):
-    """A manifest that cannot be trusted: file, line, and the path of the fault."""
+    """A manifest with a fault; the message has the file, the line and the JSON path."""
 
 
 class CannotWrite(EvalsError):
@@ -22,33 +19,33 @@ class CannotWrite(EvalsError):
 
     @classmethod
     def to(cls, place: Path, error: Exception) -> "CannotWrite":
-        """Say what kept *place* from being written."""
+        """Return the error for *place*, which *error* kept from being written."""
         reason = getattr(error, "strerror", None) or error
         return cls(f"cannot write to {place}: {reason}; choose another place with --out")
 
 
 class NoKey(EvalsError):
-    """The server is elsewhere and no key was given, or none that can be sent."""
+    """A server on another machine without a key, or with a key that cannot be sent."""
 
 
 class BadAddress(EvalsError):
-    """A base URL that no request can be sent to; the message says how one is written."""
+    """A base URL that no request can be sent to; the message shows a right one."""
 
 
 class WrongServer(EvalsError):
-    """A server that answers, but not with this model, for this key, or in OpenAI's shape."""
+    """A server that answers, but not with this model, for this key, or in OpenAI's form."""
 
 
 class ServerNotReady(EvalsError):
-    """Nobody answered in the time allowed."""
+    """A server that did not answer in the time allowed."""
 
 
 class ServerDied(EvalsError):
-    """A server that was started here is gone; the message ends with what it said last."""
+    """A server that was started here and has ended; the message ends with its last output."""
 
 
 class SampleError(EvalsError):
-    """One sample has no answer, though the server answered 200."""
+    """A sample without an answer, though the server answered 200."""
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
@@ -56,50 +53,15 @@ class SampleError(EvalsError):
 
 
 class NoText(SampleError):
-    """The answer holds no text: null, missing, or not a completion at all. Never taken for ""."""
+    """An answer without a text: null, missing, or not a completion at all. It is not ""."""
 
 
 class NotStreamed(SampleError):
-    """A stream was asked for and something else came."""
+    """An answer that is not a stream, though a stream was requested."""
 
 
 class StreamCut(SampleError):
-    """A stream ended before it was complete; the only failure here that is worth asking again."""
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A failed sample, as kept in the results.
-
-    *type* is the exception's name, *status* the HTTP status if there was one, *code* OpenAI's
-    error code, *request_id* the server's `x-request-id`.
-    """
-
-    type: str
-    message: str
-    status: int | None = None
-    code: str | None = None
-    request_id: str | None = None
-
-
-def to_failure(error: Exception, *, secret: str) -> Failure:
-    """Describe *error* without repeating *secret*, the key, which some servers quote back."""
-    message = describe(error)
-    return Failure(
-        type=type(error).__name__,
-        message=message.replace(secret, "[key]") if secret else message,
-        status=getattr(error, "status_code", None),
-        code=getattr(error, "code", None),
-        request_id=getattr(error, "request_id", None),
-    )
-
-
-def describe(error: Exception) -> str:
-    """Return what *error* says; the SDK's "Connection error." with what happened, its cause."""
-    message = str(error) or type(error).__name__
-    cause = error.__cause__
-    if isinstance(error, openai.APIConnectionError) and cause is not None:
-        return f"{message} ({type(cause).__name__}: {cause})"
-    return message
+    """A stream that ended before it was complete; the only failure here that is worth a retry."""
 
 
 def short(message: str) -> str:

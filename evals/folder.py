@@ -1,4 +1,4 @@
-"""The folder of one run: its name, its making, and the two files in it."""
+"""Names and creates the folder of one run, and names the two files in it."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import msgspec
 from evals.failures import CannotWrite
 
 NAME_BYTES = 80
-"""Bytes of a task's or a model's name that a folder's name repeats: file systems allow 255."""
+"""Most bytes of a task's or a model's name in a folder's name: file systems allow 255 in all."""
 
 
 class Folder(msgspec.Struct, frozen=True):
@@ -21,12 +21,12 @@ class Folder(msgspec.Struct, frozen=True):
 
     @property
     def results(self) -> Path:
-        """The file with a line for each sample."""
+        """The file with one line per sample."""
         return self.path / "results.jsonl"
 
     @property
     def summary(self) -> Path:
-        """The file with the score; a run that was killed has none."""
+        """The file with the score; missing if the run was killed."""
         return self.path / "summary.json"
 
 
@@ -53,19 +53,23 @@ def create(out: Path, *, task: str, model: str, at: datetime) -> Folder:
 def refuse_unwritable(out: Path) -> None:
     """Raise CannotWrite if no folder can be made in *out*; creates nothing.
 
-    Called before the server is waited for, so that a wrong path is reported at once.
+    Called before the wait for the server, so that a wrong path is reported at once.
     """
     try:
-        found = next(path for path in (out, *out.parents) if path.exists())
+        existing = next(path for path in (out, *out.parents) if path.exists())
     except OSError as error:  # a name that is too long
         raise CannotWrite.to(out, error) from error
-    if not found.is_dir():
-        raise CannotWrite(f"cannot write to {out}: {found} is not a folder; choose one with --out")
-    if not os.access(found, os.W_OK | os.X_OK):
-        raise CannotWrite(f"cannot write to {out}: no permission for {found}; choose another --out")
+    if not existing.is_dir():
+        raise CannotWrite(
+            f"cannot write to {out}: {existing} is not a folder; choose one with --out"
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise CannotWrite(
+            f"cannot write to {out}: no permission for {existing}; choose another --out"
+        )
 
 
 def safe(name: str) -> str:
     """Return *name* as part of a file's name: letters, digits and `.+_-`, at most 80 bytes."""
-    kept = re.sub(r"[^\w.+-]+", "_", name).encode(errors="ignore")[:NAME_BYTES]
-    return kept.decode(errors="ignore").strip("._-") or "_"
+    short = re.sub(r"[^\w.+-]+", "_", name).encode(errors="ignore")[:NAME_BYTES]
+    return short.decode(errors="ignore").strip("._-") or "_"

@@ -1,4 +1,4 @@
-"""The results file: a line per sample as it finishes, in the manifest's order once the run ends."""
+"""Writes the results file: a line per finished sample, sorted by the manifest when the run ends."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from typing import Self
 import msgspec
 
 from evals.failures import CannotWrite
-from evals.runner import Result
+from evals.result import Result
 
 
 class Journal:
-    """Results, in memory and on disk: a crash loses nothing that was answered.
+    """Results in memory and on disk; a crash loses no answer.
 
-    Its file must not exist yet. Every method raises CannotWrite, for a full disk as well.
+    The file must not exist yet. Every method raises CannotWrite, also for a full disk.
     """
 
     def __init__(self, path: Path, watch: Callable[[Result], None]) -> None:
@@ -31,7 +31,7 @@ class Journal:
         return self
 
     def add(self, result: Result) -> None:
-        """Keep *result*, then show it to the watcher."""
+        """Write *result*, then call the watcher with it."""
         self.results.append(result)
         with _writing(self._path):
             self._file.write(encoded(result) + b"\n")
@@ -52,9 +52,9 @@ class Journal:
 
 
 def encoded(value: msgspec.Struct) -> bytes:
-    """Return *value* as JSON; half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD.
+    """Return *value* as JSON; half of a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD.
 
-    Answers may hold one, and so may a file name that is not UTF-8.
+    Answers may contain one, and so may a file name that is not UTF-8.
     """
     try:
         return msgspec.json.encode(value)
@@ -64,7 +64,7 @@ def encoded(value: msgspec.Struct) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace *path* whole or not at all. Raises CannotWrite."""
+    """Replace the whole file *path*, or leave it unchanged. Raises CannotWrite."""
     draft = path.with_name(f".{path.name}.draft")
     with _writing(path):
         draft.write_bytes(content)

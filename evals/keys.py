@@ -1,4 +1,4 @@
-"""Keys: where they come from, and which can be sent."""
+"""Reads a key from a file, and checks that an HTTP header can carry it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A server started here for the length of an evaluation, and always stopped."""
+"""Starts a server for the time of an evaluation, and always stops it."""
 
 import asyncio
 import os
@@ -14,12 +14,15 @@ from evals.failures import ServerDied
 T = TypeVar("T")
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/v1")
+"""The base URL that the server prints when it has started."""
 LINES_KEPT = 60
+"""Lines of the server's last output that are kept for a message."""
 STOP_SECONDS = 10.0
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 class Server:
-    """A child process whose output is read all the time, so that it never waits for us."""
+    """A child process whose output is always read, so that it never waits for its pipe."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -28,17 +31,17 @@ class Server:
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
-        """Keep the last lines, and find the address among them."""
+        """Keep the last lines of the output, and take the address from it."""
         assert self.process.stdout is not None  # noqa: S101 - it was opened as a pipe
         async for line in self.process.stdout:
             text = line.decode(errors="replace").rstrip()
             self.tail.append(text)
-            found = ADDRESS.search(text)
-            if found and not self._address.done():
-                self._address.set_result(found[0])
+            address = ADDRESS.search(text)
+            if address and not self._address.done():
+                self._address.set_result(address[0])
 
     async def base_url(self, seconds: float) -> str:
-        """Return the address that the server prints. Raises ServerDied, also if it prints none."""
+        """Return the address that the server prints; raise ServerDied if it prints none in time."""
         try:
             async with asyncio.timeout(seconds):
                 return await self.during(_result(self._address))
@@ -46,7 +49,7 @@ class Server:
             raise ServerDied(self.last_words(f"printed no address in {seconds:g} s")) from error
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await *work*; raise ServerDied at once if the server ends before it."""
+        """Return what *work* returns; raise ServerDied at once if the server ends before it."""
         task = asyncio.ensure_future(work)
         end = asyncio.ensure_future(self.process.wait())
         try:
@@ -61,7 +64,7 @@ class Server:
             await asyncio.gather(task, end, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Ask with SIGTERM; after 10 s, or for children left behind, SIGKILL to the whole group."""
+        """Send SIGTERM; when the server has ended, or after 10 s, SIGKILL to its process group."""
         with suppress(ProcessLookupError):
             self.process.terminate()
         with suppress(TimeoutError):
@@ -74,7 +77,7 @@ class Server:
         await asyncio.gather(self._reading, return_exceptions=True)
 
     def last_words(self, fate: str) -> str:
-        """Return *fate* and the output that came before it."""
+        """Return a message of *fate* and the last lines of the output."""
         return "\n".join([f"the server {fate}; it said last:", *self.tail])
 
 
@@ -86,9 +89,9 @@ async def _result(future: asyncio.Future[T]) -> T:
 async def serving(
     command: Sequence[str], environment: Mapping[str, str] = os.environ
 ) -> AsyncIterator[Server]:
-    """Start *command*; stop it in the end, whatever happens. Raises ServerDied if it cannot start.
+    """Start *command*, and stop it when the block ends. Raises ServerDied if it cannot start.
 
-    It gets a process group of its own: Ctrl-C comes to us, and the server is stopped in order.
+    It gets a process group of its own, so that Ctrl-C only reaches this process, which stops it.
     """
     try:
         process = await asyncio.create_subprocess_exec(

@@ -1,8 +1,8 @@
 """Checks before a run that the server has the model, for this key and under this base URL.
 
-A run of ten thousand samples should not fail ten thousand times for a wrong key. Where the list of
-models names the model, nothing more is asked. Where it does not, it proves nothing (proxies and
-aliases are not listed, some keys may not list), so the first sample is asked once, as a trial.
+A run of ten thousand samples should not fail ten thousand times for a wrong key. If the list of
+models contains the model, that is enough. If not, it proves nothing (models behind proxies and
+aliases are not listed, and some keys may not list), so the first sample is sent once, as a trial.
 """
 
 from difflib import get_close_matches
@@ -15,12 +15,16 @@ from evals.address import alternatives, public
 from evals.ask.client import PLACEHOLDER_KEY, PROBE_TIMEOUT
 from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue
-from evals.failures import Failure, WrongServer, short
+from evals.failures import WrongServer, short
+from evals.result import Failure
 from evals.runner import attempt
 
 NAMES_SHOWN = 8
+"""Most model names in a message."""
 UNAUTHORISED = {401, 403}
+"""HTTP statuses that blame the key."""
 NOT_FOUND = {404, 405}
+"""HTTP statuses that blame the path or the model."""
 
 
 class _Card(msgspec.Struct):
@@ -36,9 +40,10 @@ class _Error(msgspec.Struct):
 
 
 class Glance(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to GET /models: the names in it, None if it is not a list of models.
+    """The answer to GET /models.
 
-    *openai*: whether it has OpenAI's shape, as a list or as an error.
+    *names* are the models in it, None if it is not a list of models; *openai* is whether it has
+    OpenAI's form, as a list or as an error.
     """
 
     names: list[str] | None = None
@@ -46,28 +51,28 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def preflight(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> None:
-    """Raise WrongServer if no sample could be answered, with the reason and what to do."""
-    seen = await glance(client, "/models")
-    if task.model in (seen.names or ()):
+    """Raise WrongServer, with the reason and what to do, if no sample could be answered."""
+    models = await glance(client, "/models")
+    if task.model in (models.names or ()):
         return
     failure = (await attempt(client, task, sample)).error
     if failure is None:
         return
     where = public(str(client.base_url)).rstrip("/")
-    said = short(failure.message)
+    reason = short(failure.message)
     if failure.status in UNAUTHORISED:
         verb = "asks for a key" if client.api_key == PLACEHOLDER_KEY else "refuses the key"
-        raise WrongServer(f"{where} {verb} ({said}): set OPENAI_API_KEY, or --api-key-file")
-    if seen.names is None and (failure.status in NOT_FOUND or not seen.openai):
+        raise WrongServer(f"{where} {verb} ({reason}): set OPENAI_API_KEY, or --api-key-file")
+    if models.names is None and (failure.status in NOT_FOUND or not models.openai):
         await _refuse_address(client, where)
     if failure.status in NOT_FOUND:
-        raise WrongServer(_unknown(task.model, where, failure, seen.names))
-    if not seen.openai:
-        raise WrongServer(f"{where} does not answer like OpenAI's API: check --base-url ({said})")
+        raise WrongServer(_unknown(task.model, where, failure, models.names))
+    if not models.openai:
+        raise WrongServer(f"{where} does not answer like OpenAI's API: check --base-url ({reason})")
 
 
 async def glance(client: AsyncOpenAI, url: str) -> Glance:
-    """Ask for a list of models, once."""
+    """Request the list of models at *url* once; raises nothing if that fails."""
     probe = client.with_options(max_retries=0, timeout=PROBE_TIMEOUT)
     try:
         text = await probe.get(url, cast_to=str)
@@ -90,7 +95,7 @@ def _decodes(text: str, kind: type[msgspec.Struct]) -> bool:
 
 
 async def _refuse_address(client: AsyncOpenAI, where: str) -> None:
-    """Raise WrongServer if the API is found under another path of the same server."""
+    """Raise WrongServer if another path of the same server has the API."""
     for other in alternatives(where):
         if (await glance(client, f"{other}/models")).names is not None:
             raise WrongServer(f"{where} is not where the API is: use --base-url {other}")

@@ -1,52 +1,30 @@
-"""Many samples, a few at a time: each becomes a result, whatever happens to it."""
+"""Runs many samples, a few at a time; each becomes a result, also if it fails."""
 
 import asyncio
 import time
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from openai import AsyncOpenAI
 
 from evals.ask import chat, transcription
-from evals.ask.client import Tries
 from evals.ask.clip_duration import seconds
-from evals.ask.task import Answer, Task
+from evals.ask.describe import to_failure
+from evals.ask.retries import Tries
+from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue, Sample
-from evals.failures import Failure, to_failure
+from evals.result import Answer, Failure, OnError, Result
 from evals.score.scorers import Tally
-
-OnError = Literal["record", "stop", "empty"]
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the results.
-
-    *latency* is in seconds, from the first request to the end, retries included; *retries* are the
-    SDK's, *streams_reasked* ours. *tally* is None for a sample that is not scored.
-    """
-
-    index: int
-    id: str
-    status: Literal["ok", "failed"]
-    target: str
-    answer: Answer | None = None
-    error: Failure | None = None
-    tally: Tally | None = None
-    latency: float
-    audio_seconds: float | None = None
-    retries: int = 0
-    streams_reasked: int = 0
-    metadata: dict[str, Any] = {}
 
 
 class _Stopped(Exception):
-    """A sample failed and the policy is to stop."""
+    """A sample that failed in a run that stops at the first failure."""
 
 
 async def attempt(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> Result:
-    """Ask *sample* and return its result, not yet scored; nothing but cancellation is raised."""
+    """Send *sample* and return its result, not scored yet; only cancellation is raised."""
     tries = Tries()
     answer: Answer | None = None
     failure: Failure | None = None
@@ -56,7 +34,7 @@ async def attempt(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> R
             answer = await transcription.ask(client, task, sample, tries)
         else:
             answer = await chat.ask(client, task, sample, tries)
-    except Exception as error:  # noqa: BLE001 - here a sample ends; one must not end the others
+    except Exception as error:  # noqa: BLE001 - a sample ends here; it must not end the others
         failure = to_failure(error, secret=client.api_key)
     latency = time.perf_counter() - start
     length = await to_thread(seconds, sample.audio) if isinstance(sample, Clip) else None
@@ -76,7 +54,7 @@ async def attempt(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> R
 
 
 def score(result: Result, judge: Callable[[str, str], Tally], on_error: OnError) -> Result:
-    """Add the tally. A failed sample has none, unless the user asked to count it as empty."""
+    """Return *result* with its tally. A failed sample gets one only if *on_error* is "empty"."""
     if result.answer is not None:
         return msgspec.structs.replace(result, tally=judge(result.target, result.answer.text))
     if on_error == "empty":
@@ -92,11 +70,11 @@ async def run(
     stop_on_failure: bool,
     keep: Callable[[Result], None],
 ) -> bool:
-    """Await *work* for every sample, at most *concurrency* at once, handing each result to *keep*.
+    """Await *work* for every sample, at most *concurrency* at once; call *keep* with each result.
 
-    Results arrive as they finish. Returns False if the run was stopped by a failure; requests under
-    way are then cancelled, and their samples count as never asked. Raises what *keep* or
-    *work* raises, and not in a group.
+    Results come in the order in which they finish. Returns False if a failure stopped the run: then
+    running requests are cancelled, and their samples count as not asked. Raises what *keep* or
+    *work* raises, not wrapped in a group.
     """
     waiting = iter(samples)
     complete = True
@@ -114,7 +92,7 @@ async def run(
                 group.create_task(worker())
     # Not `except*`: before Python 3.11.4 what is raised in one arrives in a group of its own.
     except ExceptionGroup as group:
-        # Every worker may have met it, say a full disk; one is enough to report.
+        # Each worker may raise the same error, as for a full disk: one is enough to report.
         for error in group.exceptions:
             if not isinstance(error, _Stopped):
                 raise error from group

@@ -1,11 +1,11 @@
-"""SIGTERM, treated as Ctrl-C is: the run ends, keeps its results, and stops what it started."""
+"""Handles SIGTERM as Ctrl-C: the run ends, keeps its results, and stops what it has started."""
 
 import asyncio
 import signal
 
 
 def cancel_on_sigterm() -> None:
-    """Cancel the current task at SIGTERM, which would otherwise end the process at once."""
+    """Cancel the current task at SIGTERM, which would end the process at once without this."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

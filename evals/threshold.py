@@ -9,18 +9,18 @@ THRESHOLD = re.compile(r"(\d+)|(\d{1,2}(?:\.\d+)?|100(?:\.0+)?)\s*%")
 
 
 def valid(text: str) -> bool:
-    """Whether *text* is a threshold: a number of samples, or 0 to 100 per cent of them (`5%`)."""
+    """Return whether *text* is a number of samples, or 0 to 100 per cent of them (`5%`)."""
     return THRESHOLD.fullmatch(text.strip()) is not None
 
 
 def allowed(text: str, samples: int) -> int:
-    """Return how many of *samples* may fail under a valid threshold; a share is rounded down."""
+    """Return how many of *samples* may fail by the threshold *text*; a share is rounded down."""
     number, share = THRESHOLD.fullmatch(text.strip()).groups()  # type: ignore[union-attr]
     return int(number) if number else int(Fraction(share) * samples / 100)
 
 
 def objection(summary: Summary, text: str) -> str | None:
-    """Return why *summary* is not a success under the threshold *text*, None if it is one."""
+    """Return why *summary* is not a success by the threshold *text*; None if it is one."""
     counts = summary.counts
     if summary.ended != "finished":
         return f"{summary.task}: {summary.ended}; {counts.unasked} of {counts.samples} not asked"

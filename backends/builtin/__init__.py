@@ -1,1 +1,1 @@
-"""The two small models that ship with the package; README.md is their card."""
+"""The two small models that the package contains; README.md is their model card."""

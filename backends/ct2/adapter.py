@@ -1,4 +1,4 @@
-"""Chat through CTranslate2's Generator: the embedded default, on CPU, without torch."""
+"""Chat through CTranslate2's Generator, the built-in default: runs on a CPU without torch."""
 
 import asyncio
 import threading
@@ -15,10 +15,10 @@ from backends.self_test import one_token
 from backends.text.chat_template import ChatTemplate
 from backends.text.text_only import refuse_beyond_text, refuse_prompt_beyond_text
 from backends.text.threads import TextThreads
-from backends.text.token_bytes import Pieces
+from backends.text.token_bytes import TokenBytes
 
 from .choices import Choice
-from .logprobs import Scores
+from .logprobs import LogprobReader
 from .prompts import Prompts
 from .sampling import ENGINE, arguments, refuse_unsupported
 
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Step = tuple["GenerationStepResult", tuple[TokenLogprob, ...]]
+"""One token of one choice, as the engine's callback gets it, and its log probability if wanted."""
 
 _LONGEST_CONTEXT = 1 << 24
-"""Tokens; no model has had more than 10 million."""
+"""Tokens of the longest context that is believed: no model had over 10 million so far."""
 _BATCH_TOKENS = 65_536
-"""Tokens of all prompts in one call of the engine: each takes 4 kB in the built-in model."""
+"""Tokens of all prompts in one call of the engine: one takes 4 kB in the built-in model."""
 
 
 class Ct2Chat:
@@ -50,15 +51,15 @@ class Ct2Chat:
         self._template = template
         self._threads = threads
         self._prompts = prompts
-        self._pieces = Pieces.of(template.tokenizer)
+        self._token_bytes = TokenBytes.of(template.tokenizer)
         self.max_model_len = max_model_len
 
     async def ready(self) -> bool:
-        """Answer yes: loaded weights stay usable."""
+        """Return True: weights that are loaded stay usable."""
         return True
 
     async def self_test(self) -> None:
-        """Draw one token."""
+        """Generate one token."""
         await one_token(self)
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool = True) -> list[int]:
@@ -75,66 +76,69 @@ class Ct2Chat:
         return await self._prompts.token_texts(tokens)
 
     def tokenizer_info(self) -> dict[str, Any]:
-        """Return what the model's directory says of its tokenizer."""
+        """Return `tokenizer_config.json` of the model's directory."""
         return self._template.info
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
-        """Pass tokens on as the engine's callback brings them; closing stops it at the next one."""
+        """Yield tokens as the engine's callback gets them; closing stops it at the next token."""
         sampling = generation.sampling
         refuse_beyond_text(generation, engine=ENGINE)
         refuse_unsupported(sampling)
-        prompt, limit = await self._prompts.read(generation.prompt, wanted=sampling.max_tokens)
+        prompt, limit = await self._prompts.read(generation.prompt, max_tokens=sampling.max_tokens)
         top = sampling.top_logprobs
-        scores = None if top is None else Scores(self._pieces, top=top)
+        logprobs = None if top is None else LogprobReader(self._token_bytes, top=top)
         if generation.echo:
-            yield await self._in_thread(self._echo, generation.prompt, prompt, scores)
+            yield await self._in_thread(self._echo, generation.prompt, prompt, logprobs)
         choices = [
-            Choice(index, self._template, sampling.stop, scores, prompt_tokens=len(prompt))
+            Choice(index, self._template, sampling.stop, logprobs, prompt_tokens=len(prompt))
             for index in range(sampling.n)
         ]
         if not limit:
             for choice in choices:
-                yield choice.nothing()
+                yield choice.finish_empty()
             return
         run = partial(
             self._generator.generate_batch,
             max_length=limit,
             include_prompt_in_result=False,
-            return_logits_vocab=scores is not None,
+            return_logits_vocab=logprobs is not None,
             **arguments(sampling, self._template.tokenizer.get_vocab_size()),
         )
         # CTranslate2 hands the logits of a whole batch to the first of its callbacks.
-        size = 1 if scores else max(1, _BATCH_TOKENS // len(prompt))
+        size = 1 if logprobs else max(1, _BATCH_TOKENS // len(prompt))
         for start in range(0, len(choices), size):
             batch = choices[start : start + size]
-            async for step, weighed in self._steps(_continuing(run, prompt, len(batch)), batch):
-                for item in batch[step.batch_id].take(step, weighed):
+            async for step, drawn in self._steps(_continuing(run, prompt, len(batch)), batch):
+                for item in batch[step.batch_id].feed(step, drawn):
                     yield item
 
     async def _in_thread(self, job: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, job, *arguments)
 
-    def _echo(self, said: Prompt, prompt: list[str], scores: Scores | None) -> PromptEcho:
-        """Return the echo of *said*, which is the tokens *prompt*; blocks."""
-        ids = self._template.ids(prompt)
-        text = said if isinstance(said, str) else self._template.decode([ids])[0]
-        if scores is None:
+    def _echo(
+        self, prompt: Prompt, tokens: list[str], logprobs: LogprobReader | None
+    ) -> PromptEcho:
+        """Return the echo of *prompt*, whose tokens are *tokens*; blocks."""
+        ids = self._template.ids(tokens)
+        text = prompt if isinstance(prompt, str) else self._template.decode([ids])[0]
+        if logprobs is None:
             return PromptEcho(text=text)
-        log_probs = self._generator.forward_batch([prompt], return_log_probs=True)
-        return scores.echo(text, ids, log_probs)
+        return logprobs.echo(
+            text, ids, self._generator.forward_batch([tokens], return_log_probs=True)
+        )
 
     async def _steps(
         self, run: "partial[Any]", choices: "list[Choice]"
     ) -> AsyncGenerator[Step, None]:
-        """Run the engine in a thread and yield its steps here, until it returns or raises."""
+        """Run the engine in a thread and yield its steps, until it returns or raises."""
         loop = asyncio.get_running_loop()
         steps: asyncio.Queue[Step | None] = asyncio.Queue()
-        left = threading.Event()
+        closed = threading.Event()
 
         def on_step(step: "GenerationStepResult") -> bool:
             choice = choices[step.batch_id]
-            loop.call_soon_threadsafe(steps.put_nowait, (step, choice.weighed(step)))
-            return left.is_set() or choice.finished
+            loop.call_soon_threadsafe(steps.put_nowait, (step, choice.logprobs(step)))
+            return closed.is_set() or choice.finished
 
         running = loop.run_in_executor(self._threads, partial(run, callback=on_step))
         running.add_done_callback(lambda _: steps.put_nowait(None))
@@ -143,14 +147,14 @@ class Ct2Chat:
                 yield step
             running.result()
         finally:
-            left.set()
+            closed.set()
 
 
 def _continuing(run: "partial[Any]", prompt: list[str], copies: int) -> "partial[Any]":
-    """Return the call that continues *prompt* as often as *copies* says.
+    """Return the call that continues *prompt*, a list of tokens, *copies* times.
 
-    The tokens before the last are read once and not by each copy: for 128 copies of 2,040 tokens
-    that took 9 GB, and over a minute.
+    The tokens before the last one are computed once for all copies. Computed for each copy, 2,040
+    tokens took 9 GB and over a minute for 128 copies.
     """
     if copies == 1:
         return partial(run, [prompt])
@@ -160,7 +164,7 @@ def _continuing(run: "partial[Any]", prompt: list[str], copies: int) -> "partial
 
 @asynccontextmanager
 async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, None]:
-    """Load *config*'s weights off the event loop, from a directory or the hub."""
+    """Load the weights of *config* in a thread, from a directory or the model hub."""
     options = config.options
     loop = asyncio.get_running_loop()
     with (
@@ -185,7 +189,7 @@ async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, No
 
 
 def _context(stated: int) -> int:
-    """Return the context length that a tokenizer states; raise ValueError if it states none.
+    """Return *stated*, a tokenizer's context length in tokens; raise ValueError if it is not real.
 
     transformers writes 10^30 for a length that it does not know: no prompt would be too long.
     """
@@ -208,7 +212,7 @@ def _load(directory: Path, config: Ct2ModelConfig) -> "Generator":
 
 
 def _directory(source: str, revision: str | None) -> Path:
-    """Return *source* if it is a directory, else a snapshot of the hub's repository."""
+    """Return *source* if it is a directory, else download that repository of the hub."""
     if (path := Path(source)).is_dir():
         return path
     from huggingface_hub import snapshot_download

@@ -1,4 +1,4 @@
-"""One of the `n` texts on its way: the engine's steps in, deltas and the finish out."""
+"""Turns the steps of a CTranslate2 Generator into the deltas and the finish of a choice."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -8,43 +8,47 @@ from backends.base import Finish, TextDelta, TokenLogprob
 from backends.text.chat_template import ChatTemplate
 from backends.text.stop_strings import StopStrings
 
-from .logprobs import Scores
+from .logprobs import LogprobReader
 
 if TYPE_CHECKING:
     from ctranslate2 import GenerationStepResult
 
 
 class Choice:
-    """One of the `n` texts on its way: tokens in, deltas and the finish out."""
+    """One of the `n` texts of a request, while it is generated."""
 
     def __init__(
         self,
         index: int,
         template: ChatTemplate,
         stop: tuple[str, ...],
-        scores: Scores | None,
+        logprobs: LogprobReader | None,
         *,
         prompt_tokens: int,
     ) -> None:
         self.finished = False
+        """Whether the finish has been returned: the engine may stop."""
         self._index = index
         self._tokenizer = template.tokenizer
         self._end_tokens = template.end_tokens
         self._decoder = DecodeStream(skip_special_tokens=True)
         self._stop = StopStrings(stop)
-        self._scores = scores
+        self._logprobs = logprobs
         self._prompt_tokens = prompt_tokens
         self._tokens = 0
 
-    def weighed(self, step: "GenerationStepResult") -> tuple[TokenLogprob, ...]:
-        """Return the token's log probability, if asked for; called in the engine's thread."""
-        return (self._scores.drawn(step.token_id, step.logits),) if self._scores else ()
+    def logprobs(self, step: "GenerationStepResult") -> tuple[TokenLogprob, ...]:
+        """Return the token's log probability, or () if the request wants none of them.
 
-    def take(
-        self, step: "GenerationStepResult", weighed: tuple[TokenLogprob, ...]
+        Called in the engine's thread.
+        """
+        return (self._logprobs.drawn(step.token_id, step.logits),) if self._logprobs else ()
+
+    def feed(
+        self, step: "GenerationStepResult", logprobs: tuple[TokenLogprob, ...]
     ) -> list[TextDelta | Finish]:
-        """Turn one token into what is to be sent; nothing after the finish."""
-        if self.finished:  # the engine runs on until its callback is next asked
+        """Return the items that the token of *step* makes; after the finish always []."""
+        if self.finished:  # the engine goes on until the next call of its callback
             return []
         self._tokens += 1
         ended = step.token in self._end_tokens
@@ -53,14 +57,14 @@ class Choice:
             self.finished = True
             text += self._stop.flush()
         items: list[TextDelta | Finish] = []
-        if text or weighed:
-            items.append(TextDelta(index=self._index, text=text, logprobs=weighed))
+        if text or logprobs:
+            items.append(TextDelta(index=self._index, text=text, logprobs=logprobs))
         if self.finished:
             items.append(self._finish("stop" if ended or self._stop.hit else "length"))
         return items
 
-    def nothing(self) -> Finish:
-        """Finish before the first token: none was asked for."""
+    def finish_empty(self) -> Finish:
+        """Return the finish of a choice that may have no token."""
         return self._finish("length")
 
     def _finish(self, reason: Literal["stop", "length"]) -> Finish:

@@ -1,4 +1,4 @@
-"""Prompts → tokens, and back: by the model's template and tokenizer, off the event loop."""
+"""Turns prompts into tokens and tokens into text, in threads, for a CTranslate2 model."""
 
 from functools import partial
 
@@ -14,9 +14,9 @@ from backends.text.threads import TextThreads
 from .sampling import token_limit
 
 _PER_MESSAGE = 16
-"""Characters that are rendered in the time that a message without any takes."""
+"""Characters that take as long to render as an empty message."""
 _VARIABLES = 1 << 20
-"""The size of variables for a template, in characters: nobody has counted them."""
+"""Characters that a template's variables are taken to have: they are not counted."""
 
 
 class Prompts:
@@ -31,9 +31,10 @@ class Prompts:
         max_model_len: int,
         shorten: bool = False,
     ) -> None:
-        """Take threads for `read` and others for the rest, where texts may be far longer.
+        """Use the threads *reading* for `read`, and *tokenizing* for the other methods.
 
-        *shorten* is whether a completion is cut that the context has no room for.
+        The others get texts that may be far longer than the context. *shorten*: a completion that
+        does not fit beside its prompt is shortened; else the request is refused.
         """
         self._template = template
         self._reading = reading
@@ -41,42 +42,51 @@ class Prompts:
         self._max_model_len = max_model_len
         self._shorten = shorten
 
-    async def read(self, prompt: Prompt, *, wanted: int | None) -> tuple[list[str], int]:
-        """Return the tokens of *prompt*, and how many of the *wanted* ones may follow.
+    async def read(self, prompt: Prompt, *, max_tokens: int | None) -> tuple[list[str], int]:
+        """Return the tokens of *prompt*, and the most tokens that may be generated.
 
-        Raises PromptTooLong, before tokenizing where the text is far too long, and InvalidOption.
+        The number is at most *max_tokens*; None: the rest of the context. Raises InvalidOption, and
+        PromptTooLong, before it tokenizes a text that is far too long.
         """
-        read = partial(self._read, prompt, wanted)
+        read = partial(self._read, prompt, max_tokens)
         tokens, limit = await self._reading.run(read, size=_size(prompt))
         if not tokens:
-            raise InvalidOption("The prompt holds no token.", option="prompt")
+            raise InvalidOption("The prompt does not hold a token.", option="prompt")
         return tokens, limit
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool) -> list[int]:
-        """Return the token ids of *prompt*, which may be longer than the context."""
+        """Return the token ids of *prompt*, which may be longer than the context.
+
+        *add_special_tokens* only counts for a plain text. Raises InvalidOption.
+        """
         if isinstance(prompt, tuple):
             return list(prompt)
         ids = partial(self._ids, prompt, add_special_tokens=add_special_tokens)
         return await self._tokenizing.run(ids, size=_size(prompt))
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
-        """Return the text of *tokens*; raise InvalidOption for unknown ones."""
+        """Return the text of the token ids *tokens*; raise InvalidOption for an unknown one."""
         decode = partial(self._template.decode, [tokens])
         (text,) = await self._tokenizing.run(decode, size=len(tokens))
         return text
 
     async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
-        """Return the text of each of *tokens*; raise InvalidOption for unknown ones."""
+        """Return the text of each of *tokens*; raise InvalidOption for an unknown one."""
         return await self._tokenizing.run(partial(self._token_texts, tokens), size=len(tokens))
 
-    def _read(self, prompt: Prompt, wanted: int | None) -> tuple[list[str], int]:
+    def _read(self, prompt: Prompt, max_tokens: int | None) -> tuple[list[str], int]:
         ids = prompt if isinstance(prompt, tuple) else self._fitting(prompt)
-        # Before there is a string of each token.
-        limit = token_limit(len(ids), wanted, self._max_model_len, shorten=self._shorten)
+        # Checked before a string is made of each token.
+        limit = token_limit(
+            prompt=len(ids),
+            max_tokens=max_tokens,
+            context=self._max_model_len,
+            shorten=self._shorten,
+        )
         return self._template.named(ids if isinstance(ids, tuple) else ids.ids), limit
 
     def _fitting(self, prompt: Conversation | str) -> Encoding:
-        """Tokenize *prompt* unless it is far too long."""
+        """Return the tokens of *prompt*; raise PromptTooLong if it is far too long."""
         context = self._max_model_len
         if isinstance(prompt, Conversation):
             refuse_to_render(prompt, max_tokens=context)
@@ -100,7 +110,7 @@ class Prompts:
 
 
 def _size(prompt: Prompt) -> int:
-    """Return what the time to read *prompt* grows with, for TextThreads."""
+    """Return the characters or tokens that the time to read *prompt* grows with."""
     if not isinstance(prompt, Conversation):
         return len(prompt)
     variables = _VARIABLES if prompt.template_kwargs else 0

@@ -1,4 +1,4 @@
-"""How CTranslate2's Generator draws: the seam's words in its own, and what it has no words for."""
+"""Translates Sampling to the arguments of CTranslate2's Generator; refuses what it lacks."""
 
 from backends.base import Sampling
 from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
@@ -6,28 +6,33 @@ from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
 ENGINE = "CTranslate2"
 
 _NOTHING = 1e-30
-"""What is smaller is 0 in the engine's single precision, or becomes infinite as a divisor."""
+"""Lower bound of the numbers that the engine can represent and divide by in single precision."""
 
 
-def token_limit(prompt: int, wanted: int | None, context: int, *, shorten: bool) -> int:
-    """Return how many tokens may be generated, as vLLM counts: prompt and completion together.
+def token_limit(*, prompt: int, max_tokens: int | None, context: int, shorten: bool) -> int:
+    """Return how many tokens may be generated after *prompt* tokens: at most *max_tokens*.
 
-    If *shorten*, at least one of those *wanted* has to fit, else all. Raises PromptTooLong.
+    As in vLLM, the *context* holds the tokens of prompt and completion together. Raises
+    PromptTooLong if it lacks room for *max_tokens*; if *shorten*, or if *max_tokens* is None, only
+    if it lacks room for the first of them.
     """
-    completion = 1 if wanted is None else min(wanted, 1) if shorten else wanted
+    completion = 1 if max_tokens is None else min(max_tokens, 1) if shorten else max_tokens
     if prompt + completion > context:
         raise PromptTooLong.by(prompt=prompt, completion=completion, context=context)
-    left = context - prompt
-    return left if wanted is None else min(wanted, left)
+    room = context - prompt
+    return room if max_tokens is None else min(max_tokens, room)
 
 
 def refuse_unsupported(sampling: Sampling) -> None:
-    """Refuse what CTranslate2's sampler lacks, wherever it would change the answer."""
+    """Raise UnsupportedOption for what CTranslate2's sampler lacks, if it changes the answer.
+
+    Raises InvalidOption for a `repetition_penalty` that is too small for the engine's precision.
+    """
     if 0 < (sampling.repetition_penalty or 1) < _NOTHING:
         raise InvalidOption("`repetition_penalty` is too small.", option="repetition_penalty")
     random = not _is_greedy(sampling)
     if random and sampling.seed is not None:
-        # Its random generators belong to threads.
+        # The engine has one random generator per thread, not per request.
         raise UnsupportedOption(
             f"`seed` is not supported by this model's engine ({ENGINE}) where tokens are drawn at "
             "random: `temperature` 0, `top_p` 0 or `top_k` 1 take the most probable ones, which "
@@ -39,7 +44,7 @@ def refuse_unsupported(sampling: Sampling) -> None:
         "frequency_penalty": bool(sampling.frequency_penalty),
         "min_p": random and bool(sampling.min_p),
         "logit_bias": bool(sampling.logit_bias),
-        # Its logits are those after the penalty.
+        # The logits that the engine returns already include the penalty.
         "logprobs": sampling.top_logprobs is not None
         and sampling.repetition_penalty not in (None, 1),
     }
@@ -51,10 +56,11 @@ def refuse_unsupported(sampling: Sampling) -> None:
 
 
 def arguments(sampling: Sampling, vocabulary: int) -> dict[str, float]:
-    """Translate to the Generator's names; its own default is greedy, OpenAI's is temperature 1.
+    """Return *sampling* as arguments of `generate_batch`; *vocabulary* is its size in tokens.
 
-    What OpenAI allows and the Generator refuses has its like: a nucleus of probability 0 is the
-    most probable token, the *vocabulary* or more of the most probable are all.
+    The Generator is greedy by default; here the default is OpenAI's temperature 1. Values that
+    OpenAI allows and the Generator refuses are replaced by equivalents: `top_p` 0 by the most
+    probable token, a `top_k` of the vocabulary's size or more by 0, which means all tokens.
     """
     penalty = {"repetition_penalty": sampling.repetition_penalty or 1.0}
     if _is_greedy(sampling):
@@ -75,5 +81,5 @@ def _is_greedy(sampling: Sampling) -> bool:
 
 
 def _or_all(value: float | None) -> float:
-    """Return a temperature or a nucleus, 1 where none is given."""
+    """Return *value*, a temperature or a `top_p`; 1 if it is None."""
     return 1.0 if value is None else value

@@ -1,1 +1,1 @@
-"""What engines of text share: templates, tokens' bytes, stop strings, lengths."""
+"""Tools for text engines: chat templates, bytes of tokens, stop strings, length limits."""

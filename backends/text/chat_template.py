@@ -1,4 +1,4 @@
-"""A model directory's chat template and tokenizer: prompts → tokens, and back."""
+"""Reads a model directory's chat template and tokenizer: conversations → text ⇄ tokens."""
 
 import json
 from collections.abc import Sequence
@@ -13,76 +13,80 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Encoding, Tokenizer
 
-from backends.conversation import Conversation, Message
+from backends.conversation import Conversation, Message, parts
 from backends.failures import InvalidOption
 
 _BEYOND = "There are token ids beyond the vocabulary."
 
 
 class ChatTemplate:
-    """What transformers' `apply_chat_template` does, without transformers and its torch."""
+    """Renders what transformers' `apply_chat_template` renders, without transformers or torch."""
 
     def __init__(self, directory: Path) -> None:
-        """Read `tokenizer.json`, the two `config`s and, if there, `chat_template.jinja`.
+        """Read `tokenizer.json`, `tokenizer_config.json`, `config.json`, `chat_template.jinja`.
 
-        Raises FileNotFoundError or ValueError if *directory* holds no tokenizer or no template.
+        The last is optional: the template may be in `tokenizer_config.json`. Raises
+        FileNotFoundError or ValueError if *directory* does not hold a tokenizer or a template.
         """
         self.tokenizer: Tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._names = {number: token for token, number in self.tokenizer.get_vocab().items()}
         config = json.loads((directory / "tokenizer_config.json").read_text())
         self.model_max_length: int = int(config.get("model_max_length") or 0)
+        """Tokens of the context as the tokenizer states it; 0 if it does not."""
         self._specials = {
             name: token["content"] if isinstance(token, dict) else token
             for name, token in config.items()
             if name.endswith("_token") and token is not None
         }
-        # CTranslate2 stops at the tokens that its own configuration names.
+        # CTranslate2 stops at the tokens that its own `config.json` names.
         end = json.loads((directory / "config.json").read_text())["eos_token"]
         self.end_tokens = frozenset([end] if isinstance(end, str) else end)
         source = _source(directory, config)
         self._template = _environment().from_string(source)
         self.info = {"pad_token": None, **config, **self._specials, "chat_template": source}
-        """What `tokenizer_config.json` says, with the template wherever it stands."""
+        """`tokenizer_config.json`, with special tokens as texts and the template of either file."""
 
     def encode(self, text: str, *, add_special_tokens: bool) -> Encoding:
-        """Return the tokens of *text*, as ids alone; other threads go on meanwhile."""
-        # `encode` takes twice as long, since it finds offsets too, and keeps Python's lock.
-        (found,) = self.tokenizer.encode_batch_fast([text], add_special_tokens=add_special_tokens)
-        return found
+        """Return the tokens of *text* without their offsets; other threads run meanwhile."""
+        # `encode` takes twice as long, as it finds offsets too, and does not release Python's lock.
+        (encoding,) = self.tokenizer.encode_batch_fast(
+            [text], add_special_tokens=add_special_tokens
+        )
+        return encoding
 
     def count(self, text: str) -> int:
-        """Return the number of the tokens of *text*, without special ones that it does not hold."""
+        """Return the number of tokens of *text*; no special tokens are added to it."""
         return len(self.encode(text, add_special_tokens=False))
 
     def decode(self, tokens: Sequence[Sequence[int]]) -> list[str]:
-        """Return the text of each of *tokens*; other threads go on meanwhile.
+        """Return the text of each sequence of token ids in *tokens*; other threads run meanwhile.
 
-        Raises InvalidOption for ids beyond the vocabulary.
+        Raises InvalidOption for ids that the vocabulary does not have.
         """
-        # A loop of Python's, unlike one in C, lets other threads go on.
+        # Python switches threads in this loop; in a set operation, which is one call, it cannot.
         if any(number not in self._names for ids in tokens for number in ids):
             raise InvalidOption(_BEYOND, option="tokens")
         texts: list[str] = self.tokenizer.decode_batch(tokens, skip_special_tokens=False)
         return texts
 
     def named(self, ids: Sequence[int]) -> list[str]:
-        """Return the tokens with these *ids*; raise InvalidOption if there are unknown ones."""
+        """Return the vocabulary's names of *ids*; raise InvalidOption for an unknown one."""
         try:
             return [self._names[number] for number in ids]
         except KeyError as error:
             raise InvalidOption(_BEYOND, option="prompt") from error
 
     def ids(self, tokens: list[str]) -> list[int]:
-        """Return the numbers of *tokens*, all of them known."""
+        """Return the ids of *tokens*, the vocabulary's names; unknown ones are left out."""
         return [
             number for token in tokens if (number := self.tokenizer.token_to_id(token)) is not None
         ]
 
     def render(self, conversation: Conversation) -> str:
-        """Return the text of *conversation*, of which nothing but text is rendered.
+        """Return the text that the template makes of *conversation*; media and tools are ignored.
 
-        It is tokenized without `add_special_tokens`: the template writes special tokens itself, and
-        a second BOS would cost accuracy. Raises InvalidOption where the template refuses it.
+        Tokenize it without `add_special_tokens`: the template writes special tokens itself, and a
+        second BOS token would cost accuracy. Raises InvalidOption if the template raises an error.
         """
         variables = {
             **self._specials,
@@ -100,7 +104,7 @@ class ChatTemplate:
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    """Set Jinja up as transformers does, since templates are written for that."""
+    """Return Jinja with the settings of transformers, which templates are written for."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _GenerationBlock]
     )
@@ -111,12 +115,12 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 class _GenerationBlock(Extension):
-    """`{% generation %}` marks the words to train on; they are rendered as they stand."""
+    """Renders what `{% generation %}` encloses unchanged: the tag marks text to train on."""
 
     tags = {"generation"}  # noqa: RUF012  Jinja reads it from the class
 
     def parse(self, parser: Parser) -> list[Node]:
-        """Return what is between the tags."""
+        """Return the nodes between the two tags."""
         next(parser.stream)
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
@@ -126,7 +130,7 @@ def _source(directory: Path, config: dict[str, Any]) -> str:
     if file.exists():
         return file.read_text()
     if "chat_template" not in config:
-        raise ValueError(f"{directory} holds no chat template")
+        raise ValueError(f"{directory} does not hold a chat template")
     template = config["chat_template"]
     if isinstance(template, list):  # several, by name
         template = {named["name"]: named["template"] for named in template}["default"]
@@ -134,14 +138,13 @@ def _source(directory: Path, config: dict[str, Any]) -> str:
 
 
 def _turn(message: Message) -> dict[str, str]:
-    parts = [message.content] if isinstance(message.content, str) else message.content
-    content = "\n".join(part for part in parts if isinstance(part, str))
-    named = {} if message.name is None else {"name": message.name}
-    return {"role": message.role, "content": content, **named}
+    content = "\n".join(part for part in parts(message.content) if isinstance(part, str))
+    name = {} if message.name is None else {"name": message.name}
+    return {"role": message.role, "content": content, **name}
 
 
 def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:  # noqa: FBT001, FBT002
-    # Jinja's own filter escapes HTML, which no model was trained on.
+    # Jinja's own filter escapes characters for HTML: no model was trained on that.
     return json.dumps(value, ensure_ascii=ensure_ascii, **options)
 
 

@@ -1,37 +1,36 @@
-"""Where a text ends: at the first of its stop strings, of which no part may be sent before."""
+"""Ends a text before its first stop string, no part of which may be sent."""
 
 
 class StopStrings:
-    """Passes text on, holding back what may turn out to be the start of a stop string."""
+    """Passes text on, but holds back an end that may be the beginning of a stop string."""
 
     def __init__(self, strings: tuple[str, ...]) -> None:
         self._strings = tuple(string for string in strings if string)
         self._held = ""
         self.hit = False
-        """Whether a stop string has come: what follows it is of no interest."""
+        """Whether a stop string has come. Then the text is complete."""
 
     def feed(self, text: str) -> str:
-        """Take more *text* and return what is safe to send; the stop string itself never is.
+        """Add *text*; return the part of all the text so far that can be sent and was not yet.
 
-        Of several the one counts that is complete first, so that the pieces do not matter in which
-        the text comes.
+        That ends before the stop string that is complete first, however the text is divided.
         """
         self._held += text
-        places = [(self._held.find(string), string) for string in self._strings]
-        found = [(at + len(string), at) for at, string in places if at >= 0]
-        if found:
+        starts = [(self._held.find(string), string) for string in self._strings]
+        hits = [(start + len(string), start) for start, string in starts if start >= 0]
+        if hits:
             self.hit = True
-            _, start = min(found)
+            _, start = min(hits)
             safe, self._held = self._held[:start], ""
             return safe
         return self._release(keep=self._unfinished())
 
     def flush(self) -> str:
-        """Return what was held back: the text has ended without a stop string."""
+        """Return the held text: it has ended without a stop string."""
         return self._release(keep=0)
 
     def _unfinished(self) -> int:
-        """Characters at the end that a stop string may start with."""
+        """Return how many characters at the end may be the beginning of a stop string."""
         longest = max((len(string) for string in self._strings), default=1) - 1
         for size in range(min(longest, len(self._held)), 0, -1):
             if any(string.startswith(self._held[-size:]) for string in self._strings):

@@ -1,31 +1,34 @@
-"""For engines that only continue text: all that goes beyond is refused, by its name."""
+"""Refuses, by name, every option that an engine cannot serve if it only continues text."""
 
 from collections.abc import Iterator
 
 from backends.base import Generation, Prompt
-from backends.conversation import Conversation, Media
+from backends.conversation import Conversation, Media, parts
 from backends.failures import UnsupportedOption
 
 _ALWAYS = {"skip_special_tokens": True}
-"""What these engines do in any case. To vLLM it is more than its absence, which from 0.33 on leaves
-it to the model's generation config."""
+"""Options that these engines serve: they can do nothing else. vLLM needs to see them, as it takes
+the value from the model's generation config, from 0.33 on, where the option is missing."""
 
 
 def refuse_beyond_text(generation: Generation, *, engine: str) -> None:
-    """Raise UnsupportedOption for the first thing asked that takes more than continuing text."""
+    """Raise UnsupportedOption for the first option that takes more than to continue a text.
+
+    *engine* is the name that the message gives the engine.
+    """
     refuse_prompt_beyond_text(generation.prompt, engine=engine)
-    for option in _asked(generation):
+    for option in _options(generation):
         raise _refusal(option, engine)
 
 
 def refuse_prompt_beyond_text(prompt: Prompt, *, engine: str) -> None:
-    """Do so for what is in *prompt*."""
+    """Raise UnsupportedOption for tools, media and the like in *prompt*."""
     if isinstance(prompt, Conversation):
-        for option in _told(prompt):
+        for option in _conversation_options(prompt):
             raise _refusal(option, engine)
 
 
-def _asked(generation: Generation) -> Iterator[str]:
+def _options(generation: Generation) -> Iterator[str]:
     if generation.format is not None:
         yield "response_format"
     if generation.adapter is not None:
@@ -35,18 +38,16 @@ def _asked(generation: Generation) -> Iterator[str]:
             yield name
 
 
-def _told(conversation: Conversation) -> Iterator[str]:
+def _conversation_options(conversation: Conversation) -> Iterator[str]:
     if conversation.tools and conversation.tool_choice != "none":
         yield "tools"
     if conversation.continue_final_message:
         yield "continue_final_message"
-    for at, message in enumerate(conversation.messages):
+    for index, message in enumerate(conversation.messages):
         if message.tool_calls:
-            yield f"messages[{at}].tool_calls"
-        # A text is a sequence too, of millions of letters.
-        parts = () if isinstance(message.content, str) else message.content
-        if any(isinstance(part, Media) for part in parts):
-            yield f"messages[{at}].content"
+            yield f"messages[{index}].tool_calls"
+        if any(isinstance(part, Media) for part in parts(message.content)):
+            yield f"messages[{index}].content"
 
 
 def _refusal(option: str, engine: str) -> UnsupportedOption:

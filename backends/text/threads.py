@@ -1,4 +1,4 @@
-"""Threads in which one model's texts are rendered, tokenized and decoded."""
+"""Threads that render, tokenize and decode the texts of one model."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,11 +9,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _SHORT = 1000
-"""Characters or tokens that are not worth a thread: they take 0.1 to 0.5 ms, the way there 0.08."""
+"""Characters or tokens of the largest job that runs on the event loop: it takes 0.1 to 0.5 ms, and
+to reach a thread takes 0.08 ms."""
 
 
 class TextThreads:
-    """Runs two jobs at once, since each may take some 200 MB; the others wait in order."""
+    """Runs at most two jobs at once, as each may take some 200 MB; the others wait in order."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self._pool = pool
@@ -21,7 +22,7 @@ class TextThreads:
     @classmethod
     @contextmanager
     def opened(cls, name: str) -> Iterator["TextThreads"]:
-        """Start with no thread; *name* is the model's. In the end drop the jobs that still wait."""
+        """Open the threads of the model *name*; drop jobs that still wait when the block ends."""
         pool = ThreadPoolExecutor(2, thread_name_prefix=f"{name}-text")
         try:
             yield cls(pool)
@@ -29,10 +30,10 @@ class TextThreads:
             pool.shutdown(cancel_futures=True)
 
     async def run(self, job: Callable[[], T], *, size: int) -> T:
-        """Return what *job* returns, or raise what it raises.
+        """Run *job*; return what it returns, or raise what it raises.
 
-        *size* is what the job's time grows with, in characters or tokens: up to 1,000 it runs at
-        once, on the event loop. A cancelled job that still waits never runs.
+        *size* is a number of characters or tokens that the job's time grows with. A job of at most
+        1,000 runs at once, on the event loop. A job that is cancelled while it waits never runs.
         """
         if size <= _SHORT:
             return job()

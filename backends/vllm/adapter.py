@@ -1,4 +1,4 @@
-"""Opening and closing vLLM. vLLM itself is imported here, and only when a model asks for it."""
+"""Opens and closes vLLM backends. vLLM itself is only imported when a model needs it."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from uuid import uuid4
 from backends.base import ChatBackend, EmbeddingBackend
 from backends.config import VllmModelConfig
 from backends.vllm.process import children
-from backends.vllm.process.start import in_thread, started
+from backends.vllm.process.start import in_thread, start_engine
 from backends.vllm.process.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -22,21 +22,23 @@ if TYPE_CHECKING:
     from .embedding import VllmEmbedding
 
 _PATIENCE = 10.0
-"""Seconds that the engine's processes have to end after being asked. Two of them take five seconds
-of a CPU only to take down their interpreters; nothing is lost where they are killed instead."""
+"""Seconds that the engine's processes get to end before they are killed. Two processes take five
+seconds of a CPU only to take down their interpreters; killing them loses nothing."""
 
 
 @asynccontextmanager
 async def open_backend(
     config: VllmModelConfig,
 ) -> AsyncGenerator[ChatBackend | EmbeddingBackend, None]:
-    """Load *config*'s model, serve it, restart it where it dies, and leave no process behind.
+    """Load the model of *config*, and yield its backend until the caller is done with it.
 
-    Raises what `starting.started` does.
+    An engine that dies meanwhile is restarted. At the end no process is left.
+
+    Raises what `start_engine` raises, and ValueError for a pooling model of another task.
     """
     _prepare_environment()
     mark = uuid4().hex
-    start = partial(started, config, mark)
+    start = partial(start_engine, config, mark)
     with children.reaped(mark, patience=_PATIENCE):
         backend = await _backend(config, await start())
         supervisor = Supervisor(
@@ -56,7 +58,7 @@ async def open_backend(
 
 
 async def _backend(config: VllmModelConfig, engine: "AsyncLLM") -> "VllmChat | VllmEmbedding":
-    """Return what *engine*'s model is for; close it where that fails."""
+    """Return the backend for the kind of *engine*'s model; shut *engine* down if that fails."""
     from .chat import VllmChat
     from .embedding import VllmEmbedding
 
@@ -64,7 +66,7 @@ async def _backend(config: VllmModelConfig, engine: "AsyncLLM") -> "VllmChat | V
         if engine.model_config.runner_type == "pooling":
             return await VllmEmbedding.over(engine)
         chat = await in_thread(partial(VllmChat, config, engine))
-        await chat.load_adapters()
+        await chat.load_loras()
     except BaseException:
         engine.shutdown(timeout=_PATIENCE)
         raise
@@ -72,16 +74,16 @@ async def _backend(config: VllmModelConfig, engine: "AsyncLLM") -> "VllmChat | V
 
 
 def _prepare_environment() -> None:
-    """Set what vLLM reads while it is imported, where its user has not."""
-    # An on-premises tool does not phone home; one name for vLLM, one for its libraries.
+    """Set the variables that vLLM reads while it is imported; most only if they are not set."""
+    # An on-premises tool does not phone home. One name is vLLM's, one its libraries'.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    # An allowed host must not send vLLM on to one that is not.
+    # An allowed host must not redirect vLLM to a host that is not allowed.
     os.environ.setdefault("VLLM_MEDIA_URL_ALLOW_REDIRECTS", "0")
     # vLLM writes its log to stdout, which belongs to the command line's own output.
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     level = os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    # What it logs before it has set up its own handler would come out at our level.
+    # Records from before vLLM sets up its own handler would be shown at our level.
     logging.getLogger("vllm").setLevel(level.upper())
     # As vLLM's own server does. A fork would copy our threads, and would not show the mark.
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"

@@ -1,4 +1,4 @@
-"""vLLM's exceptions by meaning: what crosses the seam instead of them."""
+"""Translates vLLM's exceptions into those of `backends.failures`."""
 
 import re
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ from backends.failures import (
     UnsupportedOption,
 )
 
-_OPTIONS = {
-    "top_logprobs",
+_FIELDS = {
     *ChatCompletionRequest.model_fields,
     *CompletionRequest.model_fields,
     *EmbeddingJob.__struct_fields__,
 }
-_RENAMED = {"logprobs": "top_logprobs"}
-_PLAIN = (
+_OPTIONS = {name: name for name in _FIELDS} | {"logprobs": "top_logprobs"}
+"""The seam's name of each parameter of vLLM; other words are not options."""
+_REQUEST_ERRORS = (
     ValueError,
     TypeError,
     OverflowError,
@@ -40,40 +40,41 @@ _PLAIN = (
 _FLAG = re.compile(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)")
 """A flag of vLLM's server; here it is one of the model's options, with underscores."""
 
-_PROMPT = {"input_text", "input_tokens"}
-"""What vLLM calls the prompt when that is too long."""
+_PROMPT_PARAMETERS = {"input_text", "input_tokens"}
+"""The parameters that vLLM names when the prompt is too long."""
 
 
 @contextmanager
-def as_refusals(*, suspect: str | None) -> Iterator[None]:
-    """Raise InvalidRequest for what vLLM raises inside, where it reads a request.
+def translated_request_errors(*, default_option: str | None) -> Iterator[None]:
+    """Raise InvalidRequest for every error inside, where vLLM reads a request.
 
-    There it refuses with plain exceptions too: of its renderers, its media's readers, a template.
-    The list is that of its own server, and AssertionError, by which it refuses prompts whose media
-    have been truncated away. *suspect* is to blame where a refusal names no option.
+    There vLLM's renderers, readers of media and chat templates raise plain exceptions too. The list
+    is that of its own server, and AssertionError, which it raises for a prompt whose media were
+    truncated away. *default_option* is reported if vLLM's error names no parameter.
     """
     try:
         yield
-    except (VLLMClientError, ValidationError) as refusal:
-        raise refused(refusal, suspect=suspect) from refusal
-    except _PLAIN as refusal:
-        raise InvalidOption(sanitize_message(str(refusal)), option="messages") from refusal
+    except (VLLMClientError, ValidationError) as error:
+        raise invalid_request(error, default_option=default_option) from error
+    except _REQUEST_ERRORS as error:
+        raise InvalidOption(sanitize_message(str(error)), option="messages") from error
 
 
 @contextmanager
-def alive(engine: AsyncLLM | None, *, suspect: str | None = None) -> Iterator[AsyncLLM]:
-    """Give *engine* to one request, and raise what the seam names for anything that fails inside.
+def live_engine(engine: AsyncLLM | None) -> Iterator[AsyncLLM]:
+    """Yield *engine* to one request, and translate the errors inside.
 
-    *suspect* is to blame where a refusal names no option. Raises EngineDead if there is none, or a
-    dead one, or if it dies meanwhile.
+    Raises EngineDead if *engine* is None or dead, or if it dies while the request runs; else what
+    `translated_errors` raises.
     """
     if engine is None or engine.errored:
         raise EngineDead("The model's engine is not running; it may be back soon.")
     try:
-        with by_meaning(suspect=suspect):
+        with translated_errors():
             yield engine
-    # A request ends here: the parts of an engine that dies fail each in its own way (executors
-    # that take no more, sockets that are closed), and vLLM's own error speaks of stack traces.
+    # The parts of a dying engine fail in many ways (executors that take no more work, closed
+    # sockets), and vLLM's own error is about stack traces. So every exception is caught here,
+    # where the request ends.
     except Exception as error:
         if isinstance(error, InvalidRequest) or not engine.errored:
             raise
@@ -81,71 +82,68 @@ def alive(engine: AsyncLLM | None, *, suspect: str | None = None) -> Iterator[As
 
 
 @contextmanager
-def by_meaning(*, suspect: str | None = None) -> Iterator[None]:
-    """Raise what the seam names for anything that vLLM raises inside.
+def translated_errors(*, default_option: str | None = None) -> Iterator[None]:
+    """Raise InvalidRequest or EngineDead for the errors that vLLM raises inside.
 
-    *suspect* is the option that is to blame where a refusal names none.
+    *default_option* is reported if vLLM's error names no parameter.
     """
     try:
         yield
-    except (VLLMClientError, ValidationError) as refusal:
-        raise refused(refusal, suspect=suspect) from refusal
-    except VLLMError as failure:
-        raise EngineDead(str(failure) or type(failure).__name__) from failure
+    except (VLLMClientError, ValidationError) as error:
+        raise invalid_request(error, default_option=default_option) from error
+    except VLLMError as error:
+        raise EngineDead(str(error) or type(error).__name__) from error
 
 
-def refused(
-    error: VLLMClientError | ValidationError, *, suspect: str | None = None
+def invalid_request(
+    error: VLLMClientError | ValidationError, *, default_option: str | None = None
 ) -> InvalidRequest:
-    """Return *error* in our terms, with the option at fault: vLLM's, else the *suspect*."""
+    """Return *error* as one of ours, with vLLM's option if it names one, else *default_option*."""
     if isinstance(error, ValidationError):
-        place, message = _fault(error)
-        name = place.partition(".")[0].partition("[")[0]
-        return InvalidOption(f"{place}: {message}", option=_option(name) or suspect)
+        path, message = _first_fault(error)
+        name = path.partition(".")[0].partition("[")[0]
+        return InvalidOption(f"{path}: {message}", option=_OPTIONS.get(name) or default_option)
     message = str(error)
-    # vLLM leaves the reason of some of its refusals in their first cause.
+    # Some of vLLM's errors have their reason only in their first cause.
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
     if (reason := str(cause).strip()) not in message:
         message = f"{message} {reason}"
     message = _FLAG.sub(lambda flag: f"`{flag[1].replace('-', '_')}`", message)
-    # Half of vLLM's refusals name their parameter only as the first word of the message.
+    # Half of vLLM's errors name their parameter only as the first word of the message.
     name = getattr(error, "parameter", None) or message.partition(" ")[0]
-    if name in _PROMPT:
+    if name in _PROMPT_PARAMETERS:
         return PromptTooLong(message, option="messages")
-    # "not yet supported with speculative decoding": the value is fine, the engine cannot.
+    # "not yet supported with speculative decoding": the value is valid, but the engine cannot.
     kind = UnsupportedOption if "supported" in message else InvalidOption
-    return kind(message, option=_option(name) or suspect)
+    return kind(message, option=_OPTIONS.get(name) or default_option)
 
 
-_BRANCHES = {"str", "int", "float", "bool", "dict", "list", "none"}
-"""How pydantic calls some types among the parts of a path."""
+_TYPE_NAMES = {"str", "int", "float", "bool", "dict", "list", "none"}
+"""Names of types that pydantic puts among the parts of a path, one for each branch of a union."""
 
 
-def _fault(error: ValidationError) -> tuple[str, str]:
-    """Return where *error*'s first field is at fault, and what is wrong there.
+def _first_fault(error: ValidationError) -> tuple[str, str]:
+    """Return the path of *error*'s first wrong field, and the message about it.
 
-    Of a union each type has a fault: what counts is that of the type which fits best, whose fault
-    lies deepest, and is not its being another type. If none fits, all are named.
+    In a union each type reports a fault. The one that counts is that of the type which fits best:
+    its fault lies deepest, and says something else than that the type is wrong. If several fit
+    equally well, all their messages are joined.
     """
-    found = [fault for fault in error.errors() if fault["loc"][:1] == error.errors()[0]["loc"][:1]]
-    best = max(map(_fit, found))
-    faults = [fault for fault in found if _fit(fault) == best]
+    field = error.errors()[0]["loc"][:1]
+    faults = [fault for fault in error.errors() if fault["loc"][:1] == field]
+    best = max(map(_fit, faults))
+    faults = [fault for fault in faults if _fit(fault) == best]
     messages = list(dict.fromkeys(fault["msg"] for fault in faults))
-    return _place(faults[0]["loc"]), " or: ".join(messages)
+    return _path(faults[0]["loc"]), " or: ".join(messages)
 
 
 def _fit(fault: Any) -> tuple[int, bool]:
     return len(fault["loc"]), not fault["type"].endswith(("_type", "literal_error"))
 
 
-def _place(loc: tuple[int | str, ...]) -> str:
-    """Return the path *loc* without the names of types in it: `stop[1]`."""
-    named = [p for p in loc if isinstance(p, int) or (p.isidentifier() and p not in _BRANCHES)]
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in named).removeprefix(".")
-
-
-def _option(name: str | None) -> str | None:
-    name = _RENAMED.get(name, name) if name else None
-    return name if name in _OPTIONS else None
+def _path(loc: tuple[int | str, ...]) -> str:
+    """Return *loc* as a path without names of types: `stop[1]`."""
+    parts = [p for p in loc if isinstance(p, int) or (p.isidentifier() and p not in _TYPE_NAMES)]
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).removeprefix(".")

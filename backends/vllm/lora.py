@@ -1,4 +1,4 @@
-"""LoRA adapters: small weights beside the model's own, each with a name that requests ask for."""
+"""LoRA adapters: small weights beside the model's own, which requests choose by name."""
 
 import asyncio
 import json
@@ -16,27 +16,27 @@ from backends.config import VllmModelConfig
 from backends.failures import InvalidOption, UnsupportedOption
 
 _HEAD = "lm_head"
-"""The layer whose output are the logits."""
+"""The name of the layer that computes the logits."""
 
 
-class Adapters:
-    """The adapters of one model."""
+class LoraAdapters:
+    """The LoRA adapters of one model."""
 
     def __init__(self, model: VllmModelConfig) -> None:
         self._requests = {
-            name: LoRARequest(name, at, source, base_model_name=model.id)
-            for at, (name, source) in enumerate(model.adapters.items(), start=1)
+            name: LoRARequest(name, number, source, base_model_name=model.id)
+            for number, (name, source) in enumerate(model.adapters.items(), start=1)
         }
-        self._heads = False
-        """Whether one of them changes the logits' layer."""
+        self._changes_head = False
+        """Whether a loaded adapter changes the layer of the logits."""
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the engine has to be started with."""
+        """The engine arguments that these adapters need; empty if there are none."""
         return {"enable_lora": True, "max_loras": len(self._requests)} if self._requests else {}
 
     def request(self, name: str | None) -> LoRARequest | None:
-        """Return what vLLM takes for the adapter of that name; raise InvalidOption if unknown."""
+        """Return vLLM's LoRARequest for *name*, None for None; raise InvalidOption if unknown."""
         if name is None:
             return None
         if name not in self._requests:
@@ -44,43 +44,45 @@ class Adapters:
         return self._requests[name]
 
     async def load(self, engine: EngineClient) -> None:
-        """Load all of them, so that a wrong one is found at the start; raise what vLLM raises."""
+        """Load all adapters into *engine*, so that a wrong one is found at the start.
+
+        Raises what vLLM raises.
+        """
         for request in self._requests.values():
             await engine.add_lora(request)
-            self._heads |= await asyncio.to_thread(_changes_head, request.lora_path)
+            self._changes_head |= await asyncio.to_thread(_targets_head, request.lora_path)
 
     def check(self, generation: Generation, lora: Any) -> None:
-        """Raise UnsupportedOption for log probabilities of a prompt that vLLM would get wrong.
+        """Raise UnsupportedOption for log probabilities of a prompt that would be wrong.
 
-        *lora* is the engine's `vllm.config.LoRAConfig`, None if it has none. Where a model's
-        adapters may change its logits' layer, vLLM weighs a prompt's tokens with whichever
-        adapters its other requests use, and built for CPUs it dies of that:
-        https://github.com/vllm-project/vllm/issues/16668
+        *lora* is the engine's `vllm.config.LoRAConfig`, None if it has none. If adapters may change
+        the layer of the logits, vLLM computes prompt logprobs with other requests' adapters, and
+        its CPU build crashes: https://github.com/vllm-project/vllm/issues/16668
         """
-        option = _weighing(generation)
+        option = _prompt_logprobs_option(generation)
         if lora is None or option is None:
             return
-        may = lora.target_modules is None or _HEAD in lora.target_modules
-        if may and (self._heads or current_platform.is_cpu()):
+        may_change = lora.target_modules is None or _HEAD in lora.target_modules
+        if may_change and (self._changes_head or current_platform.is_cpu()):
             raise UnsupportedOption(
-                "vLLM cannot weigh the tokens of a prompt where adapters may change the layer "
-                "`lm_head` (the model's option `lora_target_modules` can exclude it).",
+                "vLLM cannot compute log probabilities of a prompt if adapters may change the "
+                "layer `lm_head` (the model's option `lora_target_modules` can exclude it).",
                 option=option,
             )
 
 
-def _weighing(generation: Generation) -> str | None:
-    """Return the option that asks for log probabilities of the prompt."""
+def _prompt_logprobs_option(generation: Generation) -> str | None:
+    """Return the option that asks for log probabilities of the prompt; None if none does."""
     if generation.extras.get("prompt_logprobs") is not None:
         return "prompt_logprobs"
     echoes = generation.echo and generation.sampling.top_logprobs is not None
     return "top_logprobs" if echoes else None
 
 
-def _changes_head(source: str) -> bool:
-    """Return whether the adapter at *source* has the logits' layer among its targets."""
+def _targets_head(source: str) -> bool:
+    """Return whether the adapter at *source* has the layer of the logits among its targets."""
     config = Path(get_adapter_absolute_path(source)) / "adapter_config.json"
     targets = json.loads(config.read_text())["target_modules"]
-    if isinstance(targets, str):  # a pattern, as in peft
+    if isinstance(targets, str):  # a regular expression, as in peft
         return re.fullmatch(targets, _HEAD) is not None
     return any(target.rpartition(".")[2] == _HEAD for target in targets)

@@ -1,7 +1,7 @@
-"""A model's options: what vLLM's engine takes, and what its own server takes beside that.
+"""A model's options: arguments of vLLM's engine, and some of vLLM's own server.
 
-People bring both from the command line of `vllm serve`. vLLM's own types say which names there are:
-an option of its server is understood here, or refused with a hint where that setting lives.
+Users copy both from a command line of `vllm serve`. The known names are read from vLLM's own types.
+An option of its server is applied here, or refused with a hint where that setting is found.
 """
 
 import dataclasses
@@ -14,17 +14,17 @@ from msgspec import Struct, convert, structs
 
 
 class ServerOptions(Struct, frozen=True, kw_only=True):
-    """Arguments of vLLM's server that concern chats, by its names."""
+    """The options of vLLM's server that concern chats, by its names."""
 
     tool_call_parser: str | None = None
-    """The name of the parser that finds tool calls in a text; tools may be called only with one."""
+    """The name of the parser that finds tool calls in a text; None: requests may not have tools."""
     tool_parser_plugin: str = ""
-    """A file of Python that registers more of them."""
+    """A Python file that registers further parsers; empty: no file."""
     tool_strict_level: str | None = None
-    """None: `parameter` for calls that must be, else vLLM's own default."""
+    """None: `parameter` if the answer must be a call, else vLLM's own default."""
     exclude_tools_when_tool_choice_none: bool = False
     chat_template: str | None = None
-    """A file, or the template itself."""
+    """A file, or the template itself; None: the template of the model."""
     chat_template_content_format: str = "auto"
     trust_request_chat_template: bool = False
     trust_request_mm_kwargs: bool = False
@@ -55,68 +55,71 @@ _SETTINGS = {
     "enable_force_include_usage": "a request's `stream_options.include_usage` asks for it",
     "api_server_count": "run several servers behind a proxy",
 }
-"""Where a setting lives here, for the options that are not taken."""
+"""For options that are refused here: where the same setting is found."""
 
 _ALWAYS = {
     "enable_tokenizer_info_endpoint": True,
     "enable_request_id_headers": True,
-    "disable_log_requests": True,  # removed from vLLM, and still in many a script
+    "disable_log_requests": True,  # removed from vLLM, but still in many scripts
 }
-"""Options with the value that describes what this server always does."""
+"""Options that are accepted with this value only, because the server always behaves like that."""
 
 
 def split(options: dict[str, Any]) -> tuple[dict[str, Any], ServerOptions]:
-    """Return the engine's arguments, which it judges itself, and the server's.
+    """Return the engine's arguments, unchecked (the engine checks them), and the server's options.
 
-    Names may have hyphens, and tables be JSON, as on a command line. Raises ValueError for a name
-    that is not taken, with a hint, and msgspec.ValidationError for a wrong value of the server's.
+    Names may have hyphens and tables may be JSON, as on a command line. Raises ValueError, with a
+    hint, for a name that is refused, and msgspec.ValidationError for a wrong value of the server's.
     """
-    named = _taken(_underscored(options))
-    server = {name: value for name, value in named.items() if name in _NAMES}
-    engine = {name: value for name, value in named.items() if name not in _NAMES}
+    accepted = _accepted(_underscored(options))
+    server = {name: value for name, value in accepted.items() if name in _NAMES}
+    engine = {name: value for name, value in accepted.items() if name not in _NAMES}
     return engine, convert(server, ServerOptions)
 
 
 def _underscored(options: dict[str, Any]) -> dict[str, Any]:
-    named: dict[str, Any] = {}
-    for given, value in options.items():
-        name = given.removeprefix("--").replace("-", "_")
-        if name in named:
+    underscored: dict[str, Any] = {}
+    for spelling, value in options.items():
+        name = spelling.removeprefix("--").replace("-", "_")
+        if name in underscored:
             raise ValueError(f"`{name}` is set twice among the options")
-        named[name] = _table(value) or value
-    return named
+        underscored[name] = _table(value) or value
+    return underscored
 
 
 def _table(value: Any) -> dict[str, Any] | None:
-    """Return the table that *value* is as JSON, which flags have instead; None if it is not."""
+    """Return the table in *value*, JSON text as flags have it; None for any other value."""
     try:
-        found = json.loads(value) if isinstance(value, str) else None
+        table = json.loads(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return table if isinstance(table, dict) else None
 
 
-def _taken(options: dict[str, Any]) -> dict[str, Any]:
-    """Return those of *options* that are for the engine or for chats; refuse the others."""
+def _accepted(options: dict[str, Any]) -> dict[str, Any]:
+    """Return those of *options* that are for the engine or for chats.
+
+    An option that changes nothing is dropped; raises ValueError for all others.
+    """
     engine, server = _engine_names() - _SETTINGS.keys(), _server_defaults()
-    taken = {}
+    accepted = {}
     for name, value in options.items():
-        unset = [defaults[name] for defaults in (server, _ALWAYS) if name in defaults]
+        harmless = [defaults[name] for defaults in (server, _ALWAYS) if name in defaults]
         if name in engine or name in _NAMES:
-            taken[name] = value
+            accepted[name] = value
         elif name == "enable_auto_tool_choice":
             _check_auto_tool_choice(value, options.get("tool_call_parser"))
-        elif value not in unset:
+        elif value not in harmless:
             raise ValueError(_refusal(name, known=engine | server.keys() | _NAMES))
-    return taken
+    return accepted
 
 
 def _check_auto_tool_choice(enabled: Any, parser: Any) -> None:
-    """Raise ValueError unless it says what `tool_call_parser` does here by itself."""
+    """Raise ValueError unless *enabled* is true with a *parser*, and false without one."""
     if enabled is not (parser is not None):
         raise ValueError(
-            "`enable_auto_tool_choice` needs a `tool_call_parser`, which alone enables it here, so "
-            "that it cannot be false beside one"
+            "`enable_auto_tool_choice` is true here exactly if there is a `tool_call_parser`, and "
+            "cannot be set to anything else"
         )
 
 
@@ -124,7 +127,7 @@ def _refusal(name: str, *, known: set[str]) -> str:
     if name in _SETTINGS:
         return f"`{name}` is not an option here: {_SETTINGS[name]}"
     if name in known:
-        return f"`{name}` is an option of vLLM's own server, which is not at work here"
+        return f"`{name}` is an option of vLLM's own server, which does not run here"
     close = get_close_matches(name, known - _SETTINGS.keys(), n=1, cutoff=0.75)
     hint = f"; did you mean `{close[0]}`?" if close else ""
     return f"`{name}` is not an option of vLLM {import_module('vllm').__version__}{hint}"
@@ -137,7 +140,7 @@ def _engine_names() -> set[str]:
 
 
 def _server_defaults() -> dict[str, Any]:
-    """Return the options of vLLM's server with their defaults."""
+    """Return the default of each option of vLLM's server."""
     return {
         field.name: field.default
         if field.default_factory is dataclasses.MISSING
@@ -154,19 +157,19 @@ def _frontend_arguments() -> Any:
     return FrontendArgs
 
 
-def of_renderer(options: ServerOptions) -> dict[str, Any]:
-    """Return those of *options* that vLLM's `OnlineRenderer` takes as they are."""
+def renderer_arguments(options: ServerOptions) -> dict[str, Any]:
+    """Return those of *options* that vLLM's `OnlineRenderer` takes unchanged."""
     names = _NAMES - {"tool_call_parser", "tool_parser_plugin", "chat_template"}
-    found = {name: getattr(options, name) for name in names}
+    arguments = {name: getattr(options, name) for name in names}
     if options.tool_strict_level is None:
-        del found["tool_strict_level"]
-    return found
+        del arguments["tool_strict_level"]
+    return arguments
 
 
 def import_parsers(config: Any, options: ServerOptions) -> None:
     """Import the plugins that register parsers of tool calls and of reasoning.
 
-    *config* is the engine's VllmConfig. Raises what they do.
+    *config* is the engine's VllmConfig. Raises what the plugins raise.
     """
     from vllm.reasoning import ReasoningParserManager
     from vllm.tool_parsers import ToolParserManager
@@ -178,10 +181,10 @@ def import_parsers(config: Any, options: ServerOptions) -> None:
 
 
 def max_spaces(options: dict[str, Any]) -> int | None:
-    """Return how much white space a JSON text may have between two parts; None: any.
+    """Return how many spaces a JSON text may have between two parts: 0, 1, or None for any number.
 
-    Small models write no end of it. One space is what large ones write, and the rest of vLLM's
-    `disable_any_whitespace` is as it says.
+    1 by default, because small models may write spaces without end, and large ones write one.
+    vLLM's `disable_any_whitespace` sets 0 if it is true, and None if it is false.
     """
     disabled = _structured_outputs(options).get("disable_any_whitespace")
     return 1 if disabled is None else 0 if disabled else None
@@ -193,20 +196,21 @@ def chosen_grammar_engine(options: dict[str, Any]) -> str:
 
 
 def _structured_outputs(options: dict[str, Any]) -> dict[str, Any]:
-    found = options.get("structured_outputs_config")
-    return found if isinstance(found, dict) else {}
+    table = options.get("structured_outputs_config")
+    return table if isinstance(table, dict) else {}
 
 
-def built(options: dict[str, Any], kind: type) -> dict[str, Any]:
-    """Return *options* with tables made into the objects that the dataclass *kind* has for them.
+def with_config_objects(options: dict[str, Any], kind: type) -> dict[str, Any]:
+    """Return *options* with each table replaced by the config object that *kind* has for it.
 
-    vLLM does so itself for some of its arguments only. Raises what the objects' classes raise.
+    *kind* is a dataclass of arguments. vLLM itself does this for some of its arguments only.
+    Raises what the classes of the objects raise.
     """
-    made = dict(options)
+    arguments = dict(options)
     for field in dataclasses.fields(kind):
-        given = options.get(field.name)
-        if isinstance(given, dict) and field.default_factory is not dataclasses.MISSING:
+        table = options.get(field.name)
+        if isinstance(table, dict) and field.default_factory is not dataclasses.MISSING:
             config = type(field.default_factory())
             if hasattr(config, "__dataclass_fields__"):
-                made[field.name] = config(**given)
-    return made
+                arguments[field.name] = config(**table)
+    return arguments

@@ -1,4 +1,4 @@
-"""A model's tokenizer for everything but rendering prompts; long work is done in two threads."""
+"""A model's tokenizer for everything but rendering prompts; long work runs in two threads."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,38 +13,39 @@ from backends.failures import InvalidOption
 T = TypeVar("T")
 
 _SHORT_TEXT = 4096
-"""Characters that are tokenized within a millisecond or two."""
+"""Characters of the longest text that is tokenized on the event loop: a millisecond or two."""
 _SHORT_IDS = 1024
-"""Token ids that are decoded one by one within a millisecond."""
+"""Token ids that are decoded one by one on the event loop: at most a millisecond."""
 _THREADS = 2
-"""Long jobs at once: a text of a million characters takes up to 400 MB."""
+"""Number of long jobs that run at once: a text of a million characters takes up to 400 MB."""
 
 
 class Tokenizer:
-    """The tokenizer of one engine, which threads may share.
+    """The tokenizer of one engine, safe to share between threads.
 
-    It is the one that vLLM has made its renderer's copies of: those grow in number with the calls
-    at once, and a copy is made where it is wanted, which can be the event loop.
+    vLLM's renderer works with copies of the same tokenizer. They are not used here, because their
+    number grows with the calls at once, and a copy may be made on the event loop.
     """
 
     def __init__(self, model_config: Any) -> None:
+        """Take the engine's `vllm.config.ModelConfig`."""
         self._tokenizer = cached_tokenizer_from_config(model_config)
-        # Its first call resets what a tokenizer's file says of truncation and padding. Later ones
-        # change nothing, so that threads may share it and a count has no limit.
+        # The first call replaces the truncation and padding of the tokenizer's file. Later calls
+        # change nothing, so that threads may share the tokenizer and `count` has no limit.
         self._tokenizer.encode("")
-        # None: one that is written in Python.
+        # None for a tokenizer that is written in Python.
         self._fast: Any = getattr(self._tokenizer, "backend_tokenizer", None)
         self._last = max(self._tokenizer.max_token_id, model_config.get_vocab_size() - 1)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tokenizer")
 
     @property
     def max_chars_per_token(self) -> int:
-        """Characters of the longest token."""
+        """Number of characters of the longest token."""
         return int(self._tokenizer.max_chars_per_token)
 
     @property
     def truncates_left(self) -> bool:
-        """Whether a prompt loses its beginning where it is cut and the request names no side."""
+        """Whether truncation removes a prompt's beginning if the request names no side."""
         return bool(self._tokenizer.truncation_side == "left")
 
     def count(self, text: str) -> int:
@@ -56,15 +57,15 @@ class Tokenizer:
     async def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
         """Return the token ids of *text*."""
         encode = partial(self._ids, text, special=add_special_tokens)
-        return await self._done(encode, short=len(text) <= _SHORT_TEXT)
+        return await self._run(encode, short=len(text) <= _SHORT_TEXT)
 
     async def decode(self, tokens: tuple[int, ...]) -> str:
-        """Return the text of *tokens*; raise InvalidOption for unknown ones."""
-        return await self._done(partial(self._text, tokens), short=len(tokens) <= _SHORT_IDS)
+        """Return the text of *tokens*; raise InvalidOption if one is unknown."""
+        return await self._run(partial(self._text, tokens), short=len(tokens) <= _SHORT_IDS)
 
     async def texts(self, tokens: tuple[int, ...]) -> list[str]:
-        """Return the text of each of *tokens* by itself; raise InvalidOption for unknown ones."""
-        return await self._done(partial(self._texts, tokens), short=len(tokens) <= _SHORT_IDS)
+        """Return the text of each of *tokens* by itself; raise InvalidOption if one is unknown."""
+        return await self._run(partial(self._texts, tokens), short=len(tokens) <= _SHORT_IDS)
 
     def _ids(self, text: str, *, special: bool) -> list[int]:
         if self._fast is None:
@@ -72,8 +73,8 @@ class Tokenizer:
         return list(self._encoding(text, special=special).ids)
 
     def _encoding(self, text: str, *, special: bool) -> Any:
-        # As transformers does it, without offsets, which takes half the time. Unlike the method
-        # for one text this one releases the interpreter's lock.
+        # The same ids as transformers' own `encode`, without offsets, which takes half the time.
+        # Unlike the method for one text, this one releases the interpreter's lock.
         (encoding,) = self._fast.encode_batch_fast([text], add_special_tokens=special)
         return encoding
 
@@ -82,7 +83,7 @@ class Tokenizer:
             raise InvalidOption("There are token ids beyond the vocabulary.", option="tokens")
         if self._fast is None or self._tokenizer.clean_up_tokenization_spaces:
             return str(self._tokenizer.decode(list(tokens)))
-        # As for texts: transformers would call the method for one, which holds the lock.
+        # transformers would call the method for one text, which holds the interpreter's lock.
         (text,) = self._fast.decode_batch([tokens], skip_special_tokens=False)
         return str(text)
 
@@ -90,15 +91,18 @@ class Tokenizer:
         text = cache(lambda token: self._text((token,)))
         return [text(token) for token in tokens]
 
-    async def _done(self, work: Callable[[], T], *, short: bool) -> T:
-        """Return what *work* returns."""
+    async def _run(self, work: Callable[[], T], *, short: bool) -> T:
+        """Return the result of *work*, which runs in a thread unless it is *short*."""
         if short:
             return work()
-        # Cancelled while it runs, it keeps its thread: there are never more than two.
+        # A cancelled job keeps its thread until it ends: there are never more than two threads.
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def described(self, *, max_model_len: int) -> dict[str, Any]:
-        """Return what transformers knows of the tokenizer."""
+    def info(self, *, max_model_len: int) -> dict[str, Any]:
+        """Return the tokenizer's class, special tokens and chat template, as transformers has them.
+
+        *max_model_len* is the engine's own limit in tokens, under `model_max_length`.
+        """
         tokenizer = self._tokenizer
         return {
             "tokenizer_class": type(tokenizer).__name__,

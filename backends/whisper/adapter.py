@@ -20,7 +20,7 @@ from backends.base import Batch, Job, Manifest, Segment, SpeechBackend, Transcri
 from backends.config import WhisperModelConfig
 from backends.failures import EngineDead, InvalidOption
 from backends.self_test import one_second
-from backends.text.token_bytes import Pieces
+from backends.text.token_bytes import TokenBytes
 
 from . import options
 from .allocator import LONG, give_back, keep_large_blocks
@@ -62,7 +62,7 @@ class WhisperBackend:
         self._memory = memory
         self._vocabulary = model.hf_tokenizer.get_vocab_size()
         self._languages = _languages(model)
-        self._pieces = Pieces.of(model.hf_tokenizer)
+        self._pieces = TokenBytes.of(model.hf_tokenizer)
         self._special = _special(model.hf_tokenizer)
         self._defaults = options.defaults(model.transcribe)
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 from backends.base import Candidate, Segment, Word
-from backends.text.token_bytes import Pieces
+from backends.text.token_bytes import TokenBytes
 
 from .model_proxy import Token
 
 
-def segment(found: Any, pieces: Pieces, *, logprobs: bool) -> Segment:
+def segment(found: Any, pieces: TokenBytes, *, logprobs: bool) -> Segment:
     """Return a `faster_whisper.transcribe.Segment`, with its text's tokens if *logprobs*."""
     # With word timestamps faster-whisper's times are NumPy scalars, which JSON does not know.
     words = found.words
@@ -37,6 +37,6 @@ def _word(found: Any) -> Word:
     )
 
 
-def _candidates(tokens: list[int], pieces: Pieces) -> tuple[Candidate, ...]:
+def _candidates(tokens: list[int], pieces: TokenBytes) -> tuple[Candidate, ...]:
     weighed = (token for token in tokens if isinstance(token, Token))
     return tuple(pieces.candidate(int(token), token.logprob) for token in weighed)

@@ -1,1 +1,1 @@
-"""Asks a server: the client, its retries, streams, and one task for each kind of sample."""
+"""Sends samples to a server: the client, retries, streams, and one module per kind of sample."""

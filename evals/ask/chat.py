@@ -1,4 +1,4 @@
-"""Dialogues: one chat completion each, whole or streamed."""
+"""Sends a dialogue as one chat completion, whole or streamed, and returns the answer."""
 
 import time
 from typing import Any
@@ -6,15 +6,16 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
-from evals.ask.client import Tries, send, unbroken
+from evals.ask.retries import Tries, send, unbroken
 from evals.ask.streams import events
-from evals.ask.task import Answer, Task
+from evals.ask.task import Task
 from evals.dataset import Dialogue
 from evals.failures import NoText, StreamCut
+from evals.result import Answer
 
 
 async def ask(client: AsyncOpenAI, task: Task, sample: Dialogue, tries: Tries) -> Answer:
-    """Ask for one completion. Raises openai.APIError, NoText, StreamCut, NotStreamed."""
+    """Request one completion. Raises openai.APIError, NoText, StreamCut, NotStreamed."""
     request = body(task, sample)
     if not task.stream:
         return await _whole(client, request, tries)
@@ -27,11 +28,11 @@ async def ask(client: AsyncOpenAI, task: Task, sample: Dialogue, tries: Tries) -
 
 
 def body(task: Task, sample: Dialogue) -> dict[str, Any]:
-    """Return the arguments of `chat.completions.create`; what was not asked for is not sent."""
+    """Return the arguments of `chat.completions.create`; options that are None are not sent."""
     system = [] if task.prompt is None else [{"role": "system", "content": task.prompt}]
     optional = {
         "temperature": task.temperature,
-        # The older name: every server knows it, OpenAI's reasoning models excepted.
+        # The older name: every server knows it but OpenAI's reasoning models.
         "max_tokens": task.max_tokens,
         "seed": task.seed,
         "extra_body": task.extra or None,
@@ -48,7 +49,7 @@ def body(task: Task, sample: Dialogue) -> dict[str, Any]:
 async def _whole(client: AsyncOpenAI, request: dict[str, Any], tries: Tries) -> Answer:
     response = await send(client.chat.completions.with_raw_response.create(**request), tries)
     completion = response.parse()
-    # The SDK hands over whatever came: a string for HTML, None for missing fields.
+    # The SDK does not check the answer: it returns a string for HTML, None for missing fields.
     if not isinstance(completion, ChatCompletion) or not completion.choices:
         raise NoText("not a chat completion", request_id=response.request_id)
     choice = completion.choices[0]
@@ -71,26 +72,26 @@ async def _streamed(
 ) -> Answer:
     response = await send(client.chat.completions.with_raw_response.create(**request), tries)
     parts: list[str] = []
-    found: dict[str, Any] = {"request_id": response.request_id}
+    fields: dict[str, Any] = {"request_id": response.request_id}
     async for chunk in events(response):
-        found |= tokens(chunk.usage) | {"model": chunk.model}
+        fields |= tokens(chunk.usage) | {"model": chunk.model}
         for choice in chunk.choices[:1]:
-            found["finish_reason"] = choice.finish_reason or found.get("finish_reason")
+            fields["finish_reason"] = choice.finish_reason or fields.get("finish_reason")
             if isinstance(choice.delta.content, str):
                 parts.append(choice.delta.content)
-            if choice.delta.content and "first_token" not in found:
-                found["first_token"] = time.perf_counter() - start
-    if not found.get("finish_reason"):
+            if choice.delta.content and "first_token" not in fields:
+                fields["first_token"] = time.perf_counter() - start
+    if not fields.get("finish_reason"):
         raise StreamCut("the stream ended without a finish_reason", request_id=response.request_id)
     if not parts:
         raise NoText(
-            f"no text (finish_reason {found['finish_reason']})", request_id=response.request_id
+            f"no text (finish_reason {fields['finish_reason']})", request_id=response.request_id
         )
-    return Answer(text="".join(parts), **found)
+    return Answer(text="".join(parts), **fields)
 
 
 def tokens(usage: Any) -> dict[str, int]:
-    """Return what *usage* really counts; nothing if the server did not say."""
+    """Return the counts that *usage* holds; a count that the server did not send is left out."""
     names = ("prompt_tokens", "completion_tokens")
     counts = {name: getattr(usage, name, None) for name in names}
     return {name: count for name, count in counts.items() if isinstance(count, int)}

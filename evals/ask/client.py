@@ -1,35 +1,27 @@
-"""The way to the server: the only room that builds openai clients, and what those do not retry."""
+"""The way to the server: the only room that builds openai clients and waits for a server."""
 
 import os
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import backoff
-import msgspec
 import openai
 from openai import AsyncOpenAI
-from openai._legacy_response import LegacyAPIResponse
 
 from evals import keys
 from evals.address import checked, is_loopback, public
-from evals.failures import NoKey, ServerNotReady, StreamCut, describe, short, to_failure
-
-T = TypeVar("T")
+from evals.ask.describe import describe, to_failure
+from evals.failures import NoKey, ServerNotReady, short
 
 OPENAI = "https://api.openai.com/v1"
 TIMEOUT = 300.0
+"""Seconds of silence after which an attempt has failed."""
 MAX_RETRIES = 3
+"""Attempts after the first one."""
 CONNECT_TIMEOUT = 10.0
+"""Seconds that a connection may take to open."""
 PROBE_TIMEOUT = 5.0
-# The client insists on a key; a server on this machine seldom does.
+"""Seconds that a question to the server may take before the run, such as whether it is ready."""
 PLACEHOLDER_KEY = "no-key"
-
-
-class Tries(msgspec.Struct):
-    """What one sample cost beyond its first request, counted while it is asked."""
-
-    sdk: int = 0
-    streams: int = 0
+"""Key for a server on this machine: the SDK demands one, the server seldom does."""
 
 
 def connect(
@@ -39,11 +31,11 @@ def connect(
     timeout: float = TIMEOUT,
     max_retries: int = MAX_RETRIES,
 ) -> AsyncOpenAI:
-    """Build the client; close it with `async with`.
+    """Return a client; close it with `async with`.
 
-    *base_url* is up to and including `/v1`, by default `OPENAI_BASE_URL`, then OpenAI's own;
-    *api_key* by default `OPENAI_API_KEY`. *timeout* is the longest silence within one attempt, in
-    seconds; *max_retries* counts the attempts after the first. Raises BadAddress, NoKey.
+    *base_url* goes up to and includes `/v1`; the default is `OPENAI_BASE_URL`, else OpenAI's own.
+    *api_key* is by default `OPENAI_API_KEY`. *timeout* is the longest silence within one attempt,
+    in seconds; *max_retries* the number of attempts after the first. Raises BadAddress, NoKey.
     """
     base_url = checked(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI)
     loopback = is_loopback(base_url)
@@ -60,17 +52,17 @@ def connect(
         api_key=keys.checked(api_key, source=source),
         max_retries=max_retries,
         timeout=openai.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
-        # No proxy stands between a machine and itself, whatever HTTP_PROXY says.
+        # A machine needs no proxy to reach itself, even if HTTP_PROXY is set.
         http_client=openai.DefaultAsyncHttpxClient(trust_env=not loopback),
     )
 
 
 async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: float = 60.0) -> int:
-    """Wait until *path* is answered with anything but a 5xx; return how many probes came before.
+    """Wait until *path* is answered with a status below 500; return how many probes failed before.
 
-    A 401 or a 404 is an answer too: the server is up, and the samples will say the rest. *path* is
-    relative to the base URL, or a whole URL. Raises ServerNotReady after *seconds*; at once where
-    waiting cannot help, as it is the TLS that fails.
+    A 401 or a 404 is an answer too: the server runs, and the samples will show the rest. *path* is
+    relative to the base URL, or a whole URL. Raises ServerNotReady after *seconds*, or at once for
+    an error of TLS, which does not pass.
     """
     probe = client.with_options(max_retries=0, timeout=PROBE_TIMEOUT)
     failed: list[object] = []
@@ -86,7 +78,7 @@ async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: fl
         logger=None,
     )
 
-    async def ask() -> None:
+    async def probe_once() -> None:
         try:
             await probe.get(path, cast_to=str)
         except openai.InternalServerError:
@@ -95,7 +87,7 @@ async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: fl
             return
 
     try:
-        await patiently(ask)()
+        await patiently(probe_once)()
     except (openai.APIConnectionError, openai.InternalServerError) as error:
         where = public(str(client.base_url))
         if reason := _hopeless(error):
@@ -109,50 +101,10 @@ async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: fl
 
 
 def _hopeless(error: BaseException) -> str | None:
-    """Return what to do about an *error* of TLS, None for another."""
-    seen = describe(error) if isinstance(error, Exception) else ""
-    if "WRONG_VERSION_NUMBER" in seen or "RECORD_LAYER_FAILURE" in seen:
+    """Return the reason and what to do if *error* is one of TLS, else None."""
+    message = describe(error) if isinstance(error, Exception) else ""
+    if "WRONG_VERSION_NUMBER" in message or "RECORD_LAYER_FAILURE" in message:
         return "it does not speak TLS; write http:// instead of https://"
-    if "CERTIFICATE_VERIFY_FAILED" in seen:
-        return f"{seen}; name the certificates that you trust in SSL_CERT_FILE"
+    if "CERTIFICATE_VERIFY_FAILED" in message:
+        return f"{message}; name the certificates that you trust in SSL_CERT_FILE"
     return None
-
-
-async def send(call: Awaitable[LegacyAPIResponse[T]], tries: Tries) -> LegacyAPIResponse[T]:
-    """Await a `with_raw_response` call; add the SDK's own retries to *tries*, also on failure."""
-    try:
-        response = await call
-    except openai.APIError as error:
-        # The SDK numbers its attempts in this header; the last request is kept in the exception.
-        tries.sdk += int(error.request.headers.get("x-stainless-retry-count", 0))
-        raise
-    tries.sdk += response.retries_taken
-    return response
-
-
-async def unbroken(read: Callable[[], Awaitable[T]], *, max_retries: int, tries: Tries) -> T:
-    """Call *read* until its stream arrives whole, at most *max_retries* more times.
-
-    A stream that is cut is asked again from its beginning: two halves of two answers are not an
-    answer. The waits are the SDK's (0.5 s, doubled, at most 8 s), with full jitter. Raises
-    StreamCut when the tries are spent.
-    """
-
-    def count(_: object) -> None:
-        tries.streams += 1
-
-    # backoff knows a coroutine function by its definition, and *read* may be a lambda.
-    async def once() -> T:
-        return await read()
-
-    again = backoff.on_exception(
-        backoff.expo,
-        StreamCut,
-        factor=0.5,
-        max_value=8,
-        max_tries=max_retries + 1,
-        on_backoff=count,
-        logger=None,
-    )
-    answer: T = await again(once)()
-    return answer

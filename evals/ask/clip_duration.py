@@ -1,4 +1,4 @@
-"""How long a clip lasts, as read on the client: works against any server."""
+"""Reads how long a clip lasts, on the client, so that it works with any server."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import av
 
 
 def seconds(path: Path) -> float | None:
-    """Return the duration of the audio file at *path* in seconds, None if it cannot be told.
+    """Return the duration of the audio file at *path* in seconds, None if it cannot be read.
 
-    The container's figure is taken where it gives one, as decoding on the client would slow a
-    server on the same machine; else the samples are counted.
+    That is the duration that the container states; only without one are the samples counted, as
+    decoding them on the client would slow down a server on the same machine.
     """
     try:
         with av.open(path) as container:

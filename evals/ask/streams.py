@@ -1,4 +1,4 @@
-"""Reading a stream to its end, and telling an end from a cut."""
+"""Reads a stream to its end, and raises an error if the stream was cut before."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,15 +6,16 @@ from typing import Any
 import openai
 from openai._legacy_response import LegacyAPIResponse
 
-from evals.failures import NotStreamed, StreamCut, describe
+from evals.ask.describe import describe
+from evals.failures import NotStreamed, StreamCut
 
 
 async def events(response: LegacyAPIResponse[Any]) -> AsyncIterator[Any]:
     """Yield the events of *response*.
 
-    Raises NotStreamed if it is no event stream, and StreamCut if the connection breaks or the
+    Raises NotStreamed if it is not an event stream, and StreamCut if the connection breaks or the
     server reports an error after the first byte: the SDK retries neither. An error that blames the
-    request would come again, and is raised as it is.
+    request would come again, so it is raised unchanged.
     """
     kind = response.headers.get("content-type", "")
     if not kind.startswith("text/event-stream"):

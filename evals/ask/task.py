@@ -1,4 +1,4 @@
-"""How a sample is asked and what comes back; the asking is in `chat` and `transcription`."""
+"""The options that all requests of a run share."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import msgspec
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What every request of a run has in common.
+    """The model and the parameters of every request of a run.
 
-    *prompt* is the transcription's prompt, or a system message before a dialogue. *temperature*
-    None leaves it to the server. *language* serves clips that name none. *extra* goes into the
-    request's body as it stands, over everything else.
+    *language* is for clips that do not state one. *prompt* is the transcription's prompt, or a
+    system message before a dialogue. *temperature* None: the server's default. *max_tokens* and
+    *seed* are for chats. *extra* is added to the request's body and overrides all other fields.
     """
 
     model: str
@@ -21,19 +21,3 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     seed: int | None = None
     extra: dict[str, Any] = {}
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server said; None stands for what it did not say, and is never guessed.
-
-    *model* is the name in the answer, *first_token* the seconds from the sample's start to the
-    first text of the stream that arrived whole.
-    """
-
-    text: str
-    model: str | None = None
-    finish_reason: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    first_token: float | None = None
-    request_id: str | None = None

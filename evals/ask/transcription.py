@@ -1,4 +1,4 @@
-"""Clips: one transcription each, whole or streamed."""
+"""Sends a clip as one transcription, whole or streamed, and returns the answer."""
 
 import asyncio
 import time
@@ -7,15 +7,16 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.types.audio import Transcription
 
-from evals.ask.client import Tries, send, unbroken
+from evals.ask.retries import Tries, send, unbroken
 from evals.ask.streams import events
-from evals.ask.task import Answer, Task
+from evals.ask.task import Task
 from evals.dataset import Clip
 from evals.failures import NoText, StreamCut
+from evals.result import Answer
 
 
 async def ask(client: AsyncOpenAI, task: Task, sample: Clip, tries: Tries) -> Answer:
-    """Ask for one transcription. Raises what `chat.ask` raises, and OSError."""
+    """Request one transcription. Raises what `chat.ask` raises, and OSError."""
     request = form(task, sample, await asyncio.to_thread(sample.audio.read_bytes))
     if not task.stream:
         return await _whole(client, request, tries)
@@ -28,9 +29,9 @@ async def ask(client: AsyncOpenAI, task: Task, sample: Clip, tries: Tries) -> An
 
 
 def form(task: Task, sample: Clip, data: bytes) -> dict[str, Any]:
-    """Return the arguments of `audio.transcriptions.create`; what was not asked for is not sent.
+    """Return the arguments of `audio.transcriptions.create`; options that are None are not sent.
 
-    The clip's own language goes before the task's. `max_tokens` and `seed` have no meaning here.
+    The clip's own language overrides the task's. A transcription has no `max_tokens` and no `seed`.
     """
     optional = {
         "language": sample.language or task.language,
@@ -51,7 +52,7 @@ async def _whole(client: AsyncOpenAI, request: dict[str, Any], tries: Tries) -> 
     response = await send(client.audio.transcriptions.with_raw_response.create(**request), tries)
     answer = response.parse()
     text = getattr(answer, "text", None)
-    # The SDK hands over whatever came: a string for HTML, None for missing fields.
+    # The SDK does not check the answer: it returns a string for HTML, None for missing fields.
     if not isinstance(answer, Transcription) or not isinstance(text, str):
         raise NoText("not a transcription with a text", request_id=response.request_id)
     return Answer(text=text, request_id=response.request_id)

@@ -1,4 +1,4 @@
-"""The summary of a run: a number to trust, and what is needed to get it again."""
+"""Computes the summary of a run: the score, and all that is needed to reproduce it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,12 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from evals.failures import Failure
-from evals.runner import Result
+from evals.result import Failure, Result
 from evals.score.intervals import NoInterval, bootstrap, percentile, wilson
 
 Ended = Literal["finished", "stopped", "interrupted"]
-"""How a run ended: all samples were asked; a failure stopped it; a signal or a lost server did."""
+"""How a run ended: after all samples; by a failed sample; by a signal or a server that ended."""
 
 PACKAGES = ("evalshim", "openai", "jiwer", "whisper-normalizer", "av", "numpy")
 
@@ -26,10 +25,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the samples; answered + failed + unasked = samples.
+    """Numbers of samples; answered + failed + unasked = samples.
 
-    *truncated* are answers with finish_reason "length"; *kinds* tells the failures apart, the most
-    frequent first.
+    *truncated* counts answers with finish_reason "length"; *kinds* divides the failures by kind,
+    the most frequent first.
     """
 
     samples: int
@@ -41,11 +40,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """The number: *numerator* / *denominator*, pooled over *samples* scored; None if there is none.
+    """The score: *value* = *numerator* / *denominator*, pooled over the *samples* that were scored.
 
-    *low* and *high* bound the 95 % interval found by *interval*; where there is none they are None,
-    and *interval* says why. *value* is None if no sample was answered: failures that are scored as
-    empty answers do not measure a model by themselves.
+    *low* and *high* are the bounds of the 95 % interval, and *interval* names its method; without
+    an interval they are None, and *interval* names the reason. *value* is None if there is no
+    score, or if no sample was answered: failures that count as empty answers measure no model.
     """
 
     scorer: str
@@ -61,10 +60,11 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds, over the answered samples. None: unknown, or nothing to tell.
+    """Speed of the answered samples, in seconds. None: unknown, or without a sample.
 
-    *wall* spans the whole run. Percentiles are nearest-rank. *audio* and *completion_tokens* are
-    None as soon as one sample's is unknown: half a sum would be taken for a whole one.
+    *wall* is the time of the whole run; *p50*, *p95* are nearest-rank percentiles of the latency.
+    *audio* and *completion_tokens* are sums; they are None if one sample's value is unknown, as a
+    part of a sum would look like the whole.
     """
 
     wall: float
@@ -79,7 +79,7 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
-    """Asked again: by the SDK, by us after a cut stream; and probes before the server was ready."""
+    """Retries of the SDK, retries after a cut stream, and probes before the server was ready."""
 
     sdk: int
     streams: int
@@ -87,9 +87,9 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One run; with the manifest of this hash, enough to repeat it. Never holds a key.
+    """One run: enough to repeat it with the manifest of this hash. It never contains a key.
 
-    *complete*: every sample was answered. *started_at* is in UTC.
+    *complete* is whether every sample was answered. *started_at* is in UTC, as ISO 8601.
     """
 
     task: str
@@ -112,7 +112,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def count(results: Sequence[Result], samples: int) -> Counts:
-    """Count what became of the *samples* that were to be asked."""
+    """Count the *results* by what became of them; *samples* is the number of samples in all."""
     failed = [result.error for result in results if result.error is not None]
     reasons = [result.answer.finish_reason for result in results if result.answer is not None]
     return Counts(
@@ -134,7 +134,7 @@ def _kinds(failures: Sequence[Failure]) -> list[Kind]:
 
 
 def pool(results: Sequence[Result], *, scorer: str, normalizer: str) -> Score:
-    """Pool the tallies. A run without an answer, or without a scored unit, has no score: not 0."""
+    """Pool the tallies. Without an answer or a scored unit there is no score, which is not 0."""
     scored = [result for result in results if result.tally is not None]
     pairs = [(r.tally.numerator, r.tally.denominator) for r in scored if r.tally is not None]
     numerator, denominator = sum(n for n, _ in pairs), sum(d for _, d in pairs)
@@ -159,7 +159,7 @@ def pool(results: Sequence[Result], *, scorer: str, normalizer: str) -> Score:
 def _interval(
     scorer: str, pairs: Sequence[tuple[int, int]]
 ) -> tuple[float | None, float | None, str]:
-    """Return the bounds of the 95 % interval and its name; None twice and why there is none."""
+    """Return the bounds of the 95 % interval and its name; else None, None and the reason."""
     if scorer == "exact":
         return *wilson(sum(n for n, _ in pairs), len(pairs)), "Wilson score"
     try:
@@ -169,7 +169,7 @@ def _interval(
 
 
 def retries(results: Sequence[Result], readiness: int) -> Retries:
-    """Add up what was asked again; *readiness* is the number of probes before the first sample."""
+    """Add up the retries; *readiness* is the number of failed probes before the first sample."""
     return Retries(
         sdk=sum(result.retries for result in results),
         streams=sum(result.streams_reasked for result in results),
@@ -203,5 +203,5 @@ def _whole_sum(values: Sequence[float | None]) -> float | None:
 
 
 def versions() -> dict[str, str]:
-    """Return the releases that had a part in the number."""
+    """Return the versions of the packages that the score depends on."""
     return {name: version(name) for name in PACKAGES}

@@ -1,7 +1,7 @@
-"""Summaries for the eye: a block of lines each, and a progress bar while a run is in the making.
+"""Prints summaries, a block of lines each, and a progress bar during a run.
 
 Each line is printed whole, however long a name or a message is: a terminal folds it, a pipe keeps
-it. What is not a name or a message fits in 80 columns.
+it. All but names and messages fits in 80 columns.
 """
 
 import sys
@@ -15,25 +15,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from evals.failures import short
 from evals.folder import Folder
 from evals.report.summary import Score, Speed, Summary
-from evals.runner import Result
+from evals.result import Result
 
 UNKNOWN = "-"
 LABELS = {"wer": "WER", "cer": "CER", "exact": "accuracy"}
-# Rich takes 80 columns for a pipe, in which it would shorten the names of the progress bar.
 PIPE_WIDTH = 120
+"""Columns of the output to a pipe: in Rich's 80 the names of the progress bar would be cut."""
 
 BAR_NAME = 24
-"""Characters of a task's name in the progress bar, whose figures must fit beside it."""
+"""Most characters of a task's name in the progress bar: its numbers must fit beside the name."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return where to print: the terminal as wide as it is, or a pipe wide enough."""
+    """Return a console for stdout or stderr: as wide as the terminal, or PIPE_WIDTH in a pipe."""
     piped = not (sys.stderr if stderr else sys.stdout).isatty()
     return Console(stderr=stderr, width=PIPE_WIDTH if piped else None, highlight=False)
 
 
 def bar() -> Progress:
-    """Return the progress bar; it lives on stderr, so that the table can be piped alone."""
+    """Return a progress bar on stderr, so that the table can be piped alone."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -45,7 +45,7 @@ def bar() -> Progress:
 
 
 def tracker(progress: Progress, name: str, total: int) -> Callable[[Result], None]:
-    """Return a watcher that moves *progress* by one for every result."""
+    """Return a function that moves *progress* by one for each result that it is called with."""
     shown = name if len(name) <= BAR_NAME else f"{name[: BAR_NAME - 1]}…"
     row = progress.add_task(escape(plain(shown)), total=total, failed=0)
     failed = 0
@@ -59,9 +59,9 @@ def tracker(progress: Progress, name: str, total: int) -> Callable[[Result], Non
 
 
 def rows(summary: Summary) -> list[tuple[str, str]]:
-    """Return what is shown of *summary*: pairs of a heading and a value."""
+    """Return the lines of *summary*: pairs of a heading and a value."""
     counts, speed = summary.counts, summary.speed
-    found = [
+    lines = [
         ("task", summary.task),
         ("model", summary.model),
         ("score", score(summary.score)),
@@ -72,8 +72,8 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
     ]
     if speed.first_token_p50 is not None:
         first = f"p50 {seconds(speed.first_token_p50)}, p95 {seconds(speed.first_token_p95)}"
-        found.append(("first token", first))
-    return found
+        lines.append(("first token", first))
+    return lines
 
 
 def score(score: Score) -> str:
@@ -85,14 +85,14 @@ def score(score: Score) -> str:
 
 
 def interval(score: Score) -> str:
-    """Return the score's 95 % interval, or why there is none."""
+    """Return the score's 95 % interval, or the reason that it is missing."""
     if score.low is None or score.high is None:
         return score.interval.replace("none:", "no interval:")
     return f"{score.low:.1%} to {score.high:.1%}"
 
 
 def rate(speed: Speed) -> str:
-    """Return seconds of audio or completion tokens per second of wall clock."""
+    """Return the seconds of audio, or the completion tokens, per second of wall time."""
     if speed.audio_per_second is not None:
         return f"{speed.audio_per_second:.1f} s audio/s"
     if speed.tokens_per_second is not None:
@@ -108,38 +108,40 @@ def seconds(value: float | None) -> str:
 
 
 def remarks(summary: Summary) -> list[str]:
-    """Return what a reader of the score must not overlook, a sentence each."""
-    counts, found = summary.counts, []
+    """Return the facts that a reader of the score must not overlook, a sentence each."""
+    counts, lines = summary.counts, []
     name = summary.task
     if counts.failed:
         empty = summary.score.failures_scored_as_empty
         fate = "scored as empty answers" if empty else "not scored"
-        found.append(f"{name}: {counts.failed} of {counts.samples} failed, {fate}")
-        found += [f"  {kind.failed} {kind.name}: {short(kind.example)}" for kind in counts.kinds]
+        lines.append(f"{name}: {counts.failed} of {counts.samples} failed, {fate}")
+        lines += [f"  {kind.failed} {kind.name}: {short(kind.example)}" for kind in counts.kinds]
     if summary.ended != "finished":
         how = "stopped by a failure" if summary.ended == "stopped" else "interrupted"
-        found.append(f"{name}: {how}; {counts.unasked} samples were not asked")
+        lines.append(f"{name}: {how}; {counts.unasked} samples were not asked")
     if counts.truncated:
-        found.append(f"{name}: {counts.truncated} answers were cut at the token limit")
+        lines.append(f"{name}: {counts.truncated} answers were cut at the token limit")
     if summary.retries.sdk or summary.retries.streams:
-        found.append(
+        lines.append(
             f"{name}: {summary.retries.sdk} requests and {summary.retries.streams} cut streams"
-            " were asked again"
+            " were sent again"
         )
     if summary.retries.readiness:
-        found.append(f"{name}: the server was ready after {summary.retries.readiness} probes more")
-    return found
+        lines.append(
+            f"{name}: the server was ready after {summary.retries.readiness} failed probes"
+        )
+    return lines
 
 
 def plain(text: str) -> str:
-    """Return *text* without what a terminal would obey, or what stdout's encoding lacks."""
+    """Return *text* without unprintable characters and those that stdout's encoding lacks."""
     shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     encoding = sys.stdout.encoding or "utf-8"
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def show(summaries: list[Summary]) -> None:
-    """Print the summaries, what must not be overlooked, and where the files are."""
+    """Print the summaries, the paths of their files, and the remarks."""
     out = console()
     for summary in summaries:
         out.print()

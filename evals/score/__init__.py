@@ -1,1 +1,1 @@
-"""From targets and answers to figures: normalizers, scorers, intervals."""
+"""Turns targets and answers into scores: normalizers, scorers, intervals."""

@@ -1,4 +1,4 @@
-"""Figures over many samples: quantiles and intervals, each with its definition."""
+"""Computes percentiles and confidence intervals over many samples, each with its source."""
 
 import math
 from collections.abc import Sequence
@@ -6,19 +6,23 @@ from collections.abc import Sequence
 import numpy as np
 
 DRAWS = 1000
+"""Bootstrap samples."""
 MIN_SAMPLES = 20
+"""Fewest samples of a bootstrap."""
 MIN_WITH_ERRORS = 5
+"""Fewest samples with an error of a bootstrap."""
 Z95 = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution, which gives a two-sided 95 % interval."""
 
 
 class NoInterval(Exception):
-    """The samples do not support an interval; the message says why."""
+    """Samples that do not allow an interval; the message has the reason."""
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Return the nearest-rank percentile: the smallest value that *percent* % do not exceed.
+    """Return the nearest-rank percentile: the least of *values* that *percent* % do not exceed.
 
-    Always a value that occurred, never an interpolation; None without values.
+    It is always one of *values*, never interpolated; None without values.
     """
     if not values:
         return None
@@ -29,10 +33,10 @@ def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     """Return the 95 % interval of sum(numerators) / sum(denominators) over resampled samples.
 
     Percentile bootstrap with a fixed seed, after Bisani & Ney 2004, "Bootstrap estimates for
-    confidence intervals in ASR performance evaluation". Raises NoInterval where it would be far too
-    narrow: it cannot know of errors that the samples do not show, and says [0, 0] of three clips
-    without an error. `tests/evals/score/test_intervals.py` simulates how often it holds the true
-    rate, with these rules and without.
+    confidence intervals in ASR performance evaluation". Raises NoInterval where the interval would
+    be far too narrow: resampling cannot show errors that the samples do not have, so three clips
+    without an error would give [0, 0]. `tests/evals/score/test_intervals.py` simulates how often
+    the interval holds the true rate, with these rules and without.
     """
     if len(pairs) < MIN_SAMPLES:
         raise NoInterval(f"fewer than {MIN_SAMPLES} samples")
@@ -51,7 +55,7 @@ def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
 def wilson(hits: int, total: int) -> tuple[float, float]:
     """Return Wilson's 95 % score interval of *hits* / *total* (E. B. Wilson 1927, JASA 22).
 
-    Unlike the bootstrap it holds for few samples, and when every answer is right. *total* > 0.
+    Unlike the bootstrap it is valid for few samples, and if every answer is right. *total* > 0.
     """
     share, z2 = hits / total, Z95 * Z95
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)

@@ -1,4 +1,4 @@
-"""What is done to a text before it is scored; every one is named in the summary."""
+"""Normalizers, which change a text before it is scored; the summary names the one that was used."""
 
 import warnings
 from collections.abc import Callable
@@ -13,12 +13,12 @@ def normalizer(name: Normalizer) -> Callable[[str], str]:
     `english` and `basic` are Whisper's own (Radford et al. 2022, "Robust Speech Recognition via
     Large-Scale Weak Supervision", appendix C), from the package whisper-normalizer. `english`
     spells numbers, contractions and British words one way and drops fillers; `basic` drops case,
-    punctuation and marks, which harms scripts that write vowels as marks. `none` leaves the text.
+    punctuation and marks, which harms scripts that write vowels as marks. `none` changes nothing.
     """
     if name == "none":
         return str
     with warnings.catch_warnings():
-        # Its docstrings hold an invalid escape, which a fresh environment compiles under our eyes.
+        # The package has docstrings with an invalid escape: Python warns when it compiles them.
         warnings.simplefilter("ignore")
         from whisper_normalizer import basic, english  # noqa: PLC0415 - see above; and it is slow
     text = english.EnglishTextNormalizer if name == "english" else basic.BasicTextNormalizer
@@ -27,9 +27,10 @@ def normalizer(name: Normalizer) -> Callable[[str], str]:
 
 
 def default_normalizer(scorer: str, languages: set[str | None]) -> Normalizer:
-    """Choose for *scorer* and the languages of the samples: `none` for exact match, else Whisper's.
+    """Return the default for *scorer* and the samples' *languages*: `none` for exact match.
 
-    English only where nothing else is said: its rules corrupt other languages.
+    For the others `english` if no sample states another language, as its rules corrupt other
+    languages; else `basic`.
     """
     if scorer == "exact":
         return "none"

@@ -1,8 +1,8 @@
-"""From a target and an answer to a fraction: word errors, character errors, exact match.
+"""Scores an answer against its target, as a fraction: word errors, character errors, exact match.
 
-Fractions are kept as numerator and denominator and pooled over the corpus: the WER of a run is all
-edits over all reference words, not the mean of the samples' WERs, in which a word of a short sample
-would weigh more. So do NIST's sclite and jiwer (https://jitsi.github.io/jiwer/).
+Numerators and denominators are summed over the corpus: the WER of a run is all edits over all
+reference words, not the mean of the samples' WERs, where a word of a short sample would weigh more.
+NIST's sclite and jiwer (https://jitsi.github.io/jiwer/) do the same.
 
 A target that is empty after normalisation adds its inserted words to the numerator and nothing to
 the denominator: words invented in silence count. A corpus of only such targets has no score.
@@ -43,15 +43,15 @@ def judge(scorer: Scorer, normalise: Callable[[str], str]) -> Callable[[str, str
 
 
 def _words(target: str, answer: str) -> tuple[int, int]:
-    found = jiwer.process_words(target, answer)
-    target_words = found.hits + found.substitutions + found.deletions
-    return found.substitutions + found.deletions + found.insertions, target_words
+    edits = jiwer.process_words(target, answer)
+    target_words = edits.hits + edits.substitutions + edits.deletions
+    return edits.substitutions + edits.deletions + edits.insertions, target_words
 
 
 def _characters(target: str, answer: str) -> tuple[int, int]:
-    found = jiwer.process_characters(target, answer)
-    target_characters = found.hits + found.substitutions + found.deletions
-    return found.substitutions + found.deletions + found.insertions, target_characters
+    edits = jiwer.process_characters(target, answer)
+    target_characters = edits.hits + edits.substitutions + edits.deletions
+    return edits.substitutions + edits.deletions + edits.insertions, target_characters
 
 
 def _exact(target: str, answer: str) -> tuple[int, int]:

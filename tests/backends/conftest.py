@@ -12,7 +12,7 @@ from tests.backends.opener import Opener
 
 @pytest_asyncio.fixture(scope="session")
 async def opener() -> AsyncIterator[Opener]:
-    """Open what is asked for, once."""
+    """Return an opener, which opens each backend once."""
     async with AsyncExitStack() as stack:
         yield Opener(stack)
 

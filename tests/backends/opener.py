@@ -1,4 +1,4 @@
-"""Every backend under its test configuration, opened when first asked for."""
+"""Every backend under its test configuration, opened when a test first needs it."""
 
 from contextlib import AsyncExitStack
 

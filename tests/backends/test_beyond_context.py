@@ -1,4 +1,4 @@
-"""A completion that the context has no room for: refused, or cut where a model is set so."""
+"""A completion that does not fit the context: refused, or shortened if the model is set so."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,7 +20,7 @@ PROMPTS: dict[str, Prompt] = {"chat": CHAT, "text": "Count to ten", "ids": (5, 6
 
 @pytest_asyncio.fixture(params=["ct2", "vllm"])
 async def shortens(request: pytest.FixtureRequest, opener: Opener) -> AsyncIterator[ChatBackend]:
-    """Each engine, set to cut completions."""
+    """Each engine, configured to shorten completions."""
     config: Any = replace(CONFIGS[request.param], max_tokens_beyond_context="shorten")
     if request.param == "vllm":
         # Over the engine that runs: to start another takes half a minute.
@@ -48,7 +48,7 @@ async def end(backend: ChatBackend, prompt: Prompt, **sampling: Any) -> Finish:
 
 @pytest.mark.parametrize("kind", PROMPTS)
 async def test_a_completion_that_is_cut(shortens: ChatBackend, kind: str) -> None:
-    """It ends where it would have ended: the limit is what the context leaves."""
+    """Its limit is the number of tokens that the context has room for."""
     prompt = PROMPTS[kind]
     left = shortens.max_model_len - len(await shortens.tokenize(prompt))
 
@@ -58,7 +58,7 @@ async def test_a_completion_that_is_cut(shortens: ChatBackend, kind: str) -> Non
 
 
 async def test_a_full_context(shortens: ChatBackend) -> None:
-    """What the context ends says so: all its tokens are used, and the reason is `length`."""
+    """A completion that fills the context ends with the reason `length`."""
     length = shortens.max_model_len - 2
     prompt = tuple((await shortens.tokenize(CHAT) * length)[-length:])
 
@@ -78,7 +78,7 @@ async def test_what_fits_is_not_touched(shortens: ChatBackend) -> None:
 async def test_a_prompt_that_fills_the_context(
     shortens: ChatBackend, max_tokens: int | None
 ) -> None:
-    """A prompt that leaves no room for a single token is refused all the same."""
+    """A prompt without room for a single token after it is refused nevertheless."""
     prompt = (5,) * shortens.max_model_len
 
     with pytest.raises(PromptTooLong, match="maximum context length") as error:
@@ -88,7 +88,7 @@ async def test_a_prompt_that_fills_the_context(
 
 
 async def test_an_echo_alone(shortens: ChatBackend) -> None:
-    """Where nothing is to be generated, nothing is."""
+    """With a limit of 0 nothing is generated."""
     request = Generation(prompt="one two", sampling=Sampling(max_tokens=0), echo=True)
 
     echo, finish = [item async for item in shortens.generate(request)]
@@ -100,7 +100,7 @@ async def test_an_echo_alone(shortens: ChatBackend) -> None:
 
 @pytest.mark.parametrize("kind", PROMPTS)
 async def test_the_default(refuses: ChatBackend, kind: str) -> None:
-    """Without the setting all of it is refused in OpenAI's words, with the tokens asked for."""
+    """Without the setting it is refused in OpenAI's words, with the number of tokens requested."""
     with pytest.raises(PromptTooLong, match=r"maximum context length .* requested 1000") as error:
         await end(refuses, PROMPTS[kind], max_tokens=HUGE)
 

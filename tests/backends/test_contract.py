@@ -1,4 +1,4 @@
-"""What every backend keeps, whatever its engine: the promises of `backends/base.py`."""
+"""The promises of `backends/base.py`, which every backend keeps."""
 
 import asyncio
 import io
@@ -41,12 +41,12 @@ def generation(content: str = QUESTION, **sampling: object) -> Generation:
 
 
 async def answer(backend: ChatBackend, request: Generation) -> list[TextDelta | Finish]:
-    """Return all that *backend* says."""
+    """Return all items of the answer."""
     return [item async for item in backend.generate(request)]
 
 
 def text(items: list[TextDelta | Finish], index: int = 0) -> str:
-    """Return what choice *index* says."""
+    """Return the text of choice *index*."""
     return "".join(i.text for i in items if isinstance(i, TextDelta) and i.index == index)
 
 
@@ -54,7 +54,7 @@ def text(items: list[TextDelta | Finish], index: int = 0) -> str:
 
 
 async def test_chat_is_what_the_protocol_says(chat: ChatBackend) -> None:
-    """A chat backend is told from the others by its methods, and is ready once opened."""
+    """A chat backend differs from the others by its methods, and is ready when it is open."""
     assert isinstance(chat, ChatBackend)
     assert not isinstance(chat, SpeechBackend | EmbeddingBackend)
     assert await chat.ready()
@@ -111,7 +111,7 @@ async def test_closing_early_leaves_the_engine_free(chat: ChatBackend) -> None:
 
 
 async def test_requests_do_not_mix(chat: ChatBackend) -> None:
-    """Many at once get what each would get alone."""
+    """Many at once have the answers that each has alone."""
     requests = [generation(f"What is {n} plus 4?") for n in range(8)]
     alone = [text(await answer(chat, request)) for request in requests]
 
@@ -136,7 +136,7 @@ async def test_a_stop_string_ends_the_text_before_it(name: str, opener: Opener) 
 
 @pytest.mark.parametrize("prompt", ["one two three", (5, 6, 7, 8)])
 async def test_an_echo_comes_first(chat: ChatBackend, prompt: str | tuple[int, ...]) -> None:
-    """A text and token ids are told back once, before anything else, and then continued."""
+    """A text and token ids are repeated once, before all other items, and then continued."""
     request = Generation(prompt=prompt, sampling=Sampling(temperature=0.0, n=2), echo=True)
 
     first, *rest = [item async for item in chat.generate(request)]
@@ -150,7 +150,7 @@ async def test_an_echo_comes_first(chat: ChatBackend, prompt: str | tuple[int, .
 
 @pytest.mark.parametrize("name", ["ct2", "vllm"])
 async def test_an_echo_of_special_tokens(name: str, opener: Opener) -> None:
-    """They are told back as they are written, and take their room in the text."""
+    """They are in the text and among the tokens as they were sent, and count in the offsets."""
     backend = await opener.open(name)
     tokens = tuple(await backend.tokenize("<|user|>one<|end|>", add_special_tokens=False))
     sampling = Sampling(max_tokens=0, top_logprobs=0)
@@ -166,7 +166,7 @@ async def test_an_echo_of_special_tokens(name: str, opener: Opener) -> None:
 
 
 async def test_no_token_was_asked_for(chat: ChatBackend) -> None:
-    """With `max_tokens` 0 nothing is written, and each choice is cut at its beginning."""
+    """With `max_tokens` 0 nothing is generated, and each choice ends with `length`."""
     request = Generation(prompt="one two", sampling=Sampling(max_tokens=0, n=2), echo=True)
 
     echo, *ends = [item async for item in chat.generate(request)]
@@ -181,7 +181,7 @@ async def test_no_token_was_asked_for(chat: ChatBackend) -> None:
 
 @pytest.mark.parametrize("name", ["ct2", "vllm"])
 async def test_tokens_beyond_the_vocabulary_are_refused(name: str, opener: Opener) -> None:
-    """An id that the model has not is named as the prompt's fault, as is a prompt of nothing."""
+    """The error for an unknown id names the prompt, as does the error for an empty prompt."""
     backend = await opener.open(name)
 
     for prompt in ((5, 10**6), (), ""):
@@ -196,7 +196,7 @@ TEXT = "What is 3 plus 4? Ünïcode: 一, 😀."
 
 @pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding", "fake-chat", "fake-embedding"])
 async def test_tokens_are_a_text_and_back(name: str, opener: Opener) -> None:
-    """What was tokenized without special tokens is the same text again."""
+    """A text that was tokenized without special tokens is decoded to the same text."""
     backend = await opener.open(name)
 
     tokens = await backend.tokenize(TEXT, add_special_tokens=False)
@@ -260,13 +260,13 @@ async def test_the_tokenizer_tells_of_itself(name: str, opener: Opener) -> None:
 
 
 async def vector(backend: EmbeddingBackend, given: str | tuple[int, ...]) -> Embedding:
-    """Return the one vector of *given*."""
-    (found,) = [item async for item in backend.embed(EmbeddingJob(input=given))]
-    return found
+    """Return the only vector of *given*."""
+    (embedding,) = [item async for item in backend.embed(EmbeddingJob(input=given))]
+    return embedding
 
 
 async def test_embedding_is_what_the_protocol_says(embedding: EmbeddingBackend) -> None:
-    """An embedding backend is told from the others by its methods, and is ready once opened."""
+    """An embedding backend differs from the others by its methods, and is ready when it is open."""
     assert isinstance(embedding, EmbeddingBackend)
     assert not isinstance(embedding, ChatBackend | SpeechBackend)
     assert await embedding.ready()
@@ -286,7 +286,7 @@ async def test_a_vector_is_float32(
 
 
 async def test_vectors_do_not_mix(embedding: EmbeddingBackend) -> None:
-    """Many at once get what each would get alone."""
+    """Many at once have the vectors that each has alone."""
     texts = [" ".join(["word"] * n) for n in range(1, 20)]
     alone = [await vector(embedding, text) for text in texts]
 

@@ -1,4 +1,4 @@
-"""Where the context length of a CTranslate2 model comes from."""
+"""The context length of a CTranslate2 model: stated by its tokenizer, or configured."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ def stating(folder: Path, length: float | None) -> Path:
 
 @pytest.mark.parametrize("length", [None, 0, 1e30])
 async def test_a_model_that_states_none(tmp_path: Path, length: float | None) -> None:
-    """It is not opened: with an endless context no prompt would ever be too long."""
+    """It is not opened: with an endless context no prompt would be too long."""
     config = Ct2ModelConfig(id="ct2", source=str(stating(tmp_path, length)))
 
     with pytest.raises(ValueError, match="set `max_model_len`"):
@@ -30,7 +30,7 @@ async def test_a_model_that_states_none(tmp_path: Path, length: float | None) ->
 
 
 async def test_what_is_configured_counts(tmp_path: Path) -> None:
-    """A configured length needs no other."""
+    """A configured length needs no other one."""
     options = Ct2Options(max_model_len=100)
     config = Ct2ModelConfig(id="ct2", source=str(stating(tmp_path, 1e30)), options=options)
 

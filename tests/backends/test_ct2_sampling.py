@@ -1,4 +1,4 @@
-"""What the embedded engine makes of each way to say that the most probable token is wanted."""
+"""The sampling of the built-in engine, mostly the ways to draw the most probable token."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ GREEDY = [
 @pytest.mark.parametrize("narrow", GREEDY, ids=str)
 @pytest.mark.parametrize("seed", [None, 0, -1, -(2**63), 2**63 - 1])
 def test_only_the_most_probable(narrow: dict[str, float], seed: int | None) -> None:
-    """The engine is asked for one candidate, and any seed repeats that."""
+    """The engine draws from one candidate, which any seed repeats."""
     sampling = Sampling(**{"temperature": None, "seed": seed, **narrow})
 
     refuse_unsupported(sampling)
@@ -33,7 +33,7 @@ def test_only_the_most_probable(narrow: dict[str, float], seed: int | None) -> N
 
 @pytest.mark.parametrize("narrow", GREEDY, ids=str)
 async def test_the_greedy_answer(opener: Opener, narrow: dict[str, float]) -> None:
-    """Each of them gives what temperature 0 gives."""
+    """Each of them has the answer of temperature 0."""
     backend = await opener.open("ct2")
     question = "Count to ten"
 
@@ -45,7 +45,7 @@ async def test_the_greedy_answer(opener: Opener, narrow: dict[str, float]) -> No
 
 @pytest.mark.parametrize("random", [{}, {"temperature": 1.0}, {"top_k": 2}, {"top_p": 0.9}])
 def test_a_seed_of_random_draws(random: dict[str, Any]) -> None:
-    """It is refused with what would be understood."""
+    """It is refused, and the message names the options that work."""
     with pytest.raises(UnsupportedOption, match="`temperature` 0, `top_p` 0 or `top_k` 1") as error:
         refuse_unsupported(Sampling(**random, seed=1))
 
@@ -67,7 +67,7 @@ def test_a_seed_of_random_draws(random: dict[str, Any]) -> None:
     ids=str,
 )
 async def test_extremes(opener: Opener, sampling: dict[str, Any]) -> None:
-    """Whatever else OpenAI allows has an answer."""
+    """The other values that OpenAI allows have an answer."""
     backend = await opener.open("ct2")
 
     assert text(await answer(backend, generation("Count to ten", **sampling)))

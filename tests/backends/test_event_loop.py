@@ -48,7 +48,7 @@ async def ct2(opener: Opener) -> AsyncIterator[ChatBackend]:
 async def answer(
     backend: ChatBackend, prompt: Prompt, *, echo: bool = False, **more: Any
 ) -> list[Any]:
-    """Return all that *backend* says to *prompt*."""
+    """Return all items of the answer to *prompt*."""
     sampling = Sampling(temperature=0.0, **more)
     request = Generation(prompt=prompt, sampling=sampling, echo=echo)
     return [item async for item in backend.generate(request)]
@@ -126,7 +126,7 @@ async def test_the_log_probabilities_of_128_choices(ct2: ChatBackend) -> None:
 
 @tried_again
 async def test_128_choices_of_a_full_context(ct2: ChatBackend) -> None:
-    """They share what the engine made of the prompt: one by one they took 9 GB, and a minute."""
+    """They share the engine's state of the prompt: one by one they took 9 GB, and a minute."""
     before = getrusage(RUSAGE_SELF).ru_maxrss
 
     async with loop_watched() as lag:

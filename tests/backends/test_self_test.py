@@ -75,7 +75,7 @@ async def test_tight_limits_are_no_failure(
 
 
 async def test_a_decoder_that_cannot_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fails inside is raised, whatever it is."""
+    """Any exception inside is raised."""
 
     def broken(*_: object, **__: object) -> None:
         raise TypeError("unexpected keyword argument")

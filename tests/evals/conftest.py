@@ -1,4 +1,4 @@
-"""What the tests of the evaluations share: a scripted server, clients for it, manifests, clips."""
+"""Fixtures of the evaluations' tests: a scripted server, clients for it, manifests, clips."""
 
 import json
 import wave
@@ -22,7 +22,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    """Serve "4" to every dialogue until told otherwise."""
+    """Serve "4" to every dialogue, unless a test writes another script."""
     with ScriptedServer() as server:
         yield server
 

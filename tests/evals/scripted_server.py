@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 that says what a test tells it to, faults included.
+"""A real HTTP server on 127.0.0.1 that sends the replies of a test's script, faults included.
 
 Run as a program it prints its address as `shim serve` does and answers everything, until SIGTERM;
 with a word after it, it refuses every request, dies at the first one, has its parent stopped at the
@@ -21,7 +21,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Request:
-    """What arrived: path, headers in lower case, body as bytes."""
+    """A request that arrived: path, headers in lower case, body as bytes."""
 
     path: str
     headers: dict[str, str]
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back, after *hold* if given. *cut* breaks the connection before the end."""
+    """A reply, sent when *hold* is set. *cut* breaks the connection before the end."""
 
     status: int = 200
     body: bytes = b""
@@ -77,7 +77,7 @@ def transcription(text: str) -> Reply:
 
 
 def error(status: int, message: str = "no", **headers: str) -> Reply:
-    """Return a failure in OpenAI's shape that asks to be retried at once."""
+    """Return an error in OpenAI's form, which allows a retry at once."""
     body = {"error": {"message": message, "type": "server_error", "param": None, "code": "broken"}}
     return Reply(
         status,
@@ -108,7 +108,7 @@ def usage_chunk(completion_tokens: int) -> dict[str, Any]:
 
 
 class ScriptedServer:
-    """Answers with the next scripted reply, then with what *otherwise* returns."""
+    """Answers with the next scripted reply; after the last with the value of *otherwise*."""
 
     def __init__(self, otherwise: Callable[[Request], Reply] | None = None) -> None:
         self.script: deque[Reply] = deque()

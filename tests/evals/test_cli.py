@@ -1,4 +1,4 @@
-"""`evals run` as its user sees it: what it prints, what it writes, how it exits."""
+"""`evals run` as its user sees it: its output, its files and its exit status."""
 
 import hashlib
 from collections.abc import Callable
@@ -84,7 +84,7 @@ def test_failures_stand_beside_the_score(
     assert "Error: task: 1 of 3 samples failed; --max-failures 0 allows 0" in done.output
     assert summary(tmp_path)["complete"] is False
     assert "1 of 3 failed, not scored" in done.output
-    # What follows differs between versions of the client.
+    # The rest differs between versions of the client.
     assert "1 BadRequestError 400: Error code: 400 - " in done.output
     assert "1 answers were cut at the token limit" in done.output
     assert [row["status"] for row in rows(tmp_path)] == ["failed", "ok", "ok"]
@@ -93,14 +93,14 @@ def test_failures_stand_beside_the_score(
 def test_retries_are_shown(
     evaluate: Callable[..., Result], manifest: Callable[..., Path], server: ScriptedServer
 ) -> None:
-    """What had to be asked again is shown, as is the wait for the server."""
+    """Retries and the wait for the server are shown."""
     server.unready = 1
     server.script.append(error(429))
 
     done = evaluate(manifest(*SUMS))
 
-    assert "1 requests and 0 cut streams were asked again" in done.output
-    assert "the server was ready after 1 probes more" in done.output
+    assert "1 requests and 0 cut streams were sent again" in done.output
+    assert "the server was ready after 1 failed probes" in done.output
 
 
 def test_a_failure_as_an_empty_answer(
@@ -140,7 +140,7 @@ def test_no_score_is_no_success(
     server: ScriptedServer,
     tmp_path: Path,
 ) -> None:
-    """A run in which every sample failed has no score, not 0, and exits 1."""
+    """A run whose samples all failed has no score, which is not 0, and exits 1."""
     server.otherwise = lambda _: error(400)
 
     done = evaluate(manifest(*SUMS))
@@ -301,7 +301,7 @@ def test_a_key_in_a_file(
     server: ScriptedServer,
     tmp_path: Path,
 ) -> None:
-    """A key in a file, its last line ended, is sent, and is nowhere in what is written."""
+    """A key in a file is sent without its line end, and is not in the files that are written."""
     file = tmp_path / "key"
     file.write_text("\ufeff  sk-secret\r\n")
 
@@ -333,7 +333,7 @@ def test_a_file_without_a_key(
     manifest: Callable[..., Path],
     tmp_path: Path,
 ) -> None:
-    """The message names the file, says what is wrong, and does not repeat what it holds."""
+    """The message names the file and the fault, and does not repeat the content."""
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)

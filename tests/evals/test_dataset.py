@@ -1,4 +1,4 @@
-"""Manifests: what a line may be, and how a bad one is refused."""
+"""Manifests: which lines are valid, and how another one is refused."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ SUM = {"id": "a", "messages": MESSAGES, "target": "4"}
 
 
 def test_dialogues(manifest: Callable[..., Path]) -> None:
-    """Messages pass through as they stand; keys that mean nothing here are kept."""
+    """Messages are passed on unchanged; keys that are not used are kept."""
     path = manifest(SUM | {"level": 1})
 
     [sample] = load(path).samples

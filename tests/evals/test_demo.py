@@ -25,7 +25,7 @@ def summaries(out: Path) -> list[Any]:
 
 
 def test_a_good_server(tmp_path: Path) -> None:
-    """Both evaluations stand in the table and in the report, and the server is stopped in order."""
+    """Both evaluations are in the table and in the report, and the server ends after SIGTERM."""
     farewell = tmp_path / "farewell"
 
     done = demo(tmp_path / "new", *SCRIPTED, "answers", str(farewell))
@@ -86,7 +86,7 @@ def test_a_place_that_cannot_be_written(out: str, tmp_path: Path) -> None:
 
 
 def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
-    """SIGTERM to the demo does not leave the server behind."""
+    """SIGTERM to the demo stops the server too."""
     farewell = tmp_path / "farewell"
 
     done = demo(tmp_path, *SCRIPTED, "betrays", str(farewell))
@@ -100,7 +100,7 @@ def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
 
 
 def test_the_demo_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a command the demo serves the built-in models, whatever the user's settings are."""
+    """Without a command the demo serves the built-in models; the user's settings do not count."""
     monkeypatch.setenv("SHIM_API_KEYS", "sk-secret")
     monkeypatch.setenv("SHIM_CONFIG", "/no/such.toml")
 

@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 27, 16, 30, tzinfo=UTC)
     ],
 )
 def test_safe_names(name: str, part: str) -> None:
-    """What a file name cannot hold, or a shell would take for something else, is left out."""
+    """Characters that a file name cannot hold, or that mean something to a shell, are removed."""
     assert safe(name) == part
 
 
@@ -58,7 +58,7 @@ def test_runs_of_one_second(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["file", "file/below", "dangling/below", "x" * 300])
 def test_places_that_cannot_be_written(place: str, tmp_path: Path) -> None:
-    """They are refused with what is in the way, and nothing is made there."""
+    """They are refused with the path that is in the way, and nothing is created."""
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
     before = sorted(tmp_path.rglob("*"))
@@ -91,5 +91,5 @@ def test_thresholds(threshold: str, samples: int, number: int) -> None:
 
 @pytest.mark.parametrize("threshold", ["", "%", "-1", "1.5", "101%", "100.1%", "1e2", "5 per cent"])
 def test_no_thresholds(threshold: str) -> None:
-    """What is neither a number of samples nor a share of them is refused."""
+    """A text that is neither a number of samples nor a share of them is refused."""
     assert not valid(threshold)

@@ -1,4 +1,4 @@
-"""Runs that end early: by Ctrl-C, by SIGTERM, by a full disk; what was answered is kept."""
+"""Runs that end early, by Ctrl-C, SIGTERM or a full disk: the answers so far are kept."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A server started for an evaluation: found, and stopped whatever it does."""
+"""A server that is started for an evaluation: its address is found, and it is always stopped."""
 
 import sys
 
@@ -25,7 +25,7 @@ async def test_a_stubborn_server_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_a_server_without_an_address() -> None:
-    """A server that never says where it is has failed too."""
+    """A server that does not print its address has failed too."""
     async with serving([sys.executable, "-c", "import signal; signal.pause()"]) as server:
         with pytest.raises(ServerDied, match=r"printed no address in 0\.1 s"):
             await server.base_url(0.1)

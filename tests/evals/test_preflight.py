@@ -1,4 +1,4 @@
-"""What is found out before a run, and how a run that cannot succeed is refused in one line."""
+"""Checks before a run: a run that cannot succeed is refused in one line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_a_wrong_key(
 
 
 def test_no_key(evaluate: Callable[..., Result], server: ScriptedServer, tmp_path: Path) -> None:
-    """Without a key the line says that one is asked for."""
+    """Without a key the line says that the server asks for one."""
     server.models = error(401)
     server.otherwise = lambda _: error(401)
 
@@ -108,7 +108,7 @@ def test_an_unknown_model_of_a_server_that_answers_under_more_paths(
 def test_another_program(
     evaluate: Callable[..., Result], server: ScriptedServer, tmp_path: Path
 ) -> None:
-    """A server of something else, as behind a wrong port, is not asked every sample."""
+    """A server that is not an API, as behind a wrong port, does not get every sample."""
     server.models = HTML
     server.otherwise = lambda _: Reply(400, b"<html>" + b"x" * 9999, kind="text/html")
 
@@ -122,7 +122,7 @@ def test_another_program(
 def test_a_wrong_path(
     path: str, evaluate: Callable[..., Result], server: ScriptedServer, tmp_path: Path
 ) -> None:
-    """A base URL without `/v1`, or with an endpoint, is told the right one."""
+    """For a base URL without `/v1`, or with an endpoint, the message has the right one."""
     root = server.base_url.removesuffix("/v1")
 
     def answer(request: Request) -> Reply:
@@ -136,7 +136,7 @@ def test_a_wrong_path(
 
 
 def test_alternatives_are_few() -> None:
-    """At most three other addresses are asked, and never the one that failed."""
+    """At most three other addresses are tried, and never the one that failed."""
     for url in ("http://h", "http://h/v1", "http://h/v1/v1", "http://h/a/b/completions"):
         found = list(alternatives(url))
         assert len(found) <= 3
@@ -163,7 +163,7 @@ def test_alternatives_are_few() -> None:
 def test_no_base_url(
     base_url: str, hint: str, evaluate: Callable[..., Result], tmp_path: Path
 ) -> None:
-    """What is no address is refused at once, with what it may have meant."""
+    """A text that is not an address is refused at once, with a suggestion."""
     line = refused(evaluate(base_url=base_url), tmp_path)
 
     assert f"is not a base URL: {hint}" in line
@@ -172,7 +172,7 @@ def test_no_base_url(
 def test_a_variable_without_a_scheme(
     manifest: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OPENAI_BASE_URL is judged alike, and what may be secret in it is not shown."""
+    """OPENAI_BASE_URL is checked alike, and its secret parts are not shown."""
     monkeypatch.setenv("OPENAI_BASE_URL", "user:word@host:1/v1?key=k")
 
     done = CliRunner().invoke(main, ["run", str(manifest(SUM)), "--model", "m"])

@@ -1,4 +1,4 @@
-"""Runs: how many at once, what happens to failures, what is kept."""
+"""Runs: the number of requests at once, the effect of failures, the results that are kept."""
 
 import asyncio
 from pathlib import Path
@@ -7,11 +7,11 @@ import msgspec
 from openai import AsyncOpenAI
 
 from evals.ask.client import connect
-from evals.ask.task import Answer, Task
+from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue
-from evals.failures import Failure
 from evals.journal import Journal
-from evals.runner import Result, attempt, run, score
+from evals.result import Answer, Failure, Result
+from evals.runner import attempt, run, score
 from evals.score.scorers import Tally, judge
 from tests.evals.scripted_server import ScriptedServer, error
 
@@ -37,7 +37,7 @@ def result(index: int = 0, *, text: str | None = "4") -> Result:
 
 
 async def test_no_more_than_asked_at_once() -> None:
-    """The concurrency bounds the requests under way, and every sample is asked once."""
+    """The concurrency bounds the running requests, and every sample is sent once."""
     busy, peak, kept = 0, 0, []
 
     async def work(sample: Dialogue) -> Result:
@@ -92,7 +92,7 @@ async def test_a_failed_sample_is_a_result(
 async def test_latency_and_retries_of_a_sample(
     server: ScriptedServer, client: AsyncOpenAI, clip: Clip
 ) -> None:
-    """A result says how often it was asked again and how long its clip lasts."""
+    """A result has the number of retries and the duration of its clip."""
     server.script.extend([error(503), error(503), error(503)])
 
     failed = await attempt(client, Task(model="m"), clip)
@@ -113,7 +113,7 @@ async def test_a_key_is_never_kept(server: ScriptedServer, dialogue: Dialogue) -
 
 
 def test_failures_are_not_scored() -> None:
-    """A failed sample has no tally unless the user asks for empty answers."""
+    """A failed sample has no tally, unless failures count as empty answers."""
     judgement = judge("exact", str)
     failed = result(text=None)
 

@@ -1,1 +1,1 @@
-"""From what vLLM's engine gives to the seam's items."""
+"""From the outputs of vLLM's engine to the seam's items."""

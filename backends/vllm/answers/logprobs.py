@@ -1,4 +1,4 @@
-"""vLLM's log probabilities as the seam's: what tokens weigh, and their rivals."""
+"""Reads vLLM's log probabilities: each token's own, and those of its most probable rivals."""
 
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
@@ -7,83 +7,89 @@ from typing import Any
 from vllm.logprobs import FlatLogprobs
 
 from backends.base import LOWEST_LOGPROB, PromptEcho, TokenLogprob
-from backends.text.token_bytes import Pieces
+from backends.text.token_bytes import TokenBytes
 
 
-class Scores:
-    """Reads log probabilities by one tokenizer's vocabulary.
+class LogprobReader:
+    """Reads natural-log probabilities with one tokenizer's vocabulary.
 
-    vLLM would decode each token by itself: that costs most of what a scored prompt costs a server,
-    and knows nothing of the bytes of a token that is part of a character. So it is not asked to
-    (`submit.py`), and tells ids and numbers alone (`SamplingParams.flat_logprobs`).
+    vLLM would decode each token by itself. That takes most of the time that a server spends on a
+    prompt with log probabilities, and loses the bytes of a token that is a part of a character. So
+    vLLM is kept from decoding (`submit.py`), and brings ids and numbers alone
+    (`SamplingParams.flat_logprobs`).
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._pieces = _pieces(tokenizer)
+        self._token_bytes = _token_bytes(tokenizer)
 
-    def weighed(
-        self, tokens: Sequence[int], found: FlatLogprobs, top: int
+    def token_logprobs(
+        self, tokens: Sequence[int], logprobs: FlatLogprobs, top: int
     ) -> Iterator[TokenLogprob | None]:
-        """Yield each of *tokens* with its *top* rivals; None where nothing is known.
+        """Yield each of *tokens* with its *top* rivals; None for a prompt's first token.
 
-        Raises ValueError or KeyError where *found* is not of these tokens.
+        *logprobs* has one position for each token. Raises ValueError or KeyError if it belongs to
+        other tokens.
         """
-        positions = zip(tokens, found.start_indices, found.end_indices, strict=True)
+        positions = zip(tokens, logprobs.start_indices, logprobs.end_indices, strict=True)
         for token, start, end in positions:
             if start == end:
-                yield None  # a prompt's first token
+                yield None
                 continue
-            # The drawn token may be there twice: by itself, and among the most probable ones.
-            there = zip(found.token_ids[start:end], found.logprobs[start:end], strict=True)
-            yield self._ranked(token, dict(there), top)
+            # The drawn token may come twice: by itself, and among the most probable ones.
+            pairs = zip(logprobs.token_ids[start:end], logprobs.logprobs[start:end], strict=True)
+            yield self._ranked(token, dict(pairs), top)
 
-    def _ranked(self, token: int, found: dict[int, float], top: int) -> TokenLogprob:
-        """Order *found* (the drawn token and its rivals) as OpenAI does.
+    def _ranked(self, token: int, logprobs: dict[int, float], top: int) -> TokenLogprob:
+        """Return *token* with the *top* most probable of *logprobs*, in OpenAI's order.
 
-        vLLM's own server leaves the drawn token in front whatever its probability, and drops the
-        last of the *top* most probable ones for it.
+        vLLM's own server puts the drawn token first whatever its probability, and drops the last
+        of the *top* most probable ones for it.
         """
-        candidate = self._pieces.candidate
-        drawn = candidate(token, found[token])
+        candidate = self._token_bytes.candidate
+        drawn = candidate(token, logprobs[token])
         if top == 0:
             return TokenLogprob(drawn)
-        ranked = sorted(found.items(), key=itemgetter(1), reverse=True)
+        ranked = sorted(logprobs.items(), key=itemgetter(1), reverse=True)
         return TokenLogprob(drawn, tuple(candidate(*rival) for rival in ranked[:top]))
 
     def echo(self, output: Any, *, text: str | None, top: int | None) -> PromptEcho:
         """Return the echo of the prompt of *output*, a `vllm.RequestOutput`.
 
-        *text* is the prompt if it came as one and was left whole; else its token ids are decoded.
-        *top* rivals of each token are told, None: no log probabilities at all.
+        *text* is the prompt, if it came as a text and was not truncated; None: its token ids are
+        decoded. The echo has *top* rivals of each token; None: no log probabilities.
         """
         ids = list(output.prompt_token_ids)
         if text is None:
             text = str(self._tokenizer.decode(ids))
         if top is None:
             return PromptEcho(text=text)
-        return self._pieces.echo(text, ids, self.weighed(ids, output.prompt_logprobs, top))
+        logprobs = self.token_logprobs(ids, output.prompt_logprobs, top)
+        return self._token_bytes.echo(text, ids, logprobs)
 
-    def told(self, found: FlatLogprobs) -> list[dict[str, Any] | None]:
-        """Return `prompt_logprobs` as vLLM's own server tells them."""
+    def prompt_logprobs(self, logprobs: FlatLogprobs) -> list[dict[str, Any] | None]:
+        """Return `prompt_logprobs` in the form of vLLM's own server.
+
+        One dict for each prompt token, by token id; None for the first.
+        """
         return [
-            self._told(found, range(start, end)) or None
-            for start, end in zip(found.start_indices, found.end_indices, strict=True)
+            self._position(logprobs, range(start, end)) or None
+            for start, end in zip(logprobs.start_indices, logprobs.end_indices, strict=True)
         ]
 
-    def _told(self, found: FlatLogprobs, places: range) -> dict[str, Any]:
+    def _position(self, logprobs: FlatLogprobs, indices: range) -> dict[str, Any]:
         return {
-            str(found.token_ids[at]): {
-                "logprob": max(found.logprobs[at], LOWEST_LOGPROB),
-                "rank": found.ranks[at],
-                "decoded_token": self._pieces.candidate(found.token_ids[at], 0.0).token,
+            str(logprobs.token_ids[index]): {
+                "logprob": max(logprobs.logprobs[index], LOWEST_LOGPROB),
+                "rank": logprobs.ranks[index],
+                "decoded_token": self._token_bytes.candidate(logprobs.token_ids[index], 0.0).token,
             }
-            for at in places
+            for index in indices
         }
 
 
-def _pieces(tokenizer: Any) -> Pieces:
+def _token_bytes(tokenizer: Any) -> TokenBytes:
     if (fast := getattr(tokenizer, "backend_tokenizer", None)) is not None:
-        return Pieces.of(fast)
-    # Mistral's own and others without a vocabulary that we can read: what they decode.
-    return Pieces(lambda token: str(tokenizer.decode([token])).encode(errors="replace"))
+        return TokenBytes.of(fast)
+    # Mistral's own tokenizer and others whose vocabulary cannot be read: use what they decode.
+    return TokenBytes(lambda token: str(tokenizer.decode([token])).encode(errors="replace"))

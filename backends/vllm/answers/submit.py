@@ -1,4 +1,4 @@
-"""Asking the engine, and not leaving it with a question that nobody waits for."""
+"""Submits a request to vLLM's engine, and aborts it there if the caller stops early."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -7,39 +7,42 @@ from uuid import uuid4
 from vllm.v1.engine.async_llm import AsyncLLM
 
 
-async def answered(
+async def engine_outputs(
     engine: AsyncLLM, prompt: Any, params: Any, **options: Any
 ) -> AsyncGenerator[Any, None]:
-    """Yield what `AsyncLLM.generate` would; closing aborts, as there.
+    """Yield each `vllm.RequestOutput` that `AsyncLLM.generate` would; closing aborts the request.
 
-    So does cancelling while the engine is handed the request, of which vLLM's leaves a trace.
+    *options* are further arguments of `AsyncLLM.add_request`, and what that raises is raised here.
+    Cancelling during `add_request` aborts too; vLLM's own `generate` leaks the request in that
+    case.
     """
     name = uuid4().hex
-    asked = None
+    queue = None
     finished = False
     try:
-        asked = await engine.add_request(name, prompt, params, **options)
-        _leave_undecoded(engine, name)
+        queue = await engine.add_request(name, prompt, params, **options)
+        _skip_logprob_texts(engine, name)
         while not finished:
-            # Without waiting where there is something: it saves a turn of the loop.
-            output = asked.get_nowait() or await asked.get()
+            # Without awaiting if an output is there already: that saves a turn of the event loop.
+            output = queue.get_nowait() or await queue.get()
             finished = output.finished
             yield output
     finally:
-        if asked is not None:
-            asked.close()
+        if queue is not None:
+            queue.close()
         if not finished and not engine.errored:
-            if asked is None:
+            if queue is None:
                 await engine.abort(name)
             else:
-                await engine.abort(asked.request_id, internal=True)
+                await engine.abort(queue.request_id, internal=True)
 
 
-def _leave_undecoded(engine: AsyncLLM, name: str) -> None:
-    """Have the tokens that log probabilities are of not decoded: `logprobs.py` reads them.
+def _skip_logprob_texts(engine: AsyncLLM, name: str) -> None:
+    """Stop vLLM from decoding each logprob token to text; `logprobs.py` reads the vocabulary.
 
-    Text is decoded as ever. What is decoded before this takes effect is decoded for nothing.
+    The answer's text is decoded as before. vLLM may decode a few tokens before this takes effect;
+    nobody reads those texts.
     """
     processor = engine.output_processor
-    for each in processor.external_req_ids.get(name, ()):
-        processor.request_states[each].logprobs_processor.tokenizer = None
+    for request_id in processor.external_req_ids.get(name, ()):
+        processor.request_states[request_id].logprobs_processor.tokenizer = None

@@ -1,1 +1,1 @@
-"""vLLM's engine as a process: started, watched, started again, ended."""
+"""vLLM's engine as processes: how they are started, watched, restarted and ended."""

@@ -1,22 +1,24 @@
-"""No process is left behind, however the server ends. Standard library only: it is run as a script.
+"""Leaves no process of vLLM behind, however the server ends.
 
-vLLM starts processes (an engine core, workers, whatever those start), and they outlive a server
-that is killed: with SIGKILL nothing of ours runs any more, and they keep a GPU's memory for good.
-So each engine draws a *mark*, an environment variable that all its processes inherit, from their
-first instant on and through every generation. There are three endings:
+Uses the standard library only, because the reaper runs this file as a script.
 
-- The engine is closed in order: vLLM joins its processes; what still bears the mark is killed.
-- The server dies (SIGKILL, a crash, the out-of-memory killer), also while the engine is loading:
-  the *reaper*, a small process that waits for its parent's death, kills whatever bears the mark.
-- The whole container or session is ended: the kernel takes them all.
+vLLM starts processes (an engine core, workers, and what those start). They outlive a server that is
+killed: after SIGKILL no code of the server runs, and they would keep a GPU's memory for good. So
+each engine has a *mark*, an environment variable that all its processes and their descendants
+inherit from their first instant on. An engine can end in three ways:
 
-Python's resource tracker bears the mark too, yet is spared: it belongs to the server, may serve
-another engine, and ends by itself when the last process is gone, after removing shared memory.
+- It is closed in order: vLLM joins its processes; those that still bear the mark are killed.
+- The server dies (SIGKILL, a crash, the out-of-memory killer), perhaps while the engine loads: the
+  *reaper*, a small process that waits for its parent's death, kills every process with the mark.
+- The whole container or session is ended: the kernel kills all processes.
 
-Other ways that were weighed: PR_SET_PDEATHSIG has to be set inside each child, whose first seconds
-are spent importing; a list of process ids misses those that start after it was made; a process
-group is shared with whatever started the server. The price of the mark is /proc: elsewhere than on
-Linux only the first ending is covered, by vLLM alone.
+Python's resource tracker bears the mark too, but is spared: it belongs to the server, may serve
+another engine, and ends by itself after the last process, when it has removed shared memory.
+
+Why no other way was taken: PR_SET_PDEATHSIG has to be set inside each child, which is busy with
+imports for its first seconds; a list of process ids lacks those that start after it was made; a
+process group is shared with the program that started the server. The mark needs /proc: on systems
+other than Linux only the first end is covered, by vLLM alone.
 """
 
 import os
@@ -29,18 +31,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _VARIABLE = "EVALSHIM_ENGINE"
-_GLANCE = 0.2
+_PARENT_POLL = 0.2
 """Seconds between two looks of the reaper at its parent."""
 _POLL = 0.05
+"""Seconds between two looks at processes that should end."""
 _GIVE_UP = 30.0
-"""Seconds after which a process that SIGKILL did not end is the kernel's affair."""
+"""Seconds after the first SIGKILL in which processes must end; later they are not waited for."""
 
 
 @contextmanager
 def marked(mark: str) -> Iterator[None]:
-    """Let every process that is started inside, and all their descendants, bear *mark*."""
+    """Give *mark* to every process that is started inside, and so to all their descendants."""
     os.environ[_VARIABLE] = mark
-    # vLLM names its processes with setproctitle, which would write over the mark in /proc.
+    # vLLM names its processes with setproctitle, which would overwrite the mark in /proc.
     os.environ["SPT_NOENV"] = "1"
     try:
         yield
@@ -50,7 +53,10 @@ def marked(mark: str) -> Iterator[None]:
 
 @contextmanager
 def reaped(mark: str, *, patience: float) -> Iterator[None]:
-    """End all that bears *mark* when this process dies, or *patience* seconds after leaving."""
+    """End all processes with *mark* at the end of the block, or when this process dies.
+
+    At the end of the block they have *patience* seconds to end by themselves.
+    """
     command = [sys.executable, "-I", "-S", __file__, str(os.getpid()), mark]
     # A session of its own: Ctrl-C in a terminal must not end the reaper before the server.
     reaper = subprocess.Popen(  # noqa: S603 - our own file
@@ -69,7 +75,7 @@ def reaped(mark: str, *, patience: float) -> Iterator[None]:
 
 
 def end(mark: str, *, patience: float) -> None:
-    """Wait *patience* seconds for all that bears *mark* to end, then kill until nothing is left."""
+    """Wait until no process bears *mark*; kill those that last longer than *patience* seconds."""
     start = time.monotonic()
     while left := [pid for pid in bearers(mark) if not _is_tracker(pid)]:
         waited = time.monotonic() - start
@@ -81,7 +87,7 @@ def end(mark: str, *, patience: float) -> None:
 
 
 def bearers(mark: str) -> list[int]:
-    """Return the ids of the living processes that bear *mark*; none where there is no /proc."""
+    """Return the ids of the living processes that bear *mark*; empty if there is no /proc."""
     needle = f"{_VARIABLE}={mark}".encode()
     return [
         int(entry.name)
@@ -97,7 +103,7 @@ def _is_tracker(pid: int) -> bool:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError:  # it has just ended, or is another user's
+    except OSError:  # the process has just ended, or belongs to another user
         return b""
 
 
@@ -109,7 +115,7 @@ def _kill(pids: list[int]) -> None:
 
 def _reap(parent: int, mark: str) -> None:
     while os.getppid() == parent:
-        time.sleep(_GLANCE)
+        time.sleep(_PARENT_POLL)
     end(mark, patience=0.0)
 
 

@@ -1,4 +1,4 @@
-"""Starting vLLM's engine with a model's options."""
+"""Turns a model's options into vLLM's engine arguments, and starts the engine with them."""
 
 import logging
 import os
@@ -11,39 +11,43 @@ from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from backends.config import VllmModelConfig
-from backends.vllm.lora import Adapters
-from backends.vllm.options import built, chosen_grammar_engine, split
-from backends.vllm.requests.grammars import GUIDANCE, pin
+from backends.vllm.lora import LoraAdapters
+from backends.vllm.options import chosen_grammar_engine, split, with_config_objects
+from backends.vllm.requests.grammars import GUIDANCE, pin_grammar_engine
 
-from . import progress
 from .paced_scheduler import is_paced, set_interval
+from .progress import progress_shown
 
 log = logging.getLogger(__package__)
 
 _CPU_CACHE_BYTES = 4 * 1024**3
+"""Bytes of the default cache on a CPU: 131,072 tokens of Llama 3.2 1B."""
 _CACHE_OPTIONS = {"kv_cache_memory_bytes", "gpu_memory_utilization"}
 
 
-def start(model: VllmModelConfig) -> AsyncLLM:
-    """Start vLLM's engine on *model*; blocks until it has loaded.
+def launch(model: VllmModelConfig) -> AsyncLLM:
+    """Start vLLM's engine on *model*; return it when it has loaded; blocks.
+
+    Await its methods on one event loop only: it uses the loop of the first call (`start.py`).
 
     Raises what vLLM raises: TypeError and ValueError for arguments that it refuses, OSError for a
-    model that is not there; and ValueError for a `stream_interval_ms` that cannot be kept.
+    model that does not exist; and ValueError for a `stream_interval_ms` that cannot be honoured.
     """
     begin = time.monotonic()
     options, _ = split(model.options)
-    # Its name is what vLLM calls the model in its refusals.
-    named = {"model": model.source, "served_model_name": model.id}
-    adapted = Adapters(model).arguments
-    given = {**named, **_defaults(options), **adapted, **options, **_structured(options)}
-    arguments = AsyncEngineArgs(**built(given, AsyncEngineArgs))
+    # vLLM's error messages call the model by its served name.
+    names = {"model": model.source, "served_model_name": model.id}
+    loras = LoraAdapters(model).arguments
+    tables = _structured_outputs(options)
+    values = {**names, **_defaults(options), **loras, **options, **tables}
+    arguments = AsyncEngineArgs(**with_config_objects(values, AsyncEngineArgs))
     # The server's context, because vLLM's default batch sizes depend on it.
     config = arguments.create_engine_config(UsageContext.OPENAI_API_SERVER)
     log.info("%s: configured in %.1f s, starting the engine", model.id, time.monotonic() - begin)
     set_interval(config, model.stream_interval_ms)
     if chosen_grammar_engine(options) == "auto":
-        pin(config, both=is_paced(config))
-    with progress.told(config, model.id):
+        pin_grammar_engine(config, both=is_paced(config))
+    with progress_shown(config, model.id):
         return AsyncLLM.from_vllm_config(
             config,
             usage_context=UsageContext.OPENAI_API_SERVER,
@@ -52,10 +56,11 @@ def start(model: VllmModelConfig) -> AsyncLLM:
         )
 
 
-def _structured(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the table of structured outputs, with an engine named where *options* name none.
+def _structured_outputs(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the table of structured outputs with an engine named, if *options* name none.
 
-    vLLM refuses some of its fields beside `auto`. `pin` has the last word.
+    vLLM refuses some of the table's fields together with `auto`. `pin_grammar_engine` makes the
+    final choice.
     """
     if chosen_grammar_engine(options) != "auto":
         return {}
@@ -64,11 +69,11 @@ def _structured(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _defaults(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments for which we start from another value than vLLM, if not in *options*."""
-    # Statistics for vLLM's own metrics endpoint, which nobody reads here: 7 µs a token.
+    """Return our own defaults where they differ from vLLM's, without those set in *options*."""
+    # Statistics for vLLM's own metrics endpoint, which does not exist here, take 7 µs a token.
     defaults: dict[str, Any] = {"disable_log_stats": True}
     # On a CPU vLLM would claim nine tenths of the machine for its cache, fill them before it is
-    # ready, and not start where somebody else uses them. 4 GiB: 131,072 tokens of Llama 3.2 1B.
+    # ready, and not start if another program uses them.
     chosen = _CACHE_OPTIONS & options.keys() or os.environ.get("VLLM_CPU_KVCACHE_SPACE")
     if current_platform.is_cpu() and not chosen:
         defaults["kv_cache_memory_bytes"] = _CPU_CACHE_BYTES

@@ -1,12 +1,12 @@
 """A vLLM scheduler that sends tokens in batches: the more streams run, the longer a batch waits.
 
-By itself vLLM's engine sends a message after each step. To receive it, to wake the streams and to
-write for each is what a server would spend most of its CPU on. So the engine's scheduler buffers a
-stream's tokens until the next *flush*, and those of an answer that is not streamed until they are
-many. A stream's first token and its end never wait, and where tokens are further apart than flushes
-no token does.
+By itself vLLM's engine sends a message after each step. A server would spend most of its CPU on
+receiving the messages, waking the streams and writing for each of them. So the engine's scheduler
+buffers a stream's tokens until the next *flush*, and those of an answer that is not streamed until
+there are 32. A stream's first token and its end never wait. If tokens are further apart than
+flushes, no token waits.
 
-Imported in the engine's process: `scheduler_cls` names a class of this module there, and
+The engine's process imports this module: `scheduler_cls` names one of its classes, and
 `additional_config` carries the interval.
 """
 
@@ -26,35 +26,38 @@ from vllm.v1.request import Request
 
 from backends.vllm.requests.grammars import install
 
-from .progress import at_home
+from .progress import runs_locally
 
 _PER_STREAM = 0.004
-"""Seconds of the default interval for each running stream: flushing takes some 1 % of a core."""
+"""Seconds of the default interval per running stream: flushing then takes some 1 % of a core."""
 _SHORTEST = 0.04
-"""The shortest default interval in seconds: one film frame (1/25 s). Events cost readers, too."""
+"""Seconds of the shortest default interval: one film frame (1/25 s). Events cost readers, too."""
 _LONGEST = 0.1
-"""The longest default interval in seconds: people still see a text flow."""
-_PIECE = 32
-"""Tokens of an answer that is not streamed, per message. To decode all of them at its end would
-block the other requests."""
+"""Seconds of the longest default interval: people still see the text flow."""
+_WHOLE_ANSWER_TOKENS = 32
+"""Tokens in a message for an answer that is not streamed. Decoding all of its tokens at the end
+would block other requests."""
 _INTERVAL = f"{__package__}.stream_interval_ms"
-"""The key of `VllmConfig.additional_config`, which is vLLM's place for what is not its own."""
+"""The interval's key in `VllmConfig.additional_config`, which vLLM passes on unread."""
 
-_TOKENS = ("request_id", "new_token_ids", "new_logprobs")
-_more = attrgetter(*(name for name in EngineCoreOutput.__struct_fields__ if name not in _TOKENS))
-_NOTHING = _more(EngineCoreOutput("", []))
+_TOKEN_FIELDS = ("request_id", "new_token_ids", "new_logprobs")
+_other_fields = attrgetter(
+    *(name for name in EngineCoreOutput.__struct_fields__ if name not in _TOKEN_FIELDS)
+)
+_NO_OTHER_FIELDS = _other_fields(EngineCoreOutput("", []))
+"""The values of all other fields in an output that holds only tokens."""
 
 
 class OutputBuffer:
-    """The tokens of one engine's streams that wait for the next flush, which all streams share."""
+    """Holds the tokens of one engine's streams until the next flush, which all streams share."""
 
     def __init__(self, interval: float | None = None) -> None:
-        """Flush every *interval* seconds, 0: at each step, None: by the number of streams."""
+        """Flush every *interval* seconds; 0: after each step; None: by the number of streams."""
         self._interval = interval
         self._held: dict[str, list[EngineCoreOutput]] = {}
         self._next = 0.0
 
-    def passed(
+    def outputs_to_send(
         self,
         step: dict[int, EngineCoreOutputs],
         requests: Mapping[str, Request],
@@ -62,33 +65,33 @@ class OutputBuffer:
         streams: int,
         now: float,
     ) -> dict[int, EngineCoreOutputs]:
-        """Return the outputs to send after *step*, by client, as vLLM's scheduler returns them.
+        """Return what is sent after *step*, by client; *step* is what vLLM's scheduler returned.
 
-        *requests* are those that have not ended, *streams* is how many of them run, *now* the
-        seconds of a clock.
+        *requests* has the requests that have not ended, by id. *streams* is the number of running
+        requests, *now* the time of a monotonic clock in seconds. Changes *step*.
         """
         flush = now >= self._next
         for outputs in step.values():
             outputs.outputs = [
                 sent
                 for output in outputs.outputs
-                for sent in self._sent(output, requests.get(output.request_id), flush=flush)
+                for sent in self._add(output, requests.get(output.request_id), flush=flush)
             ]
         if flush:
-            self._next = now + self._seconds(streams)
+            self._next = now + self._flush_interval(streams)
             self._release(step, requests)
-        return {client: outputs for client, outputs in step.items() if _is_content(outputs)}
+        return {client: outputs for client, outputs in step.items() if _has_content(outputs)}
 
-    def _seconds(self, streams: int) -> float:
-        """Return the seconds from a flush to the next."""
+    def _flush_interval(self, streams: int) -> float:
+        """Return the seconds from one flush to the next."""
         if self._interval is not None:
             return self._interval
         return min(max(streams * _PER_STREAM, _SHORTEST), _LONGEST)
 
-    def _sent(
+    def _add(
         self, output: EngineCoreOutput, request: Request | None, *, flush: bool
     ) -> list[EngineCoreOutput]:
-        """Return *output* and what was held before it, or nothing if it is held, too."""
+        """Add *output*; return what is sent of its request: all held outputs, or none."""
         waits = _may_wait(output, request, flush=flush)
         held = self._held.pop(output.request_id, [])
         if held and held[-1].new_logprobs is None and output.new_logprobs is None:
@@ -100,40 +103,45 @@ class OutputBuffer:
         return []
 
     def _release(self, step: dict[int, EngineCoreOutputs], requests: Mapping[str, Request]) -> None:
-        """Add to *step* the held tokens of streams that had no part in it; drop ended requests."""
-        for name in list(self._held):
-            request = requests.get(name)
+        """Move the held tokens of streams without a token in *step* to it; drop ended requests."""
+        for request_id in list(self._held):
+            request = requests.get(request_id)
             if request is None:
-                del self._held[name]
+                del self._held[request_id]
             elif not _is_whole(request):
                 outputs = step.setdefault(request.client_index, EngineCoreOutputs())
-                outputs.outputs += self._held.pop(name)
+                outputs.outputs += self._held.pop(request_id)
 
 
-def _is_content(outputs: EngineCoreOutputs) -> bool:
+def _has_content(outputs: EngineCoreOutputs) -> bool:
     return bool(outputs.outputs or outputs.finished_requests or outputs.scheduler_stats)
 
 
 def _may_wait(output: EngineCoreOutput, request: Request | None, *, flush: bool) -> bool:
-    """Return whether *output* holds only tokens and may wait for the next flush."""
-    # The first output also describes the prompt, the last one the end.
-    if request is None or not all(map(is_, _more(output), _NOTHING)):
+    """Return whether *output* holds only tokens and may wait.
+
+    Tokens of a stream wait for the next flush, those of another answer for the next 32nd token.
+    """
+    # The first output also describes the prompt, and the last one the end.
+    if request is None or not all(map(is_, _other_fields(output), _NO_OTHER_FIELDS)):
         return False
     if request.sampling_params is None or request.sampling_params.stop:
-        # Stop strings are looked for where tokens become text, which is not in the engine.
+        # The server finds stop strings when it decodes tokens, so it needs each token at once.
         return False
     if _is_whole(request):
-        return bool(request.num_output_tokens % _PIECE >= len(output.new_token_ids))
+        # True unless this step has reached or passed a multiple of 32 tokens.
+        return bool(request.num_output_tokens % _WHOLE_ANSWER_TOKENS >= len(output.new_token_ids))
     return not flush
 
 
 def _is_whole(request: Request) -> bool:
+    """Return whether the answer to *request* is wanted in one piece, not as a stream."""
     params = request.sampling_params
     return bool(params and params.output_kind is RequestOutputKind.FINAL_ONLY)
 
 
 class PacedScheduler(Scheduler):  # type: ignore[misc]  # vLLM has no types
-    """vLLM's scheduler, which sends the tokens of its streams at intervals."""
+    """vLLM's scheduler, but tokens are sent at intervals."""
 
     def __init__(self, vllm_config: VllmConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(vllm_config, *args, **kwargs)
@@ -144,24 +152,26 @@ class PacedScheduler(Scheduler):  # type: ignore[misc]  # vLLM has no types
     def update_from_output(
         self, scheduler_output: SchedulerOutput, model_runner_output: ModelRunnerOutput
     ) -> dict[int, EngineCoreOutputs]:
-        """Take the model's output; return the outputs to send now, by client."""
+        """Process the model's output as vLLM does; return the outputs to send now, by client."""
         step = super().update_from_output(scheduler_output, model_runner_output)
-        running = len(self.running)
-        return self._buffer.passed(step, self.requests, streams=running, now=time.monotonic())
+        streams = len(self.running)
+        now = time.monotonic()
+        return self._buffer.outputs_to_send(step, self.requests, streams=streams, now=now)
 
 
 class PacedAsyncScheduler(PacedScheduler, AsyncScheduler):  # type: ignore[misc]  # vLLM has no types
-    """The same for an engine that schedules a step while the one before it runs."""
+    """The same for an engine that schedules a step while the previous one runs."""
 
 
 def set_interval(config: VllmConfig, milliseconds: int | None) -> None:
-    """Have the engine of *config* send tokens every so many *milliseconds*.
+    """Give the engine of *config* our scheduler, which sends tokens every *milliseconds*.
 
-    0 stands for each token, None for the default. Raises ValueError for a number where the engine
-    has been given another scheduler, or has processes that need not have this module.
+    0: each token is sent at once; None: the default interval. If the user has chosen another
+    scheduler, or the engine has processes on machines that may lack this module, the engine keeps
+    its scheduler, and a number raises ValueError.
     """
     scheduling = config.scheduler_config
-    if scheduling.scheduler_cls is None and at_home(config):
+    if scheduling.scheduler_cls is None and runs_locally(config):
         asynchronous = scheduling.async_scheduling
         scheduling.scheduler_cls = PacedAsyncScheduler if asynchronous else PacedScheduler
     elif milliseconds is not None:

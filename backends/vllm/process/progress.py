@@ -1,7 +1,8 @@
-"""How far a starting engine is: a line of ours for each thing that vLLM has done.
+"""Shows how far a starting engine is: one line of ours for each step that vLLM has finished.
 
-It starts in processes of its own, which this module is imported in too: standard library only.
-vLLM tells there what it does, among much else and at its level INFO, which we do not show.
+vLLM logs its steps at INFO, among many other lines, in processes of its own. Our log shows none of
+its INFO lines. A handler in those processes picks the steps out. They import this module for it, so
+it uses the standard library only.
 """
 
 import json
@@ -30,12 +31,12 @@ _WORDS = {
     r"Graph capturing finished in (\d+) secs": r"CUDA graphs captured in \1 s",
     r"init engine \(.+?\) took ([\d.]+) s": r"profiled and warmed up in \1 s",
 }
-_MILESTONES = [(re.compile(pattern), words) for pattern, words in _WORDS.items()]
-"""How a message of vLLM 0.32 begins, and what we make of it; worded otherwise it is not shown."""
+_STEPS = [(re.compile(pattern), words) for pattern, words in _WORDS.items()]
+"""The beginning of a message of vLLM 0.32, and our line for it; other messages are not shown."""
 
 
-class Milestones(logging.StreamHandler[Any]):
-    """Writes the milestones among vLLM's records to stderr, as `shim serve` writes its log."""
+class ProgressHandler(logging.StreamHandler[Any]):
+    """Writes the steps among vLLM's log records to stderr, in the form of `shim serve`'s log."""
 
     def __init__(self, model: str) -> None:
         super().__init__(sys.stderr)
@@ -43,61 +44,66 @@ class Milestones(logging.StreamHandler[Any]):
         self.setFormatter(logging.Formatter(f"%(asctime)s {__package__} %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write *record* in our words, if it is one."""
+        """Write *record* in our words if it reports a step."""
         message = record.getMessage()
-        for pattern, words in _MILESTONES:
+        for pattern, words in _STEPS:
             if match := pattern.match(message):
                 ours = {"msg": f"{self._model}: {match.expand(words)}", "args": None}
                 super().emit(logging.makeLogRecord(record.__dict__ | ours))
 
 
-class OwnScheduler(logging.Filter):
-    """Drops vLLM's warning of a scheduler that it does not know where that is ours.
+class SchedulerWarningFilter(logging.Filter):
+    """Drops vLLM's warning about a custom scheduler if the scheduler is ours.
 
-    Half of it is not so (an asynchronous engine stays so), and ours is written for this very vLLM.
+    The warning does not apply: our scheduler is written for this version and keeps async
+    scheduling.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether *record* is anything else."""
+        """Return False for that warning, True for every other *record*."""
         message = record.getMessage()
         return not message.startswith("Using custom scheduler") or f"{__package__}." not in message
 
 
-def at_home(config: Any) -> bool:
-    """Whether all processes of an engine with *config* start where this package is installed."""
+def runs_locally(config: Any) -> bool:
+    """Return whether all processes of an engine start on this machine, where this package is.
+
+    *config* is the engine's `vllm.config.VllmConfig`.
+    """
     parallel = config.parallel_config
     return bool(parallel.distributed_executor_backend in ("uni", "mp") and parallel.nnodes == 1)
 
 
 @contextmanager
-def told(config: Any, model: str) -> Iterator[None]:
-    """Have the milestones of an engine written that is started inside with *config*.
+def progress_shown(config: Any, model: str) -> Iterator[None]:
+    """Let an engine that is started inside with *config* log its steps, under the name *model*.
 
-    It is a `vllm.config.VllmConfig`. Left as it is where our own log does not show INFO, where
-    logging has been set up otherwise by whoever runs this (a level that tells all, a file, none at
-    all), and where processes may start on machines that do not have this module.
+    *config* is a `vllm.config.VllmConfig`, whose logging is changed. It is not changed if
+    - our own log does not show INFO;
+    - the user has set vLLM's logging up: a level that shows everything, a file, or no logging;
+    - processes may start on machines that do not have this module.
     """
     theirs = config.logging_config
     quiet = theirs.log_level not in ("INFO", "DEBUG", "NOTSET")
-    ours = theirs.configure_logging and not theirs.pylogging_config_file
-    if not (log.isEnabledFor(logging.INFO) and quiet and ours and at_home(config)):
+    default = theirs.configure_logging and not theirs.pylogging_config_file
+    if not (log.isEnabledFor(logging.INFO) and quiet and default and runs_locally(config)):
         yield
         return
     with NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(_configured(model, theirs.log_level), file)
+        json.dump(_logging_config(model, theirs.log_level), file)
         file.flush()
         config.logging_config = replace(theirs, pylogging_config_file=file.name)
         yield
 
 
-def _configured(model: str, level: str) -> dict[str, Any]:
-    """Return vLLM's own configuration of logging, with the milestones beside what it shows."""
+def _logging_config(model: str, level: str) -> dict[str, Any]:
+    """Return vLLM's own logging configuration at *level*, with our handler and filter added."""
     from vllm.logger import DEFAULT_LOGGING_CONFIG
 
     config = deepcopy(DEFAULT_LOGGING_CONFIG)
-    config["filters"] = {"own scheduler": {"()": f"{__name__}.{OwnScheduler.__name__}"}}
+    config["filters"] = {"own scheduler": {"()": f"{__name__}.{SchedulerWarningFilter.__name__}"}}
     config["handlers"]["vllm"] |= {"level": level, "filters": ["own scheduler"]}
-    milestones = {"class": f"{__name__}.{Milestones.__name__}", "model": model}
-    config["handlers"]["milestones"] = milestones
-    config["loggers"]["vllm"] |= {"level": "INFO", "handlers": ["vllm", "milestones"]}
+    progress = {"class": f"{__name__}.{ProgressHandler.__name__}", "model": model}
+    config["handlers"]["progress"] = progress
+    config["loggers"]["vllm"] |= {"level": "INFO", "handlers": ["vllm", "progress"]}
     return dict(config)

@@ -1,8 +1,8 @@
-"""Starting an engine: in a thread, one at a time, and ended where nobody waits for it any more.
+"""Starts an engine in a thread, one at a time, and ends it if its caller is cancelled.
 
-vLLM's own server starts its engine on the event loop's thread. It need not be: ZeroMQ's sockets
-take the loop on which they are first awaited, and the engine listens to its processes from the
-first call on. So a restart stops nobody: neither other models nor `/health`.
+vLLM's own server starts its engine on the event loop's thread. That is not necessary: ZeroMQ's
+sockets use the loop on which they are first awaited, and the engine listens to its processes from
+the first call on. So during a restart the event loop still serves other models and `/health`.
 """
 
 import asyncio
@@ -23,78 +23,80 @@ T = TypeVar("T")
 
 log = logging.getLogger(__package__)
 
-_GLANCE = 0.1
-_ANSWER = 60.0
+_POLL = 0.1
+"""Seconds between two looks at a lock or at a thread that should end."""
+_FIRST_ANSWER = 60.0
 """Seconds for the first answer of an engine that has loaded; it takes milliseconds."""
 
-_STARTING = threading.Lock()
-"""The mark stands in the environment, and that is the process's own: one engine at a time."""
+_ONE_START = threading.Lock()
+"""Held during a start: the mark is an environment variable, which the whole process shares."""
 
 
-async def started(config: VllmModelConfig, mark: str) -> Any:
-    """Load *config*'s model and return its engine, a `vllm.v1.engine.async_llm.AsyncLLM`.
+async def start_engine(config: VllmModelConfig, mark: str) -> Any:
+    """Load *config*'s model; return its engine, a `vllm.v1.engine.async_llm.AsyncLLM`.
 
-    Cancelling ends the processes that have been started so far. Raises whatever vLLM raises for a
-    wrong argument, a missing model or too little memory, ImportError where vLLM is not installed,
-    and TimeoutError for an engine that does not answer.
+    The engine's processes bear *mark* (`children.py`). Cancelling ends those that have started so
+    far. Raises what vLLM raises for a wrong argument, a missing model or too little memory,
+    ImportError if vLLM is not installed, and TimeoutError for an engine that does not answer.
     """
-    async with _alone():
+    async with _one_at_a_time():
         begin = time.monotonic()
-        # In a call of its own: torch keeps the frames in which it is imported, for ever, and what
-        # they return with them. That must not be the engine.
+        # In a call of its own: torch keeps the frames in which it is imported alive for ever,
+        # with the values that they return. The engine must not be one of those.
         await in_thread(partial(_import_vllm, config.id))
         end = partial(children.end, mark, patience=0.0)
-        engine = await in_thread(partial(_start, config, mark), abandon=end)
-        # From here on the engine hears its processes on this loop: also that they have died.
-        async with asyncio.timeout(_ANSWER):
+        engine = await in_thread(partial(_launch, config, mark), on_cancel=end)
+        # From this call on the engine listens to its processes on this loop: also for their death.
+        async with asyncio.timeout(_FIRST_ANSWER):
             await engine.get_supported_tasks()
     log.info("%s: ready after %.1f s", config.id, time.monotonic() - begin)
     return engine
 
 
-async def in_thread(function: Callable[[], T], *, abandon: Callable[[], None] | None = None) -> T:
-    """Return what *function* returns, from a thread.
+async def in_thread(function: Callable[[], T], *, on_cancel: Callable[[], None] | None = None) -> T:
+    """Return the result of *function*, which runs in a thread; raise what it raises.
 
-    Threads cannot be cancelled: if this is, it calls *abandon*, which blocks too, until *function*
-    has ended in whatever way.
+    A thread cannot be cancelled. If this call is cancelled, it calls *on_cancel* (in a thread too)
+    again and again until *function* has ended, whatever its outcome; only then it raises
+    CancelledError.
     """
     running = asyncio.ensure_future(asyncio.to_thread(function))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         while not running.done():
-            if abandon is not None:
-                await asyncio.to_thread(abandon)
-            await asyncio.wait([running], timeout=_GLANCE)
-        running.exception()  # looked at, or asyncio complains that nobody has
+            if on_cancel is not None:
+                await asyncio.to_thread(on_cancel)
+            await asyncio.wait([running], timeout=_POLL)
+        running.exception()  # read it, or asyncio logs that it was never retrieved
         raise
 
 
 @asynccontextmanager
-async def _alone() -> AsyncGenerator[None, None]:
-    # Not waited for in a thread, which could not be cancelled.
-    while not _STARTING.acquire(blocking=False):  # noqa: ASYNC110
-        await asyncio.sleep(_GLANCE)
+async def _one_at_a_time() -> AsyncGenerator[None, None]:
+    # Polled, because waiting for the lock in a thread could not be cancelled.
+    while not _ONE_START.acquire(blocking=False):  # noqa: ASYNC110
+        await asyncio.sleep(_POLL)
     try:
         yield
     finally:
-        _STARTING.release()
+        _ONE_START.release()
 
 
-def _import_vllm(name: str) -> None:
+def _import_vllm(model: str) -> None:
     if f"{__package__}.launch" in sys.modules:
         return
-    log.info("%s: importing vLLM", name)
+    log.info("%s: importing vLLM", model)
     begin = time.monotonic()
     from backends.vllm import chat  # noqa: F401
 
     from . import launch  # noqa: F401
 
-    log.info("%s: vLLM imported in %.1f s", name, time.monotonic() - begin)
+    log.info("%s: vLLM imported in %.1f s", model, time.monotonic() - begin)
 
 
-def _start(config: VllmModelConfig, mark: str) -> Any:
-    from .launch import start
+def _launch(config: VllmModelConfig, mark: str) -> Any:
+    from .launch import launch
 
     with children.marked(mark):
-        return start(config)
+        return launch(config)

@@ -1,4 +1,4 @@
-"""An engine that has died is started again, but not for ever."""
+"""Restarts an engine that has died, a limited number of times in a row."""
 
 import asyncio
 import logging
@@ -12,36 +12,36 @@ from .start import in_thread
 
 log = logging.getLogger(__package__)
 
-_GLANCE = 0.2
+_POLL = 0.2
 """Seconds between two looks at an engine; vLLM's own server takes five."""
-_FIRST, _LONGEST = 1.0, 60.0
-"""Seconds before the first restart in a row, doubled for each that follows, and their bound."""
+_FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
+"""Seconds before the first restart in a row, doubled for each next one, and their upper bound."""
 _STEADY = 300.0
-"""Seconds of life after which an engine's death is the first in a row again."""
+"""Seconds that an engine must live for the next death to be the first in a row again."""
 
 
 class Restartable(Protocol):
     """A backend that can go on with another engine."""
 
     async def ready(self) -> bool:
-        """Whether its engine lives."""
+        """Return whether its engine is alive."""
         ...
 
     async def self_test(self) -> None:
-        """Answer one small request through its engine; raise what fails."""
+        """Send one small request through its engine; raise what fails."""
         ...
 
-    def take(self, engine: Any) -> None:
-        """Answer through *engine* from now on; blocks."""
+    def use_engine(self, engine: Any) -> None:
+        """Send all requests to *engine* from now on; blocks."""
         ...
 
     def close(self, *, patience: float) -> None:
-        """Let go of its engine and end it, within *patience* seconds; blocks."""
+        """Drop its engine and end it within *patience* seconds; blocks."""
         ...
 
 
 class Supervisor:
-    """Watches a backend's engine, and starts another whenever it has died."""
+    """Watches one backend's engine, and starts another one when it dies."""
 
     def __init__(
         self,
@@ -53,24 +53,29 @@ class Supervisor:
         max_restarts: int,
         steady: float = _STEADY,
     ) -> None:
+        """Take the model's *name* for the log, and what ends a row of restarts.
+
+        A row ends for good after *max_restarts*, and begins anew after an engine that has lived
+        for *steady* seconds.
+        """
         self._backend = backend
         self._start = start
         self._clear = clear
-        """Ends what a dead engine, or a start that failed, has left: it may hold memory."""
+        """Ends processes that a dead engine or a failed start has left: they may hold memory."""
         self._name = name
         self._max_restarts = max_restarts
         self._steady = steady
 
     async def run(self) -> None:
-        """Watch until cancelled, or until *max_restarts* in a row have come to nothing."""
+        """Watch until cancelled, or until *max_restarts* in a row have failed."""
         restarts = 0
         while True:
             begin = time.monotonic()
-            await self._death()
+            await self._wait_for_death()
             if time.monotonic() - begin >= self._steady:
                 restarts = 0
-            with self._survived("clearing the dead engine away"):
-                await in_thread(self._bury)
+            with self._failures_logged("clearing the dead engine away"):
+                await in_thread(self._clear_away)
             if restarts == self._max_restarts:
                 log.error(
                     "%s: the engine is dead for good, after %d restarts in a row",
@@ -78,7 +83,7 @@ class Supervisor:
                     restarts,
                 )
                 return
-            delay = min(_FIRST * 2**restarts, _LONGEST)
+            delay = min(_FIRST_DELAY * 2**restarts, _LONGEST_DELAY)
             restarts += 1
             log.warning(
                 "%s: the engine is dead: restart %d of at most %d in %.0f s",
@@ -88,15 +93,15 @@ class Supervisor:
                 delay,
             )
             await asyncio.sleep(delay)
-            with self._survived("the restart"):
+            with self._failures_logged("the restart"):
                 await self._restart()
 
-    async def _death(self) -> None:
-        # As in vLLM's own server: an engine that dies tells nobody who is not asking it something.
+    async def _wait_for_death(self) -> None:
+        # Polled, as in vLLM's own server: a dying engine only notifies its running requests.
         while await self._backend.ready():  # noqa: ASYNC110
-            await asyncio.sleep(_GLANCE)
+            await asyncio.sleep(_POLL)
 
-    def _bury(self) -> None:
+    def _clear_away(self) -> None:
         try:
             self._backend.close(patience=0.0)
         finally:
@@ -104,19 +109,19 @@ class Supervisor:
 
     async def _restart(self) -> None:
         engine = await self._start()
-        await in_thread(partial(self._backend.take, engine))
+        await in_thread(partial(self._backend.use_engine, engine))
         try:
             await self._backend.self_test()
         except Exception:
             # An engine that loads but cannot answer counts as one that did not start.
-            await in_thread(self._bury)
+            await in_thread(self._clear_away)
             raise
 
     @contextmanager
-    def _survived(self, what: str) -> Iterator[None]:
+    def _failures_logged(self, step: str) -> Iterator[None]:
         try:
             yield
-        # An engine's start or end ends here: they raise whatever they like, and the next try may
-        # go better.
+        # The start and the end of an engine can raise anything, and the next try may succeed. So
+        # every exception ends here, in the log.
         except Exception as error:  # noqa: BLE001
-            log.warning("%s: %s failed: %s", self._name, what, str(error) or type(error).__name__)
+            log.warning("%s: %s failed: %s", self._name, step, str(error) or type(error).__name__)

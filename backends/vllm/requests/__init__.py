@@ -1,1 +1,1 @@
-"""From the seam's Generation to what vLLM's engine takes."""
+"""From the seam's Generation to a request of vLLM's engine."""

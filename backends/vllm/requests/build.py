@@ -1,12 +1,8 @@
-"""A Generation as vLLM takes it: its own renderer, its own server's sampling.
-
-A little longer than a file should be: the steps from a Generation to an EngineRequest share what
-was read of vLLM's configuration once.
-"""
+"""Builds vLLM's engine requests, with vLLM's own renderer and its own server's sampling."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 from vllm import envs
@@ -22,41 +18,27 @@ from backends.base import Generation, Sampling
 from backends.conversation import Conversation, NamedTool
 from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
 from backends.vllm.answers.parsing import ChoiceParser, needs_parser
-from backends.vllm.failures import as_refusals
-from backends.vllm.options import ServerOptions, import_parsers, of_renderer
+from backends.vllm.failures import translated_errors, translated_request_errors
+from backends.vllm.options import ServerOptions, import_parsers, renderer_arguments
 from backends.vllm.tokenizer import Tokenizer
 
 from .constraint_limits import check_constraints
+from .engine_request import EngineRequest
 from .media import check_media
 from .prompt_length import check_length
-from .protocol import chat_request, completion_request, constraint, must_call
+from .protocol import chat_request, completion_request, constraint_option, must_call
 from .renderer import PromptRenderer
-from .verification import Verification
+from .verification import ConstraintVerifier
 
 _MESSAGES, _TOOLS, _IDS = 64, 16, 16_384
-"""How many of each vLLM's own request takes within a few milliseconds."""
+"""The most messages, tools and token ids that vLLM's request class reads in a few milliseconds."""
 
 
-class EngineRequest(NamedTuple):
-    """What `AsyncLLM.generate` takes, and how its answer is read."""
-
-    prompt: Any
-    params: SamplingParams
-    more: dict[str, Any]
-    """Its other arguments."""
-    copies: int = 1
-    """How often each choice is given out."""
-    parser: Callable[[], ChoiceParser] | None = None
-    """Makes the parser of a choice; None: an answer is all text."""
-    named: bool = False
-    """Whether the request named the one tool to call."""
-
-
-class Requests:
+class RequestBuilder:
     """Turns Generations into requests for one engine, as vLLM's own server would.
 
-    The same renderer, the same parsers and the same order of defaults (request, generation
-    config, OpenAI's) as in `vllm.entrypoints.openai`, so that scores are the same.
+    It uses the same renderer, the same parsers and the same order of defaults (request, generation
+    config, OpenAI's) as `vllm.entrypoints.openai`, so that an evaluation has the same results.
     """
 
     def __init__(
@@ -65,65 +47,66 @@ class Requests:
         renderer: Any,
         options: ServerOptions,
         tokenizer: Tokenizer,
-        verification: Verification,
+        verifier: ConstraintVerifier,
         *,
         shorten: bool,
-        **more: Any,
+        **arguments: Any,
     ) -> None:
-        """Take an engine's VllmConfig and renderer; *more* are arguments of OnlineRenderer.
+        """Take an engine's VllmConfig and renderer, and further *arguments* of OnlineRenderer.
 
-        *shorten* is whether a completion is cut that the context has no room for.
-
-        Raises TypeError for a parser that vLLM does not know or that the tokenizer cannot serve.
+        *shorten*: whether a completion that exceeds the context is shortened, instead of refused.
+        Renders the chat template once, to warm it up. Raises TypeError for a parser that vLLM does
+        not know or that does not work with the tokenizer.
         """
         import_parsers(config, options)
         self._model_config = model_config = config.model_config
-        self._verification = verification
+        self._verifier = verifier
         self._vocabulary = int(model_config.get_vocab_size())
         self._tokenizer = tokenizer
         self._renderer = PromptRenderer(renderer, tokenizer)
-        given = {
+        arguments = {
             "model_config": model_config,
             "renderer": self._renderer,
             "request_logger": None,
             "chat_template": load_chat_template(options.chat_template),
             "enable_auto_tools": options.tool_call_parser is not None,
             "tool_parser": options.tool_call_parser,
-            **of_renderer(options),
-            **more,
+            **renderer_arguments(options),
+            **arguments,
         }
-        self._online = OnlineRenderer(**given)
-        # A call that must be is held to its schema; one that may be is the model's own, as in vLLM.
-        self._holding = OnlineRenderer(**{"tool_strict_level": "parameter", **given})
+        self._online = OnlineRenderer(**arguments)
+        # A required call must satisfy its tool's schema. An optional one need not, as in vLLM.
+        self._strict = OnlineRenderer(**{"tool_strict_level": "parameter", **arguments})
         self._online.warmup()
         self._shorten = shorten
-        self._calls = options.tool_call_parser is not None
+        self._parses_calls = options.tool_call_parser is not None
         self._trusts_templates = options.trust_request_chat_template
         self._defaults = model_config.get_diff_sampling_param()
         self._cap = _max_tokens_cap(model_config, self._defaults)
 
     async def render(self, generation: Generation) -> EngineRequest:
-        """Make a prompt of what is continued, and settle every sampling value.
+        """Return *generation* as a request for the engine, with every sampling value settled.
 
-        Raises vLLM's own refusals, InvalidOption, UnsupportedOption, and PromptTooLong where
-        prompt and requested completion exceed the context: vLLM's server would cut the completion
-        short instead, which is done here only if the model is configured so.
+        Raises InvalidOption, UnsupportedOption, and PromptTooLong if prompt and requested
+        completion exceed the context. vLLM's server would shorten the completion instead; here
+        that happens only if the model is configured so.
         """
-        request, prompt = await self._rendered(generation)
-        ids = prompt["prompt_token_ids"]
-        params = request.to_sampling_params(
-            self._max_tokens(generation.sampling, len(ids)), self._defaults
-        )
-        params.flat_logprobs = True  # as `answers/logprobs.py` reads them
-        more = {"priority": request.priority}
-        parser = None
-        if isinstance(generation.prompt, Conversation):
-            parser = self._parser(request, generation.prompt)
-            more |= self._reasoning(request, ids)
-        made = EngineRequest(prompt, params, more, parser=parser, named=_names_tool(generation))
-        made = _spread(made, generation.sampling.n)
-        await self._verification.of(made.params, generation)
-        return made
+        constraint = constraint_option(generation)
+        with translated_errors(default_option=constraint):
+            request, prompt = await self._rendered(generation, constraint)
+            ids = prompt["prompt_token_ids"]
+            max_tokens = self._max_tokens(generation.sampling, len(ids))
+            params = request.to_sampling_params(max_tokens, self._defaults)
+            params.flat_logprobs = True  # the form that `answers/logprobs.py` reads
+            options = {"priority": request.priority}
+            parser = None
+            if isinstance(generation.prompt, Conversation):
+                parser = self._parser(request, generation.prompt)
+                options |= self._reasoning(request, ids)
+            params, copies = _with_choices(params, generation.sampling.n)
+            await self._verifier.verify(params, generation, option=constraint)
+        names_tool = _names_tool(generation)
+        return EngineRequest(prompt, params, options, constraint, copies, parser, names_tool)
 
     def _parser(
         self, request: ChatCompletionRequest, conversation: Conversation
@@ -141,7 +124,10 @@ class Requests:
         )
 
     def _reasoning(self, request: ChatCompletionRequest, ids: list[int]) -> dict[str, Any]:
-        """Return what tells the engine where reasoning ends and a required format begins."""
+        """Return the options by which the engine finds the end of reasoning.
+
+        A constraint applies from there on only.
+        """
         if getattr(self._online.parser, "reasoning_parser_cls", None) is None:
             return {"reasoning_ended": request.resolve_reasoning_ended(None, ids)}
         kwargs = self._online.effective_chat_template_kwargs(request)
@@ -150,18 +136,20 @@ class Requests:
             "reasoning_parser_kwargs": {"chat_template_kwargs": kwargs},
         }
 
-    async def _rendered(self, generation: Generation) -> tuple[Any, Any]:
-        """Return vLLM's own request, and its prompt as the engine takes it."""
+    async def _rendered(self, generation: Generation, constraint: str | None) -> tuple[Any, Any]:
+        """Return vLLM's own request object, and its prompt in the form that the engine takes.
+
+        *constraint* is reported as the option if an error of vLLM's names none.
+        """
         check_length(
             generation, self._tokenizer, max_model_len=int(self._model_config.max_model_len)
         )
-        suspect = constraint(generation)
-        with as_refusals(suspect=suspect):
+        with translated_request_errors(default_option=constraint):
             read = partial(self._read, generation)
-            request = await self._renderer.apart(read) if _is_large(generation) else read()
+            request = await self._renderer.in_thread(read) if _is_large(generation) else read()
             if isinstance(request, ChatCompletionRequest):
-                online = self._holding if must_call(generation) else self._online
-                rendered = await online.render_chat(request)
+                renderer = self._strict if must_call(generation) else self._online
+                rendered = await renderer.render_chat(request)
             else:
                 rendered = await self._online.render_completion(request)
         if isinstance(rendered, ErrorResponse):
@@ -172,7 +160,10 @@ class Requests:
         return request, prompt
 
     def _read(self, generation: Generation) -> ChatCompletionRequest | CompletionRequest:
-        """Return *generation* as vLLM's request; raise what is wrong with it by itself."""
+        """Return *generation* as vLLM's request object; check all that needs no rendering.
+
+        Raises InvalidOption, UnsupportedOption, and what vLLM's own validation raises.
+        """
         check_constraints(generation)
         prompt = generation.prompt
         if isinstance(prompt, Conversation):
@@ -183,17 +174,18 @@ class Requests:
         return completion_request(self._within_context(generation), prompt)
 
     def _within_context(self, generation: Generation) -> Generation:
-        """Return *generation* for vLLM's own request, which refuses more tokens than the context.
+        """Return *generation* with at most as many completion tokens as the context holds.
 
-        It would not say that this is a matter of length; `_max_tokens` does.
+        vLLM's request object refuses more, with an error that is not about the context's length.
+        `_max_tokens` refuses them later, as PromptTooLong.
         """
-        limit, wanted = self._model_config.max_model_len, generation.sampling.max_tokens
-        if wanted is None or wanted <= limit:
+        limit, max_tokens = self._model_config.max_model_len, generation.sampling.max_tokens
+        if max_tokens is None or max_tokens <= limit:
             return generation
         return replace(generation, sampling=replace(generation.sampling, max_tokens=limit))
 
     def _check_conversation(self, conversation: Conversation) -> None:
-        if conversation.tools and conversation.tool_choice != "none" and not self._calls:
+        if conversation.tools and conversation.tool_choice != "none" and not self._parses_calls:
             raise UnsupportedOption(
                 "This model is served without a parser for tool calls (`tool_call_parser`).",
                 option="tools",
@@ -205,9 +197,9 @@ class Requests:
         check_media(conversation, self._model_config.allowed_media_domains or ())
 
     def _check_template(self, extras: Mapping[str, Any], kwargs: Mapping[str, Any]) -> None:
-        """Refuse a chat template of the request where the model's options do not allow one."""
-        for given, option in ((extras, "chat_template"), (kwargs, "chat_template_kwargs")):
-            if given.get("chat_template") is not None and not self._trusts_templates:
+        """Refuse a chat template in the request unless the model's options allow one."""
+        for values, option in ((extras, "chat_template"), (kwargs, "chat_template_kwargs")):
+            if values.get("chat_template") is not None and not self._trusts_templates:
                 raise UnsupportedOption(
                     "A chat template of a request needs `trust_request_chat_template = true` in "
                     "the model's options.",
@@ -215,28 +207,30 @@ class Requests:
                 )
 
     def _check_prompt(self, prompt: str | tuple[int, ...]) -> None:
-        """Refuse by its field what vLLM refuses without one."""
+        """Refuse a prompt that vLLM would refuse too, but without the name of the field."""
         if not prompt:
             raise InvalidOption("The prompt holds no token.", option="prompt")
         if not isinstance(prompt, str) and not 0 <= min(prompt) <= max(prompt) < self._vocabulary:
             raise InvalidOption("There are token ids beyond the vocabulary.", option="prompt")
 
     async def ids(self, prompt: Conversation | tuple[int, ...]) -> list[int]:
-        """Return the token ids of *prompt*."""
-        _, rendered = await self._rendered(Generation(prompt=prompt, sampling=Sampling()))
+        """Return the token ids of *prompt*; raise what `render` raises for a prompt."""
+        generation = Generation(prompt=prompt, sampling=Sampling())
+        _, rendered = await self._rendered(generation, constraint_option(generation))
         return list(rendered["prompt_token_ids"])
 
     def _max_tokens(self, sampling: Sampling, prompt_tokens: int) -> int:
-        wanted = 1 if sampling.max_tokens is None else max(sampling.max_tokens, 1)
+        """Return the most tokens of a completion; raise PromptTooLong if the context lacks room."""
+        requested = 1 if sampling.max_tokens is None else max(sampling.max_tokens, 1)
         limit = self._model_config.max_model_len
-        least = 1 if self._shorten else wanted
+        least = 1 if self._shorten else requested
         if prompt_tokens + least > limit:
             raise PromptTooLong.by(prompt=prompt_tokens, completion=least, context=limit)
         return int(
             get_max_tokens(
                 limit,
-                # vLLM generates a token at least: one that nobody asked for is dropped later.
-                None if sampling.max_tokens is None else wanted,
+                # vLLM generates at least one token; `Choices` drops it if none is wanted.
+                None if sampling.max_tokens is None else requested,
                 prompt_tokens,
                 self._defaults,
                 self._cap,
@@ -245,7 +239,7 @@ class Requests:
 
 
 def _is_large(generation: Generation) -> bool:
-    """Return whether to make vLLM's request of *generation* takes more than some milliseconds."""
+    """Return whether building vLLM's request object takes more than a few milliseconds."""
     prompt = generation.prompt
     if isinstance(prompt, Conversation):
         return len(prompt.messages) > _MESSAGES or len(prompt.tools) > _TOOLS
@@ -262,20 +256,23 @@ def _names_tool(generation: Generation) -> bool:
 
 
 def _max_tokens_cap(model_config: Any, defaults: dict[str, Any]) -> int | None:
-    """Return the operator's own bound on completions, as `OpenAIServingChat.__init__` finds it."""
+    """Return the operator's own limit on completion tokens; None if there is none.
+
+    Source: `OpenAIServingChat.__init__` of vLLM.
+    """
     if model_config.generation_config not in ("auto", "vllm"):
         return defaults.get("max_tokens")
     return (model_config.override_generation_config or {}).get("max_new_tokens")
 
 
-def _spread(request: EngineRequest, n: int) -> EngineRequest:
-    """Ask for *n* choices.
+def _with_choices(params: SamplingParams, n: int) -> tuple[SamplingParams, int]:
+    """Return *params* for *n* choices, and how often each computed choice is repeated.
 
-    Greedy choices are all the same: one is computed and given out n times. (vLLM refuses n > 1
-    at temperature 0, OpenAI answers, and harnesses send it.)
+    Greedy choices are identical: one is computed and repeated n times. (vLLM refuses n > 1 at
+    temperature 0, OpenAI answers it, and harnesses send it.)
     """
     if not 1 <= n <= envs.VLLM_MAX_N_SEQUENCES:
         raise InvalidOption(f"n must be from 1 to {envs.VLLM_MAX_N_SEQUENCES}, got {n}", option="n")
-    if request.params.sampling_type is SamplingType.GREEDY:
-        return request._replace(copies=n)
-    return request._replace(params=replace(request.params, n=n))
+    if params.sampling_type is SamplingType.GREEDY:
+        return params, n
+    return replace(params, n=n), 1

@@ -1,7 +1,7 @@
-"""How large a constraint may be: vLLM compiles it in this process, and some it does not survive.
+"""Size limits for schemas and patterns. vLLM compiles them in this process, and may crash it.
 
-A pattern of 50,000 nested groups ends xgrammar, and the server with it; 100,000 alternatives keep
-it for most of a minute. The bounds are far above what people and harnesses write.
+A pattern of 50,000 nested groups crashes xgrammar, and the server with it; 100,000 alternatives
+keep it busy for most of a minute. The limits are far above what people and harnesses write.
 """
 
 from collections.abc import Iterator
@@ -12,34 +12,36 @@ from backends.conversation import Conversation
 from backends.failures import InvalidOption
 
 _VALUES = 10_000
-_LETTERS = 100_000
+"""The most keys and values of a constraint."""
+_CHARACTERS = 100_000
+"""The most characters in all keys and values of a constraint together."""
 _GROUPS = 100
-"""Brackets that are open at once, in any of the texts."""
+"""The most brackets that are open at once in one key or value."""
 
 
 def check_constraints(generation: Generation) -> None:
-    """Raise InvalidOption for a constraint beyond the bounds, naming its option."""
+    """Raise InvalidOption, with its option, for a constraint that exceeds the limits."""
     for option, constraint, size in _constraints(generation):
         if not all(map(size.admits, _texts(constraint))):
             raise InvalidOption(
-                f"`{option}` is too large: at most {_VALUES} values of {_LETTERS} characters "
+                f"`{option}` is too large: at most {_VALUES} values of {_CHARACTERS} characters "
                 f"together, and {_GROUPS} nested groups.",
                 option=option,
             )
 
 
 class _Size:
-    """The size of what has been read of a constraint."""
+    """Adds up the size of one constraint."""
 
     def __init__(self) -> None:
-        self._values = self._letters = 0
+        self._values = self._characters = 0
 
     def admits(self, text: str) -> bool:
-        """Add *text*; return whether all is within the bounds still."""
+        """Add *text*; return whether the sum is still within the limits."""
         self._values += 1
-        self._letters += len(text)
-        # In this order: what is too long is not read.
-        within = self._values <= _VALUES and self._letters <= _LETTERS
+        self._characters += len(text)
+        # In this order: a text that is too long is not read.
+        within = self._values <= _VALUES and self._characters <= _CHARACTERS
         return within and _open_at_once(text) <= _GROUPS
 
 
@@ -48,26 +50,26 @@ def _constraints(generation: Generation) -> Iterator[tuple[str, Any, _Size]]:
         yield "response_format", generation.format.schema, _Size()
     yield "structured_outputs", generation.extras.get("structured_outputs"), _Size()
     if isinstance(generation.prompt, Conversation):
-        together = _Size()
-        for at, tool in enumerate(generation.prompt.tools):
-            # One grammar is made of all that are compiled; the others are only shown to the model.
+        grammar = _Size()
+        for index, tool in enumerate(generation.prompt.tools):
+            # All compiled tools become one grammar; the others are only shown to the model.
             compiled = tool.strict or generation.prompt.tool_choice == "required"
-            size = together if compiled else _Size()
-            yield f"tools[{at}].function.parameters", tool.parameters, size
+            size = grammar if compiled else _Size()
+            yield f"tools[{index}].function.parameters", tool.parameters, size
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield every key and every value in *value*, as texts; no deeper than the JSON was."""
-    left = [value]
-    while left:
-        match left.pop():
+    """Yield every key and every scalar in *value*, as texts."""
+    stack = [value]
+    while stack:
+        match stack.pop():
             case dict() as table:
                 yield from table
-                left += table.values()
+                stack += table.values()
             case list() as items:
-                left += items
-            case other:
-                yield str(other)
+                stack += items
+            case scalar:
+                yield str(scalar)
 
 
 def _open_at_once(text: str) -> int:

@@ -1,7 +1,8 @@
-"""What vLLM's structured outputs are told beyond a request's words, so that what comes is valid.
+"""Restricts a request's constraint further, so that the generated text ends and is valid.
 
-White space between a JSON text's parts is bounded, of which small models write no end; an object
-has the properties that its schema names; arguments of a call are an object of the tool's schema.
+White space between the parts of a JSON text is limited, because small models may write it without
+end. An object has only the properties that its schema names. The arguments of a call are an object
+that satisfies the tool's schema.
 """
 
 import json
@@ -19,13 +20,13 @@ from .tool_schemas import Fault, find_fault
 
 _OBJECT = {"type": "object"}
 _ONE_SPACE = {"whitespace_flexible": False, "item_separator": ", ?", "key_separator": ": ?"}
-"""As Python writes JSON, and as it is without any; in llguidance's words, patterns."""
+"""JSON as Python writes it, or without white space, as patterns in llguidance's own options."""
 _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
-"""Of a tool without parameters, as at OpenAI."""
+"""The schema of the arguments of a tool without parameters, as at OpenAI."""
 
 
 def refuse_fault(fault: Fault | None, *, option: str) -> None:
-    """Raise InvalidOption, naming *option*, if there is a *fault* in its schema."""
+    """Raise InvalidOption, with *option*, if there is a *fault* in its schema."""
     if fault is not None:
         place = f"at `{fault.path}`: " if fault.path else ""
         raise InvalidOption(
@@ -36,11 +37,11 @@ def refuse_fault(fault: Fault | None, *, option: str) -> None:
 # ── JSON ──────────────────────────────────────────────────────────────────────
 
 
-def bound(constraint: StructuredOutputsParams, *, max_spaces: int | None) -> None:
-    """Bound the JSON text that *constraint* demands of llguidance, which reads that in the schema.
+def restrict_json(constraint: StructuredOutputsParams, *, max_spaces: int | None) -> None:
+    """Restrict the schema in *constraint*, for llguidance; change nothing if it has none.
 
-    *max_spaces* between parts is 0, 1, or None: no bound. What the request says goes first.
-    Objects are closed, as xgrammar has them, which vLLM's server would take.
+    *max_spaces* between two parts is 0, 1, or None for any number; the request's own setting takes
+    precedence. Objects are closed, because xgrammar, which vLLM's server would use, closes them.
     """
     if constraint.json_object:
         constraint.json_object, constraint.json = None, _OBJECT
@@ -51,13 +52,16 @@ def bound(constraint: StructuredOutputsParams, *, max_spaces: int | None) -> Non
         constraint.json = {**more, **closed(schema)}
 
 
-def as_schema(given: str | dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return *given*, which may be JSON, as a schema; None for what is not, which vLLM refuses."""
+def as_schema(value: str | dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return *value*, which may be JSON text, as a schema; None if it is not an object.
+
+    vLLM itself refuses such a value.
+    """
     try:
-        found = json.loads(given) if isinstance(given, str) else given
+        schema = json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return schema if isinstance(schema, dict) else None
 
 
 def _spaces(constraint: StructuredOutputsParams, max_spaces: int | None) -> dict[str, Any] | None:
@@ -72,107 +76,110 @@ _SCHEMAS = ("properties", "patternProperties", "$defs", "definitions", "dependen
 _LISTS = ("prefixItems", "anyOf", "oneOf", "allOf")
 _SINGLE = ("items", "additionalProperties", "contains", "not")
 _PARTS = {"$ref", "allOf", "anyOf", "oneOf"}
-"""Keywords by which an object is described in several places: it cannot be closed in one."""
+"""Keywords that describe an object in a second place, so that it cannot be closed in the first."""
 
 
 def closed(schema: Any, *, whole: bool = True) -> Any:
-    """Return *schema* with each object that names properties closed to others.
+    """Return *schema* in which an object that names properties may have no others.
 
-    *whole*: whether nothing else is said of the same value, elsewhere.
+    *whole*: whether this schema alone describes its value. If not, it is not closed itself.
     """
     if not isinstance(schema, dict):
         return schema
-    alone = whole and not _PARTS & schema.keys()
-    made = dict(schema)
+    result = dict(schema)
     for name in _SCHEMAS:
-        if isinstance(found := schema.get(name), dict):
-            made[name] = {key: closed(below) for key, below in found.items()}
+        if isinstance(table := schema.get(name), dict):
+            result[name] = {key: closed(below) for key, below in table.items()}
     for name in _LISTS:
-        if isinstance(found := schema.get(name), list):
-            one = name == "prefixItems" or (
+        if isinstance(schemas := schema.get(name), list):
+            each_whole = name == "prefixItems" or (
                 whole and name != "allOf" and "properties" not in schema
             )
-            made[name] = [closed(below, whole=one) for below in found]
+            result[name] = [closed(below, whole=each_whole) for below in schemas]
     for name in _SINGLE:
-        if isinstance(found := schema.get(name), dict):
-            made[name] = closed(found, whole=name != "not")
+        if isinstance(below := schema.get(name), dict):
+            result[name] = closed(below, whole=name != "not")
+    alone = whole and not _PARTS & schema.keys()
     if alone and {"properties", "patternProperties"} & schema.keys():
-        made.setdefault("additionalProperties", False)
-    return made
+        result.setdefault("additionalProperties", False)
+    return result
 
 
 # ── calls of tools ────────────────────────────────────────────────────────────
 
 
-class Calls:
-    """What the calls in an answer to one request have to be."""
+class ToolCallConstraint:
+    """Adapts the structural tag of one request, which is the grammar of its tool calls."""
 
     def __init__(
-        self, generation: Generation, *, option: str, holds_all: bool, max_spaces: int | None
+        self, generation: Generation, *, option: str, enforces_all: bool, max_spaces: int | None
     ) -> None:
-        """Take the *option* to blame for a schema that is not a tool's.
+        """Take the *option* that is reported for a schema which does not belong to a tool.
 
-        *holds_all*: whether tools that are not strict are held to their schemas, too.
+        *enforces_all*: whether the schemas of tools that are not strict are enforced too.
+        *max_spaces* between two parts of the arguments is 0, 1, or None for any number; xgrammar
+        cannot express 0, which is treated as 1.
         """
         prompt = generation.prompt
         self._tools: Sequence[Tool] = prompt.tools if isinstance(prompt, Conversation) else ()
-        self._forced = holds_all and must_call(generation)
+        self._forced = enforces_all and must_call(generation)
         self._option = option
-        self._holds_all = holds_all
+        self._enforces_all = enforces_all
         self._max_spaces = max_spaces
+        # Reversed, so that of two tools with the same schema the first one is reported.
         numbered = reversed([*enumerate(self._tools)])
-        self._places = {json.dumps(tool.parameters): at for at, tool in numbered}
+        self._indices = {json.dumps(tool.parameters): index for index, tool in numbered}
 
-    def held(self, tag: str) -> str:
-        """Return the structural *tag*, JSON, with schemas that xgrammar holds.
+    def adapted(self, tag: str) -> str:
+        """Return the structural *tag*, JSON text, with schemas that xgrammar enforces.
 
-        Raises InvalidOption for a schema that has to be held and cannot be.
+        Raises InvalidOption for a schema that must be enforced but cannot be.
         """
-        found = json.loads(tag)
-        for node in _json_schemas(found):
-            self._hold(node)
-        for structure in found.get("structures", ()):
-            refuse_fault(find_fault(structure.get("schema")), option=self._option)
-        return json.dumps(found)
+        structure = json.loads(tag)
+        for node in _json_schemas(structure):
+            self._adapt(node)
+        for part in structure.get("structures", ()):
+            refuse_fault(find_fault(part.get("schema")), option=self._option)
+        return json.dumps(structure)
 
-    def _hold(self, node: dict[str, Any]) -> None:
+    def _adapt(self, node: dict[str, Any]) -> None:
         if node.get("max_whitespace_cnt") is None and self._max_spaces is not None:
-            node["max_whitespace_cnt"] = 1  # xgrammar has no way to say none
+            node["max_whitespace_cnt"] = 1  # xgrammar takes no 0
         if not self._tools:
             refuse_fault(find_fault(node.get("json_schema")), option=self._option)
         elif node.get("json_schema") is True:
-            node["json_schema"] = _NO_ARGUMENTS if self._holds_all else _any_object(node)
+            node["json_schema"] = _NO_ARGUMENTS if self._enforces_all else _any_object(node)
         else:
-            self._hold_arguments(node)
+            self._adapt_arguments(node)
 
-    def _hold_arguments(self, node: dict[str, Any]) -> None:
+    def _adapt_arguments(self, node: dict[str, Any]) -> None:
         schema = node["json_schema"]
-        at = self._places.get(json.dumps(schema))
-        if at is None:  # the format that an answer without a call has to have
+        index = self._indices.get(json.dumps(schema))
+        if index is None:  # the required format of an answer without a call
             refuse_fault(find_fault(schema), option=self._option)
             return
         schema = schema if {"type", "$ref"} & schema.keys() else {**_OBJECT, **schema}
         fault = find_fault(schema)
         if schema.get("type") != "object":
             fault = Fault("", "the arguments of a call are of the `type` `object`")
-        if self._forced or self._tools[at].strict:
-            refuse_fault(fault, option=f"tools[{at}].function.parameters")
+        if self._forced or self._tools[index].strict:
+            refuse_fault(fault, option=f"tools[{index}].function.parameters")
         node["json_schema"] = schema if fault is None else _any_object(node)
 
 
 def _any_object(node: dict[str, Any]) -> Any:
-    """Return the schema of any arguments; a style of its own is one of objects alone."""
+    """Return the schema of arguments of any kind; a style other than JSON implies an object."""
     return _OBJECT if node.get("style", "json") == "json" else True
 
 
 def _json_schemas(tag: Any) -> Iterator[dict[str, Any]]:
     """Yield every format in *tag* that is a JSON schema."""
-    left = [tag]
-    while left:
-        match left.pop():
+    stack = [tag]
+    while stack:
+        match stack.pop():
             case {"type": "json_schema", "json_schema": _} as node:
                 yield node
             case dict() as node:
-                left += node.values()
+                stack += node.values()
             case list() as items:
-                left += items
+                stack += items

@@ -1,13 +1,14 @@
-"""Which grammar engine holds a constraint: decided by the constraint, never by who came first.
+"""Chooses the grammar engine for a constraint by its kind, never by which request came first.
 
-By itself vLLM takes xgrammar for what that accepts and llguidance for the rest, but its engine
-keeps the first that a request brought: later ones that need the other fail. Of the two llguidance
-holds what it accepts of JSON Schema and refuses the rest by name, and it reads more regular
-expressions. xgrammar alone has the grammars of vLLM's tool calls (structural tags), and EBNF. It
-reads Lark's too, where rules that refer to each other in a long row end llguidance's process.
+By itself vLLM uses xgrammar for the constraints that it accepts and llguidance for the rest, but
+its engine keeps the grammar engine of the first request: later requests that need the other one
+fail. llguidance enforces all that it accepts of JSON Schema and refuses the rest by name, and it
+reads more regular expressions. Only xgrammar has structural tags, the grammars of vLLM's tool
+calls, and EBNF. xgrammar serves Lark grammars too, because a long chain of rules crashes
+llguidance's process.
 
-Imported in the engine's process too, where `process/paced_scheduler.py` gives
-the engine the class below.
+The engine's process imports this module too: there `process/paced_scheduler.py` installs the class
+below.
 """
 
 from threading import Lock
@@ -26,17 +27,17 @@ from vllm.v1.structured_output.backend_xgrammar import XgrammarBackend
 
 GUIDANCE, XGRAMMAR = "guidance", "xgrammar"
 
-_OF_XGRAMMAR = {StructuredOutputOptions.GRAMMAR, StructuredOutputOptions.STRUCTURAL_TAG}
+_XGRAMMAR_KINDS = {StructuredOutputOptions.GRAMMAR, StructuredOutputOptions.STRUCTURAL_TAG}
 
 
-def pin(config: VllmConfig, *, both: bool) -> None:
-    """Settle the grammar engine of *config*: llguidance, beside xgrammar, or xgrammar alone.
+def pin_grammar_engine(config: VllmConfig, *, both: bool) -> None:
+    """Set the grammar engine of *config*: llguidance together with xgrammar, or xgrammar alone.
 
-    *both*: whether the engine's process can be given `BackendByKind`.
+    *both*: whether `install` can run in the engine's process.
     """
     chosen = config.structured_outputs_config
     tokenizer = cached_tokenizer_from_config(config.model_config)
-    # The two engines' masks have to be of one length.
+    # The masks of both engines must have the same length.
     fits = tokenizer is not None and len(tokenizer) <= config.model_config.get_vocab_size()
     if both and fits and GuidanceBackend.is_tokenizer_supported(tokenizer):
         chosen.backend = GUIDANCE
@@ -45,7 +46,7 @@ def pin(config: VllmConfig, *, both: bool) -> None:
 
 
 class BackendByKind(StructuredOutputBackend):  # type: ignore[misc]  # vLLM has no types
-    """Both grammar engines, each made when it is first needed."""
+    """Both grammar engines, each made when a constraint first needs it."""
 
     def __init__(self, config: VllmConfig, tokenizer: Any) -> None:
         vocabulary = config.model_config.get_vocab_size()
@@ -59,8 +60,8 @@ class BackendByKind(StructuredOutputBackend):  # type: ignore[misc]  # vLLM has 
         grammar_spec: str,
         stop_token_ids: set[int] | None = None,
     ) -> StructuredOutputGrammar:
-        """Compile with the engine for that kind; called in vLLM's threads."""
-        kind = XgrammarBackend if request_type in _OF_XGRAMMAR else GuidanceBackend
+        """Compile *grammar_spec* with the engine for its kind; called in vLLM's threads."""
+        kind = XgrammarBackend if request_type in _XGRAMMAR_KINDS else GuidanceBackend
         return self._backend(kind).compile_grammar(request_type, grammar_spec, stop_token_ids)
 
     def _backend(self, kind: Any) -> StructuredOutputBackend:
@@ -70,16 +71,16 @@ class BackendByKind(StructuredOutputBackend):  # type: ignore[misc]  # vLLM has 
             return self._made[kind]
 
     def allocate_token_bitmask(self, max_num_seqs: int) -> Any:
-        """Return masks of shape (*max_num_seqs*, words of 32 tokens), which both engines fill."""
+        """Return masks of shape (*max_num_seqs*, words of 32 tokens) that both engines can fill."""
         return self._backend(XgrammarBackend).allocate_token_bitmask(max_num_seqs)
 
     def destroy(self) -> None:
-        """Let go of both."""
+        """Destroy the engines that have been made."""
         for backend in self._made.values():
             backend.destroy()
 
 
 def install(manager: StructuredOutputManager, config: VllmConfig) -> None:
-    """Give *manager*, in the engine's process, both engines where *config* was pinned to them."""
+    """Give *manager*, in the engine's process, both engines if *config* was pinned to them."""
     if config.structured_outputs_config.backend == GUIDANCE and manager.backend is None:
         manager.backend = BackendByKind(config, manager.tokenizer)

@@ -1,4 +1,4 @@
-"""Prompts that exceed the context are refused before they cost what reading them would."""
+"""Refuses prompts that exceed the context, before they are rendered and tokenized whole."""
 
 from typing import Any
 
@@ -11,11 +11,12 @@ _TRUNCATE = "truncate_prompt_tokens"
 
 
 def check_length(generation: Generation, tokenizer: Tokenizer, *, max_model_len: int) -> None:
-    """Raise PromptTooLong if the prompt surely exceeds *max_model_len* tokens, by its size alone.
+    """Raise PromptTooLong if the prompt's size proves that it has over *max_model_len* tokens.
 
-    Token ids are counted, and characters compared with as many of the longest token: as vLLM does,
-    but before it has made a request of them and applied the template. What the template may drop,
-    the thoughts in an earlier answer, counts as well.
+    Token ids are counted. A text is too long if it has more characters than *max_model_len* of the
+    longest token. vLLM checks the same, but only after it has built its request and applied the
+    chat template. The messages count whole, with the reasoning that a template may leave out.
+    A prompt that will be truncated is not checked.
     """
     if generation.extras.get(_TRUNCATE) is not None:
         return
@@ -29,24 +30,24 @@ def check_length(generation: Generation, tokenizer: Tokenizer, *, max_model_len:
         raise PromptTooLong.uncounted(context=max_model_len)
 
 
-def fit(text: str, params: Any, tokenizer: Tokenizer) -> str:
-    """Return *text*, or the part of it that *params* keep; blocks while it counts tokens.
+def fit_to_context(text: str, params: Any, tokenizer: Tokenizer) -> str:
+    """Return *text*, or the part of it that truncation keeps; blocks while it counts tokens.
 
-    *params* are a `vllm.renderers.TokenizeParams`. Raises PromptTooLong if the text has more tokens
-    than the context and is not to be truncated. vLLM refuses it only after it has tokenized it all
-    where it has 256 characters per token of the context, and has no bound where it truncates.
+    *params* is a `vllm.renderers.TokenizeParams`. Raises PromptTooLong if the text has more tokens
+    than the context and is not to be truncated. vLLM itself would tokenize the whole text first: up
+    to 256 characters for each token of the context, and any length if it truncates.
     """
     context = params.max_input_tokens
     if context is None:
         return text
-    wanted = params.truncate_prompt_tokens
-    if wanted is None:
+    limit = params.truncate_prompt_tokens
+    if limit is None:
         if len(text) > context * tokenizer.max_chars_per_token:
             raise PromptTooLong.uncounted(context=context)
         refuse_if_exceeds(text, tokenizer.count, max_tokens=context)
         return text
     left = tokenizer.truncates_left if params.truncation_side is None else _is_left(params)
-    tokens = params.max_truncation_tokens if wanted < 0 else wanted
+    tokens = params.max_truncation_tokens if limit < 0 else limit
     return kept(text, tokenizer.count, max_tokens=tokens, from_end=left)
 
 

@@ -1,4 +1,4 @@
-"""The seam's values as vLLM's own request objects: pure functions."""
+"""Translates the seam's values into vLLM's own request objects. Pure functions only."""
 
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -16,20 +16,23 @@ Request = TypeVar("Request", ChatCompletionRequest, CompletionRequest)
 _CONSTRAINTS = {field.name for field in fields(StructuredOutputsParams) if field.init}
 
 _GREEDY_TEMPERATURE = 1e-5
-"""Temperatures below it are 0 to vLLM's sampler, whose requests raise those above 0 to 0.01."""
+"""The temperature below which vLLM's sampler is greedy. vLLM's `SamplingParams` raise a temperature
+between 0 and 0.01 to 0.01."""
 _GREEDY_TOP_P = 1e-7
-"""No vocabulary is so large that its most probable token has less: it alone is drawn."""
+"""The `top_p` below which sampling is greedy: in a vocabulary of any size the most probable token
+is more probable than this, so that it alone can be drawn."""
 
 
 def chat_request(generation: Generation, conversation: Conversation) -> ChatCompletionRequest:
-    """Return *generation*, which continues *conversation*, as vLLM's chat server reads it.
+    """Return *generation*, which continues *conversation*, as a request of vLLM's chat server.
 
-    Raises UnsupportedOption for extras that it does not know, and what its own validation raises.
+    Raises UnsupportedOption for extras that vLLM's class does not have, InvalidOption for an
+    unknown key in `structured_outputs`, and what the class's own validation raises.
     """
     sampling = generation.sampling
     request = ChatCompletionRequest(
         **_extras(generation, ChatCompletionRequest),
-        **_drawing(generation),
+        **_shared_fields(generation),
         **_tools(conversation),
         messages=[_message(message) for message in conversation.messages],
         logprobs=sampling.top_logprobs is not None,
@@ -38,56 +41,56 @@ def chat_request(generation: Generation, conversation: Conversation) -> ChatComp
         continue_final_message=conversation.continue_final_message,
         chat_template_kwargs=dict(conversation.template_kwargs) or None,
     )
-    return _stopping(request, sampling)
+    return _with_stop(request, sampling)
 
 
 def completion_request(generation: Generation, prompt: str | tuple[int, ...]) -> CompletionRequest:
-    """Return *generation*, which continues *prompt*, as vLLM's text server reads it.
+    """Return *generation*, which continues *prompt*, as a request of vLLM's text server.
 
-    Raises what `chat_request` does.
+    Raises what `chat_request` raises.
     """
     request = CompletionRequest(
         **_extras(generation, CompletionRequest),
-        **_drawing(generation),
+        **_shared_fields(generation),
         prompt=prompt if isinstance(prompt, str) else list(prompt),
         max_tokens=generation.sampling.max_tokens,
         logprobs=generation.sampling.top_logprobs,
         echo=generation.echo,
     )
-    return _stopping(request, generation.sampling)
+    return _with_stop(request, generation.sampling)
 
 
-def constraint(generation: Generation) -> str | None:
-    """Return the option by which *generation* constrains what may be drawn, if one does."""
+def constraint_option(generation: Generation) -> str | None:
+    """Return the option that limits which tokens *generation* may draw; None if none does."""
     if "structured_outputs" in generation.extras:
         return "structured_outputs"
     if generation.format is not None:
         return "response_format"
-    called = isinstance(generation.prompt, Conversation) and generation.prompt.tools
-    return "tools" if called else None
+    has_tools = isinstance(generation.prompt, Conversation) and generation.prompt.tools
+    return "tools" if has_tools else None
 
 
 def must_call(generation: Generation) -> bool:
-    """Return whether the answer to *generation* has to be a call."""
+    """Return whether the answer to *generation* must be a tool call."""
     prompt = generation.prompt
     return isinstance(prompt, Conversation) and prompt.tool_choice not in ("auto", "none")
 
 
 def _extras(generation: Generation, kind: Any) -> dict[str, Any]:
-    # vLLM itself would ignore a name that it does not know.
+    # vLLM's classes ignore a field that they do not have.
     for name in generation.extras:
         if name not in kind.model_fields:
             raise UnsupportedOption(f"`{name}` is not supported here by vLLM.", option=name)
-    wanted = generation.extras.get("structured_outputs", {})
-    if unknown := wanted.keys() - _CONSTRAINTS:
+    constraint = generation.extras.get("structured_outputs", {})
+    if unknown := constraint.keys() - _CONSTRAINTS:
         raise InvalidOption(
             f"`structured_outputs` has no `{min(unknown)}`.", option="structured_outputs"
         )
     return dict(generation.extras)
 
 
-def _drawing(generation: Generation) -> dict[str, Any]:
-    """Return what both of vLLM's requests have the same words for."""
+def _shared_fields(generation: Generation) -> dict[str, Any]:
+    """Return the fields that both of vLLM's request classes have."""
     sampling: Sampling = generation.sampling
     return {
         "stream": generation.stream,
@@ -105,35 +108,36 @@ def _drawing(generation: Generation) -> dict[str, Any]:
 
 
 def _is_greedy(sampling: Sampling) -> bool:
-    """Return whether the most probable token is drawn, in words that vLLM has not.
+    """Return whether *sampling* always draws the most probable token.
 
-    OpenAI allows a `top_p` of 0, which vLLM refuses.
+    vLLM's server would refuse a `top_p` of 0, which OpenAI allows, and raise a tiny temperature.
     """
     temperature, top_p = sampling.temperature, sampling.top_p
     cold = temperature is not None and 0 <= temperature < _GREEDY_TEMPERATURE
     return cold or (top_p is not None and 0 <= top_p < _GREEDY_TOP_P)
 
 
-def _stopping(request: Request, sampling: Sampling) -> Request:
-    """Return *request*, which stops at all of *sampling*'s strings.
+def _with_stop(request: Request, sampling: Sampling) -> Request:
+    """Return *request* with *sampling*'s stop strings.
 
-    They are set when it is made: its type takes four at most, the engine any number.
+    They are set after validation, which allows four at most. The engine takes any number.
     """
     request.stop = list(sampling.stop)
     return request
 
 
-def _format(wanted: JsonFormat) -> dict[str, Any]:
-    if wanted.schema is None:
+def _format(json_format: JsonFormat) -> dict[str, Any]:
+    if json_format.schema is None:
         return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": wanted.name, "schema": wanted.schema}}
+    schema = {"name": json_format.name, "schema": json_format.schema}
+    return {"type": "json_schema", "json_schema": schema}
 
 
 # ── conversations ─────────────────────────────────────────────────────────────
 
 
 def _tools(conversation: Conversation) -> dict[str, Any]:
-    # vLLM refuses an empty list of tools, and a choice among none.
+    # vLLM refuses an empty list of tools, and a `tool_choice` without tools.
     if not conversation.tools:
         return {}
     choice = conversation.tool_choice
@@ -153,7 +157,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
         "parameters": tool.parameters,
         "strict": tool.strict,
     }
-    # As it was sent: the template shows the model what is there.
+    # Without the fields that were not sent, because the template shows the model all of them.
     return {
         "type": "function",
         "function": {name: value for name, value in function.items() if value is not None},

@@ -1,6 +1,7 @@
-"""Where prompts are rendered, and that none is tokenized that is longer than the context.
+"""vLLM's renderer, but short prompts are rendered inline instead of in its thread pool.
 
-Short ones are rendered at once, long ones in a thread, those with media in vLLM's own threads.
+Long prompts are rendered in a thread of ours, prompts with media in vLLM's own threads. No prompt
+that is longer than the context is tokenized.
 """
 
 import asyncio
@@ -11,79 +12,92 @@ from typing import Any, TypeVar
 
 from backends.vllm.tokenizer import Tokenizer
 
-from .prompt_length import fit
+from .prompt_length import fit_to_context
 
 T = TypeVar("T")
 
 _SHORT = 4096
-"""Characters that are rendered and tokenized within a millisecond or two."""
-_A_MESSAGE = 64
-"""Characters that take as long to render as what else there is to a message."""
-_A_TOOL = 512
-"""The same of a tool, which has a name, a description and a schema."""
+"""Characters of the longest prompt that is rendered on the event loop: a millisecond or two."""
+_MESSAGE = 64
+"""Characters that take as long to render as one message does apart from its text."""
+_TOOL = 512
+"""Characters that take as long to render as one tool: its name, description and schema."""
 
 
 class PromptRenderer:
-    """vLLM's renderer with other threads, and a bound on what is tokenized.
+    """A proxy of vLLM's renderer with other threads, and a limit on what is tokenized.
 
-    A thread costs some 250 µs of CPU a request, more than a short prompt itself. vLLM's own are
-    for tokenizing alone: it parses messages on the event loop, 3 µs for each. So a long prompt is
-    rendered by the steps that vLLM has for callers without an event loop. It keeps a tokenizer for
-    each thread, so that all ways may be taken at once.
+    A thread costs some 250 µs of CPU a request, more than rendering a short prompt. vLLM's own
+    threads only tokenize: it parses messages on the event loop, 3 µs for each. So a long prompt is
+    rendered in our thread, by the methods that vLLM has for callers without an event loop. vLLM
+    keeps one tokenizer for each thread, so that all ways can be used at once.
     """
 
     def __init__(self, renderer: Any, tokenizer: Tokenizer) -> None:
+        """Take an engine's renderer (`vllm.renderers.BaseRenderer`), and the tokenizer to count."""
         self._renderer = renderer
-        self._steps = type(renderer)
+        self._methods = type(renderer)
         self._tokenizer = tokenizer
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="renderer")
 
     def __getattr__(self, name: str) -> Any:
-        """Be vLLM's renderer in all else."""
+        """Return vLLM's own attribute for everything that is not defined here."""
         return getattr(self._renderer, name)
 
-    async def apart(self, work: Callable[[], T]) -> T:
-        """Return what *work* returns, in the thread, after what waits for it already."""
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Return the result of *work*, which runs in the thread after all earlier work."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    # vLLM's methods are called as this class's own, so that they come back for `tokenize_prompts`.
+    # vLLM's methods are called with this object as `self`, so that they use `tokenize_prompts` and
+    # `tokenize_prompts_async` of this class.
 
     async def render_chat_async(
-        self, conversations: Any, params: Any, *more: Any, **to: Any
+        self, conversations: Any, params: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Render *conversations*, messages as vLLM's chat server takes them."""
+        """Return the prompts of *conversations*, lists of messages as vLLM's chat server has them.
+
+        *params* is a `vllm.renderers.ChatParams`. Raises PromptTooLong and what vLLM raises.
+        """
         messages = [message for messages in conversations for message in messages]
         if not all(isinstance(message.get("content") or "", str) for message in messages):
-            # Media are fetched on the event loop.
-            return await self._steps.render_chat_async(self, conversations, params, *more, **to)
-        render = partial(self._steps.render_chat, self, conversations, params, *more, **to)
-        return render() if _is_short(messages, params) else await self.apart(render)
+            # vLLM fetches media on the event loop.
+            return await self._methods.render_chat_async(
+                self, conversations, params, *args, **kwargs
+            )
+        render = partial(self._methods.render_chat, self, conversations, params, *args, **kwargs)
+        return render() if _is_short(messages, params) else await self.in_thread(render)
 
-    async def render_cmpl_async(self, prompts: Any, *more: Any, **to: Any) -> Any:
-        """Render *prompts*, parsed as vLLM's text server does it."""
-        render = partial(self._steps.render_cmpl, self, prompts, *more, **to)
+    async def render_cmpl_async(self, prompts: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return *prompts* rendered; they are parsed as vLLM's text server does it.
+
+        Raises PromptTooLong and what vLLM raises.
+        """
+        render = partial(self._methods.render_cmpl, self, prompts, *args, **kwargs)
         short = all(len(prompt.get("prompt") or ()) <= _SHORT for prompt in prompts)
-        return render() if short else await self.apart(render)
+        return render() if short else await self.in_thread(render)
 
     def tokenize_prompts(self, prompts: Any, params: Any) -> Any:
-        """Tokenize *prompts*; raise PromptTooLong for those that exceed the context."""
+        """Tokenize *prompts*; raise PromptTooLong for one that exceeds the context.
+
+        *params* is a `vllm.renderers.TokenizeParams`.
+        """
         self._fit(prompts, params)
         return self._renderer.tokenize_prompts(prompts, params)
 
     async def tokenize_prompts_async(self, prompts: Any, params: Any) -> Any:
         """Do the same for prompts with media."""
-        await self.apart(partial(self._fit, prompts, params))
+        await self.in_thread(partial(self._fit, prompts, params))
         return await self._renderer.tokenize_prompts_async(prompts, params)
 
     def _fit(self, prompts: Any, params: Any) -> None:
         for prompt in prompts:
             if isinstance(text := prompt.get("prompt"), str) and "prompt_token_ids" not in prompt:
-                prompt["prompt"] = fit(text, params, self._tokenizer)
+                prompt["prompt"] = fit_to_context(text, params, self._tokenizer)
 
 
 def _is_short(messages: list[Any], params: Any) -> bool:
     """Return whether *messages* and the tools in *params* are rendered in a millisecond or two."""
     tools = params.chat_template_kwargs.get("tools") or ()
-    total = _A_MESSAGE * len(messages) + _A_TOOL * len(tools)
+    total = _MESSAGE * len(messages) + _TOOL * len(tools)
     total += sum(len(message.get("content") or "") for message in messages)
     return total <= _SHORT and len(str(tools)) <= _SHORT

@@ -1,26 +1,27 @@
-"""Which JSON Schemas xgrammar holds: the grammar engine that makes calls of tools fit theirs.
+"""Finds out whether xgrammar, the grammar engine of tool calls, enforces a JSON Schema.
 
-xgrammar ignores what it cannot express, and most keywords without a `type` beside them: a call
-would parse, and not fit. So only what was seen to hold is let by (`test_tool_schemas.py`).
+xgrammar ignores keywords that it cannot express, and most keywords without a `type` beside them. A
+call would then be valid JSON, but violate its schema. So only those keywords are accepted that a
+test has seen enforced (`test_tool_schemas.py`).
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 _BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
-_HELD: dict[str, set[str]] = {
+_ENFORCED: dict[str, set[str]] = {
     "object": {"properties", "required", "additionalProperties", "minProperties", "maxProperties"},
     "array": {"items", "prefixItems", "minItems", "maxItems"},
     "string": {"minLength", "maxLength", "pattern", "format"},
     "integer": _BOUNDS,
     "number": _BOUNDS,
 }
-"""The keywords that xgrammar holds beside a `type`."""
+"""The keywords that xgrammar enforces beside each `type`."""
 
 _ALONE = ("$ref", "const", "enum", "anyOf", "oneOf", "allOf")
-"""Keywords beside which xgrammar reads no other."""
+"""Keywords beside which xgrammar ignores all others."""
 
-_NOT_HELD = {
+_NOT_ENFORCED = {
     "multipleOf",
     "uniqueItems",
     "contains",
@@ -41,8 +42,8 @@ _NOT_HELD = {
     "$dynamicRef",
     "$recursiveRef",
 }
-_ASSERTIONS = {"type", *_ALONE, *_NOT_HELD}.union(*_HELD.values())
-"""Every keyword by which a schema demands anything; others only describe."""
+_ASSERTIONS = {"type", *_ALONE, *_NOT_ENFORCED}.union(*_ENFORCED.values())
+"""Every keyword that restricts values; others only describe."""
 
 _FORMATS = {"date", "time", "date-time", "duration", "email", "ipv4", "ipv6", "uuid", "uri"}
 
@@ -58,49 +59,49 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 class Fault(NamedTuple):
-    """What in a schema is not held, and where."""
+    """A part of a schema that xgrammar does not enforce."""
 
     path: str
-    """Keys and indices, each after a slash; empty: the schema itself."""
+    """The keys and indices that lead to it, each after a slash; empty for the schema itself."""
     reason: str
 
 
 def find_fault(schema: Any) -> Fault | None:
-    """Return the first thing in *schema* that xgrammar would not hold; None if it holds all."""
-    left = [("", schema)]
-    while left:
-        path, below = left.pop()
+    """Return a part of *schema* that xgrammar does not enforce; None if it enforces all."""
+    stack = [("", schema)]
+    while stack:
+        path, below = stack.pop()
         if below is True:
             continue
         if not isinstance(below, dict):
             return Fault(path, "is not a schema that a value can satisfy")
         if reason := _reason(below):
             return Fault(path, reason)
-        left += _below(path, below)
+        stack += _below(path, below)
     return None
 
 
 def _below(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the schemas in *schema*, with their paths."""
     for name in ("properties", "$defs", "definitions"):
-        if isinstance(found := schema.get(name), dict):
-            yield from ((f"{path}/{name}/{key}", below) for key, below in found.items())
+        if isinstance(table := schema.get(name), dict):
+            yield from ((f"{path}/{name}/{key}", below) for key, below in table.items())
     for name in ("prefixItems", "anyOf", "oneOf", "allOf"):
-        if isinstance(found := schema.get(name), list):
-            yield from ((f"{path}/{name}/{at}", below) for at, below in enumerate(found))
+        if isinstance(schemas := schema.get(name), list):
+            yield from ((f"{path}/{name}/{index}", below) for index, below in enumerate(schemas))
     for name in ("items", "additionalProperties"):
-        # False allows no more of them, which is held.
-        if (found := schema.get(name, False)) is not False:
-            yield f"{path}/{name}", found
+        # False allows no further items or properties, which xgrammar enforces.
+        if (below := schema.get(name, False)) is not False:
+            yield f"{path}/{name}", below
 
 
 def _reason(schema: Mapping[str, Any]) -> str | None:
-    """Return why *schema* itself is not held, apart from the schemas in it."""
+    """Return why *schema* itself is not enforced; None if it is. Schemas inside it do not count."""
     asserted = _ASSERTIONS & schema.keys()
     if schema.get("uniqueItems") is False:
         asserted -= {"uniqueItems"}
-    if unheld := _NOT_HELD & asserted:
-        return f"`{min(unheld)}` cannot be held"
+    if ignored := _NOT_ENFORCED & asserted:
+        return f"`{min(ignored)}` is not supported"
     for name in _ALONE:
         if name in asserted:
             return _reason_alone(name, schema[name], schema, asserted - {name})
@@ -111,13 +112,13 @@ def _reason_alone(name: str, value: Any, schema: Mapping[str, Any], others: set[
     if name in ("const", "enum") and _are_of(schema, value if name == "enum" else [value]):
         others = others - {"type"}
     if others:
-        return f"`{min(others)}` cannot be held beside `{name}`"
+        return f"`{min(others)}` is not supported beside `{name}`"
     if name == "$ref" and not str(value).startswith(("#/$defs/", "#/definitions/")):
-        return "`$ref` can only be held to something in `$defs` or `definitions`"
+        return "`$ref` may only refer to something in `$defs` or `definitions`"
     if name == "allOf" and isinstance(value, list) and len(value) > 1:
-        return "`allOf` of several schemas cannot be held"
+        return "`allOf` of several schemas is not supported"
     if name == "oneOf" and not _are_disjoint(value):
-        return "`oneOf` can only be held of schemas with different types or constants"
+        return "`oneOf` is only supported for schemas with different types or constants"
     return None
 
 
@@ -128,13 +129,16 @@ def _are_of(schema: Mapping[str, Any], values: Any) -> bool:
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:
-    # Where there are properties, xgrammar takes the schema for that of an object.
-    found = schema.get("type", "object" if "properties" in schema else [])
-    return [str(name) for name in found] if isinstance(found, list) else [str(found)]
+    # xgrammar reads a schema with properties as that of an object.
+    types = schema.get("type", "object" if "properties" in schema else [])
+    return [str(name) for name in types] if isinstance(types, list) else [str(types)]
 
 
 def _are_disjoint(schemas: Any) -> bool:
-    """Return whether no value can satisfy two of *schemas*, as far as can be told simply."""
+    """Return True if certainly no value satisfies two of *schemas*.
+
+    That is so if they have different types, or different constants in one required property.
+    """
     if not isinstance(schemas, list) or not all(isinstance(one, dict) for one in schemas):
         return False
     types = [name for one in schemas for name in _types(one)]
@@ -161,8 +165,8 @@ def _reason_typed(schema: Mapping[str, Any], others: set[str]) -> str | None:
     types = _types(schema)
     if "type" in schema and not types:
         return "`type` is empty"
-    if unheld := others - {word for name in types for word in _HELD.get(name, ())}:
-        return f"`{min(unheld)}` can only be held beside its `type`"
+    if ignored := others - {word for name in types for word in _ENFORCED.get(name, ())}:
+        return f"`{min(ignored)}` is only supported beside its `type`"
     properties, required = schema.get("properties", {}), schema.get("required", [])
     if not isinstance(properties, dict) or not isinstance(required, list):
         return "`properties` is an object, `required` a list"
@@ -177,7 +181,7 @@ def _reason_of_string(schema: Mapping[str, Any]) -> str | None:
         + bool({"minLength", "maxLength"} & schema.keys())
         > 1
     ):
-        return "of `pattern`, `format` and a length only one can be held"
+        return "only one of `pattern`, `format` and a length is supported"
     if "format" in schema and str(schema["format"]) not in _FORMATS:
-        return f"`format` can be one of {', '.join(sorted(_FORMATS))}"
+        return f"`format` may be one of {', '.join(sorted(_FORMATS))}"
     return None

@@ -1,4 +1,4 @@
-"""Constraints are verified in a thread: it takes up to a quarter of a second within the bounds."""
+"""Verifies constraints in a thread. Within the size limits that takes up to a quarter second."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -11,74 +11,78 @@ from vllm.sampling_params import SamplingParams, StructuredOutputsParams
 from backends.base import Generation
 from backends.failures import InvalidOption
 
-from .constraints import Calls, as_schema, bound, refuse_fault
+from .constraints import ToolCallConstraint, as_schema, refuse_fault, restrict_json
 from .grammars import GUIDANCE, XGRAMMAR
-from .protocol import constraint
 from .schema_depth import is_too_deep
 from .tool_schemas import find_fault
 
 
-class Verification:
-    """Verifies what constrains a request before vLLM does, which would on the event loop."""
+class ConstraintVerifier:
+    """Verifies the constraint of a request before vLLM would do it on the event loop."""
 
     def __init__(
-        self, config: Any, tokenizer: Any, *, holds_all: bool, max_spaces: int | None
+        self, config: Any, tokenizer: Any, *, enforces_all: bool, max_spaces: int | None
     ) -> None:
-        """Take an engine's VllmConfig and its renderer's tokenizer; for the rest see `Calls`."""
+        """Take an engine's VllmConfig and its renderer's tokenizer.
+
+        *enforces_all* and *max_spaces* are those of `ToolCallConstraint`.
+        """
         self._config = config
         self._tokenizer = tokenizer
         self._chosen = config.structured_outputs_config
-        # llguidance is pinned beside xgrammar, which has what llguidance has not.
-        self._other = replace(self._chosen, backend=XGRAMMAR)
-        self._holds_all = holds_all
+        # If llguidance is pinned, xgrammar serves the constraints that llguidance does not have.
+        self._xgrammar = replace(self._chosen, backend=XGRAMMAR)
+        self._enforces_all = enforces_all
         self._max_spaces = max_spaces
-        # One: not all compilers of grammars may be used by several threads at once.
+        # One thread, because not all grammar compilers may be used by several at once.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="constraints")
 
-    async def of(self, params: SamplingParams, generation: Generation) -> None:
-        """Verify *params* if they constrain the output; raise vLLM's refusals, and InvalidOption.
+    async def verify(
+        self, params: SamplingParams, generation: Generation, *, option: str | None
+    ) -> None:
+        """Verify the constraint in *params*, if there is one, and restrict it (`constraints.py`).
 
-        vLLM compiles the constraint to find out whether it is valid, and would do so again when it
-        takes the request. So these *params* are not verified a second time.
+        *option* is reported if the constraint is refused. Raises InvalidOption and vLLM's own
+        errors. vLLM compiles the constraint to verify it, and would do so again when it receives
+        the request. So `params.verify` does nothing afterwards.
         """
         if params.structured_outputs is None:
             return
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, partial(self._verify, params, generation))
-        params.verify = _verified
+        verify = partial(self._verify, params, generation, option or "structured_outputs")
+        await asyncio.get_running_loop().run_in_executor(self._thread, verify)
+        params.verify = _do_nothing
 
-    def _verify(self, params: SamplingParams, generation: Generation) -> None:
-        wanted = params.structured_outputs
-        config = self._config_for(wanted)
-        option = constraint(generation) or "structured_outputs"
+    def _verify(self, params: SamplingParams, generation: Generation, option: str) -> None:
+        constraint = params.structured_outputs
+        config = self._config_for(constraint)
         if config.backend == XGRAMMAR:
-            if wanted.structural_tag:
-                calls = Calls(
+            if constraint.structural_tag:
+                calls = ToolCallConstraint(
                     generation,
                     option=option,
-                    holds_all=self._holds_all,
+                    enforces_all=self._enforces_all,
                     max_spaces=self._max_spaces,
                 )
-                wanted.structural_tag = calls.held(wanted.structural_tag)
-            elif (schema := as_schema(wanted.json)) is not None:
+                constraint.structural_tag = calls.adapted(constraint.structural_tag)
+            elif (schema := as_schema(constraint.json)) is not None:
                 refuse_fault(find_fault(schema), option=option)
         elif config.backend == GUIDANCE:
-            schema = as_schema(wanted.json)
+            schema = as_schema(constraint.json)
             if schema is not None and is_too_deep(schema):
                 raise InvalidOption(f"The schema in `{option}` is too deep.", option=option)
-            bound(wanted, max_spaces=self._max_spaces)
+            restrict_json(constraint, max_spaces=self._max_spaces)
         models = self._config.model_config, self._config.speculative_config
         params.verify(*models, config, self._tokenizer)
 
-    def _config_for(self, wanted: StructuredOutputsParams) -> Any:
+    def _config_for(self, constraint: StructuredOutputsParams) -> Any:
         pinned = self._chosen.backend == GUIDANCE
-        return self._other if pinned and needs_xgrammar(wanted) else self._chosen
+        return self._xgrammar if pinned and needs_xgrammar(constraint) else self._chosen
 
 
-def needs_xgrammar(wanted: StructuredOutputsParams) -> bool:
-    """Return whether what is *wanted* is held by xgrammar beside llguidance (`grammars.py`)."""
-    return wanted.structural_tag is not None or wanted.grammar is not None
+def needs_xgrammar(constraint: StructuredOutputsParams) -> bool:
+    """Return whether xgrammar serves *constraint* where both engines are used (`grammars.py`)."""
+    return constraint.structural_tag is not None or constraint.grammar is not None
 
 
-def _verified(*_: Any) -> None:
-    """Do nothing in place of `SamplingParams.verify`."""
+def _do_nothing(*_: Any) -> None:
+    """Stand in for `SamplingParams.verify`."""

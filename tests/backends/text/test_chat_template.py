@@ -41,7 +41,7 @@ TRICKY = """
 {%- if tools is not none or documents is defined and documents %}?{% endif %}
 {%- if add_generation_prompt %}{{ '\\n<' + eos_token + '>' }}{% endif %}
 """
-"""What real templates use: loop controls, `generation` blocks, `tojson` with options, trimming."""
+"""A template with features of real ones: loop controls, `generation`, `tojson`, trimming."""
 
 
 @cache
@@ -101,12 +101,12 @@ def test_a_tricky_template(tricky: Path, turns: list[tuple[str, str]]) -> None:
     )
 )
 def test_any_conversation(turns: list[tuple[str, str]]) -> None:
-    """Whatever is said in whatever order."""
+    """Any texts of any roles, in any order."""
     assert same(OURS, turns)
 
 
 def test_both_forms_of_the_model_have_one_tokenizer() -> None:
-    """What is tested above is what vLLM is tested with."""
+    """The model that is tested above is the one that vLLM is tested with."""
     for name in ("tokenizer.json", "chat_template.jinja"):
         assert (OURS / name).read_bytes() == (MODELS / "chat-hf" / name).read_bytes()
 
@@ -146,5 +146,5 @@ def test_no_template(tmp_path: Path) -> None:
     shutil.copytree(OURS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "chat_template.jinja").unlink()
 
-    with pytest.raises(ValueError, match="holds no chat template"):
+    with pytest.raises(ValueError, match="does not hold a chat template"):
         ChatTemplate(tmp_path)

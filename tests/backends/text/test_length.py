@@ -1,4 +1,4 @@
-"""Which texts are refused before they are tokenized: none that fits, and each that is far longer.
+"""Texts that are refused before they are tokenized: none that fits, and each that is far longer.
 
 The tokenizers are real: the built-in models', and three trained here that make long tokens.
 """
@@ -49,7 +49,7 @@ def byte_level() -> Tokenizer:
 
 
 def unigram() -> Tokenizer:
-    """Return a tokenizer without pre-tokenization, which may join whatever the text holds."""
+    """Return a tokenizer without pre-tokenization, whose tokens may join any characters."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.train_from_iterator(
         LINES, trainers.UnigramTrainer(vocab_size=200, unk_token=UNKNOWN, show_progress=False)
@@ -79,7 +79,7 @@ TOKENIZERS = {
 
 
 def counting(tokenizer: Tokenizer) -> Callable[[str], int]:
-    """Return what counts a text's tokens by *tokenizer*, special ones left out."""
+    """Return a function that counts the tokens of a text by *tokenizer*, without special ones."""
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
 
 
@@ -105,7 +105,7 @@ def test_what_fits_passes(count: Callable[[str], int], unit: str, characters: in
     st.text(max_size=50),
 )
 def test_any_text_that_fits_passes(name: str, units: list[tuple[str, int]], end: str) -> None:
-    """Whatever it is made of."""
+    """Any mix of texts that fits is not refused."""
     text = "".join(unit * times for unit, times in units)[:100_000] + end
     count = counting(TOKENIZERS[name])
     assume(tokens := count(text))
@@ -144,7 +144,7 @@ def test_short_texts_are_not_counted() -> None:
 
 
 def test_the_refusal() -> None:
-    """It is worded as OpenAI's, without a number that nobody counted."""
+    """It has OpenAI's words, without a number of tokens, as they were not counted."""
     with pytest.raises(PromptTooLong, match="maximum context length is 100 tokens") as refusal:
         refuse_if_exceeds("a" * 10_000, counting(TOKENIZERS["chat"]), max_tokens=100)
 

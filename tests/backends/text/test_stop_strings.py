@@ -13,8 +13,8 @@ texts = st.text("ab\n", max_size=40)
 stops = st.lists(st.text("ab\n", max_size=4), max_size=4).map(tuple)
 
 
-def told(pieces: list[str], strings: tuple[str, ...]) -> tuple[str, bool]:
-    """Return what is sent of *pieces*, and whether a stop string ended it."""
+def sent_of(pieces: list[str], strings: tuple[str, ...]) -> tuple[str, bool]:
+    """Return the text that is sent of *pieces*, and whether a stop string ended it."""
     stop = StopStrings(strings)
     sent = ""
     for piece in pieces:
@@ -39,7 +39,7 @@ def test_pieces_do_not_matter(text: str, strings: tuple[str, ...], cuts: list[in
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     pieces = [text[start:end] for start, end in pairwise(places)]
 
-    sent, hit = told(pieces, strings)
+    sent, hit = sent_of(pieces, strings)
 
     whole, whole_hit = cut_off(text, strings)
     assert hit == whole_hit
@@ -48,7 +48,7 @@ def test_pieces_do_not_matter(text: str, strings: tuple[str, ...], cuts: list[in
 
 @given(text=texts, strings=stops)
 def test_nothing_is_taken_back(text: str, strings: tuple[str, ...]) -> None:
-    """At every letter, what has been sent is the start of the result."""
+    """After every letter, the text that was sent is the beginning of the result."""
     stop = StopStrings(strings)
     whole, _ = cut_off(text, strings)
     sent = ""
@@ -77,7 +77,7 @@ def test_nothing_is_taken_back(text: str, strings: tuple[str, ...]) -> None:
 def test_nothing_is_held_longer_than_needed(
     pieces: list[str], strings: tuple[str, ...], sent: list[str]
 ) -> None:
-    """Only what may begin a stop string waits."""
+    """Only text that may begin a stop string is held back."""
     stop = StopStrings(strings)
 
     assert [stop.feed(piece) for piece in pieces] == sent

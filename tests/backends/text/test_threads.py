@@ -1,4 +1,4 @@
-"""Two texts are worked on at once, the others wait in order; short ones do not go there."""
+"""Two texts are worked on at once, and the others wait in order; short ones need no thread."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ def threads() -> Iterator[TextThreads]:
 
 
 async def test_short_texts_stay_on_the_loop(threads: TextThreads) -> None:
-    """The way to a thread costs as much as they do."""
+    """A job of at most 1,000 letters or tokens runs in the caller's thread."""
     here = threading.get_ident()
 
     assert await threads.run(threading.get_ident, size=1000) == here
@@ -49,7 +49,7 @@ async def test_two_at_once_and_the_others_in_order(threads: TextThreads) -> None
 
 
 async def test_a_job_that_nobody_waits_for_never_runs(threads: TextThreads) -> None:
-    """A client that leaves while its text waits costs no work."""
+    """The text of a client that disconnects while it waits is not worked on."""
     gate, ran = threading.Event(), []
     running = [asyncio.create_task(threads.run(gate.wait, size=LONG)) for _ in range(2)]
     left = asyncio.create_task(threads.run(lambda: ran.append("left"), size=LONG))

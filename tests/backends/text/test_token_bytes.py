@@ -1,4 +1,4 @@
-"""A tokenizer's pieces as the bytes that they stand for, and where they stand in a text."""
+"""Tokens of a vocabulary as bytes, and the offsets of tokens in a text."""
 
 from pathlib import Path
 
@@ -7,25 +7,25 @@ from tokenizers import Tokenizer, decoders, models
 from tokenizers.pre_tokenizers import ByteLevel
 
 from backends.base import Candidate
-from backends.text.token_bytes import Pieces, offsets
+from backends.text.token_bytes import TokenBytes, offsets
 from tests.live import BUILTIN, MODELS
 
 VOCABULARIES = [BUILTIN / "speech", BUILTIN / "chat", MODELS / "chat-hf"]
 TEXT = " für Ägypten: 一二三, 😀!"
 
 
-def byte_level(*pieces: str) -> Pieces:
+def byte_level(*pieces: str) -> TokenBytes:
     """Return a byte-level vocabulary of *pieces*."""
     tokenizer = Tokenizer(models.WordLevel({piece: at for at, piece in enumerate(pieces)}))
     tokenizer.decoder = decoders.ByteLevel()
-    return Pieces.of(tokenizer)
+    return TokenBytes.of(tokenizer)
 
 
-def sentencepiece(*pieces: str) -> Pieces:
+def sentencepiece(*pieces: str) -> TokenBytes:
     """Return a vocabulary as SentencePiece writes it."""
     tokenizer = Tokenizer(models.WordLevel({piece: at for at, piece in enumerate(pieces)}))
     tokenizer.decoder = decoders.Metaspace()
-    return Pieces.of(tokenizer)
+    return TokenBytes.of(tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def sentencepiece(*pieces: str) -> Pieces:
     ],
 )
 def test_byte_level_pieces(piece: str, raw: bytes) -> None:
-    """A byte-level piece is the bytes that its letters stand for, whole characters or not."""
+    """Each letter of a byte-level token is one byte; the bytes may be parts of characters."""
     assert byte_level(piece).read(0) == raw
 
 
@@ -58,16 +58,16 @@ def test_sentencepiece_pieces(piece: str, raw: bytes) -> None:
 
 @pytest.mark.parametrize("added", ["<end▁of▁text>", "é", "<0x0A>"])
 def test_added_tokens(added: str) -> None:
-    """What was added to a vocabulary stands in texts as it is, in whatever letters."""
+    """A token that was added to a vocabulary is plain text, even if it looks like a notation."""
     tokenizer = Tokenizer(models.WordLevel({"Ġa": 0}))
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([added])
 
-    assert Pieces.of(tokenizer).read(1) == added.encode()
+    assert TokenBytes.of(tokenizer).read(1) == added.encode()
 
 
 def test_no_such_token() -> None:
-    """A model may have more rows than its tokenizer has tokens: they stand for nothing."""
+    """A model may have more rows than its tokenizer has tokens: those have no bytes."""
     assert byte_level("a").read(7) == b""
 
 
@@ -81,19 +81,19 @@ def test_no_such_token() -> None:
     ],
 )
 def test_a_candidate(piece: str, text: str, raw: bytes) -> None:
-    """Parts of characters are told apart by name; the bytes are the true ones."""
+    """A part of a character is named by its bytes in hex; the bytes are the true ones."""
     assert byte_level(piece).candidate(0, -0.5) == Candidate(text, -0.5, raw)
 
 
 @pytest.mark.parametrize("folder", VOCABULARIES, ids=["speech", "chat", "chat-hf"])
 def test_a_real_vocabulary(folder: Path) -> None:
-    """The pieces of a text are its bytes, and begin where the tokenizer says."""
+    """The tokens of a text join to its bytes, and begin where the tokenizer says."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     encoded = tokenizer.encode(TEXT, add_special_tokens=False)
 
-    echo = Pieces.of(tokenizer).echo(TEXT, encoded.ids, [None] * len(encoded.ids))
+    echo = TokenBytes.of(tokenizer).echo(TEXT, encoded.ids, [None] * len(encoded.ids))
 
-    read = b"".join(map(Pieces.of(tokenizer).read, encoded.ids))
+    read = b"".join(map(TokenBytes.of(tokenizer).read, encoded.ids))
     assert read.decode() == TEXT
     assert echo.text == TEXT
     assert len(echo.tokens) == len(encoded.ids)
@@ -114,7 +114,7 @@ def test_a_real_vocabulary(folder: Path) -> None:
     ],
 )
 def test_offsets(text: str, pieces: list[str], begun: list[int]) -> None:
-    """Each piece begins where it stands in the text, whatever the tokenizer made of that."""
+    """Each token has the offset of its text, also where the tokenizer has changed it."""
     assert list(offsets(text, map(str.encode, pieces))) == begun
 
 

@@ -22,10 +22,10 @@ TEXTS = [
 WITHIN = 1e-4
 
 
-async def vector(backend: EmbeddingBackend, given: Any, **options: Any) -> Embedding:
-    """Return the one vector of *given*."""
-    (found,) = [item async for item in backend.embed(EmbeddingJob(input=given, **options))]
-    return found
+async def vector(backend: EmbeddingBackend, text: Any, **options: Any) -> Embedding:
+    """Return the one vector of *text*."""
+    (embedding,) = [item async for item in backend.embed(EmbeddingJob(input=text, **options))]
+    return embedding
 
 
 async def test_vectors_are_those_of_transformers(
@@ -40,19 +40,19 @@ async def test_vectors_are_those_of_transformers(
 
     states = [reference.last_state(tokens) for tokens in ids]
     truth = [state / np.linalg.norm(state) for state in states]
-    for found in (alone, together, by_ids):
-        assert [one.prompt_tokens for one in found] == [len(tokens) for tokens in ids]
-        for one, true in zip(found, truth, strict=True):
+    for vectors in (alone, together, by_ids):
+        assert [one.prompt_tokens for one in vectors] == [len(tokens) for tokens in ids]
+        for one, true in zip(vectors, truth, strict=True):
             assert one.values == pytest.approx(true, abs=WITHIN)
 
 
 async def test_without_the_activation(embedder: EmbeddingBackend, reference: Reference) -> None:
-    """The state as it is, of whatever length."""
-    found = await vector(embedder, TEXTS[0], use_activation=False)
+    """The vector is the hidden state itself, of any length."""
+    embedding = await vector(embedder, TEXTS[0], use_activation=False)
 
     state = reference.last_state(reference.tokenizer(TEXTS[0])["input_ids"])
     assert np.linalg.norm(state) > 2
-    assert found.values == pytest.approx(state, rel=WITHIN, abs=WITHIN)
+    assert embedding.values == pytest.approx(state, rel=WITHIN, abs=WITHIN)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ async def test_without_the_activation(embedder: EmbeddingBackend, reference: Ref
 async def test_cut_where_asked(
     embedder: EmbeddingBackend, options: dict[str, Any], kept: slice
 ) -> None:
-    """A text is cut only if that is asked for, to so many tokens, on the side that is named."""
+    """A text is cut only if the request says so, to so many tokens, on the side that it names."""
     tokens = tuple(4 + at % 1000 for at in range(3000))
 
     cut = await vector(embedder, tokens, **options)
@@ -78,7 +78,7 @@ async def test_cut_where_asked(
 
 
 @pytest.mark.parametrize(
-    ("given", "options", "option"),
+    ("text", "options", "option"),
     [
         ("", {}, "input"),
         ((), {}, "input"),
@@ -89,11 +89,11 @@ async def test_cut_where_asked(
     ],
 )
 async def test_what_is_wrong_is_named(
-    embedder: EmbeddingBackend, given: Any, options: dict[str, Any], option: str
+    embedder: EmbeddingBackend, text: Any, options: dict[str, Any], option: str
 ) -> None:
     """InvalidOption carries the field of EmbeddingJob that is at fault."""
     with pytest.raises(InvalidOption) as refusal:
-        await vector(embedder, given, **options)
+        await vector(embedder, text, **options)
 
     assert refusal.value.option == option
 
@@ -145,7 +145,7 @@ async def test_cancelling_aborts_in_the_engine(embedder: Any) -> None:
 async def test_tokens_are_those_that_are_embedded(
     embedder: EmbeddingBackend, reference: Reference, count: int
 ) -> None:
-    """A text's tokens are told however many they are; a conversation is not read."""
+    """All tokens of a text are returned, however many there are; a conversation is refused."""
     text = "horse " * count
 
     assert await embedder.tokenize(text) == reference.tokenizer(text)["input_ids"]
@@ -164,7 +164,7 @@ async def test_tokens_are_those_that_are_embedded(
 )
 @pytest.mark.usefixtures("requires_vllm")
 async def test_what_is_not_served(*, task: str, chunks: bool, words: str) -> None:
-    """A pooling model for other things, or one told to average long texts, is refused."""
+    """A pooling model of another task, or one set up to average long texts, is refused."""
     from backends.vllm.embedding import VllmEmbedding  # noqa: PLC0415 - imports vLLM
 
     async def tasks() -> tuple[str, ...]:

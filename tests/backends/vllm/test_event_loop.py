@@ -22,11 +22,11 @@ AT_MOST = 0.05
 Work = Callable[["VllmChat"], Awaitable[Any]]
 
 
-def answer(asked: Generation) -> Work:
-    """Return what asks for an answer, or for a refusal."""
+def answer(request: Generation) -> Work:
+    """Return a function that sends *request* and reads its answer."""
 
     async def work(backend: "VllmChat") -> None:
-        items: AsyncIterator[Any] = backend.generate(asked)
+        items: AsyncIterator[Any] = backend.generate(request)
         async for _ in items:
             pass
 
@@ -52,7 +52,7 @@ def constrained(**outputs: Any) -> Generation:
 
 
 def formatted(schema: dict[str, Any]) -> Generation:
-    """Return a request for JSON of *schema*, of which it gets one token."""
+    """Return a request for one token of JSON of *schema*."""
     return replace(generation(max_tokens=1), format=JsonFormat(schema=schema))
 
 
@@ -60,9 +60,9 @@ def tools(count: int, choice: ToolChoice) -> Generation:
     """Return a request with so many tools."""
     schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}
     made = tuple(Tool(name=f"tool{at}", parameters=schema) for at in range(count))
-    asked = generation(max_tokens=1)
-    assert isinstance(asked.prompt, Conversation)
-    return replace(asked, prompt=replace(asked.prompt, tools=made, tool_choice=choice))
+    request = generation(max_tokens=1)
+    assert isinstance(request.prompt, Conversation)
+    return replace(request, prompt=replace(request.prompt, tools=made, tool_choice=choice))
 
 
 WORDS = [f"{at:06}" for at in range(9_900)]
@@ -105,7 +105,7 @@ async def test_the_event_loop_turns(backend: "VllmChat", case: str) -> None:
     work = CASES[case]
 
     async with loop_watched() as lag:
-        # Most are too long, which has to be found out.
+        # Most are too long, and are refused.
         with suppress(InvalidRequest):
             await work(backend)
 

@@ -1,4 +1,4 @@
-"""vLLM's refusals in our words: which field, and why."""
+"""vLLM's errors become ours: which option, and why."""
 
 from importlib import import_module
 from typing import Any
@@ -13,13 +13,13 @@ MESSAGES = [{"role": "user", "content": "a"}]
 
 
 def refused(**fields: Any) -> InvalidRequest:
-    """Return what a chat with *fields*, which vLLM's own type refuses, is refused with."""
+    """Return our error for a chat with *fields*, which vLLM's own type refuses."""
     chat = import_module("vllm.entrypoints.openai.chat_completion.protocol")
     pydantic = import_module("pydantic")
     with pytest.raises(pydantic.ValidationError) as refusal:
         chat.ChatCompletionRequest(messages=MESSAGES, **fields)
-    found: InvalidRequest = import_module("backends.vllm.failures").refused(refusal.value)
-    return found
+    error: InvalidRequest = import_module("backends.vllm.failures").invalid_request(refusal.value)
+    return error
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def refused(**fields: Any) -> InvalidRequest:
     ],
 )
 def test_the_branch_that_fits(fields: dict[str, Any], option: str, words: str) -> None:
-    """Of a union the type that fits best says what is wrong, and where."""
+    """In a union the fault of the type that fits best is reported, with its path."""
     refusal = refused(**fields)
 
     assert refusal.option == option
@@ -43,11 +43,13 @@ def test_the_branch_that_fits(fields: dict[str, Any], option: str, words: str) -
 
 
 def test_the_reason_of_a_refusal() -> None:
-    """Where vLLM keeps it to itself, its cause is told."""
+    """If vLLM's message does not give it, the message of its cause is added."""
     error = import_module("vllm.exceptions").VLLMValidationError("Invalid grammar.")
     error.__cause__ = ValueError("line 1: expected an element")
 
-    refusal = import_module("backends.vllm.failures").refused(error, suspect="structured_outputs")
+    refusal = import_module("backends.vllm.failures").invalid_request(
+        error, default_option="structured_outputs"
+    )
 
     assert str(refusal) == "Invalid grammar. line 1: expected an element"
     assert refusal.option == "structured_outputs"
@@ -59,6 +61,6 @@ def test_flags_are_named_as_options() -> None:
         "thinking_token_budget is set: set --reasoning-parser and/or --reasoning-config first."
     )
 
-    refusal = import_module("backends.vllm.failures").refused(error)
+    refusal = import_module("backends.vllm.failures").invalid_request(error)
 
     assert "set `reasoning_parser` and/or `reasoning_config` first" in str(refusal)

@@ -105,7 +105,7 @@ def test_every_option_of_vllm() -> None:
 
 
 def test_defaults_ask_for_nothing() -> None:
-    """An option of vLLM's server with its own default is let by."""
+    """An option of vLLM's server with its own default is accepted."""
     options = import_module("backends.vllm.options")
     both = options._server_defaults().keys() & options._engine_names()
     # TOML has no null.

@@ -43,16 +43,16 @@ async def test_a_wrong_value_names_its_option(
 @pytest.mark.parametrize("words", [2048, 4096, 4_000_000], ids=["some", "more", "millions"])
 @pytest.mark.parametrize("kind", ["chat", "text", "ids"])
 async def test_a_prompt_beyond_the_context(backend: ChatBackend, kind: str, words: int) -> None:
-    """The refusal tells the context's size, in the words that harnesses look for.
+    """The refusal names the context's size, in the words that harnesses look for.
 
     Some are tokenized whole, more are counted in pieces, millions are refused by their size.
     """
-    asked = generation("one " * words)
+    request = generation("one " * words)
     if kind != "chat":
-        asked = replace(asked, prompt="one " * words if kind == "text" else (7,) * (words + 1))
+        request = replace(request, prompt="one " * words if kind == "text" else (7,) * (words + 1))
 
     with pytest.raises(PromptTooLong, match=f"maximum context length is {backend.max_model_len} "):
-        await anext(backend.generate(asked))
+        await anext(backend.generate(request))
 
 
 @pytest.mark.parametrize("side", ["left", "right", None])
@@ -60,12 +60,14 @@ async def test_a_long_prompt_that_is_truncated(backend: ChatBackend, side: str |
     """Of millions of words the tokens at the named end are continued."""
     words = "one " * 1_000_000
     extras = {"truncate_prompt_tokens": 3, "truncation_side": side, "return_token_ids": True}
-    asked = Generation(prompt=f"What is{words}plus", sampling=Sampling(max_tokens=1), extras=extras)
+    request = Generation(
+        prompt=f"What is{words}plus", sampling=Sampling(max_tokens=1), extras=extras
+    )
 
-    told, *_ = [item async for item in backend.generate(asked)]
+    first, *_ = [item async for item in backend.generate(request)]
 
-    assert isinstance(told, Extras)
-    text = await backend.detokenize(tuple(told.values["prompt_token_ids"]))
+    assert isinstance(first, Extras)
+    text = await backend.detokenize(tuple(first.values["prompt_token_ids"]))
     # vLLM has tokenizers of models that generate cut on the left.
     assert text.startswith("What is") if side == "right" else text.endswith("plus")
 

@@ -34,11 +34,11 @@ QUICK: dict[str, Any] = {
 
 def family() -> dict[psutil.Process, str]:
     """Return the command lines of all living processes of this one, but for resource trackers."""
-    found = {}
+    commands = {}
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # it has just ended, or nobody has waited for it yet
-            found[process] = " ".join(process.cmdline())
-    return {p: command for p, command in found.items() if "resource_tracker" not in command}
+            commands[process] = " ".join(process.cmdline())
+    return {p: command for p, command in commands.items() if "resource_tracker" not in command}
 
 
 class Patient:
@@ -82,12 +82,12 @@ async def until(backend: ChatBackend, *, ready: bool) -> float:
     return longest
 
 
-async def test_a_dead_engine_is_told_and_leaves_nothing(
+async def test_a_dead_engine_leaves_nothing(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """EngineDead for every running request, and for others at once; not ready; no process left.
 
-    Its start is told step by step, by this process and by its own.
+    The steps of its start are logged, by this process and by the engine's own.
     """
     caplog.set_level(logging.INFO, "backends")
     async with opened(SOURCE, max_restarts=0) as patient:
@@ -110,10 +110,10 @@ async def test_a_dead_engine_is_told_and_leaves_nothing(
     assert not alive
     assert re.search(r"t: configured in .+\n(.*\n)*.* t: ready after", caplog.text)
     steps = ["is up", "loading weights", "weights read", "the cache holds", "warmed up in"]
-    told = [
+    lines = [
         line for line in capfd.readouterr().err.splitlines() if " backends.vllm.process t: " in line
     ]
-    assert [step for line in told for step in steps if step in line] == steps
+    assert [step for line in lines for step in steps if step in line] == steps
 
 
 async def test_a_dead_engine_is_restarted() -> None:
@@ -135,7 +135,7 @@ async def test_a_dead_engine_is_restarted() -> None:
 async def test_an_engine_that_cannot_be_restarted_stays_dead(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After so many tries in a row it is given up, which the log tells."""
+    """After so many tries in a row it is given up, and the log says so."""
     source = tmp_path / "model"
     shutil.copytree(SOURCE, source)
     async with opened(source, max_restarts=2) as patient:
@@ -147,5 +147,5 @@ async def test_an_engine_that_cannot_be_restarted_stays_dead(
                 await asyncio.sleep(0.05)
 
         assert not await patient.backend.ready()
-        told = [r.getMessage() for r in caplog.records if r.name == "backends.vllm.process"]
-        assert told[:1] == ["t: the engine is dead: restart 1 of at most 2 in 1 s"]
+        messages = [r.getMessage() for r in caplog.records if r.name == "backends.vllm.process"]
+        assert messages[:1] == ["t: the engine is dead: restart 1 of at most 2 in 1 s"]

@@ -102,7 +102,7 @@ EXTREMES = [
 
 @pytest.mark.parametrize("sampling", EXTREMES, ids=str)
 async def test_extremes(backend: ChatBackend, sampling: dict[str, Any]) -> None:
-    """Whatever else OpenAI allows, and vLLM, is answered to its end."""
+    """Every other extreme that OpenAI and vLLM allow is answered to its end."""
     items = await ask(backend, QUESTION, **{"max_tokens": 2, "temperature": 1.0, **sampling})
 
     for index in range(sampling.get("n", 1)):
@@ -129,7 +129,7 @@ async def test_penalties_are_those_of_their_authors(
     frequency: float,
     repetition: float,
 ) -> None:
-    """OpenAI's two count what was generated, CTRL's what was said at all; each changes the text."""
+    """OpenAI's two count generated tokens, CTRL's the prompt too; each changes the text."""
     free: dict[str, Any] = {"temperature": 0.0, "logit_bias": WITHOUT_END, "max_tokens": 24}
 
     plain = text(await ask(backend, QUESTION, **free))
@@ -159,7 +159,7 @@ async def test_a_stop_string_is_left_out(backend: ChatBackend) -> None:
 
 
 async def test_logit_bias_moves_the_draw(backend: ChatBackend, reference: Reference) -> None:
-    """A token with +100 is drawn whatever the question."""
+    """A token with +100 is drawn for any question."""
     (eight,) = reference.tokenizer.encode("8", add_special_tokens=False)
 
     items = await ask(backend, "What is 3 plus 4?", logit_bias={eight: 100.0}, max_tokens=2)
@@ -193,7 +193,7 @@ async def test_logprobs_of_the_drawn_token_alone(backend: ChatBackend) -> None:
 
 
 async def test_a_stop_string_holds_back_no_logprob(backend: ChatBackend) -> None:
-    """Text that could begin a stop string waits; its tokens are told all the same."""
+    """Text that could begin a stop string waits; the log probabilities of its tokens come."""
     items = await ask(backend, QUESTION, temperature=0.0, top_logprobs=0, stop=("4 5 nothing",))
 
     assert text(items) == ANSWER

@@ -32,7 +32,7 @@ async def paced(request: pytest.FixtureRequest) -> AsyncIterator[tuple[int, Any]
         yield request.param, backend
 
 
-def asked(**sampling: Any) -> Generation:
+def request_for_tokens(**sampling: Any) -> Generation:
     """Return a request for 64 tokens and their ids."""
     return replace(
         generation(max_tokens=TOKENS, temperature=0.0, logit_bias=WITHOUT_END, **sampling),
@@ -63,7 +63,7 @@ async def test_when_tokens_are_sent(
 
     monkeypatch.setattr(processor, "process_outputs", process_outputs)
 
-    await answered(backend, asked())
+    await answered(backend, request_for_tokens())
 
     assert sent == ([1] * TOKENS if interval == 0 else [1, TOKENS - 1])
 
@@ -74,7 +74,7 @@ async def test_a_stream_is_the_whole_answer(
 ) -> None:
     """Text, ids and log probabilities are those of the answer in one piece."""
     interval, backend = paced
-    request = asked(top_logprobs=logprobs)
+    request = request_for_tokens(top_logprobs=logprobs)
     (whole,) = await answered(backend, replace(request, stream=False))
 
     pieces = await answered(backend, request)

@@ -1,4 +1,4 @@
-"""Constraints on one engine: one request's never decides another's answer, and each is held."""
+"""Constraints on one engine: each is enforced, whatever other requests have brought before."""
 
 import json
 import random
@@ -26,9 +26,9 @@ SCHEMA = {
 TAG = {"type": "structural_tag", "format": {"type": "json_schema", "json_schema": SCHEMA}}
 
 
-def fits(found: str) -> bool:
-    """Return whether *found* is JSON of the schema."""
-    return jsonschema_rs.is_valid(SCHEMA, json.loads(found))
+def fits(answer: str) -> bool:
+    """Return whether *answer* is JSON of the schema."""
+    return jsonschema_rs.is_valid(SCHEMA, json.loads(answer))
 
 
 CONSTRAINTS: list[tuple[dict[str, Any], Callable[[str], object]]] = [
@@ -42,31 +42,31 @@ CONSTRAINTS: list[tuple[dict[str, Any], Callable[[str], object]]] = [
 ]
 
 
-async def answer(backend: ChatBackend, asked: Any) -> str:
-    """Return the whole text of *asked*."""
-    return text([item async for item in backend.generate(asked)])
+async def answer(backend: ChatBackend, request: Any) -> str:
+    """Return the whole text of the answer to *request*."""
+    return text([item async for item in backend.generate(request)])
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_any_order(backend: ChatBackend, seed: int) -> None:
-    """In any order every kind of constraint is answered, and held."""
+    """In any order every kind of constraint is answered, and enforced."""
     order = random.Random(seed).sample(CONSTRAINTS, len(CONSTRAINTS))  # noqa: S311
 
-    for wanted, held in order:
-        asked = generation(temperature=1.0, seed=seed, max_tokens=100)
-        found = await answer(backend, replace(asked, extras={"structured_outputs": wanted}))
+    for constraint, satisfies in order:
+        request = generation(temperature=1.0, seed=seed, max_tokens=100)
+        written = await answer(backend, replace(request, extras={"structured_outputs": constraint}))
 
-        assert held(found), wanted
+        assert satisfies(written), constraint
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.5])
 async def test_json_ends(backend: ChatBackend, temperature: float) -> None:
     """A small model's JSON ends and fits, whatever is drawn."""
     for seed in range(5):
-        asked = generation(temperature=temperature, seed=seed, max_tokens=100)
-        found = await answer(backend, replace(asked, format=JsonFormat(schema=SCHEMA)))
+        request = generation(temperature=temperature, seed=seed, max_tokens=100)
+        written = await answer(backend, replace(request, format=JsonFormat(schema=SCHEMA)))
 
-        assert fits(found)
+        assert fits(written)
 
 
 LETTERS = {"type": "string", "enum": ["a", "b", "c"]}
@@ -102,13 +102,15 @@ KEYWORDS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("schema", KEYWORDS, ids=str)
-async def test_a_keyword_is_held_or_refused(backend: ChatBackend, schema: dict[str, Any]) -> None:
+async def test_a_keyword_is_enforced_or_refused(
+    backend: ChatBackend, schema: dict[str, Any]
+) -> None:
     """The answer fits the whole schema, or the request is refused, naming the format."""
     for seed in range(3):
-        asked = generation(temperature=1.5, seed=seed, max_tokens=60)
-        asked = replace(asked, format=JsonFormat(schema=schema))
+        request = generation(temperature=1.5, seed=seed, max_tokens=60)
+        request = replace(request, format=JsonFormat(schema=schema))
         try:
-            items = [item async for item in backend.generate(asked)]
+            items = [item async for item in backend.generate(request)]
         except InvalidRequest as refusal:
             assert refusal.option == "response_format"  # noqa: PT017 - either is right
             return

@@ -20,7 +20,7 @@ def vocabulary() -> Any:
 
 
 def fresh(tokenizer: Any, *, compact: bool = False) -> Any:
-    """Make the grammar engines of an engine that nobody has asked anything."""
+    """Return the grammar engines of an engine without an earlier request."""
     structured = SimpleNamespace(
         disable_any_whitespace=compact, disable_additional_properties=False
     )

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from backends.base import Candidate, Segment, Word
-from backends.text.token_bytes import Pieces
+from backends.text.token_bytes import TokenBytes
 from backends.whisper.model_proxy import Token
 from backends.whisper.segments import segment
 
@@ -39,7 +39,7 @@ class Found:
     no_speech_prob: float = 0.01
 
 
-PIECES = Pieces([b"a"].__getitem__)
+PIECES = TokenBytes([b"a"].__getitem__)
 """A vocabulary of one letter."""
 
 

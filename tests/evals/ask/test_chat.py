@@ -1,14 +1,15 @@
-"""Dialogues: what is sent, what is taken for an answer, what a cut stream leads to."""
+"""Dialogues: the request, the answers that count, and streams that are cut."""
 
 import openai
 import pytest
 from openai import AsyncOpenAI
 
 from evals.ask import chat
-from evals.ask.client import Tries
-from evals.ask.task import Answer, Task
+from evals.ask.retries import Tries
+from evals.ask.task import Task
 from evals.dataset import Dialogue
 from evals.failures import NoText, NotStreamed, StreamCut
+from evals.result import Answer
 from tests.evals.scripted_server import (
     Reply,
     ScriptedServer,
@@ -24,7 +25,7 @@ STREAMED = Task(model="m", stream=True)
 
 
 async def ask(client: AsyncOpenAI, dialogue: Dialogue, task: Task = STREAMED) -> Answer:
-    """Ask once, without a look at the tries."""
+    """Send the sample once, and ignore the count of tries."""
     return await chat.ask(client, task, dialogue, Tries())
 
 
@@ -38,7 +39,7 @@ def test_nothing_is_sent_unasked(dialogue: Dialogue) -> None:
 async def test_everything_asked_is_sent(
     server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
 ) -> None:
-    """Prompt, limit, seed and extra fields reach the server; so does no temperature."""
+    """Prompt, limit, seed and extra fields reach the server; a temperature of None does not."""
     task = Task(
         model="m", prompt="Sum.", temperature=None, max_tokens=5, seed=1, extra={"top_k": 1}
     )
@@ -71,7 +72,7 @@ async def test_a_whole_answer(client: AsyncOpenAI, dialogue: Dialogue) -> None:
 async def test_missing_usage_stays_unknown(
     server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
 ) -> None:
-    """Tokens that the server does not count are not counted for it."""
+    """Tokens that the server does not count stay uncounted."""
     server.script.append(completion("4", usage=False))
 
     answer = await ask(client, dialogue, Task(model="m"))
@@ -91,7 +92,7 @@ async def test_missing_usage_stays_unknown(
 async def test_no_text_is_a_failure(
     reply: Reply, server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
 ) -> None:
-    """Null content, or an answer that is no completion, is never taken for an empty text."""
+    """Null content, or an answer that is not a completion, does not count as an empty text."""
     server.script.append(reply)
 
     with pytest.raises(NoText):
@@ -101,7 +102,7 @@ async def test_no_text_is_a_failure(
 async def test_an_empty_text_is_an_answer(
     server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
 ) -> None:
-    """A model may have nothing to say."""
+    """An empty text is an answer."""
     server.script.append(completion(""))
 
     assert (await ask(client, dialogue, Task(model="m"))).text == ""
@@ -134,7 +135,7 @@ async def test_a_whole_stream(
 async def test_a_cut_stream_is_asked_again_whole(
     cut: Reply, server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
 ) -> None:
-    """A stream that ends early is asked again from its beginning, counted, and never glued."""
+    """A stream that ends early is requested again from its beginning, and the retry is counted."""
     server.script.extend([cut, WHOLE])
     tries = Tries()
 
@@ -146,7 +147,7 @@ async def test_a_cut_stream_is_asked_again_whole(
 async def test_streams_are_not_asked_for_ever(
     server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
 ) -> None:
-    """After the retries the cut is raised, with what broke."""
+    """After the last retry the cut is raised, with its cause."""
     server.otherwise = lambda _: HALF
 
     with pytest.raises(StreamCut, match="Connection error"):
@@ -171,7 +172,7 @@ async def test_blame_is_not_asked_again(
 async def test_a_stream_without_text_is_a_failure(
     server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
 ) -> None:
-    """A stream that ends well but never had content is no empty answer."""
+    """A stream that ends well but never had content is not an empty answer."""
     server.script.append(stream(chunk(reason="tool_calls")))
 
     with pytest.raises(NoText, match="tool_calls"):
@@ -179,6 +180,6 @@ async def test_a_stream_without_text_is_a_failure(
 
 
 async def test_no_stream_where_one_was_asked_for(client: AsyncOpenAI, dialogue: Dialogue) -> None:
-    """A server that ignores `stream` is told apart from one that breaks it."""
+    """A server that ignores `stream` has another error than one that cuts the stream."""
     with pytest.raises(NotStreamed, match="application/json"):
         await ask(client, dialogue)

@@ -1,4 +1,4 @@
-"""The client: keys, addresses, patience, readiness, and the count of retries."""
+"""The client: keys, addresses, timeouts, readiness, and the count of retries."""
 
 import threading
 
@@ -8,7 +8,8 @@ from openai import AsyncOpenAI
 
 from evals.address import public
 from evals.ask import chat
-from evals.ask.client import Tries, await_ready, connect
+from evals.ask.client import await_ready, connect
+from evals.ask.retries import Tries
 from evals.ask.task import Task
 from evals.dataset import Dialogue
 from evals.failures import NoKey, ServerNotReady
@@ -26,7 +27,7 @@ async def test_a_loopback_server_needs_no_key(server: ScriptedServer, dialogue: 
 
 
 def test_another_machine_needs_a_key() -> None:
-    """Without a key nothing is sent to a server elsewhere, and the message says what to set."""
+    """Without a key nothing is sent to another machine, and the message says what to set."""
     with pytest.raises(NoKey, match=r"https://api\.example\.com/v1 .* OPENAI_API_KEY"):
         connect(base_url="https://user:word@api.example.com/v1")
 
@@ -34,7 +35,7 @@ def test_another_machine_needs_a_key() -> None:
 async def test_the_usual_environment_is_read(
     server: ScriptedServer, dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OPENAI_BASE_URL and OPENAI_API_KEY stand in for flags that are not given."""
+    """OPENAI_BASE_URL and OPENAI_API_KEY replace flags that are missing."""
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
 
@@ -47,7 +48,7 @@ async def test_the_usual_environment_is_read(
 async def test_no_proxy_before_loopback(
     server: ScriptedServer, dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy in the environment is not asked for a server on this machine."""
+    """A proxy in the environment is not used for a server on this machine."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
     async with connect(base_url=server.base_url, max_retries=0) as client:
@@ -65,7 +66,7 @@ def test_patience_by_default() -> None:
 
 
 async def test_silence_ends_in_a_timeout(server: ScriptedServer, dialogue: Dialogue) -> None:
-    """A server that says nothing for longer than the timeout has failed."""
+    """A server that is silent for longer than the timeout has failed."""
     hold = threading.Event()
     server.script.append(Reply(hold=hold))
 
@@ -96,7 +97,7 @@ async def test_retries_are_counted_on_success(
 async def test_retries_are_counted_on_failure(
     server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
 ) -> None:
-    """When the tries are spent the last failure is raised and every retry was counted."""
+    """After the last retry its failure is raised, and every retry is counted."""
     server.script.extend([error(500), error(500), error(500)])
     tries = Tries()
 
@@ -107,26 +108,26 @@ async def test_retries_are_counted_on_failure(
 
 
 async def test_a_server_that_becomes_ready(server: ScriptedServer, client: AsyncOpenAI) -> None:
-    """A server that answers 503 is waited for, and the probes in vain are counted."""
+    """The client waits for a server that answers 503, and counts the failed probes."""
     server.unready = 2
 
     assert await await_ready(client) == 2
 
 
 async def test_a_server_without_a_list_of_models_is_ready(client: AsyncOpenAI) -> None:
-    """A 404 is an answer: whoever gives it is up."""
+    """A 404 is an answer: the server that sends it runs."""
     assert await await_ready(client, path="/nothing") == 0
 
 
 async def test_nobody_there() -> None:
-    """If nobody answers in time, the message names the address and the reason."""
+    """Without an answer in time the message names the address and the reason."""
     async with connect(base_url="http://127.0.0.1:9/v1") as client:
         with pytest.raises(ServerNotReady, match=r"http://127\.0\.0\.1:9/v1/ was not ready within"):
             await await_ready(client, seconds=0.1)
 
 
 async def test_a_server_that_never_gets_ready(server: ScriptedServer) -> None:
-    """The reason is given on one line, without the key that the server repeats in it."""
+    """The reason is on one line, without the key that the server repeats in it."""
     server.models = Reply(503, b"<p>sk-secret</p>\n" * 99, kind="text/html")
 
     async with connect(base_url=server.base_url, api_key="sk-secret") as client:
@@ -139,14 +140,14 @@ async def test_a_server_that_never_gets_ready(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("key", ["sk-secret\n", " sk-secret\r\n"])
 def test_a_variable_with_a_line_end(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that was read with its line's end is sent without it."""
+    """A key is sent without the line end that it was read with."""
     monkeypatch.setenv("OPENAI_API_KEY", key)
 
     assert connect(base_url="http://127.0.0.1:9/v1").api_key == "sk-secret"
 
 
 def test_a_key_that_no_header_carries() -> None:
-    """It is refused by where it came from, and not repeated."""
+    """The message names its source, and does not repeat it."""
     with pytest.raises(NoKey, match="the key in --api-key cannot be sent") as refusal:
         connect(base_url="http://127.0.0.1:9/v1", api_key="sk-sécret")
 
@@ -155,5 +156,5 @@ def test_a_key_that_no_header_carries() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0"])  # noqa: S104
 def test_this_machine(host: str) -> None:
-    """Every way to write it is asked without a key, also the one that servers print."""
+    """No spelling of its address needs a key, not even the one that servers print."""
     assert connect(base_url=f"http://{host}:9/v1").api_key == "no-key"

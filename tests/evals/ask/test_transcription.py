@@ -1,11 +1,11 @@
-"""Clips: what is sent, and what is taken for a transcript."""
+"""Clips: the request, and the answers that count as a transcript."""
 
 import pytest
 from openai import AsyncOpenAI
 
 from evals.ask import transcription as clips
-from evals.ask.client import Tries
 from evals.ask.clip_duration import seconds
+from evals.ask.retries import Tries
 from evals.ask.task import Task
 from evals.dataset import Clip
 from evals.failures import NoText
@@ -16,7 +16,7 @@ DELTA = {"type": "transcript.text.delta", "delta": "turn"}
 
 
 async def test_a_transcript(server: ScriptedServer, client: AsyncOpenAI, clip: Clip) -> None:
-    """The file goes up with its name, and the text comes back."""
+    """The file is sent with its name, and the text is returned."""
     server.script.append(transcription("turn on"))
 
     answer = await clips.ask(client, Task(model="m", language="en"), clip, Tries())
@@ -28,7 +28,7 @@ async def test_a_transcript(server: ScriptedServer, client: AsyncOpenAI, clip: C
 
 
 def test_the_clips_own_language_goes_first(clip: Clip) -> None:
-    """The task's language serves clips that name none, and nothing is sent unasked."""
+    """The task's language is for clips without one, and options that are not set are not sent."""
     german = Clip(
         **{name: getattr(clip, name) for name in clip.__struct_fields__[:-1]}, language="de"
     )
@@ -53,7 +53,7 @@ async def test_silence_is_an_answer(
 async def test_no_transcript_is_a_failure(
     reply: Reply, server: ScriptedServer, client: AsyncOpenAI, clip: Clip
 ) -> None:
-    """A 200 without a text is never taken for silence."""
+    """A 200 without a text does not count as silence."""
     server.script.append(reply)
 
     with pytest.raises(NoText):
@@ -63,7 +63,7 @@ async def test_no_transcript_is_a_failure(
 async def test_a_streamed_transcript(
     server: ScriptedServer, client: AsyncOpenAI, clip: Clip
 ) -> None:
-    """A stream without its final text is asked again; the final text counts, not the deltas."""
+    """A stream without its final text is requested again; the final text counts, not the deltas."""
     server.script.extend([stream(DELTA), stream(DELTA, DONE)])
     tries = Tries()
 
@@ -79,7 +79,7 @@ def test_length_of_a_clip(clip: Clip) -> None:
 
 
 def test_length_of_what_is_no_clip(clip: Clip) -> None:
-    """What cannot be read has no length, and that is not guessed."""
+    """A file that cannot be read has no duration, and none is guessed."""
     clip.audio.write_bytes(b"not audio")
 
     assert seconds(clip.audio) is None

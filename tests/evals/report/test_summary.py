@@ -1,15 +1,13 @@
-"""Summaries: what is pooled, what is unknown, what a reader is told."""
+"""Summaries: pooled scores, counts, speed, and values that are unknown."""
 
 from typing import Any
 
 import msgspec
 import pytest
 
-from evals.ask.task import Answer
-from evals.failures import Failure
 from evals.report.summary import Kind, count, measure, pool
 from evals.report.terminal import rate, score, seconds
-from evals.runner import Result
+from evals.result import Answer, Failure, Result
 from evals.score.scorers import Tally
 
 
@@ -53,7 +51,7 @@ def test_no_score_is_not_zero(results: list[Result]) -> None:
 
 
 def test_counts_add_up() -> None:
-    """Answered, failed and unasked samples are told apart; cut answers are counted."""
+    """Answered, failed and unasked samples are counted apart, and so are cut answers."""
     found = count([result(), result(finish_reason="length"), FAILED], 5)
 
     assert (found.answered, found.failed, found.unasked, found.truncated) == (2, 1, 2, 1)

@@ -1,4 +1,4 @@
-"""What is printed of a run: whole at any width, and nothing that a terminal would obey."""
+"""The output of a run: whole at any width, and without control characters."""
 
 import io
 import sys
@@ -7,11 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from evals.ask.task import Answer
-from evals.failures import Failure
 from evals.report import terminal
 from evals.report.summary import Summary, count, measure, pool, retries, versions
-from evals.runner import Result
+from evals.result import Answer, Failure, Result
 from evals.score.scorers import Tally
 
 MODEL = "organisation/a-model-whose-name-is-longer-than-eighty-columns-" + "x" * 40
@@ -19,7 +17,7 @@ MESSAGE = "\x1b[31mno\n" + "<p>sorry</p> " * 999
 
 
 def summary(**changes: Any) -> Summary:
-    """Return the summary of fifty clips, of which one failed."""
+    """Return the summary of fifty clips, one of them failed."""
     tally = Tally(numerator=1, denominator=99_999, target="", answer="")
     answered = Result(
         index=0,
@@ -65,7 +63,7 @@ def summary(**changes: Any) -> Summary:
 def test_names_are_whole(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However narrow the terminal, a long name and a long path stand on one line each."""
+    """On a terminal of any width, a long name and a long path are on one line each."""
     monkeypatch.setattr(terminal, "PIPE_WIDTH", width)
     path = f"reports/{MODEL.replace('/', '_')}/results.jsonl"
 

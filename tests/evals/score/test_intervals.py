@@ -49,7 +49,7 @@ def test_bootstrap_repeats() -> None:
     ],
 )
 def test_no_interval(pairs: list[tuple[int, int]], reason: str) -> None:
-    """Where resampling would show a certainty that is not there, the reason is given instead."""
+    """Where resampling would give a false certainty, the reason is returned instead."""
     with pytest.raises(NoInterval, match=reason):
         bootstrap(pairs)
 

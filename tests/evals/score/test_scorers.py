@@ -1,4 +1,4 @@
-"""Scorers and normalisers: what counts, over what."""
+"""Scorers and normalizers: numerators, denominators, and texts as they are compared."""
 
 import os
 import subprocess
@@ -29,14 +29,14 @@ from evals.score.scorers import Scorer, Tally, judge
 def test_tallies(
     scorer: Scorer, target: str, answer: str, numerator: int, denominator: int
 ) -> None:
-    """Edits over what the target holds; an empty target adds to the numerator only."""
+    """Edits over the size of the target; an empty target adds to the numerator only."""
     tally = judge(scorer, str)(target, answer)
 
     assert (tally.numerator, tally.denominator) == (numerator, denominator)
 
 
 def test_both_texts_are_kept_as_compared() -> None:
-    """The tally shows what was compared, so that a score can be checked by eye."""
+    """The tally has the texts that were compared, so that a person can check the score."""
     tally = judge("wer", normalizer("english"))("It's twenty-one colours!", "it is 21 colors")
 
     assert tally == Tally(
@@ -53,7 +53,7 @@ def test_both_texts_are_kept_as_compared() -> None:
     ],
 )
 def test_normalizers(name: Normalizer, text: str, normal: str) -> None:
-    """`none` leaves the text, the others are Whisper's."""
+    """`none` does not change the text; the others are Whisper's."""
     assert normalizer(name)(text) == normal
 
 

@@ -1,4 +1,4 @@
-"""Log probabilities as vLLM tells them, without an engine and with one."""
+"""vLLM's log probabilities are read, without an engine and with one."""
 
 from importlib import import_module
 from types import SimpleNamespace
@@ -27,26 +27,26 @@ class Words:
 
 def flat(*positions: list[tuple[int, float]]) -> Any:
     """Return *positions* as vLLM writes them: the drawn token, then the most probable ones."""
-    found = import_module("vllm.logprobs").FlatLogprobs()
+    logprobs = import_module("vllm.logprobs").FlatLogprobs()
     for position in positions:
-        tokens, logprobs = [token for token, _ in position], [logprob for _, logprob in position]
-        found.append_fast(tokens, logprobs, iter(range(1, 99)), iter([None] * len(tokens)))
-    return found
+        tokens, values = [token for token, _ in position], [value for _, value in position]
+        logprobs.append_fast(tokens, values, iter(range(1, 99)), iter([None] * len(tokens)))
+    return logprobs
 
 
-def scores() -> Any:
-    """Read by words."""
-    return import_module("backends.vllm.answers.logprobs").Scores(Words())
+def reader() -> Any:
+    """Return a reader for the tokenizer of words."""
+    return import_module("backends.vllm.answers.logprobs").LogprobReader(Words())
 
 
-def named(told: TokenLogprob | None) -> tuple[str, list[str]]:
+def named(token: TokenLogprob | None) -> tuple[str, list[str]]:
     """Return a position's token and its rivals."""
-    assert told is not None
-    return told.drawn.token, [rival.token for rival in told.top]
+    assert token is not None
+    return token.drawn.token, [rival.token for rival in token.top]
 
 
 @pytest.mark.parametrize(
-    ("position", "top", "said"),
+    ("position", "top", "expected"),
     [
         ([(0, -5.0), (1, -0.1), (2, -3.0)], 2, ("rare", ["best", "next"])),
         ([(0, -5.0), (1, -0.1), (2, -3.0)], 1, ("rare", ["best"])),
@@ -57,19 +57,21 @@ def named(told: TokenLogprob | None) -> tuple[str, list[str]]:
     ],
     ids=["rare", "one rival", "the best itself", "the second", "the second, joined", "alone"],
 )
-def test_rivals(position: list[tuple[int, float]], top: int, said: tuple[str, list[str]]) -> None:
+def test_rivals(
+    position: list[tuple[int, float]], top: int, expected: tuple[str, list[str]]
+) -> None:
     """The top is ordered by probability, the drawn token once among it if it belongs there.
 
-    vLLM tells that one twice, but once where it has joined the outputs of several steps.
+    vLLM sends the drawn token twice, but once if it has joined the outputs of several steps.
     """
-    (told,) = scores().weighed([position[0][0]], flat(position), top)
+    (token,) = reader().token_logprobs([position[0][0]], flat(position), top)
 
-    assert named(told) == said
+    assert named(token) == expected
 
 
 def test_a_position_without_any() -> None:
     """A prompt's first token comes after nothing."""
-    first, second = scores().weighed([2, 0], flat([], [(0, -5.0), (1, -0.1)]), 1)
+    first, second = reader().token_logprobs([2, 0], flat([], [(0, -5.0), (1, -0.1)]), 1)
 
     assert first is None
     assert named(second) == ("rare", ["best"])
@@ -79,14 +81,14 @@ def test_a_position_without_any() -> None:
 def test_numbers_of_other_tokens(tokens: list[int]) -> None:
     """They are not taken for these tokens' own."""
     with pytest.raises((KeyError, ValueError)):
-        list(scores().weighed(tokens, flat([(0, -5.0), (2, -0.1)]), 1))
+        list(reader().token_logprobs(tokens, flat([(0, -5.0), (2, -0.1)]), 1))
 
 
-def test_what_vllm_tells_of_a_prompt() -> None:
-    """Tokens by their ids, without infinity, which JSON has not."""
-    told = scores().told(flat([], [(0, float("-inf")), (1, -0.1)]))
+def test_the_prompt_logprobs_of_vllms_server() -> None:
+    """Tokens are named by their ids; infinity, which JSON does not have, is -9999."""
+    positions = reader().prompt_logprobs(flat([], [(0, float("-inf")), (1, -0.1)]))
 
-    assert told == [
+    assert positions == [
         None,
         {
             "0": {"logprob": -9999.0, "rank": 1, "decoded_token": "rare"},
@@ -95,22 +97,22 @@ def test_what_vllm_tells_of_a_prompt() -> None:
     ]
 
 
-def test_a_tokenizer_that_tells_no_bytes() -> None:
-    """What it decodes is taken for them."""
-    (told,) = scores().weighed([99], flat([(99, -1.0)]), 0)
+def test_a_tokenizer_without_bytes() -> None:
+    """The text that it decodes is used instead."""
+    (token,) = reader().token_logprobs([99], flat([(99, -1.0)]), 0)
 
-    assert told.drawn == Candidate("\N{REPLACEMENT CHARACTER}", -1.0, b"\xef\xbf\xbd")
+    assert token.drawn == Candidate("\N{REPLACEMENT CHARACTER}", -1.0, b"\xef\xbf\xbd")
 
 
 def test_an_echo_of_token_ids() -> None:
     """Its text is what they decode to; without log probabilities that is all."""
     output = SimpleNamespace(prompt_token_ids=[1, 2], prompt_logprobs=None)
 
-    assert scores().echo(output, text=None, top=None) == PromptEcho(text="best next")
+    assert reader().echo(output, text=None, top=None) == PromptEcho(text="best next")
 
 
 async def test_parts_of_characters(backend: ChatBackend, reference: Reference) -> None:
-    """Each token of a prompt is told by its own bytes, as are its rivals, none of them twice."""
+    """Each token of a prompt has its own bytes, as have its rivals, and no rival comes twice."""
     text = "für 😀 und 東京"
     request = Generation(
         prompt=text, sampling=Sampling(max_tokens=0, temperature=0.0, top_logprobs=5), echo=True
@@ -122,16 +124,16 @@ async def test_parts_of_characters(backend: ChatBackend, reference: Reference) -
     encoded = reference.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
     assert len(echo.tokens) == len(encoded["input_ids"])
     assert list(echo.offsets) == [start for start, _ in encoded["offset_mapping"]]
-    told = [position for position in echo.logprobs[1:] if position is not None]
-    assert len(told) == len(echo.tokens) - 1
-    assert b"f" + b"".join(position.drawn.bytes for position in told) == text.encode()
+    positions = [position for position in echo.logprobs[1:] if position is not None]
+    assert len(positions) == len(echo.tokens) - 1
+    assert b"f" + b"".join(position.drawn.bytes for position in positions) == text.encode()
     assert {r"\xf0", r"\x9f"} <= {*echo.tokens}
-    for position in told:
+    for position in positions:
         assert len({rival.token for rival in position.top}) == 5
 
 
 async def test_a_prompt_that_is_cut(backend: ChatBackend) -> None:
-    """What is told back is what was continued: the end of it, and places within that."""
+    """The echo is the part that was continued: the end of the prompt, with offsets within that."""
     request = Generation(
         prompt="What is the capital of Oslo",
         sampling=Sampling(max_tokens=0, temperature=0.0, top_logprobs=0),

@@ -47,22 +47,22 @@ def running() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def until(holds: Callable[[], bool], *, seconds: float) -> bool:
-    """Wait until *holds*, and tell whether it ever did."""
+    """Wait until *holds* returns True; return whether it did in time."""
     end = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < end:
+    while not (result := holds()) and time.monotonic() < end:
         time.sleep(0.02)
-    return held
+    return result
 
 
 def marks(process: subprocess.Popen[str]) -> list[str]:
     """Return the marks of all descendants of *process*."""
-    found = []
+    values = []
     for child in psutil.Process(process.pid).children(recursive=True):
         try:
-            found.append(child.environ().get(children._VARIABLE))
+            values.append(child.environ().get(children._VARIABLE))
         except psutil.Error:  # it has ended, or only just begun
             continue
-    return [mark for mark in found if mark]
+    return [mark for mark in values if mark]
 
 
 def test_grandchildren_die_with_a_killed_server(

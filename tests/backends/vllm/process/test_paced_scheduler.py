@@ -1,4 +1,4 @@
-"""When the engine sends its tokens, in steps fed by hand."""
+"""When the engine sends its tokens, in steps made by hand."""
 
 from importlib import import_module
 from typing import Any
@@ -57,16 +57,16 @@ class Engine:
             client = step.setdefault(request.client_index, self._engine.EngineCoreOutputs())
             client.outputs = [*client.outputs, output]
         sent = self.send(step)
-        found: dict[str, list[list[int]]] = {}
+        tokens_sent: dict[str, list[list[int]]] = {}
         for client, outputs in sent.items():
             for output in outputs.outputs:
                 assert client == self.requests.get(output.request_id, request).client_index
-                found.setdefault(output.request_id, []).append(output.new_token_ids)
-        return found
+                tokens_sent.setdefault(output.request_id, []).append(output.new_token_ids)
+        return tokens_sent
 
     def send(self, step: dict[int, Any]) -> dict[int, Any]:
         """Return what is sent after *step*, by client."""
-        sent: dict[int, Any] = self.buffer.passed(
+        sent: dict[int, Any] = self.buffer.outputs_to_send(
             step, self.requests, streams=self.streams, now=self.now
         )
         return sent
@@ -192,7 +192,7 @@ def test_stop_strings(engine: Engine, *, whole: bool) -> None:
 
 
 def test_log_probabilities(engine: Engine) -> None:
-    """Outputs that carry them are held too, one by one."""
+    """Outputs with log probabilities wait too, but are not joined."""
     engine.begin("a")
     for token in (7, 8):
         assert engine.step({"a": [token]}, new_logprobs=((token,),)) == {}
@@ -233,7 +233,7 @@ def test_each_client_gets_its_own(engine: Engine) -> None:
 
 
 def test_statistics_are_sent(engine: Engine) -> None:
-    """A step of which no token is sent may have something else: vLLM's own statistics."""
+    """A step without a token to send may have vLLM's own statistics, which are sent."""
     stats = import_module("vllm.v1.metrics.stats").SchedulerStats()
     step = import_module("vllm.v1.engine").EngineCoreOutputs(scheduler_stats=stats)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backends.vllm.process.progress import Milestones, OwnScheduler, told
+from backends.vllm.process.progress import ProgressHandler, SchedulerWarningFilter, progress_shown
 
 PROCESS = "backends.vllm.process"
 
@@ -29,13 +29,13 @@ CACHE = (
         (*CACHE, "the cache holds 87,296 tokens: 42.62 requests of 2,048"),
     ],
 )
-def test_a_milestone(
+def test_a_step(
     message: str, arguments: tuple[Any, ...], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line on stderr, with the model's name and the figures."""
     record = logging.LogRecord("vllm", logging.INFO, "", 1, message, arguments, None)
 
-    Milestones("tiny").handle(record)
+    ProgressHandler("tiny").handle(record)
 
     (line,) = capsys.readouterr().err.splitlines()
     assert f" {PROCESS} tiny: " in line
@@ -43,16 +43,16 @@ def test_a_milestone(
 
 
 def test_another_record(capsys: pytest.CaptureFixture[str]) -> None:
-    """What else vLLM tells is left to its own log."""
+    """Other messages of vLLM are not written by our handler."""
     record = logging.LogRecord("vllm", logging.WARNING, "", 1, "no %s found", ("triton",), None)
 
-    Milestones("tiny").handle(record)
+    ProgressHandler("tiny").handle(record)
 
     assert capsys.readouterr().err == ""
 
 
 def config(*, backend: str = "mp", **settings: Any) -> Any:
-    """Return as much of a `VllmConfig` as tells how it logs, and where it runs."""
+    """Return the parts of a `VllmConfig` that say how it logs and where it runs."""
     from vllm.config.logging import LoggingConfig  # noqa: PLC0415 - where it is installed
 
     parallel = SimpleNamespace(distributed_executor_backend=backend, nnodes=1)
@@ -69,12 +69,12 @@ def informed(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.usefixtures("requires_vllm", "informed")
 @pytest.mark.parametrize("level", ["WARNING", "ERROR"])
 def test_beside_their_log(level: str) -> None:
-    """Their own lines keep their level; only the milestones are told from INFO on."""
-    with told(starting := config(log_level=level), "tiny"):
+    """Lines of vLLM's own keep their level; only our handler sees INFO."""
+    with progress_shown(starting := config(log_level=level), "tiny"):
         logs = json.loads(Path(starting.logging_config.pylogging_config_file).read_text())
 
     assert logs["handlers"]["vllm"]["level"] == level
-    assert logs["handlers"]["milestones"]["model"] == "tiny"
+    assert logs["handlers"]["progress"]["model"] == "tiny"
     assert logs["loggers"]["vllm"]["level"] == "INFO"
 
 
@@ -90,21 +90,21 @@ def test_beside_their_log(level: str) -> None:
     ],
 )
 def test_a_scheduler_that_is_ours(message: str, *, shown: bool) -> None:
-    """They warn of every scheduler but their own; whoever did not bring one is not warned."""
+    """The warning about a scheduler that is not vLLM's own is dropped for ours only."""
     record = logging.LogRecord("vllm", logging.WARNING, "", 0, message, None, None)
 
-    assert bool(OwnScheduler().filter(record)) == shown
+    assert bool(SchedulerWarningFilter().filter(record)) == shown
 
 
 @pytest.mark.usefixtures("requires_vllm", "informed")
 def test_the_warning_is_filtered() -> None:
-    """Logging set up as an engine's processes do it drops it, and tells the others."""
-    with told(starting := config(), "tiny"):
+    """The logging configuration of an engine's processes has our filter."""
+    with progress_shown(starting := config(), "tiny"):
         logs = json.loads(Path(starting.logging_config.pylogging_config_file).read_text())
 
     (name,) = logs["handlers"]["vllm"]["filters"]
     made = DictConfigurator(logs).configure_filter(logs["filters"][name])
-    assert isinstance(made, OwnScheduler)
+    assert isinstance(made, SchedulerWarningFilter)
 
 
 @pytest.mark.usefixtures("requires_vllm", "informed")
@@ -118,20 +118,20 @@ def test_the_warning_is_filtered() -> None:
         {"backend": "ray"},
     ],
 )
-def test_their_own_choice(settings: dict[str, Any]) -> None:
-    """Logging that the user has set up is left alone, and so are machines without this package."""
+def test_logging_of_the_user(settings: dict[str, Any]) -> None:
+    """Logging that the user has set up is not changed, nor that of other machines."""
     starting = config(**settings)
     before = starting.logging_config
 
-    with told(starting, "tiny"):
+    with progress_shown(starting, "tiny"):
         assert starting.logging_config is before
 
 
 @pytest.mark.usefixtures("requires_vllm")
 def test_a_silent_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Where our own log shows warnings only, there are no milestones either."""
+    """If our own log shows warnings only, steps are not shown either."""
     caplog.set_level(logging.WARNING, "backends")
     starting = config()
 
-    with told(starting, "tiny"):
+    with progress_shown(starting, "tiny"):
         assert starting.logging_config.pylogging_config_file is None

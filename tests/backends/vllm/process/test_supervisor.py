@@ -1,4 +1,4 @@
-"""How often a dead engine is started again; engines here are names that die when they are told."""
+"""How often a dead engine is restarted; engines here are names, some of which die at once."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from backends.vllm.process.supervisor import Supervisor
 
 
 class Backend:
-    """Has an engine or none, and writes down what happens to it."""
+    """Has an engine or none, and records the calls."""
 
     def __init__(self) -> None:
         self.engine: str | None = "first"
         self.events: list[str] = []
 
     async def ready(self) -> bool:
-        """Whether there is an engine; the mortal one is there once."""
+        """Return whether there is an engine; the mortal one is alive once."""
         engine = self.engine
         if engine == "mortal":
             self.engine = None
@@ -29,13 +29,13 @@ class Backend:
         if self.engine == "mute":
             raise RuntimeError
 
-    def take(self, engine: str) -> None:
-        """Have an engine, which dies at once if that is its name."""
+    def use_engine(self, engine: str) -> None:
+        """Use *engine*, which dies at once if that is its name."""
         self.engine = None if engine == "stillborn" else engine
-        self.events.append(f"take {engine}")
+        self.events.append(f"use {engine}")
 
     def close(self, *, patience: float) -> None:
-        """Have none."""
+        """Drop the engine."""
         self.engine = None
         self.events.append(f"close in {patience:g}")
 
@@ -55,8 +55,8 @@ def starting(*engines: str) -> Callable[[], Any]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "_FIRST", 0.001)
-    monkeypatch.setattr(supervisor, "_GLANCE", 0.001)
+    monkeypatch.setattr(supervisor, "_FIRST_DELAY", 0.001)
+    monkeypatch.setattr(supervisor, "_POLL", 0.001)
 
 
 @pytest.fixture
@@ -74,24 +74,24 @@ def supervised(backend: Backend, *engines: str, **options: Any) -> Supervisor:
 
 
 async def test_failing_starts_are_bounded(backend: Backend) -> None:
-    """So many in a row, each after what the one before has left is cleared; then never again."""
+    """At most so many in a row, each after the remains of the last one are cleared away."""
     await supervised(backend, max_restarts=3).run()
 
     assert backend.events == ["close in 0", "clear"] * 4
 
 
 async def test_short_lives_are_bounded(backend: Backend) -> None:
-    """An engine that starts and dies again at once is no success."""
+    """An engine that starts and dies at once counts as a failure."""
     await supervised(backend, *["stillborn"] * 9, max_restarts=2).run()
 
-    assert backend.events.count("take stillborn") == 2
+    assert backend.events.count("use stillborn") == 2
 
 
-async def test_a_start_that_cannot_answer_is_none(backend: Backend) -> None:
+async def test_an_engine_that_cannot_answer(backend: Backend) -> None:
     """An engine that fails its self-test is ended, and counts as one that did not start."""
     await supervised(backend, "mute", max_restarts=1).run()
 
-    assert backend.events == ["close in 0", "clear", "take mute", *["close in 0", "clear"] * 2]
+    assert backend.events == ["close in 0", "clear", "use mute", *["close in 0", "clear"] * 2]
     assert not await backend.ready()
 
 
@@ -99,7 +99,7 @@ async def test_a_long_life_ends_the_row(backend: Backend) -> None:
     """Engines that have lived for a while may die as often as they like."""
     await supervised(backend, *["mortal"] * 5, max_restarts=2, steady=0.0005).run()
 
-    assert backend.events.count("take mortal") == 5
+    assert backend.events.count("use mortal") == 5
 
 
 async def test_no_restart_at_all(backend: Backend) -> None:
@@ -121,4 +121,4 @@ async def test_a_death_is_seen() -> None:
             await asyncio.sleep(0.001)
 
     watch.cancel()
-    assert backend.events == ["close in 0", "clear", "take second"]
+    assert backend.events == ["close in 0", "clear", "use second"]

@@ -16,10 +16,10 @@ NESTED = "(" * 50_000 + ")" * 50_000
 
 def with_tool(parameters: dict[str, Any]) -> Generation:
     """Return a request with one tool."""
-    asked = generation()
-    assert isinstance(asked.prompt, Conversation)
-    prompt = replace(asked.prompt, tools=(Tool(name="f", parameters=parameters),))
-    return replace(asked, prompt=prompt)
+    sent = generation()
+    assert isinstance(sent.prompt, Conversation)
+    prompt = replace(sent.prompt, tools=(Tool(name="f", parameters=parameters),))
+    return replace(sent, prompt=prompt)
 
 
 def with_format(schema: dict[str, Any]) -> Generation:
@@ -33,7 +33,7 @@ def with_outputs(**outputs: Any) -> Generation:
 
 
 @pytest.mark.parametrize(
-    ("asked", "option"),
+    ("sent", "option"),
     [
         (with_format({"type": "string", "pattern": NESTED}), "response_format"),
         (with_format({"patternProperties": {NESTED: {}}}), "response_format"),
@@ -45,10 +45,10 @@ def with_outputs(**outputs: Any) -> Generation:
     ],
     ids=["pattern", "key", "enum", "regex", "choice", "grammar", "tool"],
 )
-def test_too_large(asked: Generation, option: str) -> None:
-    """What would hold up or end the server is refused by its option."""
+def test_too_large(sent: Generation, option: str) -> None:
+    """A constraint that would block or crash the server is refused with its option."""
     with pytest.raises(InvalidOption, match="too large") as refusal:
-        check_constraints(asked)
+        check_constraints(sent)
 
     assert refusal.value.option == option
 
@@ -69,16 +69,16 @@ def test_no_further_than_needed() -> None:
     [(None, "auto", False), (True, "auto", True), (None, "required", True)],
 )
 def test_tools_together(*, strict: bool | None, choice: Any, refused: bool) -> None:
-    """One grammar is made of all tools that are compiled, and one bound holds for them."""
+    """All tools that are compiled become one grammar, which has one limit."""
     tool = Tool(name="f", strict=strict, parameters={"": "x" * 1000})
     conversation = Conversation(generation().prompt.messages, (tool,) * 128, tool_choice=choice)
-    asked = replace(generation(), prompt=conversation)
+    sent = replace(generation(), prompt=conversation)
 
     if not refused:
-        check_constraints(asked)
+        check_constraints(sent)
         return
     with pytest.raises(InvalidOption, match="too large") as refusal:
-        check_constraints(asked)
+        check_constraints(sent)
     assert refusal.value.option == "tools[100].function.parameters"
 
 

@@ -31,7 +31,7 @@ WEATHER = {
     },
     "required": ["city", "days"],
 }
-UNHELD = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
+IGNORED = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
 NO_ARGUMENTS: dict[str, Any] = {"type": "object", "additionalProperties": False}
 
 
@@ -41,7 +41,7 @@ def tokenizer() -> Any:
     return vocabulary()
 
 
-def asked(*tools: Tool, choice: ToolChoice) -> Generation:
+def request_with(*tools: Tool, choice: ToolChoice) -> Generation:
     """Return a request with *tools*."""
     messages = (Message(role="user", content="hi"),)
     return Generation(
@@ -61,20 +61,20 @@ def tag(generation: Generation, tokenizer: Any, *, level: str = "PARAMETER") -> 
     return json.dumps(made.model_dump())
 
 
-def held(generation: Generation, tokenizer: Any, *, holds_all: bool = True) -> str:
-    """Return what the engine is given for the calls of *generation*."""
-    calls = import_module("backends.vllm.requests.constraints").Calls(
-        generation, option="response_format", holds_all=holds_all, max_spaces=1
+def adapted(generation: Generation, tokenizer: Any, *, enforces_all: bool = True) -> str:
+    """Return the structural tag that the engine gets for the calls of *generation*."""
+    calls = import_module("backends.vllm.requests.constraints").ToolCallConstraint(
+        generation, option="response_format", enforces_all=enforces_all, max_spaces=1
     )
-    level = "PARAMETER" if holds_all else "AUTO"
-    return str(calls.held(tag(generation, tokenizer, level=level)))
+    level = "PARAMETER" if enforces_all else "AUTO"
+    return str(calls.adapted(tag(generation, tokenizer, level=level)))
 
 
 def arguments(text: str, tokenizer: Any) -> list[Any]:
     """Return the arguments of the calls in *text*, by vLLM's parser."""
     hermes = import_module("vllm.tool_parsers").ToolParserManager.get_tool_parser("hermes")
-    found = hermes(tokenizer).extract_tool_calls(text, request=None)
-    return [json.loads(call.function.arguments) for call in found.tool_calls]
+    calls = hermes(tokenizer).extract_tool_calls(text, request=None).tool_calls
+    return [json.loads(call.function.arguments) for call in calls]
 
 
 @pytest.mark.parametrize("choice", ["required", NamedTool("f")], ids=["required", "named"])
@@ -91,24 +91,24 @@ def arguments(text: str, tokenizer: Any) -> list[Any]:
 def test_calls_that_must_be(
     tokenizer: Any, choice: ToolChoice, strict: Any, parameters: Any, schema: Any
 ) -> None:
-    """Whatever is drawn, each call's arguments are an object of the tool's schema."""
-    request = asked(Tool(name="f", parameters=parameters, strict=strict), choice=choice)
-    engines, wanted = fresh(tokenizer), held(request, tokenizer)
+    """For any seed, the arguments of each call are an object of the tool's schema."""
+    request = request_with(Tool(name="f", parameters=parameters, strict=strict), choice=choice)
+    engines, wanted = fresh(tokenizer), adapted(request, tokenizer)
 
     for seed in SEEDS:
         text = draw(engines, "STRUCTURAL_TAG", wanted, tokenizer, seed=seed)
-        found = arguments(text, tokenizer)
+        calls = arguments(text, tokenizer)
 
-        assert found
-        for each in found:
+        assert calls
+        for each in calls:
             jsonschema_rs.validate({"type": "object", **schema}, each)
 
 
 def test_any_object_at_the_least(tokenizer: Any) -> None:
     """Where an operator has vLLM's own level, what is not strict is an object all the same."""
-    request = asked(Tool(name="f", parameters=WEATHER), choice="required")
+    request = request_with(Tool(name="f", parameters=WEATHER), choice="required")
 
-    wanted = json.loads(held(request, tokenizer, holds_all=False))
+    wanted = json.loads(adapted(request, tokenizer, enforces_all=False))
 
     schemas = {json.dumps(tag["content"]["json_schema"]) for tag in wanted["format"]["tags"]}
     assert schemas == {'{"type": "object"}'}
@@ -117,7 +117,7 @@ def test_any_object_at_the_least(tokenizer: Any) -> None:
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        (UNHELD, "at `/properties/a`: `uniqueItems`"),
+        (IGNORED, "at `/properties/a`: `uniqueItems`"),
         ({"type": "array"}, "`object`"),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}, "`object`"),
     ],
@@ -125,48 +125,50 @@ def test_any_object_at_the_least(tokenizer: Any) -> None:
 @pytest.mark.parametrize(
     ("choice", "strict"), [("required", None), (NamedTool("f"), None), ("auto", True)], ids=str
 )
-def test_a_schema_that_cannot_be_held(
+def test_a_schema_that_cannot_be_enforced(
     tokenizer: Any, choice: ToolChoice, strict: Any, parameters: Any, reason: str
 ) -> None:
-    """It is refused by the tool's place and the keyword's, where it has to be held."""
+    """If it must be enforced, it is refused with the paths of the tool and the keyword."""
     fine = Tool(name="e", parameters=WEATHER)
-    request = asked(fine, Tool(name="f", parameters=parameters, strict=strict), choice=choice)
+    request = request_with(
+        fine, Tool(name="f", parameters=parameters, strict=strict), choice=choice
+    )
     if choice == NamedTool("f"):
-        request = asked(Tool(name="f", parameters=parameters, strict=strict), choice=choice)
+        request = request_with(Tool(name="f", parameters=parameters, strict=strict), choice=choice)
 
     with pytest.raises(InvalidOption, match=reason) as refusal:
-        held(request, tokenizer)
+        adapted(request, tokenizer)
 
     place = "tools[1]" if len(request.prompt.tools) > 1 else "tools[0]"  # type: ignore[union-attr]
     assert refusal.value.option == f"{place}.function.parameters"
 
 
 def test_a_tool_that_may_be_called(tokenizer: Any) -> None:
-    """Where an operator has those held, too, they are any object if the schema cannot be."""
-    request = asked(
-        Tool(name="e", parameters=WEATHER), Tool(name="f", parameters=UNHELD), choice="auto"
+    """If optional calls are enforced too, one whose schema cannot be may be any object."""
+    request = request_with(
+        Tool(name="e", parameters=WEATHER), Tool(name="f", parameters=IGNORED), choice="auto"
     )
 
-    wanted = json.loads(held(request, tokenizer))
+    wanted = json.loads(adapted(request, tokenizer))
 
     schemas = [each["content"]["json_schema"] for each in wanted["format"]["tags"]]
     assert schemas == [WEATHER, WEATHER, {"type": "object"}, {"type": "object"}]
 
 
 def test_a_tag_of_the_request_itself() -> None:
-    """Its schemas are held, or refused by the option."""
-    calls = import_module("backends.vllm.requests.constraints").Calls(
+    """Its schemas are enforced, or refused with the option."""
+    calls = import_module("backends.vllm.requests.constraints").ToolCallConstraint(
         Generation(prompt="a", sampling=Sampling()),
         option="structured_outputs",
-        holds_all=True,
+        enforces_all=True,
         max_spaces=None,
     )
-    old = {"structures": [{"begin": "<a>", "schema": UNHELD, "end": ""}], "triggers": ["<a>"]}
-    new = {"format": {"type": "json_schema", "json_schema": UNHELD}}
+    old = {"structures": [{"begin": "<a>", "schema": IGNORED, "end": ""}], "triggers": ["<a>"]}
+    new = {"format": {"type": "json_schema", "json_schema": IGNORED}}
 
     for given in (old, new):
         with pytest.raises(InvalidOption, match="uniqueItems") as refusal:
-            calls.held(json.dumps(given))
+            calls.adapted(json.dumps(given))
 
         assert refusal.value.option == "structured_outputs"
 
@@ -175,9 +177,9 @@ def test_a_tag_of_the_request_itself() -> None:
 
 
 def bounded(max_spaces: int | None, **wanted: Any) -> Any:
-    """Return what the grammar engine is given as JSON Schema."""
+    """Return the JSON Schema that the grammar engine gets."""
     params = import_module("vllm.sampling_params").StructuredOutputsParams(**wanted)
-    import_module("backends.vllm.requests.constraints").bound(params, max_spaces=max_spaces)
+    import_module("backends.vllm.requests.constraints").restrict_json(params, max_spaces=max_spaces)
     return params.json
 
 
@@ -201,8 +203,8 @@ def test_spaces_as_the_request_says() -> None:
     assert bounded(0, json=WEATHER)["x-guidance"] == none
     assert "x-guidance" not in bounded(None, json=WEATHER)
     assert bounded(1, json=WEATHER, disable_any_whitespace=True)["x-guidance"] == none
-    found = bounded(1, json=WEATHER, whitespace_pattern="a")["x-guidance"]
-    assert found == {"whitespace_pattern": "a"}
+    spaces = bounded(1, json=WEATHER, whitespace_pattern="a")["x-guidance"]
+    assert spaces == {"whitespace_pattern": "a"}
     assert bounded(1, json_object=True)["type"] == "object"
 
 
@@ -231,6 +233,6 @@ def test_objects_are_closed(schema: Any, expected: Any) -> None:
 
 
 def test_no_schema_at_all() -> None:
-    """What is none is left to the engine's own refusal."""
+    """Other values are not changed: the engine refuses them itself."""
     assert bounded(1, json="{") == "{"
     assert bounded(1, regex="a") is None

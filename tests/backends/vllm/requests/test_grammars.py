@@ -1,4 +1,4 @@
-"""A constraint has one grammar engine, whoever came before; and what it lets by, fits.
+"""A constraint has one grammar engine, in any order of requests; and what it admits, fits.
 
 The engine's part alone, without a model: any token that the mask allows may be drawn.
 """
@@ -28,7 +28,7 @@ SCHEMA = {
 
 
 class Constraint(NamedTuple):
-    """What is asked for, and how to see that it came."""
+    """A constraint, and how to see that a text satisfies it."""
 
     kind: str
     text: str
@@ -67,10 +67,10 @@ def test_any_order(tokenizer: Any) -> None:
     """Each order of three kinds gives the same texts."""
     some = CONSTRAINTS[0], CONSTRAINTS[3], CONSTRAINTS[4]
 
-    found = set()
+    results = set()
     for order in permutations(some):
         backend = fresh(tokenizer)
         texts = {one: draw(backend, one.kind, one.text, tokenizer, seed=3) for one in order}
-        found.add(tuple(texts[one] for one in some))
+        results.add(tuple(texts[one] for one in some))
 
-    assert len(found) == 1
+    assert len(results) == 1

@@ -18,7 +18,7 @@ SENTENCE = "What is 3 plus 4? "
 
 
 class Counting:
-    """A tokenizer of which the characters that were counted are known."""
+    """A tokenizer that records how many characters it has counted."""
 
     truncates_left = False
     max_chars_per_token = 256
@@ -59,7 +59,9 @@ def fit(text: str, tokenizer: Any, **params: Any) -> str:
     params = import_module("vllm.renderers").TokenizeParams(
         max_total_tokens=CONTEXT, max_output_tokens=1, **params
     )
-    fitted: str = import_module("backends.vllm.requests.prompt_length").fit(text, params, tokenizer)
+    fitted: str = import_module("backends.vllm.requests.prompt_length").fit_to_context(
+        text, params, tokenizer
+    )
     return fitted
 
 

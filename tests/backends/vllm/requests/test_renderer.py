@@ -77,7 +77,7 @@ def chat(content: Any, *, messages: int = 1) -> list[list[dict[str, Any]]]:
 
 
 def tools(count: int, *, description: str = "") -> Any:
-    """Return what vLLM tells a template of so many tools."""
+    """Return the parameters with which vLLM renders a template for so many tools."""
     tool = {"type": "function", "function": {"name": "f", "description": description}}
     return SimpleNamespace(chat_template_kwargs={"tools": [tool] * count})
 
@@ -127,16 +127,16 @@ async def test_where_tokens_are_counted(content: Any) -> None:
 
 
 async def test_two_long_jobs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts are tokenized in two threads, however many wait, and whoever has gone."""
+    """Texts are tokenized in two threads, however many wait, and after one was cancelled."""
     module = import_module("backends.vllm.tokenizer")
-    running, most, begun, go_on = 0, 0, threading.Semaphore(0), threading.Event()
+    running, most, started, go_on = 0, 0, threading.Semaphore(0), threading.Event()
 
     def encode(text: str, **_: Any) -> list[int]:
         nonlocal running, most
         if text:
             running += 1
             most = max(most, running)
-            begun.release()
+            started.release()
             go_on.wait()
             running -= 1
         return [len(text)]
@@ -145,13 +145,13 @@ async def test_two_long_jobs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "cached_tokenizer_from_config", lambda _: theirs)
     tokenizer = module.Tokenizer(SimpleNamespace(get_vocab_size=lambda: 9))
     gone = asyncio.create_task(tokenizer.encode("x" * 5000, add_special_tokens=True))
-    await asyncio.to_thread(begun.acquire)
+    await asyncio.to_thread(started.acquire)
     gone.cancel()
 
     jobs = [
         asyncio.create_task(tokenizer.encode("x" * 5000, add_special_tokens=True)) for _ in range(5)
     ]
-    await asyncio.to_thread(begun.acquire)
+    await asyncio.to_thread(started.acquire)
     # Short ones do not wait.
     assert await tokenizer.encode("", add_special_tokens=True) == [0]
     go_on.set()
@@ -177,13 +177,14 @@ async def test_a_constraint_is_compiled_once_and_apart() -> None:
         speculative_config=None,
         structured_outputs_config=import_module("vllm.config").StructuredOutputsConfig(),
     )
-    verification = import_module("backends.vllm.requests.verification").Verification(
-        config, None, holds_all=True, max_spaces=1
+    verifier = import_module("backends.vllm.requests.verification").ConstraintVerifier(
+        config, None, enforces_all=True, max_spaces=1
     )
     constrained, free = Noted(structured_outputs=wanted), Noted()
+    generation = Generation(prompt="a", sampling=Sampling())
 
     for params in (constrained, free):
-        await verification.of(params, Generation(prompt="a", sampling=Sampling()))
+        await verifier.verify(params, generation, option=None)
         params.verify(None, None, None, None)
 
     assert calls == ["constraints_0", "MainThread"]

@@ -36,7 +36,7 @@ def test_many_that_are_flat() -> None:
 
 
 def test_odd_references() -> None:
-    """Whatever a reference holds is looked for and not run after."""
+    """A reference of any form is looked up without an error."""
     odd = ["#/a~1b", "#/list/0", "#/list/9", "#/list/x", "http://x/y", "", 5, None, []]
     schema = {"a/b": {}, "list": [{}], "anyOf": [{"$ref": name} for name in odd]}
 

@@ -1,4 +1,4 @@
-"""What is let by as held is held: by xgrammar itself, against values that do not fit."""
+"""A schema that is accepted is enforced by xgrammar itself, against values that do not fit."""
 
 import json
 from importlib import import_module
@@ -22,7 +22,7 @@ NUMBER = {"type": "number"}
 TEXT = {"type": "string"}
 CAT, DOG = (properties(kind={"const": kind}, age=WHOLE) for kind in ("cat", "dog"))
 
-HELD: list[tuple[Any, list[Any], list[Any]]] = [
+ENFORCED: list[tuple[Any, list[Any], list[Any]]] = [
     (properties(a=WHOLE), [{"a": 1}], [{}, {"a": "x"}, {"a": 1.5}, 5, [], {"b": 1}]),
     ({"type": "object", "properties": {"a": WHOLE}}, [{}, {"a": 1}], [{"a": "x"}]),
     ({"properties": {"a": WHOLE}, "required": ["a"]}, [{"a": 1}], [{}, {"a": "x"}]),
@@ -60,7 +60,7 @@ HELD: list[tuple[Any, list[Any], list[Any]]] = [
     (properties(a=properties(b={"type": "boolean"})), [{"a": {"b": True}}], [{"a": {"b": 1}}]),
 ]
 
-NOT_HELD: list[tuple[Any, str, str]] = [
+NOT_ENFORCED: list[tuple[Any, str, str]] = [
     ({**TEXT, "not": {"const": "a"}}, "", "`not`"),
     ({**WHOLE, "multipleOf": 3}, "", "`multipleOf`"),
     ({"type": "array", "items": WHOLE, "uniqueItems": True}, "", "`uniqueItems`"),
@@ -105,9 +105,11 @@ def accepts(grammar: Any, value: Any) -> bool:
     return matcher.accept_string(json.dumps(value)) and matcher.accept_token(2)
 
 
-@pytest.mark.parametrize(("schema", "fitting", "others"), HELD, ids=str)
-def test_what_is_held(compiler: Any, schema: Any, fitting: list[Any], others: list[Any]) -> None:
-    """A schema without a fault lets by values that fit, and no others."""
+@pytest.mark.parametrize(("schema", "fitting", "others"), ENFORCED, ids=str)
+def test_an_enforced_schema(
+    compiler: Any, schema: Any, fitting: list[Any], others: list[Any]
+) -> None:
+    """A schema without a fault admits values that fit, and no others."""
     grammar = compiler.compile_json_schema(json.dumps(schema))
 
     assert find_fault(schema) is None
@@ -115,8 +117,8 @@ def test_what_is_held(compiler: Any, schema: Any, fitting: list[Any], others: li
     assert not any(accepts(grammar, value) for value in others)
 
 
-@pytest.mark.parametrize(("schema", "path", "word"), NOT_HELD, ids=str)
-def test_what_is_not_held(schema: Any, path: str, word: str) -> None:
+@pytest.mark.parametrize(("schema", "path", "word"), NOT_ENFORCED, ids=str)
+def test_a_schema_that_is_not_enforced(schema: Any, path: str, word: str) -> None:
     """A fault has its place and the keyword."""
     fault = find_fault(schema)
 
