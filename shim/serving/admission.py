@@ -139,7 +139,7 @@ class Admission:
             self._interrupt(task)
 
     def stop(self) -> None:
-        """Do what `drain` does; fail the requests that run, too."""
+        """Do what `drain` does, and fail the requests that run."""
         self.drain()
         self._stopped = True
         for admitted, task in self._running.items():

@@ -65,13 +65,13 @@ class ServedModel(Generic[B_co]):
 
             measure (`RequestObserver`)  →  wait for a slot (`Admission`)  →  *items*
 
-        A stage that all requests need is added here: outside of the measurement if what it refuses
-        must not be counted, inside of the admission if it concerns the engine alone.
+        A new stage for all requests belongs here: around the measurement if its refusals must not
+        be counted, within the admission if it concerns only the engine.
 
-        Nothing happens before the first item is requested. Then QueueFull or ServerStopping may be
-        raised, and what the backend raises; `primed` waits for that, so that a stream is refused
-        with the right status. Closing the generator closes *items*, which aborts the request in the
-        engine, and gives its slot back.
+        Nothing happens before the first item is requested. Then the generator raises QueueFull,
+        ServerStopping or an error of the backend. `primed` waits for the first item, so that a
+        refused stream gets the right status. Closing the generator closes *items*, which aborts the
+        request in the engine, and gives its slot back.
 
         *route* labels the metrics. *streamed* is False if the backend may yield all output at the
         end: the time to its first token is then not measured.
@@ -151,12 +151,12 @@ class Models:
         return [model.self_test for model in self.served if model.parent is None]
 
     def drain(self) -> None:
-        """Fail the requests that wait, and every later one, with ServerStopping."""
+        """Drain the queues of all models (`Admission.drain`)."""
         for model in self.served:
             model.admission.drain()
 
     def stop(self) -> None:
-        """Do what `drain` does; fail the requests that run, too."""
+        """Stop the queues of all models (`Admission.stop`)."""
         for model in self.served:
             model.admission.stop()
 

@@ -26,7 +26,7 @@ class SelfTest:
         """Why the last run failed; None if it passed, and before the first run."""
 
     async def run(self) -> None:
-        """Test the model; set `fault` to what failed, or to None."""
+        """Test the model; set `fault` to the exception, None if there was none."""
         try:
             await self._backend.self_test()
         # The test ends here: most failures of a first call are unforeseen, and they must not stop

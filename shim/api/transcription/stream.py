@@ -33,8 +33,8 @@ async def events(
         async for segment in items:
             if not isinstance(segment, Segment):
                 raise TypeError("a transcription has one TranscriptInfo")
-            # White space at the ends of the whole text is dropped, white space within it is kept:
-            # what ends a segment waits for the next one.
+            # White space is kept, except at the ends of the whole text. So white space at the end
+            # of a segment waits for the next segment.
             text = space + segment.text
             text = text if has_text else text.lstrip()
             delta, space = text.rstrip(), text[len(text.rstrip()) :]
