@@ -44,8 +44,8 @@ from .settings import Settings
 def create_app(settings: Settings) -> Litestar:
     """Return the ASGI application for *settings*; its lifespan opens and closes the models.
 
-    Nothing is loaded before that: an application can be made just to read its routes or its
-    OpenAPI document (`app.state.document`, encoded).
+    Nothing is loaded before the lifespan begins, so an application can be made only to read its
+    routes or its OpenAPI document (`app.state.document`, encoded JSON).
     """
     server = settings.server
     server_metrics = Metrics()
@@ -59,18 +59,18 @@ def create_app(settings: Settings) -> Litestar:
         },
         exception_handlers=HANDLERS,
         lifespan=[partial(_serving, settings, server_metrics)],
-        state=State({"server": server, "api_keys": keys, "tokenizing": asyncio.Semaphore(2)}),
+        state=State({"server": server, "api_keys": keys, "long_texts": asyncio.Semaphore(2)}),
         before_send=[stamp],
         after_exception=[Repeated(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=BodyRequest,
         request_max_body_size=server.limits.body_bytes,
         logging_config=None,  # the command line sets logging up
-        # Litestar's own document lacks bounds, answers and failures.
+        # Litestar's own document lacks bounds of numbers, answers and errors.
         openapi_config=None,
     )
     app.state.document = msgspec.json.encode(document(app))
-    # Not as a middleware: Litestar would wrap each event in one more handler of exceptions.
+    # Not as Litestar's middleware: it would pass each event through one more exception handler.
     app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
     return app
 
@@ -106,7 +106,10 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
 async def _serving(
     settings: Settings, server_metrics: Metrics, app: Litestar
 ) -> AsyncGenerator[None, None]:
-    """Open the models and what requests need besides; close all of it when the block ends."""
+    """Open and test the models, start the JSON worker and the measurement of the loop's lag.
+
+    All of it is closed when the block ends.
+    """
     decoded_bytes = settings.server.limits.decoded_bytes
     opening = opened(settings.models, server_metrics.on_batch, decoded_bytes=decoded_bytes)
     async with opening as backends:
@@ -134,7 +137,7 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
 
 
 def _models(state: State, scope: Scope) -> Models:
-    """Return the models; if the request's URL names one, only that one can be found."""
+    """Return the models for one request: if its URL names a model, only that one can be found."""
     models: Models = state.models
     named = cast("str | None", scope.get(IN_SCOPE))
     return models if named is None else models.pinned(named)

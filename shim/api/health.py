@@ -25,7 +25,7 @@ class Readiness(Struct, frozen=True):
 
     ready: bool
     models: dict[str, bool] | UnsetType = UNSET
-    """True for each model, by id, that can answer; missing for a client without a needed key."""
+    """Whether each model can answer now, by its id; missing for a client without a needed key."""
 
 
 @get(
@@ -48,7 +48,7 @@ async def health() -> Health:
     ),
 )
 async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Response[Readiness]:
-    """Return the state of each model; with a 503 unless every one would answer a request now."""
+    """Return whether each model would answer a request now; with a 503 unless all would."""
     states = await asyncio.gather(*(model.ready() for model in models.served))
     by_id = dict(zip((model.id for model in models.served), states, strict=True))
     keys: Keys = request.app.state.api_keys

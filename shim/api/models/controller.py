@@ -14,6 +14,7 @@ from shim.serving.models import Models, ServedModel
 from .protocol import ModelCard, ModelList
 
 _MANIFEST = re.compile("(?P<name>.+)/manifest(/(?P<hash>[^/]+))?")
+"""`NAME/manifest` and `NAME/manifest/HASH`."""
 
 
 class ModelsController(Controller):

@@ -51,15 +51,15 @@ class ResponsesController(Controller):
         data = await request.read(ResponsesRequest)
         strict = is_strict(request)
         served, items, headers = await _run(data, models, strict=strict)
-        opened = initial_response(data, model=data.model or served.id)
+        initial = initial_response(data, model=data.model or served.id)
         stream = data.stream
-        del data  # the engine has its media, of up to 64 MB
+        del data  # from here on only the engine holds its media, up to 64 MB
         if not stream:
             collected_items = await collected(items)
-            make = partial(response, opened, collected_items)
+            make = partial(response, initial, collected_items)
             return await whole(make, collected_items, headers)
         # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
-        return EventStream(await primed(events(opened, items)), framed=framed, headers=headers)
+        return EventStream(await primed(events(initial, items)), framed=framed, headers=headers)
 
 
 async def _run(data: ResponsesRequest, models: Models, *, strict: bool) -> Answer:

@@ -106,4 +106,4 @@ _TEXTS = ("text", "srt", "vtt")
 _ROUTES: dict[Task, Route] = {"transcribe": "transcriptions", "translate": "translations"}
 
 _MANY = 100
-"""Most segments (some minutes) whose answer is made on the event loop: that takes up to 5 ms."""
+"""Most segments (minutes of speech) whose answer is made on the event loop, which takes 5 ms."""
