@@ -128,7 +128,7 @@ class ModelFaulty(ApiError):
     """A model that has failed its self-test: it cannot answer anybody."""
 
 
-class BodiesHeld(Busy):
+class BodyMemoryFull(Busy):
     """The bodies of the requests in progress take as many bytes together as the server allows."""
 
 
@@ -162,7 +162,7 @@ class ErrorAnswer(Struct, frozen=True):
     error: ErrorBody
 
 
-class Failure(Struct, frozen=True):
+class ErrorStatus(Struct, frozen=True):
     """A status with the type and code that go with it."""
 
     status: int
@@ -178,61 +178,61 @@ _RETRY_LATER = {"retry-after": "10"}
 _NEXT_TEST = {"retry-after": "30", "x-should-retry": "false"}
 _LONGEST_RETRY = 60.0
 
-_FAILURES: dict[type[BaseException], Failure] = {
-    InvalidParameter: Failure(400),
-    UnsupportedParameter: Failure(400, code="unsupported_parameter"),
-    InvalidHttp: Failure(400, code="invalid_http"),
-    HeadTooLarge: Failure(431, code="headers_too_large"),
-    HeadTooSlow: Failure(408, code="request_timeout"),
-    BodyTooSlow: Failure(408, code="request_timeout"),
-    ForbiddenOrigin: Failure(403, code="forbidden_origin"),
-    InvalidKey: Failure(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
-    UnknownModel: Failure(404, code="model_not_found"),
-    UnknownManifest: Failure(404, code="manifest_not_found"),
-    TooLarge: Failure(413, code="content_too_large"),
-    UnsupportedMedia: Failure(415),
+_STATUSES: dict[type[BaseException], ErrorStatus] = {
+    InvalidParameter: ErrorStatus(400),
+    UnsupportedParameter: ErrorStatus(400, code="unsupported_parameter"),
+    InvalidHttp: ErrorStatus(400, code="invalid_http"),
+    HeadTooLarge: ErrorStatus(431, code="headers_too_large"),
+    HeadTooSlow: ErrorStatus(408, code="request_timeout"),
+    BodyTooSlow: ErrorStatus(408, code="request_timeout"),
+    ForbiddenOrigin: ErrorStatus(403, code="forbidden_origin"),
+    InvalidKey: ErrorStatus(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
+    UnknownModel: ErrorStatus(404, code="model_not_found"),
+    UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
+    TooLarge: ErrorStatus(413, code="content_too_large"),
+    UnsupportedMedia: ErrorStatus(415),
     # RFC 9110, 12.5.3: in an answer, the codings that a request may have.
-    UnsupportedCoding: Failure(
+    UnsupportedCoding: ErrorStatus(
         415, code="unsupported_encoding", headers={"accept-encoding": "gzip, deflate"}
     ),
-    ClientGone: Failure(499),
-    NotFinite: Failure(500, "server_error", "not_finite", {"x-should-retry": "false"}),
-    ModelFaulty: Failure(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
-    QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded"),
-    Busy: Failure(503, "service_unavailable_error", "server_is_overloaded"),
-    InvalidRequest: Failure(400),
-    UnsupportedOption: Failure(400, code="unsupported_parameter"),
-    PromptTooLong: Failure(400, code="context_length_exceeded"),
-    UnknownLanguage: Failure(400, code="unsupported_language"),
-    UndecodableAudio: Failure(400, code="unsupported_format"),
-    NoAudio: Failure(400, code="no_audio"),
-    EmptyAudio: Failure(400, code="empty_audio"),
-    TruncatedAudio: Failure(400, code="truncated_audio"),
-    AudioTooLong: Failure(400, code="audio_too_long"),
-    AudioTooLarge: Failure(400, code="audio_too_large"),
-    AudioTooCostly: Failure(400, code="audio_too_costly"),
-    EngineDead: Failure(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
-    Exception: Failure(500, "server_error"),
+    ClientGone: ErrorStatus(499),
+    NotFinite: ErrorStatus(500, "server_error", "not_finite", {"x-should-retry": "false"}),
+    ModelFaulty: ErrorStatus(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
+    QueueFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    Busy: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded"),
+    InvalidRequest: ErrorStatus(400),
+    UnsupportedOption: ErrorStatus(400, code="unsupported_parameter"),
+    PromptTooLong: ErrorStatus(400, code="context_length_exceeded"),
+    UnknownLanguage: ErrorStatus(400, code="unsupported_language"),
+    UndecodableAudio: ErrorStatus(400, code="unsupported_format"),
+    NoAudio: ErrorStatus(400, code="no_audio"),
+    EmptyAudio: ErrorStatus(400, code="empty_audio"),
+    TruncatedAudio: ErrorStatus(400, code="truncated_audio"),
+    AudioTooLong: ErrorStatus(400, code="audio_too_long"),
+    AudioTooLarge: ErrorStatus(400, code="audio_too_large"),
+    AudioTooCostly: ErrorStatus(400, code="audio_too_costly"),
+    EngineDead: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
+    Exception: ErrorStatus(500, "server_error"),
 }
 
-UNFORESEEN = _FAILURES[Exception].status
+UNFORESEEN = _STATUSES[Exception].status
 """The status of an answer whose cause is in the log."""
 
-UNAVAILABLE = _FAILURES[EngineDead].status
+UNAVAILABLE = _STATUSES[EngineDead].status
 """The status of a server that is alive but cannot answer yet, or any more."""
 
 # What the framework raises by itself: unknown routes, methods, sizes.
-OF_STATUS: dict[int, Failure] = {
-    404: Failure(404, code="unknown_url"),
-    405: Failure(405, code="method_not_allowed"),
-    413: Failure(413, code="content_too_large"),
+FRAMEWORK_STATUSES: dict[int, ErrorStatus] = {
+    404: ErrorStatus(404, code="unknown_url"),
+    405: ErrorStatus(405, code="method_not_allowed"),
+    413: ErrorStatus(413, code="content_too_large"),
 }
 
 
-def describe(error: Exception) -> tuple[Failure, ErrorBody]:
+def describe(error: Exception) -> tuple[ErrorStatus, ErrorBody]:
     """Return how *error* is reported; an unforeseen one is logged and reported without detail."""
     failure = _failure(error)
-    if failure is _FAILURES[Exception]:
+    if failure is _STATUSES[Exception]:
         log.error("unforeseen failure", exc_info=error)
         message = "The server had an error while processing your request."
         return failure, ErrorBody(message, failure.type)
@@ -246,15 +246,15 @@ def status_of(error: Exception) -> int:
     return error.status_code if isinstance(error, HTTPException) else _failure(error).status
 
 
-def _failure(error: Exception) -> Failure:
-    return next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
+def _failure(error: Exception) -> ErrorStatus:
+    return next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
 
 
 _MESSAGE_BYTES = 1000
 _PARAM_BYTES = 200
 
 
-def error_body(failure: Failure, message: str, param: str | None = None) -> ErrorBody:
+def error_body(failure: ErrorStatus, message: str, param: str | None = None) -> ErrorBody:
     """Return the error, under 4 kB of JSON: messages and paths may repeat what was sent."""
     return ErrorBody(
         message=shortened(message, _MESSAGE_BYTES),

@@ -40,7 +40,7 @@ _OTHER_DESCRIPTORS = 1024
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
-THRESHOLDS = (10_000, 20, 20)
+GC_THRESHOLDS = (10_000, 20, 20)
 """Of the garbage collector. With hundreds of requests in flight most of what is new is in use:
 Python's own (700, 10, 10) have it searched so often that an eighth of the CPU goes there."""
 
@@ -170,7 +170,7 @@ async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
         # stream for half a second, again and again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*THRESHOLDS)
+        gc.set_threshold(*GC_THRESHOLDS)
         await server.serve([address])
 
 

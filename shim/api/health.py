@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from shim.errors import UNAVAILABLE
 from shim.http.auth import PUBLIC, Keys
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.serving.metrics import Telemetry
 from shim.serving.models import Models
 
@@ -34,7 +34,7 @@ async def health() -> Health:
 
 
 @get("/ready", opt={PUBLIC: True})
-async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Response[Readiness]:
+async def ready(request: ApiRequest, models: NamedDependency[Models]) -> Response[Readiness]:
     """Answer 200 if every model would answer a request now."""
     states = await asyncio.gather(*(model.ready() for model in models.served))
     by_id = dict(zip((model.id for model in models.served), states, strict=True))

@@ -41,7 +41,7 @@ TABLE = [
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
     (errors.UnsupportedCoding("m"), 415, INVALID, "unsupported_encoding", None),
     (errors.ClientGone("m"), 499, INVALID, None, None),
-    (errors.BodiesHeld("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
+    (errors.BodyMemoryFull("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.DecoderFailed("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.NotFinite("m"), 500, "server_error", "not_finite", None),
     (errors.ModelFaulty("m"), 503, UNAVAILABLE, "model_unavailable", None),
@@ -278,15 +278,15 @@ def test_every_answer_has_the_form(client: TestClient[Litestar], name: str, stat
             "unknown_url",
             (
                 "Unknown request URL: GET /no. The base URL of this server is "
-                "http://testserver.local/v1; where the whole URL is wanted, it is that of a route, "
-                "such as http://testserver.local/v1/chat/completions."
+                "http://testserver.local/v1. A client that needs a whole URL needs that of a "
+                "route, such as http://testserver.local/v1/chat/completions."
             ),
         ),
         (
             "PUT /echo",
             405,
             "method_not_allowed",
-            "Not allowed: PUT /echo. Allowed here: OPTIONS, POST.",
+            "Method not allowed: PUT /echo. Allowed: OPTIONS, POST.",
         ),
         (
             "POST /echo",

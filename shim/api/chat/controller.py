@@ -9,8 +9,8 @@ from litestar.di import NamedDependency
 from shim.api.generation.heading import Heading
 from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
-from shim.http.json_answer import whole
-from shim.http.request import BodyRequest
+from shim.http.json_answer import json_response
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.metrics import Telemetry
 from shim.serving.models import Models
@@ -31,7 +31,7 @@ class ChatController(Controller):
     @post(status_code=200)
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
     ) -> Response[Any] | EventStream:
@@ -43,7 +43,7 @@ class ChatController(Controller):
         del data  # its media, of up to 64 MB, are with the engine
         if not stream:
             done = await collected(items)
-            return await whole(partial(completion, heading, done), done, headers)
+            return await json_response(partial(completion, heading, done), done, headers)
         usage = options is not None and bool(options.include_usage)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
         begun = await primed(chunks(heading, items, include_usage=usage))

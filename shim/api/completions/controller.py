@@ -8,8 +8,8 @@ from litestar.di import NamedDependency
 
 from shim.api.generation.heading import Heading
 from shim.api.generation.parameter_names import renamed
-from shim.http.json_answer import whole
-from shim.http.request import BodyRequest
+from shim.http.json_answer import json_response
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged, primed
@@ -31,7 +31,7 @@ class CompletionsController(Controller):
     @post(status_code=200)
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Continue texts."""
@@ -46,6 +46,8 @@ class CompletionsController(Controller):
         n = data.n or 1
         if not data.stream:
             done = await collected(items)
-            return await whole(partial(completion, heading, done, n=n), (item for _, item in done))
+            return await json_response(
+                partial(completion, heading, done, n=n), (item for _, item in done)
+            )
         usage = data.stream_options is not None and bool(data.stream_options.include_usage)
         return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))

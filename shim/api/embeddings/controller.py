@@ -3,7 +3,7 @@
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged
 
@@ -19,7 +19,7 @@ class EmbeddingsController(Controller):
     @post(status_code=200)
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[EmbeddingList]:
         """Turn texts into vectors."""

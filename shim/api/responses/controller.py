@@ -9,8 +9,8 @@ from litestar.di import NamedDependency
 from shim.api.generation.parameter_names import renamed
 from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
-from shim.http.json_answer import whole
-from shim.http.request import BodyRequest
+from shim.http.json_answer import json_response
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.http.strict import is_strict
 from shim.serving.metrics import Telemetry
@@ -32,7 +32,7 @@ class ResponsesController(Controller):
     @post(status_code=200)
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
     ) -> Response[Any] | EventStream:
@@ -45,7 +45,7 @@ class ResponsesController(Controller):
         del data  # its media, of up to 64 MB, are with the engine
         if not stream:
             done = await collected(items)
-            return await whole(partial(response, opened, done), done, headers)
+            return await json_response(partial(response, opened, done), done, headers)
         # Primed, so that a full queue is still a 429: the first byte spends the status.
         return EventStream(await primed(events(opened, items)), framed=framed, headers=headers)
 

@@ -15,7 +15,7 @@ from backends.conversation import Conversation
 from shim.api.generation.conversation import to_messages, to_tools
 from shim.errors import InvalidParameter
 from shim.http.auth import TOKENIZER, Keys
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.serving.models import Models
 
 from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
@@ -30,7 +30,7 @@ class TokenizerController(Controller):
     opt = {TOKENIZER: True}  # noqa: RUF012  Litestar reads it from the class
 
     @post("/tokenize", status_code=200)
-    async def tokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Tokens:
+    async def tokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
         data = await request.read(TokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
@@ -48,7 +48,7 @@ class TokenizerController(Controller):
         )
 
     @post("/detokenize", status_code=200)
-    async def detokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Text:
+    async def detokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
@@ -58,7 +58,7 @@ class TokenizerController(Controller):
     @get("/tokenizer_info")
     async def info(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
         model: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class TokenizerController(Controller):
 
 
 @asynccontextmanager
-async def _place(request: BodyRequest) -> AsyncGenerator[None, None]:
+async def _place(request: ApiRequest) -> AsyncGenerator[None, None]:
     """Wait, in order, until fewer than two long bodies are in work.
 
     A body of 1 MiB may become a million tokens with a text each, some 150 MB, until it is answered.
@@ -79,11 +79,11 @@ async def _place(request: BodyRequest) -> AsyncGenerator[None, None]:
         yield
 
 
-def _visible(models: Models, request: BodyRequest) -> Models:
+def _visible(models: Models, request: ApiRequest) -> Models:
     return models if _is_trusted(request) else models.unlisted()
 
 
-def _is_trusted(request: BodyRequest) -> bool:
+def _is_trusted(request: ApiRequest) -> bool:
     keys: Keys = request.app.state.api_keys
     return keys.allow(request)
 

@@ -7,7 +7,7 @@ from functools import partial
 from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency
 
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.metrics import Telemetry
 from shim.serving.models import Models
@@ -25,7 +25,7 @@ class TranscriptionController(Controller):
     @post(["/v1/audio/transcriptions", "/audio/transcriptions"], status_code=200)
     async def transcribe(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
     ) -> Response[bytes] | EventStream:
@@ -35,7 +35,7 @@ class TranscriptionController(Controller):
     @post(["/v1/audio/translations", "/audio/translations"], status_code=200)
     async def translate(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
         telemetry: NamedDependency[Telemetry],
     ) -> Response[bytes] | EventStream:
@@ -44,7 +44,7 @@ class TranscriptionController(Controller):
 
 
 async def _answer(
-    request: BodyRequest, models: Models, telemetry: Telemetry, task: Task
+    request: ApiRequest, models: Models, telemetry: Telemetry, task: Task
 ) -> Response[bytes] | EventStream:
     with ExitStack() as stack:
         recording = await received(request, models, task)

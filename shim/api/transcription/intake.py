@@ -13,9 +13,10 @@ from litestar.enums import RequestEncodingType
 
 from backends.base import Job, SpeechBackend
 from shim.errors import InvalidParameter, UnsupportedMedia
-from shim.http.request import BodyRequest
-from shim.http.strict import is_strict, refuse
+from shim.http.request import ApiRequest
+from shim.http.strict import is_strict
 from shim.limits import Limits
+from shim.parameters.refusals import refuse_unknown_names
 from shim.serving.models import Models, ServedModel
 
 from .fields import asked, nested
@@ -38,7 +39,7 @@ class Recording:
     silence: str
 
 
-async def received(request: BodyRequest, models: Models, task: Task) -> Recording:
+async def received(request: ApiRequest, models: Models, task: Task) -> Recording:
     """Read *request*; raise what is wrong with it, as early as it is known."""
     kind, parameters = request.content_type
     strictly = is_strict(request)
@@ -80,7 +81,7 @@ class _Verdict:
 def _judged(fields: dict[str, Any], models: Models, task: Task, *, strictly: bool) -> _Verdict:
     found = asked(fields)
     if strictly:
-        refuse(found.unknown)
+        refuse_unknown_names(found.unknown)
     job = to_job(found, task)
     if models.named(found.form.model) is None:
         return _Verdict(found.form, job, None)

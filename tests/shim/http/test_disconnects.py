@@ -1,4 +1,4 @@
-"""Presence: what happens to work whose client leaves, and to work whose client stays."""
+"""CancelOnDisconnect: what happens to work whose client leaves, and to work whose client stays."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shim.http.disconnects import Presence
+from shim.http.disconnects import CancelOnDisconnect
 
 # Each test has a loop of its own: on the session's, engines of other tests are at work, and
 # whether anything goes on afterwards could not be seen.
@@ -79,7 +79,7 @@ def answering(app: Any, connection: Connection) -> asyncio.Task[None]:
     """Begin to answer."""
 
     async def answer() -> None:
-        await Presence(app)(SCOPE, connection.receive, connection.send)
+        await CancelOnDisconnect(app)(SCOPE, connection.receive, connection.send)
 
     return asyncio.create_task(answer())
 
@@ -110,7 +110,7 @@ async def test_work_is_cancelled_for_who_leaves(
     await running
     assert work.ended == "cancelled"
     assert connection.sent == [START, PIECE, PIECE, LAST][:place]
-    assert caplog.messages == ["POST /v1/x: the client left"]
+    assert caplog.messages == ["POST /v1/x: the client disconnected"]
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 

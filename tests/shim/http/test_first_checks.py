@@ -6,7 +6,7 @@ import pytest
 from litestar import get
 from litestar.testing import create_test_client
 
-from shim.http.first_checks import Gate
+from shim.http.first_checks import FirstChecks
 from shim.settings import ServerSettings
 
 
@@ -22,7 +22,7 @@ async def status(server: ServerSettings, **headers: str) -> int:
 
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": raw}
-    await Gate(app, server)(scope, None, send)  # type: ignore[arg-type]
+    await FirstChecks(app, server)(scope, None, send)  # type: ignore[arg-type]
     return int(sent[0]["status"])
 
 
@@ -94,6 +94,6 @@ def test_head() -> None:
         return "text"
 
     with create_test_client([handler]) as client:
-        client.app.asgi_handler = Gate(client.app.asgi_handler, LOCAL)
+        client.app.asgi_handler = FirstChecks(client.app.asgi_handler, LOCAL)
 
         assert client.head("/x", headers={"host": "localhost"}).status_code == 200

@@ -10,7 +10,7 @@ from shim.api.generation.heading import Heading
 from shim.api.responses.answer import begun, response
 from shim.api.responses.protocol import ResponsesRequest
 from shim.http import json_answer
-from shim.http.json_answer import in_pieces, whole
+from shim.http.json_answer import encoded_in_pieces, json_response
 
 HEADING = Heading("id", 1, "model", "fingerprint")
 ROW = TokenLogprob(Candidate("a", -1.5, b"a"), (Candidate("ä", -0.5, "ä".encode()),) * 3)
@@ -38,15 +38,15 @@ def test_the_same_bytes(tokens: int) -> None:
         text_completion(HEADING, [(0, item) for item in given], n=3),
         response(one, items(1, tokens)),
     ):
-        assert in_pieces(answer) == msgspec.json.encode(answer)
+        assert encoded_in_pieces(answer) == msgspec.json.encode(answer)
 
 
 async def test_small_answers_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer without log probabilities, or with few, takes no thread."""
-    monkeypatch.setattr(json_answer, "in_pieces", None)
+    monkeypatch.setattr(json_answer, "encoded_in_pieces", None)
     given = items(2, 10)
 
-    done = await whole(lambda: completion(HEADING, given), given)
+    done = await json_response(lambda: completion(HEADING, given), given)
 
     assert done.content == completion(HEADING, given)
 
@@ -55,6 +55,6 @@ async def test_large_answers_are_encoded() -> None:
     """An answer with many log probabilities comes back as JSON."""
     given = items(2, 1000)
 
-    done = await whole(lambda: completion(HEADING, given), given)
+    done = await json_response(lambda: completion(HEADING, given), given)
 
     assert done.content == msgspec.json.encode(completion(HEADING, given))

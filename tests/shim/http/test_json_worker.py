@@ -193,7 +193,7 @@ async def test_a_death_in_between_costs_none() -> None:
 async def test_a_body_has_its_time() -> None:
     """A process that does not answer is ended."""
     with JsonWorker(seconds=0.2) as worker:
-        child = psutil.Process(worker._running().pid)
+        child = psutil.Process(worker._running_child().pid)
         child.suspend()
 
         with pytest.raises(DecoderFailed):
@@ -205,7 +205,7 @@ async def test_a_body_has_its_time() -> None:
 def test_leaving_ends_it() -> None:
     """No process stays behind a worker that is closed, twice or before it began."""
     with JsonWorker() as worker:
-        child = psutil.Process(worker._running().pid)
+        child = psutil.Process(worker._running_child().pid)
 
     assert not child.is_running()
     with JsonWorker():

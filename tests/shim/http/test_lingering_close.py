@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shim.http import lingering_close
-from shim.http.lingering_close import Lingering
+from shim.http.lingering_close import LingeringClose
 
 HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"2")]
 START = {"type": "http.response.start", "status": 401, "headers": HEADERS}
@@ -72,7 +72,7 @@ class Connection:
                 await send(message)
 
         scope: Any = {"type": "http", "method": "POST", "headers": [(b"host", b"x"), *headers]}
-        await Lingering(app)(scope, self.receive, self.send)
+        await LingeringClose(app)(scope, self.receive, self.send)
         return self.record
 
 
@@ -86,7 +86,7 @@ async def test_a_request_without_a_body(headers: list[Any]) -> None:
 
     server = Connection()
     scope: Any = {"type": "http", "headers": headers}
-    await Lingering(app)(scope, server.receive, server.send)
+    await LingeringClose(app)(scope, server.receive, server.send)
 
     assert given == [server.receive, server.send]
 
@@ -154,7 +154,7 @@ async def test_a_client_that_pauses(
 
 async def test_a_client_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that goes on for ever, though slowly, is not listened to for ever."""
-    monkeypatch.setattr(lingering_close, "_LINGER_SECONDS", 0.01)
+    monkeypatch.setattr(lingering_close, "_DRAIN_SECONDS", 0.01)
     server, body = Connection(), endless()
     monkeypatch.setattr(server, "receive", body.__anext__)
 
@@ -171,7 +171,7 @@ async def test_the_rest_is_read_while_answering() -> None:
 
     server = Connection(part(more=False))
     scope: Any = {"type": "http", "headers": [CHUNKED]}
-    await Lingering(app)(scope, server.receive, server.send)
+    await LingeringClose(app)(scope, server.receive, server.send)
 
     assert server.record == [CLOSING, READ, LAST]
 
@@ -186,6 +186,6 @@ async def test_a_broken_application() -> None:
     server = Connection()
     scope: Any = {"type": "http", "headers": [LARGE]}
     with pytest.raises(ValueError, match="broken"):
-        await Lingering(app)(scope, server.receive, server.send)
+        await LingeringClose(app)(scope, server.receive, server.send)
 
     assert server.record == [CLOSING]

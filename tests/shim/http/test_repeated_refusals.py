@@ -9,8 +9,8 @@ from litestar.exceptions import NotFoundException
 
 from backends.failures import PromptTooLong
 from shim.errors import InvalidKey, InvalidParameter, QueueFull, TooLarge, UnknownModel
-from shim.http.held_bodies import HeldBodies, hold
-from shim.http.repeated_refusals import Repeated
+from shim.http.body_memory import BodyMemory, reserve
+from shim.http.repeated_refusals import RefusalDelays
 from shim.limits import Limits
 
 TOO_LONG = PromptTooLong.by(prompt=10, completion=5000, context=2048)
@@ -33,14 +33,16 @@ def scope(**more: Any) -> Any:
     return {"type": "http", "method": "POST", "path": "/v1/completions", **given, **more}
 
 
-def delays(repeated: Repeated, count: int, error: Exception = TOO_LONG, **more: Any) -> list[float]:
+def delays(
+    repeated: RefusalDelays, count: int, error: Exception = TOO_LONG, **more: Any
+) -> list[float]:
     """Return how long each of *count* refusals is delayed."""
     return [repeated.seconds(error, scope(**more)) for _ in range(count)]
 
 
 def test_a_delay_that_grows() -> None:
     """Nine are answered at once, each further one waits twice as long, up to the bound."""
-    repeated = Repeated(Limits())
+    repeated = RefusalDelays(Limits())
 
     found = delays(repeated, 100)
 
@@ -56,7 +58,7 @@ def test_a_delay_that_grows() -> None:
 )
 def test_what_is_delayed(error: Exception) -> None:
     """All refusals that the same request gets again."""
-    assert delays(Repeated(Limits()), 10, error)[-1] > 0
+    assert delays(RefusalDelays(Limits()), 10, error)[-1] > 0
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_what_is_delayed(error: Exception) -> None:
 )
 def test_what_is_not(error: Exception) -> None:
     """A full queue says itself when to come again; failures of the server are no refusals."""
-    assert set(delays(Repeated(Limits()), 20, error)) == {0.0}
+    assert set(delays(RefusalDelays(Limits()), 20, error)) == {0.0}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_what_is_not(error: Exception) -> None:
 )
 def test_others_are_not_delayed(other: dict[str, Any]) -> None:
     """Another client, key, request or refusal has a row of its own; another port has not."""
-    repeated = Repeated(Limits())
+    repeated = RefusalDelays(Limits())
 
     delays(repeated, 20)
 
@@ -92,7 +94,7 @@ def test_others_are_not_delayed(other: dict[str, Any]) -> None:
 def test_a_pause_ends_the_row() -> None:
     """Ten seconds after its answer a refusal counts from one again, and not before."""
     clock = Clock()
-    repeated = Repeated(Limits(), clock=clock)
+    repeated = RefusalDelays(Limits(), clock=clock)
     delays(repeated, 20)
 
     clock.now += 10
@@ -105,7 +107,7 @@ def test_a_pause_ends_the_row() -> None:
 def test_a_long_delay_is_no_pause() -> None:
     """A client that waits for each answer does not begin a new row."""
     clock = Clock()
-    repeated = Repeated(Limits(refusal_delay_seconds=60.0), clock=clock)
+    repeated = RefusalDelays(Limits(refusal_delay_seconds=60.0), clock=clock)
 
     found = []
     for _ in range(40):
@@ -117,12 +119,12 @@ def test_a_long_delay_is_no_pause() -> None:
 
 def test_none_is_delayed() -> None:
     """A bound of 0 turns it off."""
-    assert set(delays(Repeated(Limits(refusal_delay_seconds=0.0)), 100)) == {0.0}
+    assert set(delays(RefusalDelays(Limits(refusal_delay_seconds=0.0)), 100)) == {0.0}
 
 
 def test_memory_is_bounded() -> None:
     """However many refusals there are, only the latest are counted; the row goes on meanwhile."""
-    repeated = Repeated(Limits())
+    repeated = RefusalDelays(Limits())
 
     for number in range(10_000):
         repeated.seconds(InvalidParameter(str(number)), scope())
@@ -136,36 +138,36 @@ def test_memory_is_bounded() -> None:
 async def test_a_row_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """One line when it begins to be delayed, one with the count when it has ended."""
     clock = Clock()
-    repeated = Repeated(Limits(), clock=clock)
+    repeated = RefusalDelays(Limits(), clock=clock)
 
     with caplog.at_level(logging.WARNING):
         await repeated.delay(TOO_LONG, scope())
         delays(repeated, 999)
         clock.now += 20
-        assert repeated._next_look is not None
-        repeated._next_look.cancel()
-        repeated._look()
+        assert repeated._next_cleanup is not None
+        repeated._next_cleanup.cancel()
+        repeated._clean_up()
 
     first, last = [record.getMessage() for record in caplog.records]
     assert "10.0.0.1 POST /v1/completions: This model's maximum context length" in first
     assert last.startswith("refused 1000 times in all: 10.0.0.1")
-    assert (repeated._streaks, repeated._next_look) == ({}, None)
+    assert (repeated._streaks, repeated._next_cleanup) == ({}, None)
 
 
 async def test_what_is_held_meanwhile() -> None:
     """A refusal that waits keeps nothing of its request: neither bytes nor frames."""
-    repeated = Repeated(Limits(refusal_delay_seconds=60.0))
+    repeated = RefusalDelays(Limits(refusal_delay_seconds=60.0))
     delays(repeated, 30)
     error = PromptTooLong(str(TOO_LONG))
 
     async def app(scope: Any, *_: Any) -> None:
-        hold(scope, 1000)
+        reserve(scope, 1000)
         try:
             raise error from InvalidParameter("a")
         except PromptTooLong as raised:
             await repeated.delay(raised, scope)
 
-    held = HeldBodies(app, 10_000)
+    held = BodyMemory(app, 10_000)
     waiting = asyncio.create_task(held(scope(), None, None))  # type: ignore[arg-type]
     await asyncio.sleep(0)
 
@@ -180,11 +182,11 @@ async def test_what_is_held_meanwhile() -> None:
 
 async def test_connections_are_left() -> None:
     """Only an eighth of the connections may wait: beyond it a refusal is answered at once."""
-    repeated = Repeated(Limits(refusal_delay_seconds=60.0, connections=16))
+    repeated = RefusalDelays(Limits(refusal_delay_seconds=60.0, connections=16))
     delays(repeated, 30)
 
     waiting = [
-        asyncio.create_task(HeldBodies(_refusing(repeated), 1)(scope(), None, None))  # type: ignore[arg-type]
+        asyncio.create_task(BodyMemory(_refusing(repeated), 1)(scope(), None, None))  # type: ignore[arg-type]
         for _ in range(5)
     ]
     done, still = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -195,7 +197,7 @@ async def test_connections_are_left() -> None:
     await asyncio.gather(*still, return_exceptions=True)
 
 
-def _refusing(repeated: Repeated) -> Any:
+def _refusing(repeated: RefusalDelays) -> Any:
     async def app(scope: Any, *_: Any) -> None:
         await repeated.delay(PromptTooLong(str(TOO_LONG)), scope)
 

@@ -8,9 +8,9 @@ from litestar import Litestar, post
 from litestar.datastructures import State
 from msgspec import Struct
 
+from shim.http.body_memory import BodyMemory
 from shim.http.error_handlers import HANDLERS
-from shim.http.held_bodies import HeldBodies
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.settings import ServerSettings
 
 
@@ -22,7 +22,7 @@ class Asked(Struct):
 
 
 @post("/", status_code=200)
-async def echo(request: BodyRequest) -> Asked:
+async def echo(request: ApiRequest) -> Asked:
     """Return what was sent."""
     return await request.read(Asked)
 
@@ -30,7 +30,7 @@ async def echo(request: BodyRequest) -> Asked:
 async def status(*events: dict[str, Any]) -> int:
     """Return how a request that arrives as these *events* is answered."""
     state = State({"server": ServerSettings()})
-    app = Litestar([echo], request_class=BodyRequest, exception_handlers=HANDLERS, state=state)
+    app = Litestar([echo], request_class=ApiRequest, exception_handlers=HANDLERS, state=state)
     scope: Any = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
     coming: Iterator[Any] = iter(events)
     sent: list[Any] = []
@@ -41,7 +41,7 @@ async def status(*events: dict[str, Any]) -> int:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await HeldBodies(app, limit=1 << 20)(scope, receive, send)
+    await BodyMemory(app, limit=1 << 20)(scope, receive, send)
     return sent[0]["status"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shim.http.request_id import logged
+from shim.http.request_id import log_answer
 
 SCOPE: Any = {"method": "GET", "path": "/x", "headers": [(b"x-request-id", b"mine")]}
 
@@ -16,7 +16,7 @@ SCOPE: Any = {"method": "GET", "path": "/x", "headers": [(b"x-request-id", b"min
 def test_levels(caplog: pytest.LogCaptureFixture, status: int, level: int) -> None:
     """Answers are logged at `info`, but for those whose cause is in the log at any level."""
     with caplog.at_level(logging.INFO):
-        assert logged(SCOPE, status) == b"mine"
+        assert log_answer(SCOPE, status) == b"mine"
 
     [record] = caplog.records
     assert (record.levelno, record.getMessage()) == (level, f"GET /x {status} mine")
@@ -25,7 +25,7 @@ def test_levels(caplog: pytest.LogCaptureFixture, status: int, level: int) -> No
 def test_a_long_path(caplog: pytest.LogCaptureFixture) -> None:
     """What a client sends as a path does not fill the log."""
     with caplog.at_level(logging.INFO):
-        logged({**SCOPE, "path": "/" + "x" * 30_000}, 431)
+        log_answer({**SCOPE, "path": "/" + "x" * 30_000}, 431)
 
     [record] = caplog.records
     assert len(record.getMessage()) < 500

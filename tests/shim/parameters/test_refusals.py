@@ -12,6 +12,7 @@ from shim.api.responses.translate import to_generation
 from shim.api.tokenizer.protocol import DetokenizeRequest, TokenizeRequest
 from shim.errors import UnsupportedParameter
 from shim.parameters.derived_types import refused_names
+from shim.parameters.refusals import refuse_unknown_names
 from shim.parameters.rules import Ignored
 from shim.parameters.table import rules_of, wire_names
 from tests.shim.wire import read
@@ -320,3 +321,28 @@ def test_long_names() -> None:
         read({"messages": [{**USER, name: 1}]}, ChatRequest, strict=True)
 
     assert len(str(refusal.value)) < 1000
+
+
+def test_no_unknown_names() -> None:
+    """Without unknown names nothing is raised."""
+    refuse_unknown_names(())
+
+
+def test_unknown_names() -> None:
+    """The refusal names all unknown fields in alphabetical order, the first as its `param`."""
+    with pytest.raises(UnsupportedParameter, match=r"refused in strict mode: a, b, c\.") as refusal:
+        refuse_unknown_names(("b", "a", "c"))
+
+    assert refusal.value.param == "a"
+
+
+def test_many_unknown_names() -> None:
+    """Of many names the first ten are listed, and of a long name its beginning and its end."""
+    names = {f"k{number:07}" for number in range(100_000)} | {"a" * 1_000_000}
+
+    with pytest.raises(UnsupportedParameter) as refusal:
+        refuse_unknown_names(names)
+
+    message = str(refusal.value)
+    assert message.endswith("k0000007, k0000008 … and 99991 more.")
+    assert len(message) < 300

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from shim.app import create_app
-from shim.errors import BodiesHeld
-from shim.http.disconnects import Presence
-from shim.http.held_bodies import HeldBodies, hold
+from shim.errors import BodyMemoryFull
+from shim.http.body_memory import BodyMemory, reserve
+from shim.http.disconnects import CancelOnDisconnect
 from shim.settings import load
 
 LIMIT = 10_000
 
 
 @asynccontextmanager
-async def serving() -> AsyncGenerator[tuple[HeldBodies, Any], None]:
+async def serving() -> AsyncGenerator[tuple[BodyMemory, Any], None]:
     """Yield an application's counter, and the application, which answers slowly."""
     settings = load(
         environment={},
@@ -37,8 +37,8 @@ async def serving() -> AsyncGenerator[tuple[HeldBodies, Any], None]:
     )
     app = create_app(settings)
     presence = app.asgi_handler
-    assert isinstance(presence, Presence)
-    assert isinstance(presence._app, HeldBodies)
+    assert isinstance(presence, CancelOnDisconnect)
+    assert isinstance(presence._app, BodyMemory)
     async with app.lifespan():
         yield presence._app, app
 
@@ -83,7 +83,7 @@ def chat(model: str = "m", *, stream: bool = False) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": "a"}], "stream": stream}
 
 
-async def until(counter: HeldBodies, held: int) -> None:
+async def until(counter: BodyMemory, held: int) -> None:
     """Wait until so many bytes are held."""
     async with asyncio.timeout(20):
         while counter.bytes != held:  # noqa: ASYNC110 - it counts, and tells nobody
@@ -147,13 +147,13 @@ async def test_a_failure_releases() -> None:
     """What an application raises does not matter."""
 
     async def fails(scope: Any, _receive: Any, _send: Any) -> None:
-        hold(scope, 6)
+        reserve(scope, 6)
         assert counter.bytes == 6
-        hold(scope, 5)
+        reserve(scope, 5)
 
-    counter = HeldBodies(fails, 10)
+    counter = BodyMemory(fails, 10)
 
-    with pytest.raises(BodiesHeld):
+    with pytest.raises(BodyMemoryFull):
         await counter({"type": "http"}, None, None)  # type: ignore[arg-type, typeddict-item]
 
     assert counter.bytes == 0
