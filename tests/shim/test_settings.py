@@ -180,11 +180,11 @@ def test_a_file_of_keys_opens_the_world(tmp_path: Path) -> None:
     ("content", "fault"),
     [
         (None, "No such file"),
-        (b"", "holds no key"),
-        (b" \n\r\n", "holds no key"),
-        (b"good\nsecret word\n", "has a line that is no key"),
-        (b"sha256:secret", "has a line that is no key"),
-        (b"\xffsecret", "has a line that is no key"),
+        (b"", "contains no key"),
+        (b" \n\r\n", "contains no key"),
+        (b"good\nsecret word\n", "has a line that is not a key"),
+        (b"sha256:secret", "has a line that is not a key"),
+        (b"\xffsecret", "has a line that is not a key"),
     ],
     ids=["gone", "nothing", "blank", "words", "digest", "bytes"],
 )
@@ -238,8 +238,8 @@ def test_flags_replace_models(file: Path) -> None:
             "Invalid value 'gpu' - at $.models[0].backend (there are fake, ct2, vllm, whisper)",
         ),
         (ECHO.replace("echo", ""), "length >= 1 - at $.models[0].id"),
-        (ECHO + ECHO, "The name 'echo' is taken twice - at $.models[1]"),
-        (f"{ECHO}aliases = ['echo']", "The name 'echo' is taken twice - at $.models[0]"),
+        (ECHO + ECHO, "The name 'echo' is used twice - at $.models[1]"),
+        (f"{ECHO}aliases = ['echo']", "The name 'echo' is used twice - at $.models[0]"),
         ("port = ", "shim.toml: Invalid value"),
     ],
 )
