@@ -51,7 +51,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     strict: bool = False
     """Whether undocumented parameters are refused instead of ignored."""
     tokenizer_needs_key: bool = False
-    """Whether `/tokenize` and `/detokenize` need a key; harnesses that count tokens send none."""
+    """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
     limits: Limits = Limits()

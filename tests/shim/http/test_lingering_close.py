@@ -33,37 +33,37 @@ def declared(size: int) -> tuple[bytes, bytes]:
 
 
 def part(size: int = 1, *, more: bool = True) -> dict[str, Any]:
-    """Return a piece of a body."""
+    """Return a piece of a body of *size* bytes."""
     return {"type": "http.request", "body": bytes(size), "more_body": more}
 
 
 async def endless() -> AsyncIterator[dict[str, Any]]:
-    """Yield a body that comes byte by byte and does not end."""
+    """Yield a body that arrives byte by byte and never ends."""
     while True:
         await asyncio.sleep(0)
         yield part()
 
 
 class Connection:
-    """What a server gives to an application, and a record of what is done with it."""
+    """The server's side of one request; it records reads and sent messages."""
 
     def __init__(self, *coming: Any) -> None:
         self._coming = iter(coming)
         self.record: list[Any] = []
 
     async def receive(self) -> Any:
-        """Return the next event; wait for ever once there is none."""
+        """Return the next event; after the last, wait for ever."""
         self.record.append(READ)
         for event in self._coming:
             return event
         return await asyncio.Event().wait()
 
     async def send(self, message: Any) -> None:
-        """Write *message* down."""
+        """Record *message*."""
         self.record.append(message)
 
     async def ask(self, *headers: tuple[bytes, bytes], reads: int = 0) -> list[Any]:
-        """Have a request answered by an application that receives *reads* times before."""
+        """Return the record of a request whose application reads *reads* times, then answers."""
 
         async def app(_: Any, receive: Any, send: Any) -> None:
             for _ in range(reads):
@@ -78,29 +78,29 @@ class Connection:
 
 @pytest.mark.parametrize("headers", [[], [declared(0)]], ids=["undeclared", "empty"])
 async def test_a_request_without_a_body(headers: list[Any]) -> None:
-    """Where there is no body, the application talks to the server itself."""
-    given: list[Any] = []
+    """Without a body the application gets the server's own functions."""
+    functions: list[Any] = []
 
     async def app(_: Any, *channels: Any) -> None:
-        given.extend(channels)
+        functions.extend(channels)
 
     server = Connection()
     scope: Any = {"type": "http", "headers": headers}
     await LingeringClose(app)(scope, server.receive, server.send)
 
-    assert given == [server.receive, server.send]
+    assert functions == [server.receive, server.send]
 
 
 @pytest.mark.parametrize("header", [declared(2), LARGE, CHUNKED])
 async def test_a_body_that_was_read(header: tuple[bytes, bytes]) -> None:
-    """Once the whole body is read, the answer passes as it is."""
+    """Once the whole body is read, the answer is not changed."""
     server = Connection(part(), part(more=False))
 
     assert await server.ask(header, reads=2) == [READ, READ, START, FIRST, LAST]
 
 
-async def test_a_client_that_left_before_its_answer() -> None:
-    """Who has left is not waited for."""
+async def test_an_early_disconnect() -> None:
+    """After a disconnect nothing is drained."""
     server = Connection(part(), LEFT)
 
     assert await server.ask(LARGE, reads=2) == [READ, READ, START, FIRST, LAST]
@@ -108,7 +108,7 @@ async def test_a_client_that_left_before_its_answer() -> None:
 
 @pytest.mark.parametrize("reads", [0, 1])
 async def test_a_small_body(reads: int) -> None:
-    """A small body is read before its refusal, which so need not close the connection."""
+    """A small body is read before its refusal, so that the connection stays open."""
     server = Connection(part(), part(65_535, more=False))
 
     assert await server.ask(declared(65_536), reads=reads) == [READ, READ, START, FIRST, LAST]
@@ -117,21 +117,21 @@ async def test_a_small_body(reads: int) -> None:
 @pytest.mark.parametrize("ending", [part(more=False), LEFT], ids=["complete", "left"])
 @pytest.mark.parametrize("headers", [[LARGE], [CHUNKED], [declared(2), EXPECT]])
 async def test_an_early_answer(headers: list[Any], ending: dict[str, Any]) -> None:
-    """The answer says that it closes, and ends when nothing more comes; nothing is read before."""
+    """The answer has `connection: close`; its end is sent when the body ends or the client does."""
     server = Connection(part(), ending)
 
     assert await server.ask(*headers) == [CLOSING, FIRST, HELD, READ, READ, END]
 
 
-async def test_a_body_of_which_the_beginning_was_read() -> None:
-    """It is the end that counts."""
+async def test_a_body_that_was_read_in_part() -> None:
+    """The rest of a body whose beginning was read is drained too."""
     server = Connection(part(), part(), part(more=False))
 
     assert await server.ask(LARGE, reads=2) == [READ, READ, CLOSING, FIRST, HELD, READ, END]
 
 
-async def test_no_more_than_a_bound_is_read() -> None:
-    """A client that does not stop is read from up to 64 MiB."""
+async def test_a_body_without_an_end() -> None:
+    """At most 64 MiB of a body are drained."""
     server = Connection(*repeat(part(1 << 20), 100))
 
     record = await server.ask(LARGE)
@@ -143,7 +143,7 @@ async def test_no_more_than_a_bound_is_read() -> None:
 async def test_a_client_that_pauses(
     monkeypatch: pytest.MonkeyPatch, header: tuple[bytes, bytes]
 ) -> None:
-    """A client that neither goes on nor leaves is not waited for long, nor before its answer."""
+    """The server waits only so long for a client that pauses, before its answer too."""
     monkeypatch.setattr(lingering_close, "_PAUSE_SECONDS", 0.01)
     server = Connection(part())
 
@@ -153,7 +153,7 @@ async def test_a_client_that_pauses(
 
 
 async def test_a_client_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that goes on for ever, though slowly, is not listened to for ever."""
+    """A client that sends slowly and without end is cut off after some time."""
     monkeypatch.setattr(lingering_close, "_DRAIN_SECONDS", 0.01)
     server, body = Connection(), endless()
     monkeypatch.setattr(server, "receive", body.__anext__)
@@ -162,7 +162,7 @@ async def test_a_client_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_rest_is_read_while_answering() -> None:
-    """An application may read on after its answer began; then its end is not held back."""
+    """An application may read the body after its answer began; then its end is not withheld."""
 
     async def app(_: Any, receive: Any, send: Any) -> None:
         await send(START)
@@ -177,7 +177,7 @@ async def test_the_rest_is_read_while_answering() -> None:
 
 
 async def test_a_broken_application() -> None:
-    """What the application raises reaches the server at once, and nobody lingers."""
+    """An exception of the application reaches the server at once, without draining."""
 
     async def app(_: Any, __: Any, send: Any) -> None:
         await send(START)
