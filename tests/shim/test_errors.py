@@ -91,16 +91,16 @@ def test_the_table(
     assert body == errors.ErrorBody(str(error), kind, param, code)
 
 
-def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
+def with_subclasses(kind: type[Exception]) -> Iterator[type[Exception]]:
     """Yield *kind* and all its subclasses."""
     yield kind
     for derived in kind.__subclasses__():
-        yield from leaves(derived)
+        yield from with_subclasses(derived)
 
 
 def test_the_table_is_whole() -> None:
     """The table above has every error of Shim: one without a status would be a 500."""
-    ours = {*leaves(errors.ApiError), *leaves(failures.BackendError)}
+    ours = {*with_subclasses(errors.ApiError), *with_subclasses(failures.BackendError)}
 
     untested = ours - {type(error) for error, *_ in TABLE}
 

@@ -78,7 +78,7 @@ class Answer(msgspec.Struct):
     """CPU of the longest turn of the event loop, in seconds."""
 
 
-async def ask(app: Litestar, path: str, content: bytes, **headers: str) -> Answer:
+async def post(app: Litestar, path: str, content: bytes, **headers: str) -> Answer:
     """Send *content*, and measure the turns of the event loop until the answer."""
     sent: list[Any] = []
     received: asyncio.Queue[Any] = asyncio.Queue()
@@ -135,7 +135,7 @@ async def test_no_field_costs_more_than_its_size(path: str, model: str) -> None:
     async with serving() as app:
         for size in SIZES:
             for place, content in bodies(path, model, size):
-                places.setdefault(place, []).append(await ask(app, path, content))
+                places.setdefault(place, []).append(await post(app, path, content))
         slow = {
             place: await again(app, path, model, place) for place in places if _slow(*places[place])
         }
@@ -149,7 +149,7 @@ async def test_no_field_costs_more_than_its_size(path: str, model: str) -> None:
 async def again(app: Litestar, path: str, model: str, place: str) -> list[Answer]:
     """Return the quickest of three more answers for each size, as the machine may be busy."""
     contents = [dict(bodies(path, model, size))[place] for size in SIZES]
-    tries = [[await ask(app, path, content) for content in contents] for _ in range(3)]
+    tries = [[await post(app, path, content) for content in contents] for _ in range(3)]
     return [
         Answer(0, b"", min(one.cpu for one in same), min(one.turn for one in same))
         for same in zip(*tries, strict=True)
@@ -179,7 +179,7 @@ async def test_unknown_fields_in_strict_mode(path: str) -> None:
         for size in (*SIZES, 1_000_000):
             content = msgspec.json.encode({**body, **{f"unknown{n}": n for n in range(size)}})
 
-            answer = await ask(app, path, content, **{"x-shim-strict": "true"})
+            answer = await post(app, path, content, **{"x-shim-strict": "true"})
 
             assert answer.status == 400
             assert len(answer.body) < ERROR_BYTES
@@ -203,7 +203,7 @@ async def test_errors_are_short(more: dict[str, Any]) -> None:
     body = {"model": "chat", "messages": [{"role": "user", "content": "a"}], **more}
 
     async with serving() as app:
-        answer = await ask(app, "/v1/chat/completions", msgspec.json.encode(body))
+        answer = await post(app, "/v1/chat/completions", msgspec.json.encode(body))
 
     assert 400 <= answer.status < 500
     assert len(answer.body) < ERROR_BYTES

@@ -19,28 +19,29 @@ SCOPE: Any = {"type": "http", "method": "POST", "path": "/v1/x"}
 
 
 class Connection:
-    """The server's side of one request with a body in two parts; `left` disconnects the client.
+    """The server's side of one request, whose body has two parts.
 
-    As servers do, it reports a disconnect after a complete answer too.
+    The event `disconnected` is the client's end. As servers do, this one reports a disconnect after
+    a complete answer too.
     """
 
     def __init__(self, *, parts: int = 2) -> None:
         self._parts = iter(range(parts))
-        self.left = asyncio.Event()
+        self.disconnected = asyncio.Event()
         self.sent: list[Any] = []
 
     async def receive(self) -> Any:
         """Return the next part; after the last, wait until the client disconnects."""
         for part in self._parts:
             return {"type": "http.request", "body": b"x", "more_body": part == 0}
-        await self.left.wait()
+        await self.disconnected.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
         """Record *message*."""
         self.sent.append(message)
         if message == LAST:
-            self.left.set()
+            self.disconnected.set()
 
 
 class Work:
@@ -103,7 +104,7 @@ async def test_a_client_that_disconnects(sent: int, caplog: pytest.LogCaptureFix
     running = answering(work, connection)
     await work.stuck.wait()
 
-    connection.left.set()
+    connection.disconnected.set()
 
     await running
     assert work.ended == "cancelled"
@@ -115,7 +116,7 @@ async def test_a_client_that_disconnects(sent: int, caplog: pytest.LogCaptureFix
 async def test_an_early_disconnect() -> None:
     """Work for a client that disconnected before it began is cancelled."""
     connection, work = Connection(), Work(stuck_after=0)
-    connection.left.set()
+    connection.disconnected.set()
 
     await answering(work, connection)
 
@@ -125,7 +126,7 @@ async def test_an_early_disconnect() -> None:
 async def test_a_disconnect_within_the_request() -> None:
     """While it reads the request, the application gets the disconnect and is not cancelled."""
     connection = Connection(parts=1)
-    connection.left.set()
+    connection.disconnected.set()
     types: list[str] = []
 
     async def app(_scope: Any, receive: Any, _send: Any) -> None:
@@ -141,7 +142,7 @@ async def test_a_disconnect_within_the_request() -> None:
 async def test_an_unread_request() -> None:
     """Work that has not read its whole request is not cancelled."""
     connection, work = Connection(), Work(reads=1)
-    connection.left.set()
+    connection.disconnected.set()
 
     await answering(work, connection)
 
@@ -163,15 +164,15 @@ async def test_exceptions_pass_through() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-@pytest.mark.parametrize("left", [False, True])
-async def test_a_server_that_stops(*, left: bool) -> None:
+@pytest.mark.parametrize("disconnected", [False, True])
+async def test_a_server_that_stops(*, disconnected: bool) -> None:
     """A server's cancellation is raised, even if the client disconnects at the same time."""
     connection, work = Connection(), Work(stuck_after=1)
     running = answering(work, connection)
     await work.stuck.wait()
 
-    if left:
-        connection.left.set()
+    if disconnected:
+        connection.disconnected.set()
         # Until the watch has seen the disconnect, but the work has not.
         while not running.cancelling():  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -40,14 +40,14 @@ def tool(**parameters: Any) -> dict[str, Any]:
     return {"function": {"name": "f", "parameters": parameters}}
 
 
-def said(*content: int) -> dict[str, Any]:
+def chat_with_parts(*content: int) -> dict[str, Any]:
     """Return a chat with a message of *count* parts for each count in *content*."""
     return {"messages": [{"role": "user", "content": [TEXT] * count} for count in content]}
 
 
 CASES: list[tuple[Any, Any, Any, str]] = [
     (ChatRequest, {"messages": [USER] * 20}, {"messages": [USER] * 21}, "messages"),
-    (ChatRequest, said(15, 15), said(15, 16), "messages[].content"),
+    (ChatRequest, chat_with_parts(15, 15), chat_with_parts(15, 16), "messages[].content"),
     (
         ChatRequest,
         {"messages": [{"role": "assistant", "tool_calls": [CALL] * 15}] * 2},

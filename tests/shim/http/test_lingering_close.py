@@ -16,11 +16,11 @@ FIRST = {"type": "http.response.body", "body": b"n", "more_body": True}
 LAST = {"type": "http.response.body", "body": b"o", "more_body": False}
 
 CLOSING = {**START, "headers": [*HEADERS, (b"connection", b"close")]}
-HELD = {**LAST, "more_body": True}
+WITHHELD = {**LAST, "more_body": True}
 END = {**LAST, "body": b""}
 
 READ = "read"
-LEFT = {"type": "http.disconnect"}
+DISCONNECT = {"type": "http.disconnect"}
 
 LARGE = (b"content-length", b"500000000")
 CHUNKED = (b"transfer-encoding", b"chunked")
@@ -62,7 +62,7 @@ class Connection:
         """Record *message*."""
         self.record.append(message)
 
-    async def ask(self, *headers: tuple[bytes, bytes], reads: int = 0) -> list[Any]:
+    async def exchange(self, *headers: tuple[bytes, bytes], reads: int = 0) -> list[Any]:
         """Return the record of a request whose application reads *reads* times, then answers."""
 
         async def app(_: Any, receive: Any, send: Any) -> None:
@@ -96,14 +96,14 @@ async def test_a_body_that_was_read(header: tuple[bytes, bytes]) -> None:
     """Once the whole body is read, the answer is not changed."""
     server = Connection(part(), part(more=False))
 
-    assert await server.ask(header, reads=2) == [READ, READ, START, FIRST, LAST]
+    assert await server.exchange(header, reads=2) == [READ, READ, START, FIRST, LAST]
 
 
 async def test_an_early_disconnect() -> None:
     """After a disconnect nothing is drained."""
-    server = Connection(part(), LEFT)
+    server = Connection(part(), DISCONNECT)
 
-    assert await server.ask(LARGE, reads=2) == [READ, READ, START, FIRST, LAST]
+    assert await server.exchange(LARGE, reads=2) == [READ, READ, START, FIRST, LAST]
 
 
 @pytest.mark.parametrize("reads", [0, 1])
@@ -111,32 +111,40 @@ async def test_a_small_body(reads: int) -> None:
     """A small body is read before its refusal, so that the connection stays open."""
     server = Connection(part(), part(65_535, more=False))
 
-    assert await server.ask(declared(65_536), reads=reads) == [READ, READ, START, FIRST, LAST]
+    assert await server.exchange(declared(65_536), reads=reads) == [READ, READ, START, FIRST, LAST]
 
 
-@pytest.mark.parametrize("ending", [part(more=False), LEFT], ids=["complete", "left"])
+@pytest.mark.parametrize("ending", [part(more=False), DISCONNECT], ids=["complete", "disconnected"])
 @pytest.mark.parametrize("headers", [[LARGE], [CHUNKED], [declared(2), EXPECT]])
 async def test_an_early_answer(headers: list[Any], ending: dict[str, Any]) -> None:
     """The answer has `connection: close`; its end is sent when the body ends or the client does."""
     server = Connection(part(), ending)
 
-    assert await server.ask(*headers) == [CLOSING, FIRST, HELD, READ, READ, END]
+    assert await server.exchange(*headers) == [CLOSING, FIRST, WITHHELD, READ, READ, END]
 
 
 async def test_a_body_that_was_read_in_part() -> None:
     """The rest of a body whose beginning was read is drained too."""
     server = Connection(part(), part(), part(more=False))
 
-    assert await server.ask(LARGE, reads=2) == [READ, READ, CLOSING, FIRST, HELD, READ, END]
+    assert await server.exchange(LARGE, reads=2) == [
+        READ,
+        READ,
+        CLOSING,
+        FIRST,
+        WITHHELD,
+        READ,
+        END,
+    ]
 
 
 async def test_a_body_without_an_end() -> None:
     """At most 64 MiB of a body are drained."""
     server = Connection(*repeat(part(1 << 20), 100))
 
-    record = await server.ask(LARGE)
+    record = await server.exchange(LARGE)
 
-    assert record == [CLOSING, FIRST, HELD, *repeat(READ, 64), END]
+    assert record == [CLOSING, FIRST, WITHHELD, *repeat(READ, 64), END]
 
 
 @pytest.mark.parametrize("header", [LARGE, declared(2)], ids=["large", "small"])
@@ -147,9 +155,9 @@ async def test_a_client_that_pauses(
     monkeypatch.setattr(lingering_close, "_PAUSE_SECONDS", 0.01)
     server = Connection(part())
 
-    record = await server.ask(header)
+    record = await server.exchange(header)
 
-    assert [event for event in record if event != READ] == [CLOSING, FIRST, HELD, END]
+    assert [event for event in record if event != READ] == [CLOSING, FIRST, WITHHELD, END]
 
 
 async def test_a_client_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +166,7 @@ async def test_a_client_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     server, body = Connection(), endless()
     monkeypatch.setattr(server, "receive", body.__anext__)
 
-    assert await server.ask(LARGE) == [CLOSING, FIRST, HELD, END]
+    assert await server.exchange(LARGE) == [CLOSING, FIRST, WITHHELD, END]
 
 
 async def test_the_rest_is_read_while_answering() -> None:

@@ -19,7 +19,7 @@ class Word(Struct):
     word: str
 
 
-async def said(*words: str, log: list[str] | None = None) -> AsyncGenerator[Word, None]:
+async def words_of(*words: str, log: list[str] | None = None) -> AsyncGenerator[Word, None]:
     """Yield *words*; raise an error at `die` or `break`, and add to *log* when closed."""
     try:
         for word in words:
@@ -58,12 +58,12 @@ ERROR = (
 )
 async def test_frames(words: list[str], stream: str) -> None:
     """Each chunk is a `data:` line, an error too; `[DONE]` always ends the stream."""
-    assert await text(said(*words)) == stream
+    assert await text(words_of(*words)) == stream
 
 
 async def test_an_unforeseen_error() -> None:
     """An unforeseen error ends the stream in order, without its details."""
-    stream = await text(said("a", "break"))
+    stream = await text(words_of("a", "break"))
 
     assert "secret" not in stream
     assert '"type":"server_error"' in stream
@@ -94,7 +94,7 @@ async def test_an_event_stream() -> None:
     """The headers forbid caching, and each event is a message of its own."""
     reader = Reader()
 
-    await answered(EventStream(said("a", "b"), headers={"x-more": "y"}), reader)
+    await answered(EventStream(words_of("a", "b"), headers={"x-more": "y"}), reader)
 
     start, *pieces, end = reader.read
     assert start["status"] == 200
@@ -116,7 +116,7 @@ async def test_an_event_stream() -> None:
 async def test_closing_reaches_the_engine(read: int) -> None:
     """Wherever a stream is cancelled, even before it began, its generator is closed."""
     log: list[str] = []
-    chunks = await primed(said("a", "b", "c", log=log))
+    chunks = await primed(words_of("a", "b", "c", log=log))
     holding = ExitStack()
     holding.callback(log.append, "released")
     answer = EventStream(chunks, holding=holding)

@@ -273,7 +273,7 @@ def test_items_of_responses(item: dict[str, Any], path: str) -> None:
 
 def test_items_that_are_sent_back() -> None:
     """The items of an answer, with their ids and statuses, are accepted in strict mode."""
-    said = {"type": "output_text", "text": "b", "annotations": [], "logprobs": []}
+    text_part = {"type": "output_text", "text": "b", "annotations": [], "logprobs": []}
     items = [
         ITEM,
         {"type": "reasoning", "id": "rs_1", "status": None, "summary": [], "content": None},
@@ -283,7 +283,7 @@ def test_items_that_are_sent_back() -> None:
             "role": "assistant",
             "status": "completed",
             "phase": None,
-            "content": [said],
+            "content": [text_part],
         },
         {
             "type": "function_call",
