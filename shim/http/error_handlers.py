@@ -51,7 +51,7 @@ def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
                 f"that needs a whole URL needs that of a route, such as {base}/chat/completions."
             )
         case 405:
-            return f"Method not allowed: {url}. Allowed: {_allowed(error)}."
+            return f"Method not allowed: {url}. Allowed here: {_allowed(error)}."
         case 413:
             return _too_large(request)
         case _:

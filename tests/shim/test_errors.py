@@ -286,7 +286,7 @@ def test_every_answer_has_the_form(client: TestClient[Litestar], name: str, stat
             "PUT /echo",
             405,
             "method_not_allowed",
-            "Method not allowed: PUT /echo. Allowed: OPTIONS, POST.",
+            "Method not allowed: PUT /echo. Allowed here: OPTIONS, POST.",
         ),
         (
             "POST /echo",
