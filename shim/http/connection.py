@@ -1,8 +1,8 @@
 """Serves one connection: uvicorn's HTTP/1.1 with limits on bytes, time and rate.
 
-uvicorn limits idle connections only. Here the head of a request has limits on its bytes and seconds,
-its body must arrive at a minimum rate, and the client must read the answer. A connection beyond a
-limit ends, with an error in OpenAI's shape where one can still be sent.
+uvicorn limits idle connections only. Here a head has limits on its bytes and seconds, a body must
+arrive at a minimum rate, and the client must read the answer. A connection beyond a limit ends,
+with an error in OpenAI's shape where one can still be sent.
 
 The file is long because all of it is the state of one connection.
 """

@@ -70,7 +70,7 @@ COMMON: dict[str, Rule] = {
 
 _STORES_NOTHING = "This server stores nothing from one request to the next."
 _WATERMARK = Refused("An engine that is configured to watermark does so unless it is false.")
-_SPEAKERS = Refused("The models of this server do not distinguish speakers.")
+_SPEAKERS = Refused("No model here tells speakers apart.")
 _SAMPLING = (
     "A request cannot control the engine's random numbers. Any value is accepted where none are "
     "used (`temperatures=0`)."
