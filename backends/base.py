@@ -12,7 +12,6 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from .conversation import Conversation
-from .whisper_options import Decoding
 
 # ── text ──────────────────────────────────────────────────────────────────────
 
@@ -307,106 +306,123 @@ class EmbeddingBackend(TextBackend, Protocol):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """What to make of a recording. None leaves a value to the engine's own default."""
+    """How to transcribe a recording. None means the engine's own default."""
 
     task: Literal["transcribe", "translate"] = "transcribe"
     language: str | None = None
-    """A code as the engine names it ("en"); None: detect."""
+    """The code of the spoken language, such as "en"; None: detect it."""
     languages: tuple[str, ...] = ()
-    """Codes among which to detect; empty: all that the model knows."""
+    """Codes of the languages that may be detected; empty: all that the model knows."""
     prompt: str | None = None
-    """What was said before, or words as they are to be spelt."""
+    """The text before the recording, or words in their spelling."""
     word_timestamps: bool = False
     token_logprobs: bool = False
-    """Whether segments carry the log probability of each of their tokens."""
-    decoding: Decoding = Decoding()
+    """Whether segments have the log probability of each of their text tokens."""
+    options: Mapping[str, Any] = {}
+    """Options that are the engine's own, by name, with the types that `whisper_options.Decoding`
+    declares. A backend raises UnsupportedOption for those that it does not have."""
 
 
 class TranscriptInfo(Struct, frozen=True, kw_only=True):
-    """What is known before the first segment: comes exactly once, first."""
+    """Language and length of a recording: comes exactly once, before all segments."""
 
     language: str
+    """The code that the job named, or that was detected."""
     language_probability: float
+    """From 0 to 1; 1 if the language was not detected."""
     duration: float
-    """Seconds of audio after decoding."""
+    """Seconds of decoded audio."""
     prompt_tokens: int = 0
-    """Tokens of the prompt and the hotwords that the request brought."""
+    """Tokens of the prompt and the hotwords."""
 
 
 class Word(Struct, frozen=True, kw_only=True):
-    """A spoken word with its place in the recording, in seconds."""
+    """A spoken word with its start and end in the recording, in seconds."""
 
     word: str
     start: float
     end: float
     probability: float
+    """From 0 to 1: the mean over the word's tokens."""
 
 
 class Segment(Struct, frozen=True, kw_only=True):
-    """A stretch of speech with the engine's own numbers, as Whisper defines them."""
+    """A stretch of speech with the numbers that Whisper defines; times are in seconds."""
 
     id: int
+    """From 1."""
     seek: int
-    """The window's first frame (1/100 s)."""
+    """The first frame of the segment's window, in hundredths of a second."""
     start: float
     end: float
     text: str
     tokens: tuple[int, ...]
     temperature: float
-    """The temperature that won the fallback."""
+    """The temperature of the accepted attempt: Whisper retries at higher ones."""
     avg_logprob: float
+    """Mean natural-log probability of the window's tokens."""
     compression_ratio: float
+    """Bytes of the window's text over bytes after zlib compression: high for repetitions."""
     no_speech_prob: float
+    """Probability, from 0 to 1, that the window has no speech."""
     words: tuple[Word, ...] | None = None
     logprobs: tuple[Candidate, ...] | None = None
-    """The text's tokens, timestamps left out; if the job asked for them."""
+    """The text's tokens without timestamps; None unless `Job.token_logprobs` is set."""
 
 
 Manifest = dict[str, Any]
-"""How an answer is made, in values that JSON knows: weights, engine, versions, options."""
+"""What an answer depends on beside the recording, in JSON values: weights, engine, versions,
+options."""
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """A job that a backend accepted: its options are merged with the model's and checked."""
+
+    job: Job
+    manifest: Manifest
+    """All that decides the answer beside the recording."""
+    arguments: Mapping[str, Any] = {}
+    """Arguments of the engine's own call; only the backend that made them reads them."""
 
 
 @runtime_checkable
 class SpeechBackend(Protocol):
-    """An engine that writes down what is said."""
+    """An engine that transcribes recordings."""
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The language codes that a Job may name."""
+        """The language codes that a job may name."""
         ...
 
     async def ready(self) -> bool:
-        """Whether a request sent now would be answered."""
+        """Return whether a request sent now would be answered."""
         ...
 
     async def self_test(self) -> None:
-        """Answer one small request of the engine's own; raise what fails.
+        """Answer one small request of the backend's own; raise its error if it fails.
 
-        Called before the first request and, where it failed, again later: loading a model does not
-        prove that it can answer.
+        Called before the first request and, after a failure, again later: a model that loads may
+        still be unable to answer.
         """
         ...
 
-    def check(self, job: Job) -> None:
-        """Judge *job* before there is a recording.
+    def prepare(self, job: Job) -> Prepared:
+        """Check *job*, for which no recording is needed, and return it in the engine's terms.
 
         Raises UnknownLanguage, UnsupportedOption, InvalidOption.
         """
         ...
 
-    def manifest(self, job: Job) -> Manifest:
-        """Return all that decides, beside the recording, what *job* is answered."""
-        ...
-
     def transcribe(
-        self, audio: BinaryIO, job: Job
+        self, audio: BinaryIO, prepared: Prepared
     ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
-        """Write down *audio*; closing the generator stops before the next call to the engine.
+        """Transcribe *audio*: yield one TranscriptInfo, then segments in the order of time.
 
-        It is an encoded recording in any container, seekable; read from its start, closed by its
-        owner.
+        *audio* is an encoded recording in any container, seekable. It is read from its start, and
+        closed by the caller. *prepared* comes from this backend, and may be used for several
+        recordings. Closing the generator stops the work before the next call to the engine.
 
-        Raises what `check` does; at the first item UndecodableAudio, AudioTooLong; at any item
+        Raises, at the first item: UndecodableAudio, AudioTooLong; at any item: InvalidOption,
         EngineDead.
         """
         ...

@@ -20,7 +20,7 @@ from .base import (
     Generated,
     Generation,
     Job,
-    Manifest,
+    Prepared,
     Prompt,
     PromptEcho,
     Segment,
@@ -160,27 +160,25 @@ class FakeEmbedding(_Letters):
 
 
 class FakeSpeech(_Script):
-    """Takes a text file for a recording: every line is a segment of one second."""
+    """Reads a text file as a recording: every line is a segment of one second."""
 
     languages = ("en", "de")
 
-    def check(self, job: Job) -> None:
-        """Raise UnknownLanguage if *job* names a language other than "en" and "de"."""
+    def prepare(self, job: Job) -> Prepared:
+        """Accept two languages, and any option; raise UnknownLanguage for other languages."""
         known = ", ".join(self.languages)
         if job.language not in (None, *self.languages):
             raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
         if not {*job.languages} <= {*self.languages}:
             raise UnknownLanguage(f"The fake engine speaks {known}.", option="languages")
-
-    def manifest(self, job: Job) -> Manifest:
-        """Return the engine's name, and the task and language of *job*."""
-        return {"engine": "fake", "task": job.task, "language": job.language}
+        manifest = {"engine": "fake", "task": job.task, "language": job.language}
+        return Prepared(job=job, manifest=manifest)
 
     async def transcribe(
-        self, audio: BinaryIO, job: Job
+        self, audio: BinaryIO, prepared: Prepared
     ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
-        """Yield a TranscriptInfo, then one Segment for each line of *audio*, a text in UTF-8."""
-        self.check(job)
+        """Yield a segment for each line of text; raise UndecodableAudio for other bytes."""
+        job = prepared.job
         audio.seek(0)
         try:
             lines = audio.read().decode().splitlines()
@@ -203,7 +201,7 @@ class FakeSpeech(_Script):
                 end=float(second + 1),
                 text=f" {line}",
                 tokens=tuple(line.encode()),
-                temperature=(job.decoding.temperatures or (0.0,))[0],
+                temperature=job.options.get("temperatures", (0.0,))[0],
                 avg_logprob=-0.1,
                 compression_ratio=1.0,
                 no_speech_prob=0.0,

@@ -23,7 +23,6 @@ from .base import (
     SpeechBackend,
 )
 from .failures import AudioTooLong, PromptTooLong
-from .whisper_options import Decoding
 
 _PATIENCE = 300.0
 """Seconds that an answer may take: a large model's first call on a CPU may take a minute."""
@@ -52,17 +51,13 @@ async def one_vector(backend: EmbeddingBackend) -> None:
     await _exhaust(backend.embed(EmbeddingJob(input="1")), allowed=PromptTooLong)
 
 
-async def one_second(backend: SpeechBackend) -> None:
-    """Transcribe one second of sound.
+async def one_second(backend: SpeechBackend, job: Job) -> None:
+    """Transcribe a second of sound as *job* says: the least work that reaches the engine.
 
-    Raises what `transcribe` raises, and TimeoutError after five minutes.
-
-    One token and one temperature, so that a large model on a CPU only pays for the encoder. The
-    language is detected, as for a request that names none. A limit below one second is the
-    operator's choice, and not a failure.
+    Raises what `prepare` and `transcribe` raise, TimeoutError after five minutes. A limit below one
+    second is the operator's choice and not a failure.
     """
-    decoding = Decoding(temperatures=(0.0,), max_new_tokens=1, vad_filter=False)
-    transcript = backend.transcribe(io.BytesIO(recording()), Job(decoding=decoding))
+    transcript = backend.transcribe(io.BytesIO(recording()), backend.prepare(job))
     await _exhaust(transcript, allowed=AudioTooLong)
 
 
@@ -79,8 +74,8 @@ def recording() -> bytes:
     return file.getvalue()
 
 
-def _sample(at: int) -> int:
-    return round(_AMPLITUDE * math.sin(2 * math.pi * _PITCH * at / _RATE))
+def _sample(index: int) -> int:
+    return round(_AMPLITUDE * math.sin(2 * math.pi * _PITCH * index / _RATE))
 
 
 async def _exhaust(items: AsyncGenerator[Any, None], *, allowed: type[Exception]) -> None:

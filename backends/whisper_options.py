@@ -1,15 +1,18 @@
-"""How Whisper decodes: the options of a request and of a model, by faster-whisper's own names."""
+"""Declares the options of Whisper's decoding, by faster-whisper's names, with types and bounds.
 
-from typing import Annotated
+A request and a model's configuration take the same options.
+"""
+
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-# Bounds keep one request from taking an engine's memory or time for itself.
+# The bounds keep a single request from using all of an engine's memory or time.
 Beams = Annotated[int, Meta(ge=1, le=32)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
-Place = Annotated[float, Meta(ge=0, le=3_600_000)]
+Position = Annotated[float, Meta(ge=0, le=3_600_000)]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 Punctuation = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=20_000)]
@@ -55,9 +58,21 @@ class Decoding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_new_tokens: Annotated[int, Meta(ge=1, le=448)] | None = None
     chunk_length: Annotated[int, Meta(ge=1, le=30)] | None = None
     """Seconds of a window; Whisper hears no more than 30."""
-    clip_timestamps: Annotated[tuple[Place, ...], Meta(min_length=1, max_length=4096)] | None = None
+    clip_timestamps: Annotated[tuple[Position, ...], Meta(min_length=1, max_length=4096)] | None = (
+        None
+    )
     """Seconds: start, end, start, end, …"""
     hallucination_silence_threshold: NotNegative | None = None
     hotwords: Text | None = None
     language_detection_threshold: Fraction | None = None
     language_detection_segments: Annotated[int, Meta(ge=1, le=64)] | None = None
+
+
+def options_set(struct: Struct) -> dict[str, Any]:
+    """Return the options that are set in *struct*, by name; nested ones as dicts of their own."""
+    values = ((name, getattr(struct, name)) for name in struct.__struct_fields__)
+    return {
+        name: options_set(value) if isinstance(value, Struct) else value
+        for name, value in values
+        if value is not None
+    }

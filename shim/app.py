@@ -24,13 +24,13 @@ from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
 from shim.http.auth import KeyGuard, Keys, free
-from shim.http.disconnects import Presence
+from shim.http.body_memory import BodyMemory
+from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
-from shim.http.held_bodies import HeldBodies
 from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
-from shim.http.repeated_refusals import Repeated
-from shim.http.request import BodyRequest
+from shim.http.repeated_refusals import RefusalDelays
+from shim.http.request import ApiRequest
 from shim.http.request_id import stamp
 from shim.serving.loop_lag import measured_lag
 from shim.serving.metrics import Metrics
@@ -44,8 +44,8 @@ from .settings import Settings
 def create_app(settings: Settings) -> Litestar:
     """Return the ASGI application for *settings*; its lifespan opens and closes the models.
 
-    Nothing is loaded before that: an application can be made just to read its routes or its
-    OpenAPI document (`app.state.document`, encoded).
+    Nothing is loaded before the lifespan begins, so an application can be made only to read its
+    routes or its OpenAPI document (`app.state.document`, encoded JSON).
     """
     server = settings.server
     server_metrics = Metrics()
@@ -59,19 +59,19 @@ def create_app(settings: Settings) -> Litestar:
         },
         exception_handlers=HANDLERS,
         lifespan=[partial(_serving, settings, server_metrics)],
-        state=State({"server": server, "api_keys": keys, "tokenizing": asyncio.Semaphore(2)}),
+        state=State({"server": server, "api_keys": keys, "long_texts": asyncio.Semaphore(2)}),
         before_send=[stamp],
-        after_exception=[Repeated(server.limits).delay],
+        after_exception=[RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
-        request_class=BodyRequest,
+        request_class=ApiRequest,
         request_max_body_size=server.limits.body_bytes,
         logging_config=None,  # the command line sets logging up
-        # Litestar's own document lacks bounds, answers and failures.
+        # Litestar's own document lacks bounds of numbers, answers and errors.
         openapi_config=None,
     )
     app.state.document = msgspec.json.encode(document(app))
-    # Not as a middleware: Litestar would wrap each event in one more handler of exceptions.
-    app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
+    # Not as Litestar's middleware: it would pass each event through one more exception handler.
+    app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
     return app
 
 
@@ -106,7 +106,10 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
 async def _serving(
     settings: Settings, server_metrics: Metrics, app: Litestar
 ) -> AsyncGenerator[None, None]:
-    """Open the models and what requests need besides; close all of it when the block ends."""
+    """Open and test the models, start the JSON worker and the measurement of the loop's lag.
+
+    All of it is closed when the block ends.
+    """
     decoded_bytes = settings.server.limits.decoded_bytes
     opening = opened(settings.models, server_metrics.on_batch, decoded_bytes=decoded_bytes)
     async with opening as backends:
@@ -134,7 +137,7 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
 
 
 def _models(state: State, scope: Scope) -> Models:
-    """Return the models; if the request's URL names one, only that one can be found."""
+    """Return the models for one request: if its URL names a model, only that one can be found."""
     models: Models = state.models
     named = cast("str | None", scope.get(IN_SCOPE))
     return models if named is None else models.pinned(named)

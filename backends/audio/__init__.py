@@ -1,1 +1,1 @@
-"""Recordings in any container, decoded to what speech engines hear."""
+"""Decodes recordings in any container to 16 kHz mono samples for speech engines."""

@@ -1,4 +1,4 @@
-"""What decoding one recording may cost, and the refusal once it costs more."""
+"""Limits on what decoding one recording may cost, and the errors for exceeding them."""
 
 import time
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from .memory import Reservation
 
 
 class Budget:
-    """The limits that are left of one recording; the clock starts with it."""
+    """What one recording has used of its limits; the clock starts when this is created."""
 
     def __init__(self, limits: AudioLimits, reservation: Reservation) -> None:
         self._limits = limits
@@ -21,23 +21,23 @@ class Budget:
 
     @property
     def turn(self) -> AbstractContextManager[object]:
-        """What a step of decoding is done within."""
+        """The context in which each step of decoding runs: see `AudioMemory.turns`."""
         return self._reservation.turn
 
     def reserve(self, stated: float | None) -> None:
-        """Wait for memory for *stated* seconds of audio, None if that is unknown, off the clock.
+        """Wait for memory for *stated* seconds of audio, None if the length is unknown.
 
-        Raises what `Reservation.take` does.
+        The time of waiting does not count. Raises what `Reservation.acquire` does.
         """
         since = time.monotonic()
-        self._reservation.take(stated)
+        self._reservation.acquire(stated)
         self._deadline += time.monotonic() - since
 
     def charge(self, *, samples: int, rate: int, size: int) -> None:
-        """Count decoded audio in, before it is resampled: *size* bytes, *samples* at *rate* Hz.
+        """Add decoded audio, before it is resampled: *size* bytes, *samples* at *rate* Hz.
 
-        All of one recording has one rate. Raises AudioTooLong, AudioTooLarge, AudioTooCostly, and
-        what `Reservation.check` does.
+        The rate is the same for all of a recording. Raises AudioTooLong, AudioTooLarge,
+        AudioTooCostly, and what `Reservation.check` does.
         """
         self._samples += samples
         self._size += size
@@ -55,7 +55,7 @@ class Budget:
         self.check_time()
 
     def check_time(self) -> None:
-        """Raise AudioTooCostly once the wall time is spent."""
+        """Raise AudioTooCostly if decoding has taken more than the wall time allowed."""
         if time.monotonic() > self._deadline:
             allowed = f"{self._limits.max_decode_seconds:g} s"
             raise AudioTooCostly(

@@ -1,8 +1,8 @@
-"""A file as FFmpeg may see it, opened as a container within bounds.
+"""Opens a file as an FFmpeg container, within bounds.
 
-It must not open what a file names (playlists and session descriptions name local files and hosts).
-It must not unpack pictures to learn their size. And it must not see an exception of the file's,
-which PyAV would raise in the thread's next decoding.
+FFmpeg must not open files and hosts that a playlist or a session description names. It must not
+decode pictures to learn their size. And the file object must not raise into FFmpeg: PyAV would
+re-raise it in the thread's *next* decode.
 """
 
 import errno
@@ -18,7 +18,7 @@ from backends.failures import AudioTooCostly, EmptyAudio, NoAudio, UndecodableAu
 from .budget import Budget
 
 _LENIENT = 19
-"""The first PyAV that reads tags which are not UTF-8 without being asked to."""
+"""The first version of PyAV that ignores tags which are not UTF-8 by default."""
 
 _VERSION = int(av.__version__.split(".")[0])
 _TAGS: dict[str, Any] = {} if _VERSION >= _LENIENT else {"metadata_errors": "ignore"}
@@ -35,31 +35,31 @@ _WITHIN = {
     "protocol_whitelist": "none",
     "codec_whitelist": ",".join(filter(_decodes_sound, sorted(av.codecs_available))),
 }
-"""Options for the container. Those for its streams would not reach streams that show late, and
-crash PyAV before 17 where all do (MPEG, FLV)."""
+"""Options for the container: options for its streams would not reach streams that appear late,
+and crash PyAV before 17 if all streams do (MPEG, FLV)."""
 
 
 class Source:
-    """A file as FFmpeg may see it: without a name, and at its end once something went wrong."""
+    """A file object without a name for FFmpeg, which ends at the first error instead of raising."""
 
     def __init__(self, audio: BinaryIO, budget: Budget) -> None:
         self._audio = audio
         self._budget = budget
-        self._failure: Exception | None = None
+        self._error: Exception | None = None
 
     def read(self, size: int) -> bytes:
-        """Return at most *size* bytes."""
-        if self._failure is not None:
+        """Return at most *size* bytes, none after an error or when the decoding time is used up."""
+        if self._error is not None:
             return b""
         try:
             self._budget.check_time()
             return self._audio.read(size)
-        except (AudioTooCostly, OSError, ValueError) as failure:  # ValueError: closed meanwhile
-            self._failure = failure
+        except (AudioTooCostly, OSError, ValueError) as error:  # ValueError: closed meanwhile
+            self._error = error
             return b""
 
     def seek(self, offset: int, whence: int) -> int:
-        """Return the new position, or EINVAL for none such: damaged files point anywhere."""
+        """Return the new position; -EINVAL for an impossible one, as in damaged files."""
         try:
             return self._audio.seek(offset, whence)
         except (OSError, ValueError):
@@ -70,32 +70,32 @@ class Source:
         return self._audio.tell()
 
     def check(self) -> None:
-        """Raise what made the file end early."""
-        if self._failure is not None:
-            raise self._failure
+        """Raise the error that made the file end early, if there was one."""
+        if self._error is not None:
+            raise self._error
 
 
 class Unmeasured(Source):
-    """The same file, whose length is not known.
+    """A Source that hides the length of the file.
 
-    FFmpeg learns the length by seeking to the last byte, and seeks from the end for nothing else.
+    FFmpeg learns the length by seeking from the end, and does so for no other purpose.
     """
 
     def __init__(self, audio: BinaryIO, budget: Budget, *, last: int | None = None) -> None:
-        """Claim that the last byte is at position *last*; None: there is no telling."""
+        """Report *last* as the result of seeking from the end; None: -ENOSYS, length unknown."""
         super().__init__(audio, budget)
         self._last = -errno.ENOSYS if last is None else last
 
     def seek(self, offset: int, whence: int) -> int:
-        """Return the new position, the claimed one at the end, or an error as a negative."""
+        """Return the new position, or for a seek from the end the value of `__init__`."""
         return self._last if whence == os.SEEK_END else super().seek(offset, whence)
 
 
 def opened(source: Source) -> InputContainer:
-    """Return the container that *source* is, to be closed by the caller.
+    """Open *source* and return its container, which the caller closes.
 
-    Raises EmptyAudio where the file ends within its header, av.FFmpegError for what is no
-    container, and what `Source.check` does.
+    Raises EmptyAudio if the file ends within its header, av.FFmpegError if it is not a container,
+    and what `Source.check` does.
     """
     try:
         container: InputContainer = av.open(source, mode="r", container_options=_WITHIN, **_TAGS)
@@ -110,7 +110,7 @@ def opened(source: Source) -> InputContainer:
 def first_stream(container: InputContainer) -> AudioStream:
     """Return the first audio stream of *container*.
 
-    Raises NoAudio without one, and UndecodableAudio where FFmpeg has no decoder for it.
+    Raises NoAudio if there is none, and UndecodableAudio if FFmpeg has no decoder for it.
     """
     if not container.streams.audio:
         raise NoAudio("The file holds no audio.", option="audio")

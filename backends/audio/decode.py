@@ -1,4 +1,4 @@
-"""Bytes in any container → 16 kHz mono, the samples that faster-whisper hears."""
+"""Decodes a recording in any container to 16 kHz mono, the same samples as faster-whisper."""
 
 import io
 from typing import BinaryIO
@@ -16,20 +16,20 @@ from .samples import RATE, Samples
 __all__ = ["RATE", "decode"]
 
 _TOLERANCE = 0.5
-"""Seconds by which a container may overstate its duration before it counts as cut off."""
+"""Seconds that may be missing from the stated duration before a recording counts as cut."""
 
 
 def decode(audio: BinaryIO, limits: AudioLimits, reservation: Reservation) -> Samples:
-    """Return the samples of *audio*, of which *reservation* then holds as much as they need.
+    """Return the samples of *audio*; *reservation* then holds the memory that they need.
 
-    The container is told by its content, never by the file's name. The samples are, bit for bit,
-    those of `faster_whisper.decode_audio`. Blocks until there is memory, and for the time of
-    decoding.
+    The container is recognised by its content, never by the file's name. The samples equal those
+    of `faster_whisper.decode_audio`, bit for bit. Blocks until there is memory, and while it
+    decodes.
 
-    Raises UndecodableAudio for bytes that are no audio, NoAudio for a file without an audio stream,
-    EmptyAudio for one without samples, TruncatedAudio for what breaks off before the duration that
-    its container states; AudioTooLong, AudioTooLarge or AudioTooCostly as soon as *limits* are
-    exceeded; and Withdrawn once the reservation is.
+    Raises UndecodableAudio for bytes that are not audio, NoAudio for a file without an audio
+    stream, EmptyAudio for one without samples, TruncatedAudio for one that ends before the duration
+    that its container states; AudioTooLong, AudioTooLarge or AudioTooCostly as soon as *limits* are
+    exceeded; and Withdrawn after `Reservation.withdraw`.
     """
     if not audio.seek(0, io.SEEK_END):
         raise EmptyAudio("The file is empty.", option="audio")
@@ -39,29 +39,29 @@ def decode(audio: BinaryIO, limits: AudioLimits, reservation: Reservation) -> Sa
     except Understated:
         samples = None
     if samples is None:
-        # Outside of the `except`, whose traceback would hold the samples of the first attempt.
-        reservation.take_most()
+        # Not within the `except`: its traceback would keep the samples of the first attempt alive.
+        reservation.acquire_most()
         samples = _decoded(audio, limits, reservation)
     reservation.shrink(len(samples) / RATE)
     return samples
 
 
 def _decoded(audio: BinaryIO, limits: AudioLimits, reservation: Reservation) -> Samples:
-    plain = wav.read(audio, Budget(limits, reservation))
-    return _unpacked(audio, Budget(limits, reservation)) if plain is None else plain
+    samples = wav.read(audio, Budget(limits, reservation))
+    return _unpacked(audio, Budget(limits, reservation)) if samples is None else samples
 
 
 def _unpacked(audio: BinaryIO, budget: Budget) -> Samples:
     unpacked = unpack(audio, budget)
-    heard, lost = unpacked.seconds, unpacked.lost
-    if not heard:
+    seconds, lost = unpacked.seconds, unpacked.lost
+    if not seconds:
         raise EmptyAudio("The file holds no audio samples.", option="audio")
     if lost > _TOLERANCE:
         raise TruncatedAudio(
-            f"The audio is damaged after {heard:.1f} s; {lost:.1f} s follow.", option="audio"
+            f"The audio is damaged after {seconds:.1f} s; {lost:.1f} s follow.", option="audio"
         )
-    if (short := missing(audio, unpacked, budget)) > _TOLERANCE:
+    if (cut := missing(audio, unpacked, budget)) > _TOLERANCE:
         raise TruncatedAudio(
-            f"The audio breaks off after {heard:.1f} s of {heard + short:.1f} s.", option="audio"
+            f"The audio breaks off after {seconds:.1f} s of {seconds + cut:.1f} s.", option="audio"
         )
     return unpacked.samples

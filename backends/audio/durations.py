@@ -1,8 +1,8 @@
-"""How long a recording is, as FFmpeg tells before it is decoded.
+"""Reads the duration that FFmpeg reports for a recording before it is decoded.
 
-Of the durations that FFmpeg tells, the container states only some. Others FFmpeg estimates from a
-bit rate, or measures at the end of the file, be that cut or not. With a file whose length it does
-not know it can do neither: what it tells of such a one is stated.
+Some durations are stated in the container. Others FFmpeg estimates from a bit rate, or measures at
+the end of the file, which may be cut. For a file of unknown length it can do neither, so the
+duration that it then reports is a stated one.
 """
 
 from typing import BinaryIO
@@ -17,29 +17,30 @@ from .budget import Budget
 from .container import Unmeasured, first_stream, opened
 
 UNKNOWN_SIZE = 0x7E000000
-"""Writers that do not know the length leave one near the most that 31 or 32 bits count: SoX leaves
-0x7F000000 bytes of samples in an AIFF, 0x7FFFF000 in a WAV."""
+"""Bytes from which a stated size is a placeholder. Writers that do not know the length state one
+near the largest number of 31 or 32 bits: SoX states 0x7F000000 bytes of samples in an AIFF,
+0x7FFFF000 in a WAV."""
 
 _LONGEST = 7 * 24 * 3600
-"""Seconds that no recording has: what states more was filled with the highest number."""
+"""Seconds from which a stated duration is a placeholder: no recording is that long."""
 
 _OF_ALL_STREAMS = {"asf"}
-"""Containers that have one duration, which FFmpeg tells of each stream."""
+"""FFmpeg's names of containers with one duration, which FFmpeg reports for each stream."""
 
 
 class Duration(Struct, frozen=True, kw_only=True):
-    """What FFmpeg tells of a container."""
+    """The duration that FFmpeg reports for a container."""
 
     seconds: float | None
-    """None where it tells nothing."""
+    """None if FFmpeg reports no duration."""
     of_all_streams: bool
-    """Whether the longest stream is meant, and not the audio."""
+    """Whether it is the duration of the longest stream, and not of the audio."""
 
 
 def plausible(seconds: float | None, *, bytes_per_second: float) -> float | None:
     """Return *seconds*, or None if they are a placeholder.
 
-    *bytes_per_second* is what the recording takes, 0 if that is unknown.
+    *bytes_per_second* is the size of the recording, 0 if it is unknown.
     """
     if seconds is None or not 0 < seconds < _LONGEST:
         return None
@@ -47,9 +48,9 @@ def plausible(seconds: float | None, *, bytes_per_second: float) -> float | None
 
 
 def duration(container: InputContainer) -> Duration:
-    """Return what FFmpeg tells of the first audio stream of *container*, by whatever means.
+    """Return the duration that FFmpeg reports for *container*: stated, estimated or measured.
 
-    Raises what `first_stream` does.
+    It is the first audio stream's if FFmpeg reports one for that. Raises what `first_stream` does.
     """
     stream = first_stream(container)
     of_all = container.format.name in _OF_ALL_STREAMS
@@ -60,18 +61,18 @@ def duration(container: InputContainer) -> Duration:
 
 
 def stated(audio: BinaryIO, container: str, budget: Budget) -> Duration:
-    """Return what the file *audio* itself states, of which FFmpeg calls the format *container*.
+    """Return the duration that the file *audio* states; *container* is FFmpeg's name of its format.
 
-    Raises what `Budget.check_time` does.
+    Raises what `Budget.check_time` does, and OSError if the file cannot be read.
     """
-    # MP3's demuxer takes a file of unknown length for one that does not fit its header.
+    # To MP3's demuxer a file of unknown length contradicts its header.
     source = Unmeasured(audio, budget, last=0 if container == "mp3" else None)
     audio.seek(0)
     try:
         with budget.turn, opened(source) as unmeasured:
-            found = duration(unmeasured)
+            stated_duration = duration(unmeasured)
     except (av.FFmpegError, UndecodableAudio):
-        # What opens by its end alone has that end.
-        found = Duration(seconds=None, of_all_streams=False)
+        # A file that only opens when its length is known was not cut: its end was needed.
+        stated_duration = Duration(seconds=None, of_all_streams=False)
     source.check()
-    return found
+    return stated_duration

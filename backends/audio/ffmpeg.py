@@ -1,7 +1,7 @@
-"""FFmpeg, through PyAV and within bounds: any container → 16-bit mono at 16 kHz, in parts.
+"""Decodes any container with FFmpeg, through PyAV, to parts of 16-bit mono at 16 kHz.
 
-What it must not see of a file is kept from it in `container.py`. Nor must it be given frames that
-differ from the first, which PyAV's fifo copies unchecked.
+`container.py` limits what FFmpeg can do with a file. Here frames that differ from the first are
+refused: PyAV's fifo would copy them unchecked.
 """
 
 import itertools
@@ -28,40 +28,40 @@ from .samples import RATE, Samples
 from .timeline import Span, Timeline
 
 _GROUP = 500_000
-"""Samples per resampling step: `faster_whisper.decode_audio`'s, which shifts no sample."""
+"""Samples per resampling step, as in `faster_whisper.decode_audio`, so that no sample differs."""
 
 _GROUP_BYTES = 4 << 20
-"""Bytes of a step, of which resampling takes some six times as much: many channels come in smaller
-steps, with the same samples."""
+"""Bytes per resampling step, for which the resampler takes some six times as much memory. With many
+channels the steps have fewer samples than _GROUP; the result is the same."""
 
 _MOST_CHANNELS = 24
-"""As 22.2 has: FFmpeg knows how to mix no more of them to one."""
+"""Channels of the layout 22.2, the largest that FFmpeg can mix to mono."""
 
 _HIGHEST_RATE = 6_144_000
-"""Hz; the filter that resamples from higher rates takes seconds and gigabytes to compute."""
+"""Hz from which resampling costs too much: its filter takes seconds and gigabytes to compute."""
 
 
 class Unpacked(Struct, frozen=True, kw_only=True):
-    """What came out of a file."""
+    """The decoded audio of a file, and its place in the container's own time."""
 
     samples: Samples
     seconds: float
-    """What was decoded."""
+    """Length of *samples*."""
     container: str
     """FFmpeg's name of the format."""
     stream: Span
-    """What was decoded."""
+    """From the start of the audio stream to the end of the last decoded frame."""
     all_streams: Span
-    """The same, longer by what other streams have beyond it."""
+    """From the start of the container to the end of the longest stream."""
     lost: float
-    """Seconds that follow the first damaged frame, which ends the decoding."""
+    """Seconds of audio behind the first damaged frame, where decoding ends."""
 
 
 def unpack(audio: BinaryIO, budget: Budget) -> Unpacked:
-    """Decode the first audio stream of *audio*, whose name is not looked at.
+    """Decode the first audio stream of *audio*, whose file name is ignored.
 
-    Raises UndecodableAudio, NoAudio, and what `Budget.reserve` and `Budget.charge` do, as soon as
-    they do.
+    Raises UndecodableAudio, NoAudio, EmptyAudio for a file that ends in its header, and at once
+    what `Budget.reserve` and `Budget.charge` raise.
     """
     audio.seek(0)
     source = Source(audio, budget)
@@ -93,7 +93,10 @@ def _reserve(container: InputContainer, budget: Budget) -> None:
 
 
 class _Frames:
-    """The decoded frames of one stream, all of one kind, up to the first that is damaged."""
+    """Iterates over the decoded frames of one stream, up to the first damaged frame.
+
+    All have the same rate and format: another raises UndecodableAudio.
+    """
 
     def __init__(self, container: InputContainer, stream: AudioStream, budget: Budget) -> None:
         self._container = container
@@ -117,21 +120,23 @@ class _Frames:
                 self.timeline.decoded(frame)
                 yield frame
         except av.error.InvalidDataError:
-            # faster-whisper means to skip such a frame, but its iterator has ended with it.
+            # As in faster-whisper, decoding ends here: it tries to skip the damaged frame, but the
+            # iterator that raised the error has ended.
             for packet in packets:
                 if packet.duration and packet.time_base:
                     self.lost += float(packet.duration * packet.time_base)
 
     def _packets(self) -> Iterator["Packet[AudioStream]"]:
-        """Yield the stream's packets, and count in those of others."""
+        """Yield the packets of the stream; add those of other streams to the timeline."""
         packets = self._container.demux()
         while True:
             try:
                 packet = next(packets)
             except (StopIteration, IndexError):
-                # At the end PyAV looks up every stream, also those that it has not noticed appear.
+                # IndexError: at the end PyAV looks up every stream, even one that appeared late and
+                # that it does not know.
                 return
-            if packet.stream.index == self._stream.index:  # the last, empty packet has no other
+            if packet.stream.index == self._stream.index:  # so too the empty last packet
                 yield cast("Packet[AudioStream]", packet)
             else:
                 self.timeline.passed(packet)
@@ -156,7 +161,7 @@ def _check(kind: _Kind, first: _Kind) -> None:
         raise _undecodable("The audio changes its sampling rate or format.")
     if kind.channels > _MOST_CHANNELS:
         raise _undecodable(f"The audio has {kind.channels} channels.")
-    # Of further planes the fifo reads none; missing ones it would read from nowhere.
+    # The fifo ignores additional planes, but would read missing ones from invalid memory.
     if kind.channels < first.channels or (kind.channels > first.channels and not kind.planar):
         raise _undecodable("The audio changes its number of channels.")
 
@@ -168,7 +173,7 @@ def _undecodable(message: str) -> UndecodableAudio:
 def _in_turns(
     parts: Iterator[NDArray[np.int16]], turn: AbstractContextManager[object]
 ) -> Iterator[NDArray[np.int16]]:
-    """Yield *parts*, each decoded within *turn*."""
+    """Yield *parts*, each decoded within the context *turn*."""
     while True:
         with turn:
             part = next(parts, None)

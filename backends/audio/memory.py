@@ -1,4 +1,4 @@
-"""One bound on the decoded audio of all recordings in this process; they wait for their turn."""
+"""Limits the memory of all decoded recordings in this process; recordings wait for their share."""
 
 import os
 import threading
@@ -8,44 +8,48 @@ from contextlib import AbstractContextManager
 from backends.failures import AudioTooLarge
 
 DEFAULT_BYTES = 1 << 30
+"""Bytes of decoded audio in one process, unless configured."""
 
 _SHORT = 64
-"""A short recording takes at most this part of all: of the default 16 MiB, some 8 minutes."""
+"""Divisor: a short recording takes at most a 64th of all memory, 16 MiB or some 8 minutes by
+default."""
 
 _SHARE = 4
-"""The part of all that short recordings have for themselves."""
+"""Divisor: a quarter of all memory is reserved for short recordings."""
 
 _MARGIN = 1.01
-"""Containers understate by a little: an encoder's delay, the last frame's padding."""
+"""Factor on stated durations, which are a little too short: an encoder's delay and the padding of
+the last frame are missing."""
 
 
 class AudioMemory:
-    """Bytes that decoded recordings may hold together, shared by all models of a process.
+    """The bytes that all decoded recordings of a process may hold together.
 
-    The rule: a recording reserves in one step all that it may need, while it holds nothing, and
-    gives back afterwards what it did not need. So none ever waits while it holds something, those
-    that hold something end without more, and nobody can wait for ever: there is no deadlock.
+    The rule: a recording reserves all memory that it may need in one step, while it holds none, and
+    afterwards gives back what it did not need. So no recording waits while it holds memory, and
+    those that hold memory finish without more: there is no deadlock.
 
-    How long a recording is shows only once it is decoded. It reserves by what its container states.
-    One that states nothing is taken for a short one. One that then turns out longer gives all back
-    and starts anew, with a reservation for the longest that its limits allow.
+    The length of a recording is only known once it is decoded, so it reserves by the duration that
+    its container states. A recording without one counts as short. A recording that turns out to be
+    longer gives everything back and starts again, with memory for the longest that its limits
+    allow.
 
-    Short recordings have a pool of their own: a long one that waits does not hold them up, and they
-    do not hold it up. In each pool the order is that of arrival.
+    Short recordings have a pool of their own, so that long and short ones do not delay each other.
+    Each pool serves in order of arrival.
     """
 
     def __init__(self, size: int = DEFAULT_BYTES) -> None:
         self.changed = threading.Condition()
         self.turns = threading.Semaphore(os.cpu_count() or 1)
-        """Taken for each step of work on a recording, of some milliseconds, so that no more threads
-        work at once than there are processors. Sixteen threads held the interpreter's lock one
-        after the other, and the event loop waited up to 0.2 s for all of them."""
+        """A semaphore that threads hold during each step of work on a recording, for milliseconds,
+        so that no more threads work at once than there are processors. Without it sixteen threads
+        took the interpreter's lock one after the other, and the event loop waited up to 0.2 s."""
         self.short_bytes = size // _SHORT
         self.short = Pool(size // _SHARE)
         self.long = Pool(size - size // _SHARE)
 
     def reservation(self, *, bytes_per_second: int, longest: float) -> "Reservation":
-        """Return the reservation of one recording, of nothing yet.
+        """Return an empty reservation for one recording.
 
         *longest* is the most seconds of audio that its limits allow.
         """
@@ -53,7 +57,7 @@ class AudioMemory:
 
 
 class Pool:
-    """A part of the memory with its own queue; used under the condition `AudioMemory.changed`."""
+    """A part of the memory with its own queue; use it only with `AudioMemory.changed` held."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -62,15 +66,15 @@ class Pool:
 
 
 class Understated(Exception):
-    """A recording is longer than its container states, and than what was reserved for it."""
+    """The recording is longer than its container states, and needs more than was reserved."""
 
 
 class Withdrawn(Exception):
-    """Nobody waits for this recording any more: ends the thread that works on it."""
+    """The client has left: raised in the thread that works on the recording, to end it."""
 
 
 class Reservation:
-    """What one recording holds. One thread uses it; `withdraw` may be called from any."""
+    """The memory that one recording holds. One thread uses it; any may call `withdraw`."""
 
     def __init__(self, memory: AudioMemory, bytes_per_second: int, longest: float) -> None:
         self._memory = memory
@@ -82,34 +86,35 @@ class Reservation:
 
     @property
     def turn(self) -> AbstractContextManager[object]:
-        """What a step of work is done within: `with reservation.turn`."""
+        """The context in which each step of work runs: see `AudioMemory.turns`."""
         return self._memory.turns
 
-    def take(self, stated: float | None) -> None:
-        """Wait until a recording of *stated* seconds may be decoded; None: it does not say.
+    def acquire(self, stated: float | None) -> None:
+        """Wait for the memory of a recording of *stated* seconds; None: its length is unknown.
 
-        Does nothing after `take_most`. Raises Withdrawn.
+        Does nothing if memory is held already. Raises Withdrawn.
         """
         if self._held:
             return
         size = 0 if stated is None else self._bytes(stated * _MARGIN + 1)
         if size <= self._memory.short_bytes:
-            self._take(self._memory.short, self._memory.short_bytes)
+            self._acquire(self._memory.short, self._memory.short_bytes)
         else:
-            self._take(self._memory.long, min(size, self._most))
+            self._acquire(self._memory.long, min(size, self._most))
 
-    def take_most(self) -> None:
-        """Give back what is held, then wait for as much as one recording can have.
+    def acquire_most(self) -> None:
+        """Give back what is held, then wait for the most memory that this recording may have.
 
         Raises Withdrawn.
         """
         self.release()
-        self._take(self._memory.long, self._most)
+        self._acquire(self._memory.long, self._most)
 
     def check(self, seconds: float) -> None:
-        """Raise what is wrong with holding *seconds* of audio, if something is.
+        """Check that *seconds* of audio fit into the memory that is held.
 
-        Withdrawn; Understated if `take_most` would be enough or may be; else AudioTooLarge.
+        Raises Withdrawn after `withdraw`. If the audio does not fit, raises Understated where
+        `acquire_most` can get more memory, else AudioTooLarge.
         """
         if self._withdrawn:
             raise Withdrawn
@@ -123,15 +128,15 @@ class Reservation:
         )
 
     def shrink(self, seconds: float) -> None:
-        """Keep what *seconds* of audio need, which is all that there is; give back the rest."""
+        """Keep what the whole recording, *seconds* of audio, needs; give back the rest."""
         self._give_back(max(self._held - self._bytes(seconds), 0))
 
     def release(self) -> None:
-        """Give all back. Does nothing the second time."""
+        """Give everything back. Does nothing the second time."""
         self._give_back(self._held)
 
     def withdraw(self) -> None:
-        """Let the thread that waits, or the next `check`, raise Withdrawn."""
+        """Make the waiting thread raise Withdrawn, or else the next `acquire` or `check`."""
         with self._memory.changed:
             self._withdrawn = True
             self._memory.changed.notify_all()
@@ -139,7 +144,7 @@ class Reservation:
     def _bytes(self, seconds: float) -> int:
         return int(seconds * self._bytes_per_second) + 1
 
-    def _take(self, pool: Pool, size: int) -> None:
+    def _acquire(self, pool: Pool, size: int) -> None:
         changed = self._memory.changed
         with changed:
             pool.waiting.append(self)

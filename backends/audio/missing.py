@@ -1,8 +1,8 @@
-"""Whether a recording is whole: what its container states against how far it goes.
+"""Finds out how much of a recording is missing, by the duration that its container states.
 
-A stated duration is no number of samples: recordings begin late, have gaps, and jump. It is a place
-in the recording's own time. There a whole recording's last packet ends; that of one that was cut
-ends before.
+A stated duration is not a number of samples: recordings begin late, have gaps, and jump. It is a
+point in the recording's own time. The last packet of a whole recording ends there; that of a cut
+one ends before.
 """
 
 import io
@@ -17,12 +17,13 @@ _HEAD = 12
 """Bytes of a RIFF file before its first chunk."""
 
 _MOST_CHUNKS = 64
+"""Chunks of a WAV file that are searched for the samples."""
 
 
 def missing(audio: BinaryIO, unpacked: Unpacked, budget: Budget) -> float:
-    """Return the seconds that *audio*, of which *unpacked* came out, should have and has not.
+    """Return how many seconds *audio* lacks, 0 if unknown; *unpacked* is what it decoded to.
 
-    0 where that is unknown. Raises what `Budget.check_time` does.
+    Raises what `durations.stated` does.
     """
     share = _share(audio)
     if share == 1:
@@ -31,14 +32,15 @@ def missing(audio: BinaryIO, unpacked: Unpacked, budget: Budget) -> float:
     return short if share is None else max(short, unpacked.seconds / share - unpacked.seconds)
 
 
-def _short(unpacked: Unpacked, told: Duration, length: int) -> float:
-    """Return the seconds by which what came out of *length* bytes falls short of what is *told*.
+def _short(unpacked: Unpacked, stated: Duration, length: int) -> float:
+    """Return the seconds between the end of *unpacked* and the *stated* duration.
 
-    A stated duration counts the audio itself, or from its first sample on, or from the container's
-    zero; in the last sense, what ends too late has another.
+    *length* is the file's, in bytes. Containers differ in what they count: the audio itself, the
+    time from its first sample, or the time from the container's zero. The smallest difference
+    counts. The third is absolute: audio that ends later than stated was counted in another way.
     """
-    span = unpacked.all_streams if told.of_all_streams else unpacked.stream
-    whole = plausible(told.seconds, bytes_per_second=length / unpacked.seconds)
+    span = unpacked.all_streams if stated.of_all_streams else unpacked.stream
+    whole = plausible(stated.seconds, bytes_per_second=length / unpacked.seconds)
     if whole is None:
         return 0.0
     return min(
@@ -49,10 +51,11 @@ def _short(unpacked: Unpacked, told: Duration, length: int) -> float:
 
 
 def _share(audio: BinaryIO) -> float | None:
-    """Return the share that is there of the bytes that a WAV or AVI file states, 1 at most.
+    """Return which share of the bytes that a WAV or AVI file states is there, 1 at most.
 
-    None for other containers, and where the writer did not know the length. FFmpeg goes by the
-    file's own length in a WAV, and by the streams' in an AVI, which counts their gaps.
+    None for other containers, and if the writer did not know the length. FFmpeg's durations do not
+    help here: for a WAV it uses the length of the file, for an AVI that of the streams, which
+    includes gaps.
     """
     length = _length(audio)
     audio.seek(0)
@@ -61,7 +64,7 @@ def _share(audio: BinaryIO) -> float | None:
         return None
     start = 8
     if form == b"WAVE" and (data := _data(audio)):
-        # What surrounds the samples may be cut, or counted wrongly.
+        # Only the samples count: chunks around them may be cut, or have wrong sizes.
         start, size = data
     if not 0 < size < UNKNOWN_SIZE or start >= length:
         return None
@@ -70,15 +73,18 @@ def _share(audio: BinaryIO) -> float | None:
 
 
 def _data(audio: BinaryIO) -> tuple[int, int] | None:
-    """Return where a WAV file's samples start and how many bytes of them it states, if it does."""
-    at = _HEAD
+    """Return where the samples of a WAV file start and their stated size in bytes.
+
+    None if it states no size, or a placeholder.
+    """
+    position = _HEAD
     for _ in range(_MOST_CHUNKS):
-        audio.seek(at)
+        audio.seek(position)
         name, size = struct.unpack("<4sI", audio.read(8).ljust(8))
-        at += 8
+        position += 8
         if name == b"data":
-            return (at, size) if 0 < size < UNKNOWN_SIZE else None
-        at += size + size % 2
+            return (position, size) if 0 < size < UNKNOWN_SIZE else None
+        position += size + size % 2
     return None
 
 

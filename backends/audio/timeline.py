@@ -1,4 +1,4 @@
-"""How far a recording goes in its container's own time, which has gaps and need not begin at 0."""
+"""Records where a recording ends in its container's own time, which may have gaps or begin late."""
 
 import av
 from av.audio.frame import AudioFrame
@@ -10,14 +10,14 @@ from msgspec import Struct
 
 
 class Span(Struct, frozen=True):
-    """From where to where something goes, in seconds."""
+    """A range of time, in seconds."""
 
     start: float
     end: float
 
 
 class Timeline:
-    """Where the last frame decoded of one stream ends, and the last packet of each other stream."""
+    """The end of the last decoded frame of one stream, and of the last packet of every other."""
 
     def __init__(self, container: InputContainer, stream: AudioStream) -> None:
         self._container = container
@@ -26,25 +26,25 @@ class Timeline:
         self._ends: dict[int, int] = {}
 
     def passed(self, packet: "Packet[Stream]") -> None:
-        """Count in a packet of another stream."""
+        """Record a packet of another stream."""
         if packet.pts is not None:
             end = packet.pts + (packet.duration or 0)
             index = packet.stream.index
             self._ends[index] = max(end, self._ends.get(index, end))
 
     def decoded(self, frame: AudioFrame) -> None:
-        """Count in a frame of the stream."""
+        """Record a decoded frame of the stream."""
         if frame.pts is not None and (self._last is None or frame.pts >= self._last[0]):
             self._last = frame.pts, frame.samples, frame.sample_rate
 
     def of_stream(self) -> Span:
-        """Return what was decoded; its end is 0 where that is unknown."""
+        """Return from the stream's start to the end of its last frame; 0 for an unknown end."""
         unit = float(self._stream.time_base or 0)
         pts, samples, rate = self._last or (0, 0, 1)
         return Span((self._stream.start_time or 0) * unit, pts * unit + samples / rate)
 
     def of_container(self) -> Span:
-        """Return the same, longer by what the other streams have beyond it."""
+        """Return from the container's start to the end of the stream that goes on longest."""
         streams = self._container.streams
         ends = [end * float(streams[index].time_base or 0) for index, end in self._ends.items()]
         start = (self._container.start_time or 0) / av.time_base

@@ -1,4 +1,4 @@
-"""The short way for WAV files that need no decoder: plain samples, mono, at 16 kHz."""
+"""Reads WAV files of plain mono samples at 16 kHz directly, without FFmpeg."""
 
 import io
 import struct
@@ -12,39 +12,42 @@ from .budget import Budget
 from .samples import FULL_SCALE, RATE, Samples
 
 _BLOCK = 1 << 18
-"""Samples read at a time: they stay in the processor's cache, and no second copy is held."""
+"""Samples read at a time: few enough for the processor's cache, and for no second copy of all."""
 
 _MOST_CHUNKS = 64
+"""Chunks of a file that is read here; a file with more is left to FFmpeg."""
 
 _LOUDEST = 65_536.0
-"""Floats from here on, infinities and NaN quantise to values that depend on the processor."""
+"""Absolute value from which floats, as infinities and NaN, are quantised differently by different
+processors."""
 
 _SPDIF = (b"\x72\xf8\x1f\x4e", 1 << 16)
-"""A mark in the first bytes of 16-bit samples by which FFmpeg finds a compressed stream in them."""
+"""The mark of a compressed stream within 16-bit samples, and in how many first bytes FFmpeg looks
+for it."""
 
 
 def read(audio: BinaryIO, budget: Budget) -> Samples | None:
-    """Return the samples that FFmpeg would decode from *audio*, or None if it has to be asked.
+    """Return the samples that FFmpeg would decode from *audio*, or None if FFmpeg must decode it.
 
-    Floats are quantised to 16 bits, as faster-whisper does. FFmpeg is left whatever is not a whole
-    file of 16-bit integers or 32-bit floats whose sizes all fit. It alone would also guess at MP3
-    or DTS hidden in integers.
+    Only a whole file of 16-bit integers or 32-bit floats with consistent sizes is read here. Floats
+    are quantised to 16 bits, as faster-whisper does. Only FFmpeg would look for MP3 or DTS hidden
+    in integers; here they are samples.
 
     Raises what `Budget.reserve` and `Budget.charge` do.
     """
-    plain = _find(audio)
-    if plain is None:
+    data = _find(audio)
+    if data is None:
         return None
-    count = plain.size // plain.kind.itemsize
+    count = data.size // data.kind.itemsize
     budget.reserve(count / RATE)
-    budget.charge(samples=count, rate=RATE, size=plain.size)
-    audio.seek(plain.start)
+    budget.charge(samples=count, rate=RATE, size=data.size)
+    audio.seek(data.start)
     parts: list[NDArray[np.int16]] = []
-    for at in range(0, count, _BLOCK):
-        content = audio.read(min(_BLOCK, count - at) * plain.kind.itemsize)
-        if at == 0 and _SPDIF[0] in content[: _SPDIF[1]]:
+    for first in range(0, count, _BLOCK):
+        content = audio.read(min(_BLOCK, count - first) * data.kind.itemsize)
+        if first == 0 and _SPDIF[0] in content[: _SPDIF[1]]:
             return None
-        part = _integers(np.frombuffer(content, plain.kind))
+        part = _integers(np.frombuffer(content, data.kind))
         if part is None:
             return None
         parts.append(part)
@@ -52,7 +55,7 @@ def read(audio: BinaryIO, budget: Budget) -> Samples | None:
 
 
 def _integers(raw: NDArray[np.int16 | np.float32]) -> NDArray[np.int16] | None:
-    """Return *raw* as libswresample rounds it; None if it does so in no settled way."""
+    """Return *raw* rounded as libswresample does; None if its result depends on the processor."""
     if raw.dtype.kind == "i":
         return raw.astype(np.int16, copy=False)
     if not np.abs(raw).max() < _LOUDEST:
@@ -63,15 +66,15 @@ def _integers(raw: NDArray[np.int16 | np.float32]) -> NDArray[np.int16] | None:
     return scaled.astype(np.int16)
 
 
-class _Plain(Struct, frozen=True, kw_only=True):
-    """Where the samples lie in a file, in bytes, and what they are."""
+class _Data(Struct, frozen=True, kw_only=True):
+    """Where the samples are in a file, in bytes, and their type."""
 
     start: int
     size: int
     kind: np.dtype[np.int16 | np.float32]
 
 
-def _find(audio: BinaryIO) -> _Plain | None:
+def _find(audio: BinaryIO) -> _Data | None:
     chunks = _chunks(audio)
     if b"fmt " not in chunks or b"data" not in chunks:
         return None
@@ -81,34 +84,34 @@ def _find(audio: BinaryIO) -> _Plain | None:
     start, size = chunks[b"data"]
     if kind is None or start < head or not size or size % kind.itemsize:
         return None
-    return _Plain(start=start, size=size, kind=kind)
+    return _Data(start=start, size=size, kind=kind)
 
 
 def _chunks(audio: BinaryIO) -> dict[bytes, tuple[int, int]]:
-    """Return the start and size of each chunk by its name; nothing if not all is in order."""
+    """Return the start and size of each chunk by its name; empty if the file is not consistent."""
     length = audio.seek(0, io.SEEK_END)
     audio.seek(0)
     magic, size, form = struct.unpack("<4sI4s", audio.read(12).ljust(12))
     if magic != b"RIFF" or form != b"WAVE" or size + 8 != length:
         return {}
     chunks: dict[bytes, tuple[int, int]] = {}
-    at = 12
+    position = 12
     for _ in range(_MOST_CHUNKS):
-        audio.seek(at)
+        audio.seek(position)
         name, size = struct.unpack("<4sI", audio.read(8).ljust(8))
         if name in {b"SMV0", b"XMA2"} or (name in chunks and name in {b"fmt ", b"data"}):
-            break  # FFmpeg makes something of these
-        chunks[name] = at + 8, size
-        at += 8 + size + size % 2
-        if at == length:
+            break  # FFmpeg treats these in its own way
+        chunks[name] = position + 8, size
+        position += 8 + size + size % 2
+        if position == length:
             return chunks
-        if at > length:
+        if position > length:
             break
     return {}
 
 
 def _formats(tag: int, width: int) -> list[bytes]:
-    """Return the `fmt ` chunks by which writers announce samples of *width* bytes."""
+    """Return the contents of `fmt ` chunks for samples of *width* bytes that writers use."""
     rest = struct.pack("<HIIHH", 1, RATE, RATE * width, width, width * 8)
     short = struct.pack("<H", tag) + rest
     # The extensible form: valid bits, the channel (none or front centre), the tag as a GUID.

@@ -1,7 +1,7 @@
-"""The four calls that faster-whisper makes of CTranslate2's Whisper, ready to be merged.
+"""Merges the four calls that faster-whisper makes to CTranslate2's Whisper.
 
-What may share a call, and how its inputs are put together and its results taken apart. Encoder
-outputs are passed on as CTranslate2 gives them; only where several are stacked are they read.
+Each method stacks the inputs of a batch, makes one call, and splits the results. Encoder outputs
+stay `StorageView`s; they are read as arrays only to be stacked or split.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,27 @@ if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from ctranslate2.models import Whisper
 
+GenerateInputs = tuple["StorageView", list[int], dict[str, Any]]
+"""Encoder output of shape (1, frames, width), prompt, options."""
 
-class Engine:
-    """A loaded `ctranslate2.models.Whisper` with a batcher in front."""
+AlignInputs = tuple["StorageView", list[int], list[int], int, dict[str, Any]]
+"""Encoder output of shape (1, frames, width), start sequence, text tokens, spectrogram frames,
+options."""
+
+
+class BatchedWhisper:
+    """A loaded `ctranslate2.models.Whisper` with a batcher in front.
+
+    The invariant between this class and `WhisperProxy`: the group of a call contains everything
+    that all calls of a batch must share. CTranslate2 takes one set of options and one start
+    sequence per call, and prompts of one length with the start token at one position. So a batch
+    is run with the options of its first call, which are those of all.
+    """
 
     def __init__(
         self, whisper: "Whisper", *, max_batch: int, on_batch: Callable[[Batch], None]
     ) -> None:
+        """Put a batcher in front of *whisper*; *max_batch* is the most windows of one call."""
         self.whisper = whisper
         self._on_gpu = whisper.device != "cpu"
         self.batcher = Batcher(
@@ -36,7 +50,8 @@ class Engine:
             },
             workers=whisper.num_workers,
             max_batch={
-                # The encoder fills a CPU with one window; waiting for others would only delay it.
+                # One window already keeps a CPU busy in the encoder: waiting for others only
+                # delays it.
                 "encode": max_batch if self._on_gpu else 1,
                 "detect_language": max_batch,
                 "generate": max_batch,
@@ -46,27 +61,44 @@ class Engine:
         )
 
     def running(self) -> AbstractContextManager[None]:
-        """Answer calls until the block ends."""
+        """Return a context in which calls are answered."""
         return self.batcher.running()
 
     def _encode(self, features: Sequence["StorageView"]) -> list["StorageView"]:
-        # To the CPU, where several can be stacked again, on whichever GPU they are needed next.
+        """Return an encoder output of shape (1, frames, width) for each window.
+
+        The windows have shape (1, mels, spectrogram frames), all the same.
+        """
+        # On the CPU outputs can be stacked again, for whichever GPU makes the next call.
         encoded = self.whisper.encode(_stacked(features), to_cpu=self._on_gpu)
         return [encoded] if len(features) == 1 else _split(encoded)
 
     def _detect_language(
         self, encoded: Sequence["StorageView"]
     ) -> list[list[list[tuple[str, float]]]]:
-        return [[found] for found in self.whisper.detect_language(_stacked(encoded))]
+        """Return a one-element list for each window: its pairs of language token and probability.
 
-    def _generate(self, calls: Sequence[tuple["StorageView", list[int], dict[str, Any]]]) -> Any:
+        The inputs are encoder outputs of shape (1, frames, width). The pairs come most probable
+        first.
+        """
+        return [[languages] for languages in self.whisper.detect_language(_stacked(encoded))]
+
+    def _generate(self, calls: Sequence[GenerateInputs]) -> list[list[Any]]:
+        """Return a one-element list for each call: its `WhisperGenerationResult`.
+
+        The group of `WhisperProxy.generate` holds the options, the prompt's length and the position
+        of its start token, so the first call's options apply to all.
+        """
         encoded, prompts, options = zip(*calls, strict=True)
         results = self.whisper.generate(_stacked(encoded), list(prompts), **options[0])
         return [[result] for result in results]
 
-    def _align(
-        self, calls: Sequence[tuple["StorageView", list[int], list[int], int, dict[str, Any]]]
-    ) -> Any:
+    def _align(self, calls: Sequence[AlignInputs]) -> list[list[Any]]:
+        """Return a one-element list for each call: its `WhisperAlignmentResult`.
+
+        The group of `WhisperProxy.align` holds the start sequence and the options, so those of the
+        first call apply to all. The texts and the numbers of frames are each call's own.
+        """
         encoded, starts, texts, frames, options = zip(*calls, strict=True)
         results = self.whisper.align(
             _stacked(encoded), starts[0], list(texts), list(frames), **options[0]
@@ -75,7 +107,7 @@ class Engine:
 
 
 def _stacked(views: Sequence["StorageView"]) -> "StorageView":
-    """Return one view of the batch; a lone one as it is, without a copy."""
+    """Return one view of the batch, stacked along the first axis; a lone view is not copied."""
     from ctranslate2 import StorageView
 
     if len(views) == 1:
@@ -93,7 +125,7 @@ def _split(batch: "StorageView") -> list["StorageView"]:
 
 
 def _array(view: "StorageView") -> Any:
-    """Return *view* as an array; NumPy has no bfloat16, of which float32 holds every value."""
+    """Return *view* as an array; bfloat16, which NumPy does not have, as float32 without loss."""
     from ctranslate2 import DataType
 
     return np.asarray(view.to(DataType.float32) if view.dtype == DataType.bfloat16 else view)

@@ -1,9 +1,9 @@
-"""faster-whisper's log-mel spectrogram of a long recording, in bounded memory.
+"""Computes faster-whisper's log-mel spectrogram of a long recording in bounded memory.
 
-faster-whisper's own `FeatureExtractor` transforms a file in one piece, for which it takes some
-7 kB a frame: 5 GB for two hours. The numbers here are the same, and come a block of frames at a
-time; the samples go as the frames come. Where OpenBLAS has no kernels for AVX-512, the last bit of
-a few differs, as it does in faster-whisper's own from one number of threads to the next.
+faster-whisper's own `FeatureExtractor` transforms a recording in one piece, which takes some 7 kB a
+frame: 5 GB for two hours. Here the same numbers are computed a block of frames at a time, and the
+samples of a finished block are freed. Without OpenBLAS's kernels for AVX-512 the last bit of a few
+numbers differs, as it does in faster-whisper's own between different numbers of threads.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,18 +18,18 @@ from backends.audio.samples import Samples
 from .allocator import give_back
 
 _BLOCK = 2048
-"""Frames (20 s) in one piece; what they need in between fits a processor's cache."""
+"""Frames (20 s) that are computed at once: their intermediate arrays fit a processor's cache."""
 
 _GIVE_BACK = 100
-"""Blocks (half an hour) after which the memory of their samples, 65 MB, goes to the kernel."""
+"""Blocks (half an hour) between two returns of freed memory, some 65 MB, to the kernel."""
 
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Keep NumPy's products to the thread that asks for them, in the whole process.
+    """Run NumPy's matrix products in the calling thread only, in the whole process.
 
-    Shared among threads that spin while they wait for each other, a spectrogram costs four times
-    the CPU (10 s of audio on two cores: 20 ms instead of 5), and is no sooner done.
+    OpenBLAS's threads spin while they wait for each other: a spectrogram then costs four times the
+    CPU (10 s of audio on two cores: 20 ms instead of 5) and is not finished sooner.
     """
     from threadpoolctl import ThreadpoolController
 
@@ -37,15 +37,15 @@ def one_thread_each() -> Iterator[None]:
         yield
 
 
-_FREE = nullcontext()
+_NO_LIMIT = nullcontext()
 
 
-def _go_on() -> None:
+def _no_check() -> None:
     return
 
 
 class Extractor:
-    """A `FeatureExtractor` of one request's own: faster-whisper changes its window's length."""
+    """A `FeatureExtractor` for one request, because faster-whisper changes its window's length."""
 
     sampling_rate: int
     hop_length: int
@@ -59,13 +59,13 @@ class Extractor:
         self,
         extractor: Any,
         samples: Samples,
-        check: Callable[[], None] = _go_on,
-        turn: AbstractContextManager[object] = _FREE,
+        check: Callable[[], None] = _no_check,
+        turn: AbstractContextManager[object] = _NO_LIMIT,
     ) -> None:
-        """Take everything over from faster-whisper's *extractor*; *samples* are the recording.
+        """Copy the attributes of faster-whisper's *extractor*; *samples* are the recording.
 
-        *check* is called before each block; what it raises ends the work. Each block is computed
-        within *turn*.
+        *check* is called before each block, and may raise to end the work. Each block is computed
+        within the context *turn*.
         """
         vars(self).update(vars(extractor))
         self._samples = samples
@@ -75,33 +75,35 @@ class Extractor:
     def __call__(
         self, audio: NDArray[Any], padding: int = 160, chunk_length: int | None = None
     ) -> NDArray[np.float32]:
-        """Return the log-mel spectrogram of the recording, which is forgotten: (mels, frames).
+        """Return the log-mel spectrogram of the recording: shape (mels, frames).
 
-        *audio*, of shape (n,), is what faster-whisper takes for the samples: only its length is
-        looked at. *padding* zeros follow; *chunk_length*, in seconds, is the window's from now on.
+        Frees the recording's samples. *audio*, of shape (n,), is the array that faster-whisper
+        holds in place of the samples; only its length is used. *padding* zeros are appended.
+        *chunk_length*, in seconds, becomes the window's length. Raises ValueError if *audio* and
+        the recording differ in length, and what `check` raises.
         """
         if len(audio) != len(self._samples):
-            raise ValueError(f"{len(audio)} samples, where the recording has {len(self._samples)}")
+            raise ValueError(f"{len(audio)} samples, but the recording has {len(self._samples)}")
         if chunk_length is not None:
             self.n_samples = chunk_length * self.sampling_rate
             self.nb_max_frames = self.n_samples // self.hop_length
         return _log_mel(self, self._samples, len(audio) + padding)
 
 
-def _log_mel(by: Extractor, samples: Samples, total: int) -> NDArray[np.float32]:
-    hop, half = by.hop_length, by.n_fft // 2
+def _log_mel(extractor: Extractor, samples: Samples, total: int) -> NDArray[np.float32]:
+    hop, half = extractor.hop_length, extractor.n_fft // 2
     frames = total // hop
-    window = np.hanning(by.n_fft + 1)[:-1].astype(np.float32)
-    mels = np.empty((len(by.mel_filters), frames), np.float32)
+    window = np.hanning(extractor.n_fft + 1)[:-1].astype(np.float32)
+    mels = np.empty((len(extractor.mel_filters), frames), np.float32)
     for first, last in _blocks(frames):
-        by.check()
-        with by.turn:
+        extractor.check()
+        with extractor.turn:
             piece = _reflected(samples, first * hop - half, (last - 1) * hop + half, total)
-            windows = np.lib.stride_tricks.sliding_window_view(piece, by.n_fft)[::hop]
-            spectrum = np.fft.rfft(windows * window, n=by.n_fft).astype(np.complex64)
-            block = by.mel_filters @ np.abs(spectrum.T) ** 2
+            windows = np.lib.stride_tricks.sliding_window_view(piece, extractor.n_fft)[::hop]
+            spectrum = np.fft.rfft(windows * window, n=extractor.n_fft).astype(np.complex64)
+            block = extractor.mel_filters @ np.abs(spectrum.T) ** 2
             np.log10(np.clip(block, 1e-10, None), out=mels[:, first:last])
-        samples.forget(last * hop - half)
+        samples.free(last * hop - half)
         if last % (_GIVE_BACK * _BLOCK) == 0:
             give_back()
     np.maximum(mels, mels.max() - 8.0, out=mels)
@@ -111,9 +113,10 @@ def _log_mel(by: Extractor, samples: Samples, total: int) -> NDArray[np.float32]
 
 
 def _blocks(frames: int) -> Iterator[tuple[int, int]]:
-    """Yield where blocks begin and end; the last takes what is left with it.
+    """Yield the first frame of each block and the one behind its last, without a short block.
 
-    A product with a very narrow matrix is summed in another order than with a wide one.
+    The last block is longer instead: OpenBLAS sums a product with a very narrow matrix in another
+    order than one with a wide matrix.
     """
     count = max(frames // _BLOCK, 1)
     for block in range(count):
@@ -121,7 +124,10 @@ def _blocks(frames: int) -> Iterator[tuple[int, int]]:
 
 
 def _reflected(samples: Samples, start: int, stop: int, total: int) -> NDArray[np.float32]:
-    """Return *samples* from *start* to *stop*, zeros up to *total*, mirrored at both ends."""
+    """Return samples *start* to *stop* of the recording, padded with zeros to *total* samples.
+
+    Beyond both ends of that, samples are mirrored.
+    """
     inner = samples.floats(max(start, 0), min(stop, total))
     before, after = max(-start, 0), max(stop - total, 0)
     return np.pad(inner, (before, after), mode="reflect") if before or after else inner

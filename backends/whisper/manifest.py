@@ -1,4 +1,4 @@
-"""What a Whisper model is made of, told so that the same inputs have the same words."""
+"""Lists what a Whisper model's answers depend on beside the request: files, versions, device."""
 
 import hashlib
 from importlib.metadata import version
@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 _PACKAGES = ("faster-whisper", "ctranslate2", "av", "numpy", "tokenizers", "onnxruntime")
-"""Whose versions decide an answer: loop, weights, resampling, spectrogram, text, activity."""
+"""Packages whose versions change answers: loop, weights, resampling, spectrogram, text, speech
+detection."""
 
 
-def made_of(config: WhisperModelConfig, model: "WhisperModel") -> Manifest:
-    """Return what answers of *model* depend on beside a request. Reads every file of it."""
+def model_manifest(config: WhisperModelConfig, model: "WhisperModel") -> Manifest:
+    """Return the part of a manifest that all answers of *model* share. Reads all of its files.
+
+    It holds no path of this machine, so the same model has the same manifest on another.
+    """
     from faster_whisper.utils import download_model, get_assets_path
 
     source = Path(config.source)
@@ -36,7 +40,7 @@ def made_of(config: WhisperModelConfig, model: "WhisperModel") -> Manifest:
 
 
 def _cached(download: Any, config: WhisperModelConfig) -> str:
-    """Return the folder that the model was loaded from; it is there, so nothing is fetched."""
+    """Return the folder that the model was loaded from; nothing is downloaded any more."""
     folder: str = download(config.source, revision=config.options.revision, local_files_only=True)
     return folder
 

@@ -1,16 +1,16 @@
-"""What stands in for the engine in one request's `transcribe`: the same calls, made together.
+"""A proxy for CTranslate2's Whisper, one per request, that queues each call for batching.
 
-faster-whisper touches its engine through four methods and a few properties. Here each method queues
-its call, together with what has to be alike for sharing a batch, and waits.
+faster-whisper uses its model through four methods and a few properties. Each method here submits
+its call with a group, which contains everything that calls of one batch must share, and waits.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .batched_calls import Engine
+from .batched_calls import AlignInputs, BatchedWhisper, GenerateInputs
 from .batching import Abandoned, awaited
 
 if TYPE_CHECKING:
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 
 class Token(int):
-    """A token id that knows the natural logarithm of its probability.
+    """A token id with the natural logarithm of its probability.
 
-    faster-whisper carries the ids of a result into its segments as they are, and so the number with
-    them.
+    faster-whisper copies the ids of a result into its segments unchanged, and so the number too.
     """
 
     logprob: float
@@ -29,7 +28,7 @@ class Token(int):
 
 @dataclass(frozen=True)
 class Result:
-    """What faster-whisper reads of a generation."""
+    """The part of CTranslate2's `WhisperGenerationResult` that faster-whisper reads."""
 
     sequences_ids: list[list[int]]
     scores: list[float]
@@ -37,67 +36,89 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Special:
+class SpecialTokens:
     """Ids of special tokens."""
 
     start: int
+    """`<|startoftranscript|>`"""
     end: int
-    """Every text token's id is below it."""
+    """`<|endoftext|>`; the ids of all text tokens are lower."""
     no_timestamps: int
+    """`<|notimestamps|>`"""
 
 
-class Seat:
-    """One request's place at the engine."""
+class WhisperProxy:
+    """What one request's `WhisperModel` has as its `model`.
+
+    Every method raises Abandoned after `cancel`, EngineDead once the engine is closed, and what
+    CTranslate2 raises: ValueError for wrong arguments, RuntimeError for a device that failed.
+    """
 
     def __init__(
-        self, engine: Engine, special: Special, *, languages: Sequence[str], token_logprobs: bool
+        self,
+        engine: BatchedWhisper,
+        special: SpecialTokens,
+        *,
+        languages: Sequence[str],
+        token_logprobs: bool,
     ) -> None:
+        """Detect only *languages*, all if empty; return `Token`s for text if *token_logprobs*."""
         self._engine = engine
         self._special = special
         self._languages = {f"<|{code}|>" for code in languages}
         self._token_logprobs = token_logprobs
-        self._left = False
-        self._waiting: Future[Any] | None = None
+        self._cancelled = False
+        self._pending: Future[Any] | None = None
         whisper = engine.whisper
         self.is_multilingual = whisper.is_multilingual
         self.n_mels = whisper.n_mels
-        # Where an encoder's output lies is the batcher's affair.
+        # faster-whisper moves outputs between GPUs by these two; here the batcher does that.
         self.device = "cpu"
         self.device_index = [0]
 
-    def leave(self) -> None:
-        """Compute nothing more: a call that waits is taken back, the next one is not made."""
-        self._left = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+    def cancel(self) -> None:
+        """Cancel the call that is queued, if there is one, and refuse all later calls."""
+        self._cancelled = True
+        if self._pending is not None:
+            self._pending.cancel()
 
     def check(self) -> None:
-        """Raise Abandoned if nobody wants the transcript any more."""
-        if self._left:
+        """Raise Abandoned if the request was cancelled."""
+        if self._cancelled:
             raise Abandoned
 
     # ── what faster-whisper calls ─────────────────────────────────────────────
 
     def encode(self, features: "StorageView", *, to_cpu: bool = False) -> "StorageView":  # noqa: ARG002
-        """Encode one window of shape (1, mels, frames)."""
+        """Encode one window of shape (1, mels, spectrogram frames); return (1, frames, width)."""
         encoded: StorageView = self._call("encode", tuple(features.shape), features)
         return encoded
 
     def detect_language(self, encoded: "StorageView") -> list[list[tuple[str, float]]]:
-        """Return languages, as tokens, with their probabilities, the most probable first."""
-        found: list[list[tuple[str, float]]] = self._call("detect_language", None, encoded)
+        """Return a one-element list: pairs of language token and probability, best first.
+
+        *encoded* has shape (1, frames, width).
+        """
+        windows: list[list[tuple[str, float]]] = self._call("detect_language", None, encoded)
         if not self._languages:
-            return found
-        return [[pair for pair in pairs if pair[0] in self._languages] for pairs in found]
+            return windows
+        return [[pair for pair in pairs if pair[0] in self._languages] for pairs in windows]
 
     def generate(
         self, encoded: "StorageView", prompts: list[list[int]], **options: Any
     ) -> list[Any]:
-        """Continue one prompt."""
+        """Continue the only prompt of *prompts*.
+
+        *encoded* has shape (1, frames, width). Returns a one-element list: CTranslate2's result,
+        or a `Result` where log probabilities were requested.
+        """
         prompt = prompts[0]
-        alike = (prompt.index(self._special.start), len(prompt), _frozen(options))
-        results: list[Any] = self._call("generate", alike, (encoded, prompt, options))
-        return [self._weighed(encoded, prompt, results[0])] if self._token_logprobs else results
+        group = (prompt.index(self._special.start), len(prompt), _hashable(options))
+        inputs: GenerateInputs = (encoded, prompt, options)
+        results: list[Any] = self._call("generate", group, inputs)
+        if not self._token_logprobs:
+            return results
+        return [self._with_logprobs(encoded, prompt, results[0])]
 
     def align(
         self,
@@ -107,26 +128,30 @@ class Seat:
         num_frames: int,
         **options: Any,
     ) -> list[Any]:
-        """Align one text."""
-        alike = (tuple(start_sequence), _frozen(options))
-        call = (encoded, start_sequence, text_tokens[0], num_frames, options)
-        results: list[Any] = self._call("align", alike, call)
+        """Align the only text of *text_tokens* with the window.
+
+        *encoded* has shape (1, frames, width), *num_frames* counts those of the spectrogram.
+        Returns a one-element list: CTranslate2's `WhisperAlignmentResult`.
+        """
+        group = (tuple(start_sequence), _hashable(options))
+        inputs: AlignInputs = (encoded, start_sequence, text_tokens[0], num_frames, options)
+        results: list[Any] = self._call("align", group, inputs)
         return results
 
     # ──────────────────────────────────────────────────────────────────────────
 
-    def _call(self, kind: str, alike: object, given: object) -> Any:
-        self._waiting = self._engine.batcher.submit(kind, alike, given)
-        if self._left:  # between two calls, or just now
-            self._waiting.cancel()
+    def _call(self, kind: str, group: Hashable, inputs: object) -> Any:
+        self._pending = self._engine.batcher.submit(kind, group, inputs)
+        if self._cancelled:  # since the last call, or while this one was submitted
+            self._pending.cancel()
             raise Abandoned
-        return awaited(self._waiting)
+        return awaited(self._pending)
 
-    def _weighed(self, encoded: "StorageView", prompt: list[int], result: Any) -> Result:
-        """Give the text tokens of the best sequence their log probabilities.
+    def _with_logprobs(self, encoded: "StorageView", prompt: list[int], result: Any) -> Result:
+        """Return *result* with `Token`s in place of the text tokens of its best sequence.
 
-        Beam search does not tell them. These are the model's for the finished text, which
-        CTranslate2 computes when it aligns; faster-whisper's word probabilities are their means.
+        Beam search does not return log probabilities. CTranslate2 computes those of a finished
+        text when it aligns it; faster-whisper's word probabilities are means of the same numbers.
         """
         end, tokens = self._special.end, result.sequences_ids[0]
         task = prompt[prompt.index(self._special.start) :]
@@ -137,15 +162,15 @@ class Seat:
             return Result([tokens], result.scores, result.no_speech_prob)
         (aligned,) = self.align(encoded, start, [prefix + texts], 2 * encoded.shape[1])
         probabilities = iter(aligned.text_token_probs[len(prefix) :])
-        weighed = [_token(t, next(probabilities)) if t < end else t for t in tokens]
-        return Result([weighed], result.scores, result.no_speech_prob)
+        with_logprobs = [_token(t, next(probabilities)) if t < end else t for t in tokens]
+        return Result([with_logprobs], result.scores, result.no_speech_prob)
 
 
-def _token(token: int, probability: float) -> Token:
-    weighed = Token(token)
-    weighed.logprob = math.log(probability) if probability > 0 else -math.inf
-    return weighed
+def _token(token_id: int, probability: float) -> Token:
+    token = Token(token_id)
+    token.logprob = math.log(probability) if probability > 0 else -math.inf
+    return token
 
 
-def _frozen(options: dict[str, Any]) -> tuple[tuple[str, object], ...]:
+def _hashable(options: dict[str, Any]) -> tuple[tuple[str, object], ...]:
     return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in sorted(options.items()))

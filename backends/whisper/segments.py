@@ -1,4 +1,4 @@
-"""faster-whisper's segments and words as the seam's."""
+"""Converts faster-whisper's segments and words to those of `backends/base.py`."""
 
 from typing import Any
 
@@ -8,35 +8,40 @@ from backends.text.token_bytes import TokenBytes
 from .model_proxy import Token
 
 
-def segment(found: Any, pieces: TokenBytes, *, logprobs: bool) -> Segment:
-    """Return a `faster_whisper.transcribe.Segment`, with its text's tokens if *logprobs*."""
-    # With word timestamps faster-whisper's times are NumPy scalars, which JSON does not know.
-    words = found.words
+def segment(native: Any, pieces: TokenBytes, *, logprobs: bool) -> Segment:
+    """Return *native*, a `faster_whisper.transcribe.Segment`, as a Segment.
+
+    With *logprobs* it has its text tokens, whose bytes *pieces* knows, with their log
+    probabilities.
+    """
+    # With word timestamps faster-whisper's times are NumPy scalars, which msgspec cannot encode.
+    words = native.words
     return Segment(
-        id=found.id,
-        seek=found.seek,
-        start=float(found.start),
-        end=float(found.end),
-        text=found.text,
-        tokens=tuple(map(int, found.tokens)),
-        temperature=found.temperature,
-        avg_logprob=found.avg_logprob,
-        compression_ratio=found.compression_ratio,
-        no_speech_prob=found.no_speech_prob,
+        id=native.id,
+        seek=native.seek,
+        start=float(native.start),
+        end=float(native.end),
+        text=native.text,
+        tokens=tuple(map(int, native.tokens)),
+        temperature=native.temperature,
+        avg_logprob=native.avg_logprob,
+        compression_ratio=native.compression_ratio,
+        no_speech_prob=native.no_speech_prob,
         words=None if words is None else tuple(map(_word, words)),
-        logprobs=_candidates(found.tokens, pieces) if logprobs else None,
+        logprobs=_candidates(native.tokens, pieces) if logprobs else None,
     )
 
 
-def _word(found: Any) -> Word:
+def _word(native: Any) -> Word:
     return Word(
-        word=found.word,
-        start=float(found.start),
-        end=float(found.end),
-        probability=float(found.probability),
+        word=native.word,
+        start=float(native.start),
+        end=float(native.end),
+        probability=float(native.probability),
     )
 
 
-def _candidates(tokens: list[int], pieces: TokenBytes) -> tuple[Candidate, ...]:
-    weighed = (token for token in tokens if isinstance(token, Token))
-    return tuple(pieces.candidate(int(token), token.logprob) for token in weighed)
+def _candidates(token_ids: list[int], pieces: TokenBytes) -> tuple[Candidate, ...]:
+    """Return the tokens of *token_ids* that have a log probability: those of the text."""
+    tokens = (token for token in token_ids if isinstance(token, Token))
+    return tuple(pieces.candidate(int(token), token.logprob) for token in tokens)

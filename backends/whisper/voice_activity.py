@@ -1,8 +1,8 @@
-"""faster-whisper's detection of speech in a long recording, in bounded memory.
+"""Runs faster-whisper's detection of speech on a long recording in bounded memory.
 
-Its own function turns the whole recording into an array of overlapping windows, beside two copies
-of the samples: 3 GB for four hours. Here the network is given half a minute of windows at a time,
-and the same probabilities come out.
+faster-whisper's own function makes an array of overlapping windows of the whole recording, and two
+copies of the samples: 3 GB for four hours. Here the network gets half a minute of windows at a
+time, and returns the same probabilities.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from backends.audio.samples import RATE, Samples
 
-# The network's, from `faster_whisper.vad.SileroVADModel`.
+# Samples and the shape of the network's state, from `faster_whisper.vad.SileroVADModel`.
 _WINDOW, _CONTEXT, _STATE = 512, 64, (1, 1, 128)
 
 _BATCH = 1000
-"""Windows (32 s) that the network is given at once, for which it takes some 30 MB."""
+"""Windows (32 s) in one call of the network, which takes some 30 MB for them."""
 
 Stretch = dict[str, int]
-"""`start` and `end` of speech, in samples."""
+"""The `start` and `end` of a stretch of speech, in samples."""
 
 
 def speech(
@@ -30,12 +30,12 @@ def speech(
 ) -> list[Stretch]:
     """Return what `faster_whisper.vad.get_speech_timestamps` returns for *samples*.
 
-    *parameters* are fields of its `VadOptions`. *check* is called before each half minute; what it
-    raises ends the work.
+    *parameters* are fields of its `VadOptions`. *check* is called before each half minute, and may
+    raise to end the work.
     """
     from faster_whisper import vad
 
-    # Its code, but with another model: it takes no model as an argument.
+    # Its code with another model in its globals: it does not take a model as an argument.
     model = partial(_probabilities, samples, vad.get_vad_model(), check)
     names = {**vars(vad), "get_vad_model": lambda: model}
     timestamps = FunctionType(vad.get_speech_timestamps.__code__, names)
@@ -44,9 +44,10 @@ def speech(
 
 
 def stand_in(samples: Samples) -> NDArray[np.int8]:
-    """Return an array as long as *samples*, of one byte.
+    """Return an array as long as *samples* that takes one byte of memory in all.
 
-    faster-whisper wants an array, but uses only its length where the samples go another way.
+    faster-whisper needs an array, but here only uses its length: the samples reach the spectrogram
+    through `Extractor`, and the network through this module.
     """
     return np.broadcast_to(np.int8(0), len(samples))
 
@@ -54,7 +55,10 @@ def stand_in(samples: Samples) -> NDArray[np.int8]:
 def _probabilities(
     samples: Samples, model: Any, check: Callable[[], None], padded: NDArray[Any]
 ) -> NDArray[np.float32]:
-    """Return the probability of speech in each window of *samples*, which fill up *padded*."""
+    """Return the probability of speech in each window of *samples*: shape (windows,).
+
+    *padded* is the array that faster-whisper would pass; only its length is used.
+    """
     count = len(padded) // _WINDOW
     h = c = np.zeros(_STATE, np.float32)
     outputs = []
@@ -67,11 +71,15 @@ def _probabilities(
 
 
 def _windows(samples: Samples, first: int, last: int, count: int) -> NDArray[np.float32]:
-    """Return windows *first* to *last* of *count*, each behind the end of the one before it."""
+    """Return windows *first* to *last* of *count*, each preceded by the end of the one before.
+
+    The shape is (last - first, 64 + 512).
+    """
     floats = samples.floats(first * _WINDOW - _CONTEXT, last * _WINDOW)
     view = np.lib.stride_tricks.sliding_window_view(floats, _CONTEXT + _WINDOW)[::_WINDOW]
     windows = np.array(view)
     if last == count:
-        # faster-whisper clears it in place where it means the context of the first window.
+        # As faster-whisper does: it makes the first window's context of the end of the last window,
+        # which it clears in place.
         windows[-1, -_CONTEXT:] = 0
     return windows

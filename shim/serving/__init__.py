@@ -1,1 +1,1 @@
-"""Admits, runs and measures the requests of one model. Nothing here knows JSON or HTTP."""
+"""The models, and what each request passes: a queue and metrics. No wire type is known here."""

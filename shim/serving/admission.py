@@ -1,4 +1,4 @@
-"""A queue: limits how many requests run and how many wait, and refuses the others."""
+"""Limits how many requests run and wait, and computes when the refused ones may come back."""
 
 import asyncio
 import random
@@ -17,25 +17,25 @@ _Task = asyncio.Task[Any]
 _Admitted = AsyncGenerator[Any, None]
 
 _FIRST_GUESS = 0.1
-"""Seconds assumed between two ends of requests before the first request has ended. If that is too
-short, a client is refused once more, then by the measured rate: the stock client tries 3 times."""
+"""Seconds assumed between two ends of requests before the first request has ended. If they are too
+few, a client comes back too early and is refused again, now by the measured rate. The stock client
+tries 3 times."""
 
 _START_SECONDS = 0.004
-"""Seconds in one turn of the event loop during which requests may start; later ones wait."""
+"""Seconds, from the first start in a turn of the event loop, in which more requests may start."""
 
 _STARTS_PER_TURN = 4
-"""Most requests that start in one turn of the event loop among those that an earlier turn delayed.
-"""
+"""Most delayed requests that start in one turn of the event loop."""
 
 _MARGIN = 1.2
-"""Factor by which a client comes back later than a slot should be free: it tries only a few times.
-"""
+"""Factor on the measured time until a slot is free: a client that comes back too early is refused
+again, and it tries only a few times."""
 
 _ENDS = 32
 """Number of latest ends of requests from which their rate is measured."""
 
 _LONGEST = 60.0
-"""Seconds of the longest Retry-After that every released client honours."""
+"""Seconds of the longest Retry-After that all releases of the `openai` client honour."""
 
 
 def _ignore() -> None:
@@ -82,17 +82,18 @@ class Admission:
         closed. The generator holds the slot, and not a Litestar dependency, because Litestar ends
         dependencies before it streams the body of a response.
         """
+        # The generator is the key of its own entry in `_waiting` and `_running`.
         admitted = self._admit(items, lambda: admitted, on_start)
         return admitted
 
     async def _admit(
         self,
         items: AsyncGenerator[T, None],
-        this: Callable[[], _Admitted],
+        itself: Callable[[], _Admitted],
         on_start: Callable[[], None],
     ) -> AsyncGenerator[T, None]:
         task = cast("_Task", asyncio.current_task())
-        admitted = this()
+        admitted = itself()
         await self._take_slot(admitted, task)
         self._running[admitted] = task
         try:
@@ -138,11 +139,11 @@ class Admission:
             self._interrupt(task)
 
     def stop(self) -> None:
-        """Do what `drain` does; fail the requests that run, too."""
+        """Do what `drain` does, and fail the requests that run."""
         self.drain()
         self._stopped = True
         for admitted, task in self._running.items():
-            # One whose item is being sent checks `_stopped` when it is resumed.
+            # A generator whose item is being sent checks `_stopped` when it is resumed.
             if cast("AsyncGeneratorType[Any, Any]", admitted).ag_running:
                 self._interrupt(task)
 
@@ -172,11 +173,14 @@ class _StartLimiter:
 
     def __init__(self) -> None:
         self._deadline: float | None = None
-        """When starts of this turn end (`time.monotonic`); None if no request has started in it."""
+        """Until when requests may start in this turn (`time.monotonic`); None before the first."""
         self._delayed: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:
-        """Return if this turn has time for one more start, else in a later turn, in order."""
+        """Return at once if this turn has time for one more start; else in a later turn, in order.
+
+        A request that was delayed may start after one that came later.
+        """
         now = time.monotonic()
         loop = asyncio.get_running_loop()
         if self._deadline is None:
@@ -212,9 +216,9 @@ class _RetrySchedule:
         self._has_ended = False
         """Whether any request has ended: before that there is nothing to measure."""
         self._average = _FIRST_GUESS
-        """Seconds between two ends in the last busy period that had any."""
+        """Mean seconds between two ends in the last busy period that had any."""
         self._next = 0.0
-        """When the slot becomes free that the last refused client was given."""
+        """When the slot should be free that is reserved for the last refused client."""
 
     def busy_from_now(self) -> None:
         """Begin a busy period. Idle time before it must not count as time between two ends."""
@@ -228,7 +232,7 @@ class _RetrySchedule:
         self._ends.append(time.monotonic())
 
     def reserve(self) -> float:
-        """Return after how many seconds (at most 60) a slot should be free for one more client."""
+        """Return the seconds (at most 60) until a slot should be free for one more client."""
         now = time.monotonic()
         self._next = max(self._next, now) + self._interval(now)
         if self._next - now > _LONGEST:
@@ -236,7 +240,10 @@ class _RetrySchedule:
         return self._next - now
 
     def _interval(self, now: float) -> float:
-        """Return the seconds between two ends: the mean, or since the last if that is longer."""
+        """Return the seconds to expect between two ends, with the margin.
+
+        They are the mean or, if that is longer, the time since the last end.
+        """
         if not self._ends:
             return self._average
         since = now - self._ends[-1]

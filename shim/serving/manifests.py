@@ -10,14 +10,17 @@ from shim import __version__
 from shim.errors import UnknownManifest
 
 _KEPT_BYTES = 16 << 20
-"""Most bytes of manifests that are kept for one model: thousands, one for each set of options."""
+"""Most bytes of manifests that are kept for one model: enough for thousands of different ones."""
 
 _DIGITS = 12
 """Hexadecimal digits of a hash: 48 bits, enough for all the manifests that one laboratory makes."""
 
 
 class Manifests:
-    """The manifests of one model's answers, by hash; the least recently used are dropped."""
+    """The manifests of one model's answers, by hash.
+
+    Above 16 MiB those are dropped that have gone longest without a new answer.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
@@ -41,7 +44,7 @@ class Manifests:
     def find(self, short: str) -> Manifest:
         """Return the manifest with the hash *short*, and that hash in it as `hash`.
 
-        Raises UnknownManifest if it is not stored, or no longer.
+        Raises UnknownManifest if it was never stored or has been dropped.
         """
         if short not in self._kept:
             raise UnknownManifest(f"No answer that is remembered here has the manifest {short!r}.")

@@ -32,19 +32,19 @@ class ServedModel(Generic[B_co]):
     """A backend with the queue in front of it, under its configured name."""
 
     adapter: str | None = None
-    """The name of the LoRA adapter that this is; None if it is the model itself."""
+    """The name of the LoRA adapter that this is; None if this is the model itself."""
     parent: str | None = None
     """The id of the model that a LoRA adapter belongs to; None if this is a model."""
 
     def __init__(self, config: ModelConfig, backend: B_co, metrics: RequestMetrics) -> None:
         self.id = config.id
-        """The configured name; metrics have it as their label `model`."""
+        """The configured name of the model or adapter; the value of the metrics' label `model`."""
         self.names: tuple[str, ...] = (config.id, *config.aliases)
         """All names by which a request may name this model."""
         self.backend = backend
         # Computed once: comparing an object with a Protocol takes longer than routing a request.
         self.kinds = frozenset(kind for kind in _KINDS if isinstance(backend, kind))
-        """The Protocols that the backend has: ChatBackend, EmbeddingBackend …"""
+        """The Protocols that the backend satisfies: ChatBackend, EmbeddingBackend …"""
         self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
         self.manifests = Manifests()
         """Manifests of the transcriptions that this model made."""
@@ -65,13 +65,13 @@ class ServedModel(Generic[B_co]):
 
             measure (`RequestObserver`)  →  wait for a slot (`Admission`)  →  *items*
 
-        A stage that all requests need is added here: outside of the measurement if what it refuses
-        must not be counted, inside of the admission if it concerns the engine alone.
+        A new stage for all requests belongs here: around the measurement if its refusals must not
+        be counted, within the admission if it concerns only the engine.
 
-        Nothing happens before the first item is requested. Then QueueFull or ServerStopping may be
-        raised, and what the backend raises; `primed` waits for that, so that a stream is refused
-        with the right status. Closing the generator closes *items*, which aborts the request in the
-        engine, and gives its slot back.
+        Nothing happens before the first item is requested. Then the generator raises QueueFull,
+        ServerStopping or an error of the backend. `primed` waits for the first item, so that a
+        refused stream gets the right status. Closing the generator closes *items*, which aborts the
+        request in the engine, and gives its slot back.
 
         *route* labels the metrics. *streamed* is False if the backend may yield all output at the
         end: the time to its first token is then not measured.
@@ -84,9 +84,9 @@ class ServedModel(Generic[B_co]):
         return self.self_test.fault is None and await self.backend.ready()
 
     def refuse_beyond_capacity(self, count: int, param: str) -> None:
-        """Raise InvalidParameter if *count* prompts of the field *param* can never fit the queue.
+        """Raise InvalidParameter if the *count* items of the field *param* can never fit the queue.
 
-        Else they would fill the queue, so that nobody else is served, and then be refused.
+        Without this check they would fill the queue, keep others out, and then be refused.
         """
         capacity = self.admission.capacity
         if count > capacity:
@@ -97,7 +97,7 @@ class ServedModel(Generic[B_co]):
             )
 
     def adapted(self, name: str) -> "ServedModel[B_co]":
-        """Return the same model, with the same queue, under *name*, its LoRA adapter."""
+        """Return this model with its LoRA adapter *name*, under that name; both share the queue."""
         adapted = copy(self)
         adapted.parent = self.id
         adapted.id = adapted.adapter = name
@@ -106,7 +106,11 @@ class ServedModel(Generic[B_co]):
 
 
 class Models:
-    """All models of a server, by name and alias."""
+    """All models of a server, by name and alias.
+
+    `chat`, `embedding`, `speech` and `tokenizer` raise what `find` raises, UnknownModel for a model
+    of another kind, and ModelFaulty for a model that failed its self-test.
+    """
 
     def __init__(
         self,
@@ -114,7 +118,7 @@ class Models:
         backends: Sequence[Backend],
         metrics: RequestMetrics | None = None,
     ) -> None:
-        """Serve each of *backends* as its config says; measure in *metrics*, None: in new ones."""
+        """Serve *backends*, each by the config at its position. None makes new *metrics*."""
         metrics = metrics or Metrics().requests
         self.served: list[ServedModel[Backend]] = []
         for config, backend in zip(configs, backends, strict=True):
@@ -138,7 +142,7 @@ class Models:
         return unlisted
 
     def named(self, name: str | None) -> str | None:
-        """Return the name in the URL, else *name*, which is the body's."""
+        """Return the model's name in the URL or, without one, *name*, which is the body's."""
         return self._pinned or name
 
     @property
@@ -147,12 +151,12 @@ class Models:
         return [model.self_test for model in self.served if model.parent is None]
 
     def drain(self) -> None:
-        """Fail the requests that wait, and every later one, with ServerStopping."""
+        """Drain the queues of all models (`Admission.drain`)."""
         for model in self.served:
             model.admission.drain()
 
     def stop(self) -> None:
-        """Do what `drain` does; fail the requests that run, too."""
+        """Stop the queues of all models (`Admission.stop`)."""
         for model in self.served:
             model.admission.stop()
 
@@ -174,18 +178,17 @@ class Models:
         return name in self._by_name
 
     def chat(self, name: str | None) -> ServedModel[ChatBackend]:
-        """Return the chat model of that name; raise what `_of_kind` does."""
-        return cast(
-            "ServedModel[ChatBackend]", self._of_kind(name, ChatBackend, "chat completions")
-        )
+        """Return the chat model of that name."""
+        model = self._of_kind(name, ChatBackend, "chat completions")
+        return cast("ServedModel[ChatBackend]", model)
 
     def embedding(self, name: str | None) -> ServedModel[EmbeddingBackend]:
-        """Return the embedding model of that name; raise what `_of_kind` does."""
+        """Return the embedding model of that name."""
         model = self._of_kind(name, EmbeddingBackend, "embeddings")
         return cast("ServedModel[EmbeddingBackend]", model)
 
     def speech(self, name: str | None) -> ServedModel[SpeechBackend]:
-        """Return the speech model of that name; raise what `_of_kind` does."""
+        """Return the speech model of that name."""
         model = self._of_kind(name, SpeechBackend, "transcriptions")
         return cast("ServedModel[SpeechBackend]", model)
 
@@ -200,10 +203,7 @@ class Models:
         return self.speech(name)
 
     def tokenizer(self, name: str | None) -> TextBackend:
-        """Return the backend of the model of that name, or of the first model that reads text.
-
-        Raises what `_of_kind` does.
-        """
+        """Return the backend of the model of that name; without a name, of the first text model."""
         if (name := self.named(name)) is None:
             return self._first_text()
         return cast("TextBackend", self._of_kind(name, TextBackend, "text").backend)
@@ -215,14 +215,17 @@ class Models:
         raise UnknownModel("No model that reads text is served here.", param="model")
 
     def first_speech(self) -> str | None:
-        """Return the id of the first speech model, the default for transcriptions; or None."""
+        """Return the id of the first speech model, None if there is none.
+
+        It is the default for transcriptions whose body is JSON.
+        """
         return next((m.id for m in self.served if SpeechBackend in m.kinds), None)
 
     def _of_kind(self, name: str | None, kind: Any, purpose: str) -> ServedModel[Backend]:
-        """Return the model of that name, whose backend has the Protocol *kind*.
+        """Return the model of that name, whose backend satisfies the Protocol *kind*.
 
-        Raises what `find` does, UnknownModel for a model of another kind (its message says that it
-        does not serve *purpose*), ModelFaulty for one that failed its self-test.
+        Raises what the class says. The message of UnknownModel says that a model of another kind
+        does not serve *purpose*.
         """
         model = self.find(name)
         if kind not in model.kinds:

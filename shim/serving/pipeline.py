@@ -36,7 +36,7 @@ async def _first_twice(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None
 
 
 async def collected(items: AsyncGenerator[T, None]) -> list[T]:
-    """Return all *items*; if cancelled, close their generator, which aborts the engine."""
+    """Return all *items*; if cancelled, close them, which aborts the request in the engine."""
     async with aclosing(items):
         return [item async for item in items]
 
@@ -54,36 +54,36 @@ async def merged(streams: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[t
                 yield 0, item
         return
     # Bounded, so that engines wait for a client that reads slowly.
-    arrived: _Queue[T] = asyncio.Queue(len(streams))
+    queue: _Queue[T] = asyncio.Queue(len(streams))
     pumps: list[asyncio.Task[None]] = []
     try:
         for index, stream in enumerate(streams):
-            pumps.append(asyncio.create_task(_pump(index, stream, arrived)))
+            pumps.append(asyncio.create_task(_pump(index, stream, queue)))
             if len(pumps) % _STARTS_PER_TURN == 0:
                 await asyncio.sleep(0)
         running = len(pumps)
         while running:
-            match await arrived.get():
+            match await queue.get():
                 case None:
                     running -= 1
                 case Exception() as error:
                     raise error
-                case numbered:
-                    yield numbered
+                case index_and_item:
+                    yield index_and_item
     finally:
         for pump in pumps:
             pump.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def _pump(index: int, stream: AsyncGenerator[T, None], arrived: "_Queue[T]") -> None:
-    """Put the items of *stream* into *arrived*, then None, or the Exception that it raises."""
+async def _pump(index: int, stream: AsyncGenerator[T, None], queue: "_Queue[T]") -> None:
+    """Put the items of *stream* into *queue*, then None, or the Exception that it raises."""
     try:
         async with aclosing(stream):
             async for item in stream:
-                await arrived.put((index, item))
+                await queue.put((index, item))
     # `merged` raises it again.
     except Exception as error:  # noqa: BLE001
-        await arrived.put(error)
+        await queue.put(error)
     else:
-        await arrived.put(None)
+        await queue.put(None)

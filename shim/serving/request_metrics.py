@@ -28,7 +28,10 @@ T = TypeVar("T")
 Route: TypeAlias = Literal[
     "chat", "completions", "responses", "embeddings", "transcriptions", "translations"
 ]
-"""The route that a request came by, as the label `route` has it."""
+"""The route of a request: the values of the label `route`."""
+
+_BY_MODEL = ("model",)
+_BY_ROUTE = ("model", "route")
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 _FACTORS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
@@ -45,73 +48,17 @@ class RequestMetrics:
     """The counters and histograms of requests; `request` measures one."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        by_model, by_route = ("model",), ("model", "route")
         self.results = Counter(
             "shim_requests",
             "Requests that have ended, by the HTTP status of their result: 200 if answered in "
             "full, 499 if closed early (by the client, or because another prompt of the same "
             "HTTP request failed), else that of the failure, also where a stream had begun. "
             "Requests that are refused before they reach the queue are not counted.",
-            (*by_route, "status"),
+            (*_BY_ROUTE, "status"),
             registry=registry,
         )
-        self.queued = Histogram(
-            "shim_queue_seconds",
-            "Seconds that a request waited for a slot.",
-            by_model,
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.first_token = Histogram(
-            "shim_time_to_first_token_seconds",
-            "Seconds from joining the queue to the first output of the engine: a piece of text, "
-            "or a segment of a transcription. Without chats, completions and responses that are "
-            "not streamed: all of their output may come at the end.",
-            by_route,
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.per_token = Histogram(
-            "shim_time_per_output_token_seconds",
-            "Mean seconds between two tokens of a streamed answer with one choice, from its "
-            "first output to its end. A client that reads slowly makes it longer.",
-            by_route,
-            buckets=_SECONDS_PER_TOKEN,
-            registry=registry,
-        )
-        self.duration = Histogram(
-            "shim_request_duration_seconds",
-            "Seconds from joining the queue to the end of a request that was answered in full.",
-            by_route,
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.prompt_tokens = Counter(
-            "shim_prompt_tokens",
-            "Tokens of the prompts of requests that were answered in full.",
-            by_route,
-            registry=registry,
-        )
-        self.completion_tokens = Counter(
-            "shim_completion_tokens",
-            "Tokens generated for requests that were answered in full.",
-            by_route,
-            registry=registry,
-        )
-        self.audio = Counter(
-            "shim_audio_seconds",
-            "Seconds of audio that were transcribed to their end.",
-            by_model,
-            registry=registry,
-        )
-        self.real_time_factor = Histogram(
-            "shim_real_time_factor",
-            "Seconds from the end of decoding to the end of the transcription, per second of "
-            "audio: below 1 is faster than real time.",
-            by_model,
-            buckets=_FACTORS,
-            registry=registry,
-        )
+        self.times = _Times(registry)
+        self.amounts = _Amounts(registry)
         self._series: dict[tuple[str, Route], _Series] = {}
 
     def request(self, model: str, route: Route, *, streamed: bool) -> "RequestObserver":
@@ -126,20 +73,90 @@ class RequestMetrics:
         return RequestObserver(series, streamed=streamed)
 
 
+class _Times:
+    """Histograms of what a request waits for, in seconds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.queued = Histogram(
+            "shim_queue_seconds",
+            "Seconds that a request waited for a slot.",
+            _BY_MODEL,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.first_token = Histogram(
+            "shim_time_to_first_token_seconds",
+            "Seconds from joining the queue to the first output of the engine: a piece of text, "
+            "or a segment of a transcription. Without chats, completions and responses that are "
+            "not streamed: all of their output may come at the end.",
+            _BY_ROUTE,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.per_token = Histogram(
+            "shim_time_per_output_token_seconds",
+            "Mean seconds between two tokens of a streamed answer with one choice, from its "
+            "first output to its end. A client that reads slowly makes it longer.",
+            _BY_ROUTE,
+            buckets=_SECONDS_PER_TOKEN,
+            registry=registry,
+        )
+        self.duration = Histogram(
+            "shim_request_duration_seconds",
+            "Seconds from joining the queue to the end of a request that was answered in full.",
+            _BY_ROUTE,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+
+
+class _Amounts:
+    """Counters of tokens and of audio, and the time that audio takes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.prompt_tokens = Counter(
+            "shim_prompt_tokens",
+            "Tokens of the prompts of requests that were answered in full.",
+            _BY_ROUTE,
+            registry=registry,
+        )
+        self.completion_tokens = Counter(
+            "shim_completion_tokens",
+            "Tokens generated for requests that were answered in full.",
+            _BY_ROUTE,
+            registry=registry,
+        )
+        self.audio = Counter(
+            "shim_audio_seconds",
+            "Seconds of audio that were transcribed to their end.",
+            _BY_MODEL,
+            registry=registry,
+        )
+        self.real_time_factor = Histogram(
+            "shim_real_time_factor",
+            "Seconds from the end of decoding to the end of the transcription, per second of "
+            "audio: below 1 is faster than real time.",
+            _BY_MODEL,
+            buckets=_FACTORS,
+            registry=registry,
+        )
+
+
 class _Series:
     """The metrics of one model and route. Looking one up by labels takes over a microsecond."""
 
     def __init__(self, metrics: RequestMetrics, model: str, route: Route) -> None:
+        times, amounts = metrics.times, metrics.amounts
         self.result = partial(metrics.results.labels, model, route)
-        self.queued = metrics.queued.labels(model)
-        self.first_token = metrics.first_token.labels(model, route)
-        self.per_token = metrics.per_token.labels(model, route)
-        self.duration = metrics.duration.labels(model, route)
-        self.prompt_tokens = metrics.prompt_tokens.labels(model, route)
-        self.completion_tokens = metrics.completion_tokens.labels(model, route)
+        self.queued = times.queued.labels(model)
+        self.first_token = times.first_token.labels(model, route)
+        self.per_token = times.per_token.labels(model, route)
+        self.duration = times.duration.labels(model, route)
+        self.prompt_tokens = amounts.prompt_tokens.labels(model, route)
+        self.completion_tokens = amounts.completion_tokens.labels(model, route)
         # Made when first needed: a model that reads no audio has no seconds of it.
-        self.audio = partial(metrics.audio.labels, model)
-        self.real_time_factor = partial(metrics.real_time_factor.labels, model)
+        self.audio = partial(amounts.audio.labels, model)
+        self.real_time_factor = partial(amounts.real_time_factor.labels, model)
 
 
 class RequestObserver:
@@ -149,7 +166,7 @@ class RequestObserver:
         self._series = series
         self._streamed = streamed
         self._joined = 0.0
-        """When the request joined the queue: as all times here, in seconds of `perf_counter`."""
+        """When the request joined the queue. All times here are in seconds of `perf_counter`."""
         self._first: float | None = None
         """When the first output came; None before."""
         self._last = 0.0
@@ -164,8 +181,8 @@ class RequestObserver:
     async def observe(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """Yield *items* and measure them; count how the request ends.
 
-        Closing it closes *items*. For each piece of text after the first there is one comparison
-        and no look at the clock.
+        Closing it closes *items*. A piece of text after the first costs two comparisons; the clock
+        is not read for it.
         """
         self._joined = time.perf_counter()
         status = _CLOSED
@@ -184,7 +201,7 @@ class RequestObserver:
             self._series.result(status).inc()
 
     def started(self) -> None:
-        """Record how long the request waited: it has its slot now."""
+        """Record how long the request waited; called when it has its slot."""
         self._series.queued.observe(time.perf_counter() - self._joined)
 
     def _add(self, item: object) -> None:
@@ -212,7 +229,7 @@ class RequestObserver:
                 self._series.first_token.observe(self._first - self._joined)
 
     def _record(self) -> None:
-        """Record what is known once the request has been answered in full."""
+        """Record the duration, tokens and audio of a request that was answered in full."""
         now, series = time.perf_counter(), self._series
         series.duration.observe(now - self._joined)
         series.prompt_tokens.inc(self._prompt_tokens)

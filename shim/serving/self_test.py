@@ -11,8 +11,8 @@ from backends.registry import ModelNotOpened
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 30.0
-"""Seconds until a model that failed is tested again: a device may have free memory again by then,
-and an engine that died in its test has been restarted."""
+"""Seconds until a model that failed is tested again: by then its device may have free memory, or an
+engine that died in the test may have been restarted."""
 
 
 class SelfTest:
@@ -26,7 +26,7 @@ class SelfTest:
         """Why the last run failed; None if it passed, and before the first run."""
 
     async def run(self) -> None:
-        """Test the model; set `fault` to what failed, or to None."""
+        """Test the model; set `fault` to the exception, None if there was none."""
         try:
             await self._backend.self_test()
         # The test ends here: most failures of a first call are unforeseen, and they must not stop

@@ -1,6 +1,7 @@
 """Recordings for the tests: bundled clips, and whatever the fake engine takes for one."""
 
 import io
+from collections.abc import AsyncGenerator
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from backends.audio.decode import decode
 from backends.audio.memory import AudioMemory, Reservation
 from backends.audio.samples import RATE, SAMPLE_BYTES
-from backends.base import SpeechBackend
+from backends.base import Job, Segment, SpeechBackend, TranscriptInfo
 from backends.config import AudioLimits
 from backends.fake import FakeSpeech
 from tests.live import CLIPS
@@ -41,3 +42,10 @@ def floats(audio: BinaryIO, limits: AudioLimits) -> NDArray[np.float32]:
     """Return the samples of *audio* as faster-whisper has them."""
     samples = decode(audio, limits, reserved(limits))
     return samples.floats(0, len(samples))
+
+
+def transcript(
+    backend: SpeechBackend, audio: BinaryIO, job: Job
+) -> AsyncGenerator[TranscriptInfo | Segment, None]:
+    """Prepare *job* and return its transcription of *audio*, not yet begun."""
+    return backend.transcribe(audio, backend.prepare(job))

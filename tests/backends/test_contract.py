@@ -25,9 +25,8 @@ from backends.base import (
 )
 from backends.conversation import Conversation, Message
 from backends.failures import InvalidRequest, PromptTooLong, UndecodableAudio, UnknownLanguage
-from backends.whisper_options import Decoding
 from tests.backends.opener import Opener
-from tests.backends.recordings import recording
+from tests.backends.recordings import recording, transcript
 
 QUESTION = "Repeat the word horse."
 
@@ -318,7 +317,7 @@ async def test_speech_is_what_the_protocol_says(speech: SpeechBackend) -> None:
 
 async def test_the_info_comes_first_and_segments_follow_in_time(speech: SpeechBackend) -> None:
     """One TranscriptInfo, then segments that begin no earlier than the one before."""
-    info, *segments = [item async for item in speech.transcribe(recording(speech), Job())]
+    info, *segments = [item async for item in transcript(speech, recording(speech), Job())]
 
     assert isinstance(info, TranscriptInfo)
     assert info.duration > 0
@@ -329,11 +328,12 @@ async def test_the_info_comes_first_and_segments_follow_in_time(speech: SpeechBa
 
 
 async def test_a_recording_can_be_read_again(speech: SpeechBackend) -> None:
-    """The file is read from its start, wherever it stands, and stays open."""
+    """The file is read from its start and stays open; one prepared job serves several calls."""
     audio = recording(speech)
-    first = [item async for item in speech.transcribe(audio, Job())]
+    prepared = speech.prepare(Job(options={"temperatures": (0.0,), "suppress_tokens": (-1,)}))
+    first = [item async for item in speech.transcribe(audio, prepared)]
 
-    second = [item async for item in speech.transcribe(audio, Job())]
+    second = [item async for item in speech.transcribe(audio, prepared)]
 
     assert first == second
 
@@ -342,31 +342,26 @@ async def test_a_recording_can_be_read_again(speech: SpeechBackend) -> None:
 async def test_what_is_no_audio_fails_first(speech: SpeechBackend, content: bytes) -> None:
     """Bytes that are no recording are refused before any item."""
     with pytest.raises(UndecodableAudio):
-        await anext(speech.transcribe(io.BytesIO(content), Job()))
+        await anext(transcript(speech, io.BytesIO(content), Job()))
 
 
 @pytest.mark.parametrize(
     ("job", "option"),
     [(Job(language="tlh"), "language"), (Job(languages=("en", "tlh")), "languages")],
 )
-async def test_an_unknown_language_lists_the_known(
-    speech: SpeechBackend, job: Job, option: str
-) -> None:
-    """A language that the model was not trained on is refused with the known, audio or not."""
-    with pytest.raises(UnknownLanguage, match=r"en.*") as judged:
-        speech.check(job)
+def test_an_unknown_language_lists_the_known(speech: SpeechBackend, job: Job, option: str) -> None:
+    """A language that the model was not trained on is refused with the known, without audio."""
     with pytest.raises(UnknownLanguage, match=r"en.*") as refused:
-        await anext(speech.transcribe(recording(speech), job))
+        speech.prepare(job)
 
-    assert judged.value.option == refused.value.option == option
+    assert refused.value.option == option
 
 
 async def test_a_job_that_can_be_done_passes(speech: SpeechBackend) -> None:
-    """What is not refused beforehand is answered."""
-    job = Job(language="de", prompt="Guten Tag", decoding=Decoding(beam_size=2))
+    """A job that is accepted is answered."""
+    job = Job(language="de", prompt="Guten Tag", options={"beam_size": 2})
 
-    speech.check(job)
-    info, *_ = [item async for item in speech.transcribe(recording(speech), job)]
+    info, *_ = [item async for item in transcript(speech, recording(speech), job)]
 
     assert isinstance(info, TranscriptInfo)
     assert (info.language, info.language_probability) == ("de", 1.0)
@@ -384,7 +379,7 @@ async def test_a_prompt_counts(speech: SpeechBackend) -> None:
 
 
 async def _info(speech: SpeechBackend, job: Job) -> TranscriptInfo:
-    async with aclosing(speech.transcribe(recording(speech), job)) as items:
+    async with aclosing(transcript(speech, recording(speech), job)) as items:
         info = await anext(items)
     assert isinstance(info, TranscriptInfo)
     return info
@@ -393,7 +388,7 @@ async def _info(speech: SpeechBackend, job: Job) -> TranscriptInfo:
 async def test_log_probabilities_spell_the_text(speech: SpeechBackend) -> None:
     """Asked for, each segment's tokens make up its text, with a number of 0 or less for each."""
     job = Job(token_logprobs=True)
-    _, *segments = [item async for item in speech.transcribe(recording(speech), job)]
+    _, *segments = [item async for item in transcript(speech, recording(speech), job)]
 
     assert segments
     for segment in segments:
@@ -405,9 +400,9 @@ async def test_log_probabilities_spell_the_text(speech: SpeechBackend) -> None:
 
 async def test_log_probabilities_change_nothing_else(speech: SpeechBackend) -> None:
     """Not asked for, there are none, and the answer is the same."""
-    plain = [i async for i in speech.transcribe(recording(speech), Job())]
+    plain = [i async for i in transcript(speech, recording(speech), Job())]
     job = Job(token_logprobs=True)
-    weighed = [i async for i in speech.transcribe(recording(speech), job)]
+    weighed = [i async for i in transcript(speech, recording(speech), job)]
 
     info, *segments = weighed
     assert [info, *(replace(segment, logprobs=None) for segment in segments)] == plain
@@ -417,10 +412,10 @@ async def test_manifests_tell_jobs_apart(speech: SpeechBackend) -> None:
     """The same job has the same manifest, in values that JSON knows; another job has another."""
     jobs = [Job(), Job(task="translate"), Job(language="de")]
 
-    manifests = [msgspec.json.encode(speech.manifest(job), order="sorted") for job in jobs]
+    manifests = [msgspec.json.encode(speech.prepare(job).manifest, order="sorted") for job in jobs]
 
     assert len(set(manifests)) == len(jobs)
-    assert msgspec.json.encode(speech.manifest(Job()), order="sorted") == manifests[0]
+    assert msgspec.json.encode(speech.prepare(Job()).manifest, order="sorted") == manifests[0]
 
 
 async def test_leaving_early_leaves_the_engine_free_for_speech(speech: SpeechBackend) -> None:
@@ -428,7 +423,7 @@ async def test_leaving_early_leaves_the_engine_free_for_speech(speech: SpeechBac
     for _ in range(4):
         await _info(speech, Job())
 
-    after = [item async for item in speech.transcribe(recording(speech), Job())]
+    after = [item async for item in transcript(speech, recording(speech), Job())]
 
     assert isinstance(after[-1], Segment)
 
@@ -438,4 +433,4 @@ async def test_a_language_without_a_token_is_unknown(opener: Opener) -> None:
     backend = await opener.open("whisper")
 
     with pytest.raises(UnknownLanguage):
-        backend.check(Job(language="yue"))
+        backend.prepare(Job(language="yue"))

@@ -7,13 +7,14 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.api.generation.heading import Heading
+from shim.api.generation.stream_options import includes_usage
 from shim.api.openapi.operation import Operation
 from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
 from shim.api.speech.schemas import describe_options
 from shim.errors import ErrorAnswer
-from shim.http.json_answer import whole
-from shim.http.request import BodyRequest
+from shim.http.json_answer import json_response
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
@@ -42,7 +43,7 @@ class ChatController(Controller):
     )
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Continue a conversation, or transcribe the recording in it."""
@@ -50,14 +51,13 @@ class ChatController(Controller):
         served, items, headers = await _run(data, models)
         heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
         stream, options = data.stream, data.stream_options
-        del data  # the engine has its media, of up to 64 MB
+        del data  # from here on only the engine holds its media, up to 64 MB
         if not stream:
             collected_items = await collected(items)
             make = partial(completion, heading, collected_items)
-            return await whole(make, collected_items, headers)
-        usage = options is not None and bool(options.include_usage)
+            return await json_response(make, collected_items, headers)
         # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
-        events = await primed(chunks(heading, items, include_usage=usage))
+        events = await primed(chunks(heading, items, include_usage=includes_usage(options)))
         return EventStream(events, headers=headers)
 
 

@@ -32,7 +32,7 @@ class ChatRequest(ChatFields, frozen=True, kw_only=True):
     """The name that responses use for the limit."""
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    # vLLM's, for chats only
+    # vLLM's parameters that only this route has
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
 
@@ -49,7 +49,7 @@ class MadeToolCall(Struct, frozen=True, kw_only=True):
 
 
 class AssistantMessage(Struct, frozen=True, kw_only=True):
-    """The answer. Its content is a string, which may be empty; null only beside tool calls."""
+    """The answer. Its content is a string, which may be empty; null only with tool calls."""
 
     role: Literal["assistant"] = "assistant"
     content: str | None
@@ -57,7 +57,7 @@ class AssistantMessage(Struct, frozen=True, kw_only=True):
     tool_calls: list[MadeToolCall] | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
     reasoning: str | UnsetType = UNSET
-    """The same text: some clients read the one name, some the other."""
+    """The same text as `reasoning_content`: some clients read one name, some the other."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -130,6 +130,7 @@ class ChatChunk(Struct, frozen=True, kw_only=True, tag_field="object", tag="chat
 
     id: str
     created: int
+    """Unix time in seconds."""
     model: str
     system_fingerprint: str
     choices: list[ChunkChoice]

@@ -18,6 +18,7 @@ from shim.errors import UnsupportedParameter
 from .protocol import ChatRequest
 
 _CONTENT = frozenset({"messages"})
+"""Fields that are checked here, and not by `refuse_beyond_speech`."""
 
 
 def to_speech_request(request: ChatRequest) -> SpeechRequest:

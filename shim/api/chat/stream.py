@@ -28,11 +28,9 @@ async def chunks(
 ) -> AsyncGenerator[ChatChunk, None]:
     """Yield the chunks of *items*: of each choice its role, its deltas and its end.
 
-    The usage comes last, if *include_usage*.
-
-    Yields nothing before the engine's first item, so that an error at the start still sets the HTTP
-    status. Raises Unfinished if *items* end without a `Finish`. Closing this
-    generator closes *items*.
+    The usage comes last, if *include_usage*. Yields nothing before the engine's first item, so that
+    an error at the start still sets the HTTP status. Raises Unfinished if *items* end without a
+    `Finish`. Closing this generator closes *items*.
     """
     no_usage = None if include_usage else UNSET
     prompt_ids: list[int] | UnsetType = UNSET

@@ -2,7 +2,12 @@
 
 from backends.base import Generation
 from backends.conversation import Conversation
-from shim.api.generation.conversation import to_messages, to_tool_choice, to_tools
+from shim.api.generation.conversation import (
+    adds_generation_prompt,
+    to_messages,
+    to_tool_choice,
+    to_tools,
+)
 from shim.api.generation.response_format import to_format
 from shim.api.generation.sampling import to_sampling
 from shim.api.generation.stream_options import refuse_usage_without_stream
@@ -45,19 +50,15 @@ def _max_tokens(request: ChatRequest) -> int | None:
 
 
 def _conversation(request: ChatRequest) -> Conversation:
-    continues = bool(request.continue_final_message)
-    if continues and request.add_generation_prompt:
-        raise InvalidParameter(
-            "`continue_final_message` and `add_generation_prompt` exclude each other.",
-            param="continue_final_message",
-        )
+    continues = request.continue_final_message
+    opens_answer = adds_generation_prompt(add=request.add_generation_prompt, continues=continues)
     tools = to_tools(request.tools)
     return Conversation(
         messages=to_messages(request.messages),
         tools=tools,
         tool_choice=to_tool_choice(request.tool_choice, tools),
         parallel_tool_calls=request.parallel_tool_calls is not False,
-        add_generation_prompt=not continues and request.add_generation_prompt is not False,
-        continue_final_message=continues,
+        add_generation_prompt=opens_answer,
+        continue_final_message=bool(continues),
         template_kwargs=request.chat_template_kwargs or {},
     )

@@ -54,9 +54,9 @@ class ChoiceText:
         self._token_ids: list[int] = []
         self._extras: dict[str, Any] = {}
         self._sent = 0
-        """How many of the tokens `logprobs` has returned."""
+        """Number of the tokens that `_new_logprobs` has returned."""
         self._length = 0
-        """How many characters the tokens so far complete."""
+        """Number of whole characters in the tokens so far."""
 
     def add(self, item: Generated) -> None:
         """Append *item*; raise TypeError for reasoning and tool calls, which no text has."""
@@ -135,7 +135,7 @@ class ChoiceText:
 def _candidates(token: TokenLogprob) -> dict[str, float]:
     """Return the most probable tokens and *token* itself: text → log probability.
 
-    *token* comes last, because it has to win over another token with the same text.
+    *token* comes last: if another token has the same text, the value of *token* is kept.
     """
     return {
         candidate.token: _finite(candidate.logprob)

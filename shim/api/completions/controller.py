@@ -8,10 +8,11 @@ from litestar.di import NamedDependency
 
 from shim.api.generation.heading import Heading
 from shim.api.generation.parameter_names import renamed
+from shim.api.generation.stream_options import includes_usage
 from shim.api.openapi.operation import Operation
 from shim.errors import ErrorAnswer
-from shim.http.json_answer import whole
-from shim.http.request import BodyRequest
+from shim.http.json_answer import json_response
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged, primed
@@ -22,7 +23,7 @@ from .stream import events
 from .translate import to_generations
 
 _PLACES = {"messages": "prompt"}
-"""Names of backends for what is continued → the field of this request that has it."""
+"""The engine's name of a field → its name in this request, for `renamed`."""
 
 
 class CompletionsController(Controller):
@@ -41,7 +42,7 @@ class CompletionsController(Controller):
     )
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Continue texts."""
@@ -60,6 +61,7 @@ class CompletionsController(Controller):
         if not data.stream:
             collected_items = await collected(items)
             make = partial(completion, heading, collected_items, n=n)
-            return await whole(make, (item for _, item in collected_items))
-        usage = data.stream_options is not None and bool(data.stream_options.include_usage)
+            return await json_response(make, (item for _, item in collected_items))
+        usage = includes_usage(data.stream_options)
+        # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
         return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))

@@ -68,4 +68,4 @@ class TextCompletion(Struct, frozen=True, kw_only=True, tag_field="object", tag=
     choices: list[Choice]
     system_fingerprint: str
     usage: Usage | UnsetType | None = UNSET
-    """In a stream present only if the request sets `include_usage`; null except in the last."""
+    """In a stream only if the request sets `include_usage`: null in all events but the last."""

@@ -19,8 +19,7 @@ async def events(
 ) -> AsyncGenerator[TextCompletion, None]:
     """Yield an event for each part of each choice; then the usage, if *include_usage*.
 
-    Raises Unfinished if *items* end without a `Finish`. Closing this generator
-    closes *items*.
+    Raises Unfinished if *items* end without a `Finish`. Closing this generator closes *items*.
     """
     no_usage = None if include_usage else UNSET
     texts: defaultdict[int, ChoiceText] = defaultdict(ChoiceText)

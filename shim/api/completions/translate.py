@@ -1,4 +1,4 @@
-"""Translates a text completion request to a `Generation` for each prompt: no I/O."""
+"""Translates a text completion request to a `Generation` for each prompt: pure functions."""
 
 from typing import cast
 
@@ -21,9 +21,9 @@ def to_generations(
 ) -> list[Generation]:
     """Return a generation for each prompt of *request*.
 
-    *adapter* is that of `Generation`. *choices* is the largest number of choices of all prompts
-    together; None allows any number. Raises InvalidParameter or UnsupportedParameter, which names
-    the field.
+    *adapter* is that of `Generation`. *choices* is the largest number of choices that all prompts
+    together may have; None allows any number. Raises InvalidParameter or UnsupportedParameter,
+    which names the field.
     """
     n = request.n or 1
     if (request.best_of or 0) > n:
@@ -42,7 +42,7 @@ def to_generations(
         max_tokens=_MAX_TOKENS if limit is None else limit,
         top_logprobs=_top_logprobs(request),
     )
-    # Once for all prompts: each of the two may hold thousands of items.
+    # Translated once for all prompts: each of the two may hold thousands of items.
     format_, options = to_format(request.response_format), engine_options(request)
     return [
         Generation(

@@ -18,7 +18,7 @@ class EmbeddingRequest(Struct, frozen=True, kw_only=True):
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1)] | None = None
     """The length of the vectors, for models that support shorter ones."""
-    # vLLM's
+    # vLLM's parameters
     add_special_tokens: bool | None = None
     use_activation: bool | None = None
     truncate_prompt_tokens: Annotated[int, Meta(ge=-1)] | None = None

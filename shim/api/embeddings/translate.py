@@ -10,7 +10,11 @@ from .protocol import EmbeddingRequest
 
 
 def to_jobs(request: EmbeddingRequest) -> list[EmbeddingJob]:
-    """Return a job for each input, in their order; raise InvalidParameter for invalid inputs."""
+    """Return a job for each input, in their order.
+
+    Raises InvalidParameter if there is no input, if one is empty, or if texts and token ids are
+    mixed.
+    """
     return [
         EmbeddingJob(
             input=one,
@@ -24,13 +28,13 @@ def to_jobs(request: EmbeddingRequest) -> list[EmbeddingJob]:
     ]
 
 
-def _inputs(sent: str | list[str | int | list[int]]) -> Iterator[str | tuple[int, ...]]:
-    """Yield each text, or the token ids of each text; raise InvalidParameter."""
-    types = [str] if isinstance(sent, str) else list(map(type, sent))
+def _inputs(field: str | list[str | int | list[int]]) -> Iterator[str | tuple[int, ...]]:
+    """Yield each text, or the token ids of each text; raise InvalidParameter for invalid inputs."""
+    types = [str] if isinstance(field, str) else list(map(type, field))
     if len({*types}) > 1:
         other = next(index for index, type_ in enumerate(types) if type_ is not types[0])
         raise InvalidParameter("`input` mixes texts and token ids.", param=f"input[{other}]")
-    inputs = sent if isinstance(sent, list) and int not in types else [sent]
+    inputs = field if isinstance(field, list) and int not in types else [field]
     if not inputs or not all(inputs):
         raise InvalidParameter("`input` must not be empty or hold an empty input.", param="input")
     for one in inputs:

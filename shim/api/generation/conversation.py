@@ -1,4 +1,4 @@
-"""Translates messages and tools of the wire to those of a `Conversation`: pure functions."""
+"""Translates a conversation's fields on the wire to those of `Conversation`: pure functions."""
 
 from collections.abc import Sequence
 
@@ -55,6 +55,20 @@ def to_tool_choice(choice: ToolChoice | None, tools: Sequence[Tool]) -> EngineTo
     if isinstance(choice, NamedToolChoice):
         return NamedTool(choice.function.name)
     return choice
+
+
+def adds_generation_prompt(*, add: bool | None, continues: bool | None) -> bool:
+    """Return True if the template opens an answer: by default, unless the last message *continues*.
+
+    *add* and *continues* are the request's `add_generation_prompt` and `continue_final_message`.
+    Raises InvalidParameter if both are true.
+    """
+    if add and continues:
+        raise InvalidParameter(
+            "`continue_final_message` and `add_generation_prompt` exclude each other.",
+            param="continue_final_message",
+        )
+    return not continues and add is not False
 
 
 def _message(message: ChatMessage, index: int) -> Message:

@@ -1,4 +1,4 @@
-"""The fields at the head of every answer of generated text, repeated in each event of a stream."""
+"""The fields at the head of a chat or a text completion, repeated in each event of a stream."""
 
 import secrets
 import time

@@ -91,7 +91,7 @@ class ChatMessage(Struct, frozen=True, kw_only=True):
     tool_call_id: str | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
-    """Another name for `reasoning`, which is used if both are sent."""
+    """Another name for `reasoning`; if both are sent, `reasoning` is used."""
     refusal: str | None = None
     """A refusal by the assistant in an earlier turn; excludes `content`."""
 

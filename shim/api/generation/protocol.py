@@ -11,7 +11,7 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
     """Options of a stream."""
 
     include_usage: bool | None = None
-    """Whether a last event holds the usage."""
+    """Whether the stream ends with an event that holds the usage."""
 
 
 Count = Annotated[int, Meta(ge=1)]

@@ -26,15 +26,15 @@ class SamplingFields(Struct, frozen=True, kw_only=True):
     seed: Seed | None = None
     stop: str | list[str] | None = None
     logit_bias: dict[int, Bias] | None = None
-    """Token id → what is added to its logit before sampling."""
+    """Token id → the number that is added to its logit before sampling."""
 
 
 def to_sampling(
     fields: SamplingFields, *, max_tokens: int | None, top_logprobs: int | None
 ) -> Sampling:
-    """Translate *fields*. The routes have different names for the other two parameters.
+    """Translate *fields* to a `Sampling` with these *max_tokens* and *top_logprobs*.
 
-    *max_tokens* and *top_logprobs* are those of `Sampling`.
+    The last two are not read from *fields*, because each route has other names for them.
     """
     return Sampling(
         max_tokens=max_tokens,

@@ -1,4 +1,4 @@
-"""Counts the tokens of an answer, for chats and text completions."""
+"""Counts the tokens of an answer, and has the error of an answer that did not end."""
 
 from collections.abc import Collection
 
@@ -10,14 +10,14 @@ from .protocol import CompletionTokensDetails, PromptTokensDetails, Usage
 
 
 class Unfinished(Exception):
-    """The engine's items ended without a `Finish`: a fault of the backend."""
+    """The engine's items ended without a `Finish`: an error in the backend."""
 
     def __init__(self) -> None:
         super().__init__("The engine's items ended without a Finish.")
 
 
 def usage(finishes: Collection[Finish]) -> Usage:
-    """Return the tokens of an answer whose choices end with *finishes*.
+    """Return the usage of a chat or a text completion whose choices end with *finishes*.
 
     A prompt counts once, however many choices it has. Raises Unfinished if *finishes* is empty.
     """

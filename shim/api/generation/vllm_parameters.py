@@ -66,7 +66,7 @@ class GenerationFields(SamplingFields, frozen=True, kw_only=True):
 
 
 class ChatFields(GenerationFields, frozen=True, kw_only=True):
-    """The same, and the parameters of vLLM's server that only chats have."""
+    """Those of GenerationFields, and what vLLM's server has for conversations only."""
 
     chat_template: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
@@ -101,7 +101,7 @@ PARAMETERS: dict[str, object] = {
     "cache_salt": None,
     "vllm_xargs": {},
     "watermarking": None,
-    # … and of chats.
+    # … and of conversations.
     "chat_template": None,
     "documents": [],
     "include_reasoning": True,
@@ -124,7 +124,7 @@ def fields_set(fields: Struct, names: Iterable[str]) -> dict[str, Any]:
 
 
 def engine_options(fields: GenerationFields) -> dict[str, Any]:
-    """Return the `Generation.extras` of a request: vLLM's parameters that it sets."""
+    """Return the `Generation.extras` of a request: those of vLLM's parameters that it sets."""
     options = fields_set(fields, [name for name in PARAMETERS if hasattr(fields, name)])
     if "truncate_prompt_tokens" not in options:
         # Without a length nothing is cut, on either side.

@@ -14,6 +14,7 @@ from shim.serving.models import Models, ServedModel
 from .protocol import ModelCard, ModelList
 
 _MANIFEST = re.compile("(?P<name>.+)/manifest(/(?P<hash>[^/]+))?")
+"""`NAME/manifest` and `NAME/manifest/HASH`."""
 
 
 class ModelsController(Controller):
@@ -49,7 +50,9 @@ class ModelsController(Controller):
 
 def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
     """Return the manifest with the hash *short*; None: that of a request without any options."""
-    return model.manifests.find(short or model.manifests.keep(model.backend.manifest(Job())))
+    if short is None:
+        short = model.manifests.keep(model.backend.prepare(Job()).manifest)
+    return model.manifests.find(short)
 
 
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:

@@ -13,7 +13,7 @@ class ModelCard(Struct, frozen=True, kw_only=True, tag_field="object", tag="mode
     parent: str | UnsetType = UNSET
     """Id of the model that a LoRA adapter belongs to; missing for others."""
     max_model_len: int | UnsetType = UNSET
-    """Tokens of prompt and completion together, or of one text to embed; missing for speech."""
+    """Most tokens of prompt and completion together, or of a text to embed; missing for speech."""
 
 
 class ModelList(Struct, frozen=True, tag_field="object", tag="list"):

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of an application's handlers and of the types they declare."""
+"""Makes the OpenAPI 3.1 document of an application, from its handlers and their types."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,12 +19,12 @@ def document(app: Litestar) -> dict[str, Any]:
     """Return the document of *app*.
 
     Its schemas come from the Structs that decode requests and encode answers. Of the settings it
-    shows only for which routes a key is needed.
+    shows only which routes need a key. Raises KeyError if a handler does not carry an Operation.
     """
     server: ServerSettings = app.state.server
     keyless = free(server)
-    served = endpoints(app)
-    operations = [endpoint.operation for endpoint in served]
+    all_endpoints = endpoints(app)
+    operations = [endpoint.operation for endpoint in all_endpoints]
     types = list(dict.fromkeys(_types(operations)))
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
@@ -34,11 +34,11 @@ def document(app: Litestar) -> dict[str, Any]:
         if operation.describe is not None:
             operation.describe(components)
     paths: dict[str, Any] = {}
-    for endpoint in served:
-        described = _described(endpoint, by_type, components)
+    for endpoint in all_endpoints:
+        entry = _entry(endpoint, by_type, components)
         if any(endpoint.opt.get(name) for name in keyless):
-            described["security"] = []
-        paths.setdefault(endpoint.path, {})[endpoint.method] = described
+            entry["security"] = []
+        paths.setdefault(endpoint.path, {})[endpoint.method] = entry
     return {
         "openapi": "3.1.0",
         "info": {"title": "Shim", "version": __version__},
@@ -78,28 +78,33 @@ def _types(operations: Sequence[Operation]) -> Iterator[Any]:
             yield operation.unavailable
 
 
-def _described(
+def _entry(
     endpoint: Endpoint, by_type: dict[Any, Any], components: dict[str, Any]
 ) -> dict[str, Any]:
+    """Return the operation object of *endpoint* (OpenAPI 3.1, section 4.8.10).
+
+    *by_type* has the schema of each type.
+    """
     operation = endpoint.operation
-    described: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "summary": operation.summary,
         "operationId": f"{endpoint.method} {endpoint.path}",
         "parameters": list(_parameters(endpoint)),
         "responses": {
             "200": {"description": "Done.", "content": _answers(operation, by_type)},
             "4XX": _failure("The request cannot be answered as it is.", by_type),
-            "5XX": _failure("The server cannot answer it.", by_type),
+            "5XX": _failure("The server cannot answer the request.", by_type),
         },
     }
     if operation.unavailable is not None:
         content = _json(by_type[operation.unavailable])
-        described["responses"]["503"] = {"description": "Not all would.", "content": content}
+        description = "Not every model can answer now."
+        entry["responses"]["503"] = {"description": description, "content": content}
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": operation.body(components)}
+        entry["requestBody"] = {"required": True, "content": operation.body(components)}
     elif operation.request is not None:
-        described["requestBody"] = {"required": True, "content": _json(by_type[operation.request])}
-    return described
+        entry["requestBody"] = {"required": True, "content": _json(by_type[operation.request])}
+    return entry
 
 
 def _json(schema: Any) -> dict[str, Any]:
@@ -122,11 +127,11 @@ def _answers(operation: Operation, by_type: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _event(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of one event; before version 3.2 OpenAPI cannot describe their sequence."""
+    """Return the schema of one event: before 3.2, OpenAPI cannot describe a sequence of events."""
     encoded = {"contentMediaType": "application/json", "contentSchema": data}
     return {
         "type": "object",
-        "description": "One event of many.",
+        "description": "One event of the stream.",
         "properties": {
             "event": {"type": "string"},
             "data": {"type": "string", "anyOf": [encoded, {"const": "[DONE]"}]},

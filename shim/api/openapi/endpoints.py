@@ -1,4 +1,4 @@
-"""Reads from an application's handlers what it serves."""
+"""Lists the endpoints of an application, as its handlers declare them."""
 
 from collections.abc import Iterator, Mapping
 from types import FunctionType
@@ -16,9 +16,9 @@ class Endpoint(NamedTuple):
     """One method of one path."""
 
     method: str
-    """In lower case."""
+    """The HTTP method, in lower case."""
     path: str
-    """With `{name}` for a parameter, as OpenAPI writes it."""
+    """The path, with `{name}` for a parameter, as OpenAPI writes it."""
     path_parameters: tuple[str, ...]
     query_parameters: tuple[str, ...]
     opt: Mapping[str, Any]
@@ -27,13 +27,11 @@ class Endpoint(NamedTuple):
 
 
 def endpoints(app: Litestar) -> list[Endpoint]:
-    """Return what *app* serves, in a fixed order.
+    """Return the endpoints of *app* in a fixed order, which Litestar's own is not.
 
     Modules come in the order of registration, handlers of a module in that of its source, the paths
-    of a handler from the longest to the shortest. Litestar sorts handlers by name and keeps their
-    paths in a set.
-
-    Raises KeyError if a handler carries no Operation.
+    of a handler from the longest to the shortest. Raises KeyError if a handler does not carry an
+    Operation.
     """
     handlers = list(_handlers(app))
     modules = list(dict.fromkeys(handler.fn.__module__ for _, handler in handlers))

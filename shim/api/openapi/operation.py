@@ -1,4 +1,4 @@
-"""The description of a route for the OpenAPI document, which its handler carries."""
+"""The description that a handler carries of its route, for the OpenAPI document."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 from msgspec import Struct
 
 OPT = "operation"
-"""The name of the `opt` that holds a handler's Operation."""
+"""The key of a handler's `opt` that holds its Operation."""
 
 Schemas = dict[str, Any]
 """JSON schemas by name, as in `components.schemas` of the document."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """The types that a route reads and answers.
+    """A route's summary, and the types that it reads and answers.
 
-    It is given to the handler's decorator: `@get("/health", operation=Operation(…))`. Litestar puts
-    the arguments that it does not know into the handler's `opt`.
+    The handler's decorator takes it: `@get("/health", operation=Operation(…))`. Litestar puts the
+    arguments that it does not know into the handler's `opt`.
     """
 
     summary: str

@@ -11,7 +11,7 @@ from backends.conversation import Media, Message, ToolCall
 from shim.api.generation.conversation import audio_url
 from shim.api.generation.messages import Audio, RefusalPart, Url
 from shim.errors import InvalidParameter, UnsupportedParameter, invalid
-from shim.parameters.judge import refuse_unknown, refuse_unsupported
+from shim.parameters.refusals import refuse_unknown, refuse_unsupported
 
 from .protocol_input import (
     AudioPart,
@@ -38,8 +38,8 @@ _ALL = frozenset({"reasoning", "content", "tool_calls"})
 class Turns:
     """Collects messages, and the path in the request that each of their fields comes from.
 
-    An item is a message of its own. But reasoning, text and calls of the assistant that follow each
-    other are one message.
+    Each item becomes one message, except the assistant's: its reasoning, text and calls that follow
+    each other are one message.
     """
 
     def __init__(self) -> None:
@@ -47,11 +47,11 @@ class Turns:
         self.places: dict[str, str] = {}
         """The engine's name of each field of the messages → its path in the request."""
         self._open: frozenset[str] = _CLOSED
-        """The fields of the last message that the next item may still set: only an assistant's."""
+        """Fields of the last message that a later item may still set: only an assistant's."""
         self._reasoning: list[str] = []
-        """Parts of the last message's reasoning, while that is open."""
+        """Parts of the last message's reasoning, while the message is open."""
         self._calls: list[ToolCall] = []
-        """Calls of the last message, while they are open."""
+        """Calls of the last message, while the message is open."""
 
     def add_message(self, role: str, content: Content, *, path: str) -> None:
         """Append a whole message, whose content is at *path* in the request."""
@@ -135,8 +135,8 @@ def to_turns(
 ) -> Turns:
     """Translate *instructions* and *input_* to messages, in this order.
 
-    *strict* also refuses undocumented names. Raises InvalidParameter or
-    UnsupportedParameter, which names the field.
+    *strict* also refuses undocumented names. Raises InvalidParameter or UnsupportedParameter, which
+    names the field.
     """
     turns = Turns()
     if instructions:
@@ -175,7 +175,7 @@ def _reasoning(item: ReasoningItem, path: str) -> str:
             "Encrypted reasoning is not supported: this server cannot decrypt it.",
             param=f"{path}.encrypted_content",
         )
-    # Clients that do not get the text of the reasoning keep its summary.
+    # Some clients send back only the summary.
     return "\n".join(part.text for part in item.content or item.summary or ())
 
 
@@ -210,7 +210,10 @@ def _part(part: Part, path: str) -> str | Media:
 
 
 def _file(url: str, path: str) -> Media:
-    """Return the medium in the `data:` URL *url*, of the kind that its media type says."""
+    """Return the image, recording or video in the `data:` URL *url*, by its media type.
+
+    Raises UnsupportedParameter for any other file.
+    """
     kind = url.removeprefix("data:").partition("/")[0]
     match kind:
         case "image" | "audio" | "video":

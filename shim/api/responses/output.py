@@ -133,10 +133,10 @@ class Output:
         self.builders: list[ItemBuilder] = []
 
     def add(self, delta: Delta) -> Addition | None:
-        """Append *delta* to its item; return None if it waits for the next text.
+        """Append *delta* to its item and return the addition; None if it waits for the next text.
 
         Engines send the log probabilities of non-text tokens (reasoning, calls, end of text) in a
-        delta of their own. As in chat, they are attached to the next text.
+        delta of their own, with an empty text. They are attached to the next text.
         """
         first = self._open != _kind(delta)
         if first and isinstance(delta, TextDelta):
@@ -147,9 +147,10 @@ class Output:
         return self._append(delta, first=first)
 
     def end(self) -> Addition | None:
-        """Attach the log probabilities that wait; return an empty text if it had to be added.
+        """Attach the log probabilities that wait to the last text; call it after the last delta.
 
-        It is added to an output without text and calls: clients expect a message.
+        Clients expect a message: an output without text and calls gets an empty one, and that
+        addition is returned, else None.
         """
         if all(isinstance(builder, ReasoningBuilder) for builder in self.builders):
             self._filled = True

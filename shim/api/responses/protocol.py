@@ -67,6 +67,7 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
 
 
 LOGPROBS = "message.output_text.logprobs"
+"""The value of `include` by which a request gets log probabilities."""
 
 Includable = Literal[
     "message.output_text.logprobs",

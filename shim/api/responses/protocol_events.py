@@ -9,7 +9,7 @@ from shim.errors import ErrorBody
 
 from .protocol import OutputItem, OutputText, ReasoningText, Response, SummaryText
 
-Name = Literal[
+EventName = Literal[
     # events of the response
     "response.created",
     "response.in_progress",
@@ -37,7 +37,7 @@ Name = Literal[
 class Event(Struct, frozen=True, kw_only=True):
     """An event of a stream. Its type decides which fields it has."""
 
-    type: Name
+    type: EventName
     sequence_number: int
     """From 0, one more for each event."""
     response: Response | UnsetType = UNSET

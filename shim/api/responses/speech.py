@@ -1,4 +1,4 @@
-"""Translates a response's request to a speech model to a `SpeechRequest`: pure functions."""
+"""Translates a request for a response by a speech model to a `SpeechRequest`: pure functions."""
 
 from shim.api.generation.messages import Audio, RefusalPart, Url
 from shim.api.generation.response_format import TextFormat
@@ -22,6 +22,7 @@ from .protocol_input import (
 )
 
 _CONTENT = frozenset({"input", "text", "include"})
+"""Fields that are checked here, and not by `refuse_beyond_speech`."""
 
 
 def to_speech_request(request: ResponsesRequest, *, strict: bool = False) -> SpeechRequest:
@@ -30,7 +31,7 @@ def to_speech_request(request: ResponsesRequest, *, strict: bool = False) -> Spe
     The request must hold one recording. *strict* also refuses undocumented names.
     """
     refuse_beyond_speech(request, _CONTENT, request.temperature)
-    _refuse_forms(request)
+    _refuse_other_forms(request)
     items = [] if isinstance(request.input, str) else to_items(request.input, strict=strict)
     turns = [_turn(item, f"input[{index}]") for index, item in enumerate(items)]
     return SpeechRequest(
@@ -39,7 +40,7 @@ def to_speech_request(request: ResponsesRequest, *, strict: bool = False) -> Spe
     )
 
 
-def _refuse_forms(request: ResponsesRequest) -> None:
+def _refuse_other_forms(request: ResponsesRequest) -> None:
     text = request.text
     if text is not None and text.format not in (None, TextFormat()):
         raise UnsupportedParameter("A transcription is plain text.", param="text.format")

@@ -31,11 +31,11 @@ from .output import (
     wire_logprobs,
 )
 from .protocol import ItemStatus, OutputText, ReasoningText, Response, SummaryText
-from .protocol_events import ErrorEvent, Event, Name
+from .protocol_events import ErrorEvent, Event, EventName
 
 _encode = msgspec.json.Encoder().encode
 
-ItemEvent = tuple[Name, dict[str, Any]]
+ItemEvent = tuple[EventName, dict[str, Any]]
 """An event of an item: its name, and its fields except its number and `output_index`."""
 
 
@@ -45,8 +45,8 @@ async def events(
     """Yield the events of *items*: the response's start, its items in order, its end.
 
     Yields nothing before the engine's first item, so that an error at the start still sets the HTTP
-    status. Raises Unfinished if *items* end without a `Finish`. Closing this
-    generator closes *items*.
+    status. Raises Unfinished if *items* end without a `Finish`. Closing this generator closes
+    *items*.
     """
     builder = _EventBuilder(initial)
     async with aclosing(items):
@@ -88,7 +88,7 @@ class _EventBuilder:
         yield from self._of_item(-1, _item_done(self._output.builders[-1], status))
         final = final_response(self._initial, self._output, finish)
         completed = status == "completed"
-        name: Name = "response.completed" if completed else "response.incomplete"
+        name: EventName = "response.completed" if completed else "response.incomplete"
         yield self._event(name, response=final)
 
     def _added(
@@ -112,7 +112,7 @@ class _EventBuilder:
         for name, fields in item_events:
             yield self._event(name, output_index=index, **fields)
 
-    def _event(self, name: Name, /, **fields: Any) -> Event:
+    def _event(self, name: EventName, /, **fields: Any) -> Event:
         return Event(type=name, sequence_number=next(self._numbers), **fields)
 
 

@@ -1,4 +1,4 @@
-"""Translates a response's request to a `Generation`: pure functions, no I/O."""
+"""Translates a request for a response to a `Generation`: pure functions, no I/O."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -42,8 +42,7 @@ def to_generation(
 ) -> EngineCall:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
 
-    *adapter* is that of `Generation`. *strict* also refuses undocumented names in the
-    items.
+    *adapter* is that of `Generation`. *strict* also refuses undocumented names in the items.
     """
     turns = to_turns(request.input, request.instructions, strict=strict)
     tools = to_tools([_tool(tool) for tool in request.tools or ()])
@@ -76,6 +75,7 @@ _PLACES = {
     "response_format": "text.format",
     "reasoning_effort": "reasoning.effort",
 }
+"""The engine's names of fields outside the items → their paths in the request."""
 
 
 def _tool(tool: FunctionTool) -> ToolParam:
@@ -96,7 +96,7 @@ def _choice(choice: ToolChoice | None) -> ChatToolChoice | None:
 
 
 def _top_logprobs(request: ResponsesRequest) -> int | None:
-    # Some clients send `top_logprobs` without `include`: that is enough.
+    # `top_logprobs` alone is enough: some clients do not send `include` with it.
     if request.top_logprobs or LOGPROBS in (request.include or ()):
         return request.top_logprobs or 0
     return None

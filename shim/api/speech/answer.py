@@ -40,15 +40,15 @@ async def transcribed(
 ) -> Answer:
     """Decode the recording from base64; return its transcription by *served*, not yet started.
 
-    Raises InvalidParameter if the recording is not base64, and what the backend's `check` raises.
+    Raises InvalidParameter if the recording is not base64, and what the backend's `prepare` raises.
     """
     places = {**PLACES, "audio": request.recording.place}
     with renaming(places):
-        served.backend.check(request.job)
+        prepared = served.backend.prepare(request.job)
     audio = await decoded(request.recording.text, param=request.recording.place)
-    transcript = served.backend.transcribe(audio, request.job)
+    transcript = served.backend.transcribe(audio, prepared)
     items = served.run(transcript, route=route)
-    manifest = served.manifests.keep(served.backend.manifest(request.job))
+    manifest = served.manifests.keep(prepared.manifest)
     headers = {"x-shim-manifest": manifest}
     return Answer(served, renamed(generated(items), places), headers)
 

@@ -1,4 +1,4 @@
-"""How a recording is transcribed that comes with a chat: the field `transcription` → a Job."""
+"""Translates the field `transcription` of a chat or a response to a Job."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from shim.api.transcription.translate import to_job
 from shim.errors import ApiError, UnsupportedParameter
 
 FIELD = "transcription"
-"""The field of a request that holds these options, by the names of a transcription's form."""
+"""The field of a request with these options, which have the names of a transcription's form."""
 
 _ELSEWHERE: dict[str, tuple[object, ...]] = {
     "model": (),
@@ -23,30 +23,32 @@ _ELSEWHERE: dict[str, tuple[object, ...]] = {
     "include": ([],),
     "timestamp_granularities": ([],),
 }
-"""Fields of that form which say how it is answered, and the values that ask for a plain text."""
+"""Fields of that form which shape the answer, and their values for a plain text."""
 
 ELSEWHERE = frozenset(_ELSEWHERE)
+"""Names of the form's fields that only `/v1/audio/transcriptions` honours."""
 
 
 def job(options: Mapping[str, Any] | None, *, temperature: float | None) -> Job:
-    """Return what *options* ask for; *temperature* is the chat's, which they may override.
+    """Return the job of *options*; *temperature* is the chat's, which they may override.
 
-    Raises InvalidParameter or UnsupportedParameter, naming the field, also for unknown options.
+    Raises InvalidParameter or UnsupportedParameter with the field's path in the request, also for
+    unknown options.
     """
     with _within_field():
-        asked = wire.asked(options or {})
-        if asked.unknown:
-            name = asked.unknown[0]
+        parsed = wire.parsed_form(options or {})
+        if parsed.unknown:
+            name = parsed.unknown[0]
             raise UnsupportedParameter(f"There is no option `{name}`.", param=name)
-        _refuse_elsewhere(asked.form)
-        if asked.form.temperature is None:
-            # Not checked against a transcription's bounds: a chat's are wider.
-            asked = replace(asked, form=replace(asked.form, temperature=temperature))
-        return to_job(asked, "transcribe")
+        _refuse_elsewhere(parsed.form)
+        if parsed.form.temperature is None:
+            # A transcription's bounds do not apply: a chat's are wider.
+            parsed = replace(parsed, form=replace(parsed.form, temperature=temperature))
+        return to_job(parsed, "transcribe")
 
 
 def refuse_options(options: Mapping[str, Any] | None) -> None:
-    """Raise UnsupportedParameter if there are *options*, for a model that does not transcribe."""
+    """Raise UnsupportedParameter if there are *options*: the model does not transcribe."""
     if options:
         raise UnsupportedParameter(
             f"`{FIELD}` is for models that transcribe, which this one does not.", param=FIELD
@@ -54,9 +56,9 @@ def refuse_options(options: Mapping[str, Any] | None) -> None:
 
 
 def _refuse_elsewhere(form: TranscriptionForm) -> None:
-    for name, harmless in _ELSEWHERE.items():
+    for name, plain_values in _ELSEWHERE.items():
         value = getattr(form, name)
-        if value is not None and value not in harmless:
+        if value is not None and value not in plain_values:
             raise UnsupportedParameter(
                 f"`{name}` is honoured by `/v1/audio/transcriptions` only.", param=name
             )
@@ -64,14 +66,14 @@ def _refuse_elsewhere(form: TranscriptionForm) -> None:
 
 @contextmanager
 def _within_field() -> Iterator[None]:
-    """Name the field that is at fault by its path in the whole request."""
+    """Change the field's name in errors to its path in the whole request."""
     try:
         yield
     except ApiError as error:
         if error.param is not None:
             name, error.param = error.param, f"{FIELD}.{error.param}"
-            said = str(error).replace(f"`{name}`", f"`{error.param}`")
-            error.args = (said.replace(f"'{name}'", f"'{error.param}'"),)
+            message = str(error).replace(f"`{name}`", f"`{error.param}`")
+            error.args = (message.replace(f"'{name}'", f"'{error.param}'"),)
         raise
 
 
@@ -81,4 +83,4 @@ def _names() -> Iterator[str]:
 
 
 PLACES = {name: f"{FIELD}.{name}" for name in _names()}
-"""The seam's names of options, and where they stand in the request."""
+"""Names of options in a backend's errors, and the paths of their fields in the request."""

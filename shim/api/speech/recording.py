@@ -1,4 +1,4 @@
-"""The one recording of a request, and where it stands among the messages."""
+"""Finds the one recording of a chat or a response, and checks its place among the messages."""
 
 from collections.abc import Sequence
 from itertools import dropwhile
@@ -8,11 +8,11 @@ from shim.api.transcription.base64_audio import is_data_url
 from shim.errors import InvalidParameter
 
 _ANSWERING = ("assistant", "tool", "function")
-"""Roles of messages that follow from those before them."""
+"""Roles of messages that respond to those before them."""
 
 
 class Recording(NamedTuple):
-    """A recording as the request holds it."""
+    """A recording as it comes in the request: text, not yet decoded."""
 
     place: str
     """The path of its field."""
@@ -21,10 +21,11 @@ class Recording(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A message, of which only the recordings count: text is not Whisper's prompt."""
+    """A message's role and recordings. Its text is dropped: it is not Whisper's prompt."""
 
     role: str
     place: str
+    """The path of the message."""
     recordings: tuple[Recording, ...]
 
 
@@ -41,29 +42,31 @@ def only_recording(turns: Sequence[Turn], *, param: str) -> Recording:
     """Return the only recording of *turns*, which are the field *param*.
 
     Raises InvalidParameter for none, for several, for one in a message that is not a user's, and
-    for one that an assistant's message follows: what is then asked for is about an earlier answer.
+    for one before a message of an assistant or a tool: the request is then about an earlier answer.
     """
-    found = [recording for turn in turns for recording in turn.recordings]
-    if not found:
+    recordings = [recording for turn in turns for recording in turn.recordings]
+    if not recordings:
         raise InvalidParameter(
             "This model transcribes: it needs a recording, one `input_audio` part of a user's "
             "message.",
             param=param,
         )
-    if len(found) > 1:
+    if len(recordings) > 1:
         raise InvalidParameter(
-            f"This model transcribes one recording at a time: there are {len(found)}, the second "
-            f"at `{found[1].place}`.",
-            param=found[1].place,
+            f"This model transcribes one recording at a time: there are {len(recordings)}, the "
+            f"second at `{recordings[1].place}`.",
+            param=recordings[1].place,
         )
     holder, *later = dropwhile(lambda turn: not turn.recordings, turns)
     if holder.role != "user":
-        raise InvalidParameter("A recording belongs in a user's message.", param=found[0].place)
+        raise InvalidParameter(
+            "A recording belongs in a user's message.", param=recordings[0].place
+        )
     for turn in later:
         if turn.role in _ANSWERING:
             raise InvalidParameter(
-                "This model transcribes, and takes up no earlier answer: the recording has to "
-                f"come after `{turn.place}`.",
+                "This model transcribes, and cannot continue from an earlier answer: the recording "
+                f"must come after `{turn.place}`.",
                 param=turn.place,
             )
-    return found[0]
+    return recordings[0]

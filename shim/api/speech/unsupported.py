@@ -1,4 +1,4 @@
-"""Parameters of a chat to a speech model: honoured, of no bearing, or refused by name."""
+"""Decides which parameters of a chat a speech model honours, ignores or refuses."""
 
 from msgspec import Struct
 
@@ -7,7 +7,7 @@ from shim.api.generation.vllm_parameters import fields_set
 from shim.errors import UnsupportedParameter
 
 TAKEN = frozenset({"model", "stream", "stream_options", "temperature", "transcription"})
-"""Honoured."""
+"""Parameters that are honoured."""
 
 NO_BEARING: dict[str, str] = {
     # Harnesses send these with every request.
@@ -45,7 +45,7 @@ NO_BEARING: dict[str, str] = {
 """Parameters that are ignored because they change no transcription, each with the reason."""
 
 _DRAWING = frozenset({"top_k", "min_p", "seed"})
-"""How tokens are drawn: of no bearing at temperature 0, where Whisper searches."""
+"""Parameters of random drawing, ignored at temperature 0, where Whisper searches instead."""
 
 _HARMLESS: dict[str, tuple[object, ...]] = {
     "n": (1,),
@@ -64,7 +64,7 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
     "response_format": (TextFormat(),),
     "watermarking": (False,),
 }
-"""Values by which nothing is asked for; of all other parameters that is null alone."""
+"""Values that equal leaving the field out. For all other parameters only null does."""
 
 
 def refuse_beyond_speech(
@@ -72,7 +72,7 @@ def refuse_beyond_speech(
 ) -> None:
     """Raise UnsupportedParameter for the first field of *request* that would change the answer.
 
-    Every field that is not known to be harmless is refused. *content* are the fields that the
+    A field is refused unless it is listed above. *content* are the names of the fields that the
     caller reads, *temperature* is the request's.
     """
     skipped = TAKEN | content | NO_BEARING.keys()

@@ -12,18 +12,18 @@ from msgspec import UNSET, UnsetType
 
 from shim.api.openapi.operation import Operation
 from shim.http.auth import TOKENIZER, Keys
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.serving.models import Models
 
 from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
 from .translate import to_prompt
 
 _SHORT = 16 << 10
-"""Most bytes of a body that is handled without waiting: its tokens and texts take up to 3 MB."""
+"""Most bytes of a body that does not wait for others: its tokens and texts take up to 3 MB."""
 
 
 class TokenizerController(Controller):
-    """`/tokenize`, `/detokenize`, `/tokenizer_info`; keyless unless set otherwise."""
+    """`/tokenize`, `/detokenize`, `/tokenizer_info`: without a key unless the settings say so."""
 
     opt = {TOKENIZER: True}  # noqa: RUF012  Litestar reads it from the class
 
@@ -36,13 +36,13 @@ class TokenizerController(Controller):
             answers=(Tokens,),
         ),
     )
-    async def tokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Tokens:
+    async def tokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
         data = await request.read(TokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
         special = data.add_special_tokens is not False
         texts: list[str] | UnsetType = UNSET
-        async with _few_long(request):
+        async with _limited_if_long(request):
             tokens = await backend.tokenize(to_prompt(data), add_special_tokens=special)
             if data.return_token_strs:
                 texts = await backend.token_texts(tuple(tokens))
@@ -62,11 +62,11 @@ class TokenizerController(Controller):
             answers=(Text,),
         ),
     )
-    async def detokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Text:
+    async def detokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
-        async with _few_long(request):
+        async with _limited_if_long(request):
             return Text(await backend.detokenize(tuple(data.tokens)))
 
     @get(
@@ -78,31 +78,34 @@ class TokenizerController(Controller):
     )
     async def info(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
         model: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
-        """Return the special tokens; and the chat template, which takes a key if there are keys."""
+        """Return the special tokens and the chat template.
+
+        The template is null for a client that needs a key and sends none.
+        """
         info = _visible(models, request).tokenizer(model).tokenizer_info()
         return info if _is_trusted(request) else {**info, "chat_template": None}
 
 
 @asynccontextmanager
-async def _few_long(request: BodyRequest) -> AsyncGenerator[None, None]:
-    """Handle a long body only while fewer than two others are handled; others wait in order.
+async def _limited_if_long(request: ApiRequest) -> AsyncGenerator[None, None]:
+    """Wait until fewer than two other long bodies are handled; a short body does not wait.
 
     A body of 1 MiB may become a million tokens with a text each, which take 150 MB until the answer
-    is sent. A short body does not wait.
+    is sent.
     """
-    long_bodies: asyncio.Semaphore = request.app.state.tokenizing
-    async with nullcontext() if request.size <= _SHORT else long_bodies:
+    long_texts: asyncio.Semaphore = request.app.state.long_texts
+    async with nullcontext() if request.size <= _SHORT else long_texts:
         yield
 
 
-def _visible(models: Models, request: BodyRequest) -> Models:
+def _visible(models: Models, request: ApiRequest) -> Models:
     return models if _is_trusted(request) else models.unlisted()
 
 
-def _is_trusted(request: BodyRequest) -> bool:
+def _is_trusted(request: ApiRequest) -> bool:
     keys: Keys = request.app.state.api_keys
     return keys.allow(request)

@@ -2,7 +2,7 @@
 
 from backends.base import Prompt
 from backends.conversation import Conversation
-from shim.api.generation.conversation import to_messages, to_tools
+from shim.api.generation.conversation import adds_generation_prompt, to_messages, to_tools
 from shim.errors import InvalidParameter
 
 from .protocol import TokenizeRequest
@@ -18,16 +18,12 @@ def to_prompt(request: TokenizeRequest) -> Prompt:
     prompt = request.prompt if request.messages is None else request.messages
     if isinstance(prompt, str):
         return prompt
-    if request.continue_final_message and request.add_generation_prompt:
-        raise InvalidParameter(
-            "`continue_final_message` and `add_generation_prompt` exclude each other.",
-            param="continue_final_message",
-        )
+    continues = request.continue_final_message
+    opens_answer = adds_generation_prompt(add=request.add_generation_prompt, continues=continues)
     return Conversation(
         messages=to_messages(prompt or ()),
         tools=to_tools(request.tools),
-        add_generation_prompt=not request.continue_final_message
-        and request.add_generation_prompt is not False,
-        continue_final_message=bool(request.continue_final_message),
+        add_generation_prompt=opens_answer,
+        continue_final_message=bool(continues),
         template_kwargs=request.chat_template_kwargs or {},
     )

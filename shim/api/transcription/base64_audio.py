@@ -1,4 +1,4 @@
-"""Decodes recordings that come as text: base64, or a `data:` URL with base64 in it."""
+"""Decodes recordings that come as text: base64, or a `data:` URL with base64."""
 
 import asyncio
 import io
@@ -8,64 +8,66 @@ from binascii import Error, a2b_base64
 from shim.errors import InvalidParameter
 
 _PIECE = 1 << 18
-"""Characters that are decoded in one call, which holds Python's lock for a millisecond."""
+"""Characters that are decoded in one call, which holds the interpreter's lock for a millisecond."""
 
 _INLINE = 1 << 18
 """Characters that are decoded on the event loop; a longer text is decoded in a thread."""
 
 _HEAD_LENGTH = 1024
-"""Characters before the comma of a `data:` URL."""
+"""Most characters before the comma of a `data:` URL."""
 
 _HEAD = re.compile(r"data:[^,]*;\s*base64\s*", re.IGNORECASE)
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-"""From the alphabet that is safe in URLs (RFC 4648, section 5) to the usual one."""
+"""Maps the alphabet that is safe in URLs (RFC 4648, section 5) to the standard one."""
 
 _WHITE_SPACE = b" \t\r\n\v\f"
 
 
 def is_data_url(text: str) -> bool:
-    """Return whether *text* begins as a `data:` URL does."""
+    """Return whether *text* begins with `data:`, in any case."""
     return text[:5].lower() == "data:"
 
 
 async def decoded(text: str, *, param: str) -> io.BytesIO:
-    """Return the bytes of *text*, which is the field *param*; raise what `decode` does."""
+    """Return `decode` of *text*, computed in a thread if it is long."""
     if len(text) <= _INLINE:
         return decode(text, param=param)
     return await asyncio.to_thread(decode, text, param=param)
 
 
 def decode(text: str, *, param: str) -> io.BytesIO:
-    """Return the bytes of *text*: base64, or a `data:` URL of it, in either alphabet.
+    """Return the bytes of *text*: base64 in either alphabet, or a `data:` URL with it.
 
-    Lines may be broken, and padding may be missing at the end. Raises InvalidParameter, naming
-    *param*, for anything else.
+    White space is ignored, and padding may be missing at the end. Raises InvalidParameter for
+    anything else; *param* is the name of the field.
     """
     start = _start(text, param) if is_data_url(text) else 0
     try:
         return _decode(text, start)
     except (Error, ValueError) as error:
-        said = "not ASCII" if isinstance(error, UnicodeError) else error
-        raise InvalidParameter(f"`{param}` is not base64: {said}.", param=param) from error
+        reason = "not ASCII" if isinstance(error, UnicodeError) else error
+        raise InvalidParameter(f"`{param}` is not base64: {reason}.", param=param) from error
 
 
 def _start(url: str, param: str) -> int:
     comma = url.find(",", 0, _HEAD_LENGTH)
     if comma < 0 or not _HEAD.fullmatch(url, 0, comma):
-        raise InvalidParameter("A data: URL has to say `;base64,`.", param=param)
+        raise InvalidParameter("A data: URL must have `;base64,` before its data.", param=param)
     return comma + 1
 
 
 def _decode(text: str, start: int) -> io.BytesIO:
-    found, rest = io.BytesIO(), b""
-    for at in range(start, len(text), _PIECE):
-        piece = rest + text[at : at + _PIECE].encode("ascii").translate(_STANDARD, _WHITE_SPACE)
-        # Four characters are three bytes. The last four wait: they may hold the padding.
+    audio, rest = io.BytesIO(), b""
+    for first in range(start, len(text), _PIECE):
+        piece = rest + text[first : first + _PIECE].encode("ascii").translate(
+            _STANDARD, _WHITE_SPACE
+        )
+        # Four characters make three bytes. The last four wait: they may be padded.
         ready = max(len(piece) - 1, 0) // 4 * 4
         if piece[:ready].endswith(b"="):
             raise Error("Excess data after padding")
-        found.write(a2b_base64(piece[:ready], strict_mode=True))
+        audio.write(a2b_base64(piece[:ready], strict_mode=True))
         rest = piece[ready:]
-    found.write(a2b_base64(rest + b"=" * (-len(rest) % 4), strict_mode=True))
-    return found
+    audio.write(a2b_base64(rest + b"=" * (-len(rest) % 4), strict_mode=True))
+    return audio

@@ -10,14 +10,14 @@ from litestar.di import NamedDependency
 from backends.whisper_options import Decoding
 from shim.api.openapi.operation import Operation
 from shim.errors import ErrorAnswer
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 from shim.serving.request_metrics import Route
 
 from .answer import encoded_answer
-from .intake import received
+from .intake import read_request
 from .other_names import Task
 from .protocol import (
     TextDelta,
@@ -52,7 +52,7 @@ class TranscriptionController(Controller):
     )
     async def transcribe(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[bytes] | EventStream:
         """Write down what is said."""
@@ -65,23 +65,21 @@ class TranscriptionController(Controller):
     )
     async def translate(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[bytes] | EventStream:
         """Write down in English what is said."""
         return await _answer(request, models, "translate")
 
 
-async def _answer(
-    request: BodyRequest, models: Models, task: Task
-) -> Response[bytes] | EventStream:
+async def _answer(request: ApiRequest, models: Models, task: Task) -> Response[bytes] | EventStream:
     with ExitStack() as stack:
-        recording = await received(request, models, task)
+        recording = await read_request(request, models, task)
         stack.callback(recording.audio.close)
         form, served = recording.form, recording.served
-        transcript = served.backend.transcribe(recording.audio, recording.job)
+        transcript = served.backend.transcribe(recording.audio, recording.prepared)
         items = served.run(transcript, route=_ROUTES[task])
-        manifest = served.manifests.keep(served.backend.manifest(recording.job))
+        manifest = served.manifests.keep(recording.prepared.manifest)
         headers = {"x-shim-manifest": manifest}
         if form.stream:
             first = await primed(events(form, items))
@@ -89,7 +87,11 @@ async def _answer(
             return EventStream(first, headers=headers, holding=stack.pop_all())
         collected_items = await collected(items)
         make = partial(
-            encoded_answer, form, recording.job.task, collected_items, silence=recording.silence
+            encoded_answer,
+            form,
+            recording.prepared.job.task,
+            collected_items,
+            silence=recording.silence,
         )
         light = len(collected_items) <= _MANY
         body = make() if light else await asyncio.to_thread(make)
@@ -102,4 +104,4 @@ _TEXTS = ("text", "srt", "vtt")
 _ROUTES: dict[Task, Route] = {"transcribe": "transcriptions", "translate": "translations"}
 
 _MANY = 100
-"""Most segments (some minutes) whose answer is made on the event loop: that takes up to 5 ms."""
+"""Most segments (minutes of speech) whose answer is made on the event loop, which takes 5 ms."""

@@ -1,6 +1,7 @@
-"""A request, in either of its forms, into a judged job and a recording.
+"""Reads a transcription request, multipart or JSON, into a prepared job and a recording.
 
-Key, model and parameters are judged before the recording is read, where they come before it.
+Fields that precede the file are validated before the file is read, so a bad request is refused
+early.
 """
 
 import io
@@ -11,14 +12,15 @@ from typing import Any, BinaryIO
 
 from litestar.enums import RequestEncodingType
 
-from backends.base import Job, SpeechBackend
+from backends.base import Prepared, SpeechBackend
 from shim.errors import InvalidParameter, UnsupportedMedia
-from shim.http.request import BodyRequest
-from shim.http.strict import is_strict, refuse
+from shim.http.request import ApiRequest
+from shim.http.strict import is_strict
 from shim.limits import Limits
+from shim.parameters.refusals import refuse_unknown_names
 from shim.serving.models import Models, ServedModel
 
-from .fields import asked, nested
+from .fields import nested, parsed_form
 from .json_body import SILENCE, split
 from .multipart_body import receive
 from .multipart_part import Field
@@ -29,17 +31,23 @@ from .translate import to_job
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """What is to be transcribed, by which model, and how it is answered."""
+    """A validated request: the recording, the model that transcribes it, and the form."""
 
     audio: BinaryIO
+    """The encoded recording; whoever holds this object closes it."""
     form: TranscriptionForm
-    job: Job
+    prepared: Prepared
     served: ServedModel[SpeechBackend]
     silence: str
+    """The text of the answer where nothing was said."""
 
 
-async def received(request: BodyRequest, models: Models, task: Task) -> Recording:
-    """Read *request*; raise what is wrong with it, as early as it is known."""
+async def read_request(request: ApiRequest, models: Models, task: Task) -> Recording:
+    """Read and validate *request*, which came to the route of *task*.
+
+    Raises UnsupportedMedia for another content type, InvalidParameter or UnsupportedParameter for a
+    field, and what the model look-up and the backend's `prepare` raise; all as early as possible.
+    """
     kind, parameters = request.content_type
     strictly = is_strict(request)
     if kind == RequestEncodingType.JSON:
@@ -48,52 +56,51 @@ async def received(request: BodyRequest, models: Models, task: Task) -> Recordin
         )
         if fields.get("model") is None:
             fields["model"] = models.first_speech()
-        verdict = _judged(fields, models, task, strictly=strictly)
-        return _recording(verdict, io.BytesIO(audio), SILENCE)
+        validated = _validated(fields, models, task, strictly=strictly)
+        return _recording(validated, io.BytesIO(audio), SILENCE)
     if kind != RequestEncodingType.MULTI_PART or "boundary" not in parameters:
         raise UnsupportedMedia(
             "Send the recording as `multipart/form-data`, or in base64 as `application/json`."
         )
 
-    def judge(fields: list[Field]) -> _Verdict:
-        return _judged(nested(fields), models, task, strictly=strictly)
+    def validate(fields: list[Field]) -> _Validated:
+        return _validated(nested(fields), models, task, strictly=strictly)
 
     limits: Limits = request.app.state.server.limits
     upload = await receive(
-        request.stream(), parameters["boundary"], judge, field_bytes=limits.field_bytes
+        request.stream(), parameters["boundary"], validate, field_bytes=limits.field_bytes
     )
     with ExitStack() as stack:
         stack.callback(upload.close)
-        recording = _recording(judge(upload.fields), upload.file)
-        stack.pop_all()  # the file is the recording's from here on
+        recording = _recording(validate(upload.fields), upload.file)
+        stack.pop_all()  # the Recording owns the file from here on
         return recording
 
 
 @dataclass(frozen=True)
-class _Verdict:
+class _Validated:
     form: TranscriptionForm
-    job: Job
-    served: ServedModel[SpeechBackend] | None
-    """None where the model is not named, or not yet."""
+    accepted: tuple[ServedModel[SpeechBackend], Prepared] | None
+    """The model and the job it accepted; None if no field so far names the model."""
 
 
-def _judged(fields: dict[str, Any], models: Models, task: Task, *, strictly: bool) -> _Verdict:
-    found = asked(fields)
+def _validated(fields: dict[str, Any], models: Models, task: Task, *, strictly: bool) -> _Validated:
+    parsed = parsed_form(fields)
     if strictly:
-        refuse(found.unknown)
-    job = to_job(found, task)
-    if models.named(found.form.model) is None:
-        return _Verdict(found.form, job, None)
-    served = models.speech(found.form.model)
-    served.backend.check(job)
-    return _Verdict(found.form, job, served)
+        refuse_unknown_names(parsed.unknown)
+    job = to_job(parsed, task)
+    if models.named(parsed.form.model) is None:
+        return _Validated(parsed.form, None)
+    served = models.speech(parsed.form.model)
+    return _Validated(parsed.form, (served, served.backend.prepare(job)))
 
 
-def _recording(verdict: _Verdict, audio: BinaryIO | None, silence: str = "") -> Recording:
+def _recording(validated: _Validated, audio: BinaryIO | None, silence: str = "") -> Recording:
     if audio is None:
         raise InvalidParameter("Missing required parameter: 'file'.", param="file")
-    if verdict.served is None:
+    if validated.accepted is None:
         raise InvalidParameter("Missing required parameter: 'model'.", param="model")
+    served, prepared = validated.accepted
     return Recording(
-        audio=audio, form=verdict.form, job=verdict.job, served=verdict.served, silence=silence
+        audio=audio, form=validated.form, prepared=prepared, served=served, silence=silence
     )

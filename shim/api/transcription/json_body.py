@@ -1,4 +1,4 @@
-"""A JSON body with the recording in it, as some harnesses send it: `file` in base64."""
+"""Splits a JSON body, which some harnesses send, into its fields and the recording in `file`."""
 
 from typing import Any
 
@@ -9,26 +9,27 @@ from shim.errors import InvalidParameter
 from .base64_audio import decode
 
 SILENCE = " "
-"""The text of a recording in which nothing is said, on this form only.
+"""The text of a silent recording, for JSON bodies only.
 
-The harness that the form is for takes an empty text for a missing one, and scores the whole answer
-as text instead; a space is true, and every normaliser makes nothing of it.
+The harness that sends them takes an empty text for a missing one, and then scores the whole answer
+as the text. A space counts as a text for it, and every normaliser removes it.
 """
 
 
 def split(body: Any, *, field_bytes: int) -> tuple[dict[str, Any], bytes]:
-    """Return the fields of *body*, *field_bytes* of JSON at the most, and its recording.
+    """Return the fields of *body* without `file`, and the decoded recording.
 
-    Raises InvalidParameter.
+    Raises InvalidParameter for a body that is not an object, a missing or invalid `file`, and
+    fields that take more than *field_bytes* as JSON.
     """
     if not isinstance(body, dict):
-        raise InvalidParameter("The body is a JSON object with a `file`.")
+        raise InvalidParameter("The body must be a JSON object with a `file`.")
     fields = dict(body)
     file = fields.pop("file", None)
     if file is None:
         raise InvalidParameter("Missing required parameter: 'file'.", param="file")
     if not isinstance(file, str):
-        raise InvalidParameter("`file` is a string of base64, or a data: URL.", param="file")
+        raise InvalidParameter("`file` must be a string: base64, or a data: URL.", param="file")
     if len(msgspec.json.encode(fields)) > field_bytes:
         raise InvalidParameter(f"The fields beside `file` take more than {field_bytes} bytes.")
     return fields, decode(file, param="file").getvalue()

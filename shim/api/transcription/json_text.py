@@ -1,7 +1,7 @@
-"""Form fields that hold JSON text: `include=["logprobs"]` means the same as `include[]=logprobs`.
+"""Reads form fields that hold JSON text: `include=["logprobs"]` equals `include[]=logprobs`.
 
-Whether a value is JSON is decided by the type that its field is declared with: a list begins with
-`[`, an object with `{`. A text field such as `prompt` is never read as JSON.
+The declared type of a field decides whether its value is read as JSON: a list begins with `[`, an
+object with `{`. A text field such as `prompt` is never read as JSON.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,19 +14,20 @@ from shim.errors import InvalidParameter
 from shim.http.json_decoding import refuse_values
 
 VALUES = 4096
-"""Items of a list, or members and items of an object: no field of ours takes more."""
+"""Most items of a list, or members and items of an object; no declared field takes more."""
 
 _SPACE = " \t\r\n"
 
 
 class Shape(NamedTuple):
-    """Which values a field takes beside null."""
+    """The kinds of values that a field takes beside null."""
 
     text: bool = False
     """Any text."""
     items: Literal["text", "number", "other"] | None = None
     """The type of a list's items; None if the field takes no list."""
     object: bool = False
+    """Objects."""
 
 
 def shapes(kind: type[Struct]) -> dict[str, Shape]:
@@ -66,12 +67,13 @@ def _items(declared: inspect.Type) -> Literal["text", "number", "other"]:
 
 
 def read(fields: Mapping[str, Any], declared: Mapping[str, Shape]) -> dict[str, Any]:
-    """Return *fields*, of which all are *declared*, with JSON text replaced by its value.
+    """Return *fields*, all of them in *declared*, with JSON text replaced by its value.
 
     A list field with one plain value becomes a list of it; numbers may be separated by commas.
-    White space around values and the text `null` are left out, unless their field takes any text.
-    Raises InvalidParameter, naming the field, for text that begins as JSON and is not valid JSON,
-    and for more than VALUES values.
+    White space around values and the text `null` are dropped, unless their field takes any text.
+
+    Raises InvalidParameter with the field's name for text that begins as JSON and is not valid
+    JSON, and for more than VALUES values.
     """
     values = {name: _value(name, value, declared[name]) for name, value in fields.items()}
     return {name: value for name, value in values.items() if value is not None}
@@ -113,7 +115,7 @@ def _numbers(name: str, text: str) -> list[str]:
 
 
 def _joined(name: str, items: Iterable[Any], shape: Shape) -> list[Any]:
-    """Return *items*; each that is itself the text of a list is replaced by its items."""
+    """Return *items*, where an item that is the JSON text of a list is replaced by its items."""
     joined: list[Any] = []
     for item in items:
         joined += _list(name, item, shape)
@@ -132,16 +134,16 @@ def _list(name: str, item: Any, shape: Shape) -> list[Any]:
     if not item.lstrip(_SPACE).startswith("["):
         return _numbers(name, item) if shape.items == "number" else [item]
     try:
-        found = _decoded(name, item)
+        items = _decoded(name, item)
     except InvalidParameter:
-        # An item of its own may be a text such as `[laughter]`; other items are judged by type.
+        # It may be a text such as `[laughter]`; where texts are not allowed its type is refused.
         return [item]
-    texts = isinstance(found, list) and all(isinstance(one, str) for one in found)
-    return [item] if shape.items == "text" and not texts else found
+    texts = isinstance(items, list) and all(isinstance(text, str) for text in items)
+    return [item] if shape.items == "text" and not texts else items
 
 
 def _quoted(text: str) -> str | None:
-    """Return the value of *text* if it is a JSON string, else None."""
+    """Return the value of *text* if it is a JSON string in quotes, else None."""
     if not text.startswith('"'):
         return None
     try:
@@ -157,5 +159,5 @@ def _decoded(name: str, text: str) -> Any:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidParameter(
-            f"`{name}` begins as JSON and is not valid JSON: {error}.", param=name
+            f"`{name}` begins like JSON, but is not valid JSON: {error}.", param=name
         ) from error

@@ -1,4 +1,4 @@
-"""A multipart body, as it arrives, into fields and a file."""
+"""Reads a multipart body, as it arrives, into fields and a file."""
 
 import asyncio
 import errno
@@ -16,41 +16,47 @@ from .fields import is_known
 from .multipart_part import Field, Part, fields
 
 _IN_MEMORY = 1 << 18
-"""Bytes of a file that stay in memory, some eight seconds of speech; a larger one goes to disk."""
+"""Bytes of the largest file that stays in memory, some eight seconds of speech."""
 
 _WRITTEN_AT_ONCE = 1 << 20
-"""Bytes that are collected before a thread writes them: a disk may keep whoever writes waiting."""
+"""Bytes that are collected before they are written, in a thread because a disk may block it."""
 
-# Of one form. Of ours none has more; the parser's own bounds are these of a part's headers.
 _PARTS = 1000
+"""Most parts of one form."""
+
 _HEADERS_OF_PART = 8
+"""Most headers of one part."""
+
 _HEADER_BYTES = 16 << 10
-"""Bytes of a header line: a path of 4,096 bytes fits, also with three characters for each byte."""
+"""Bytes of a header line: enough for a path of 4,096 bytes, with three characters for each byte."""
 
 _NAME_LENGTH = 128
+"""Characters of a field's name."""
 
 _HEADER_CHARSET = "latin-1"
-"""File names are not used, so their bytes may be in any charset."""
+"""The charset of headers. It decodes any bytes, which is enough: file names are not used."""
 
-_AS_IT_IS = frozenset({"", "7bit", "8bit", "binary", "identity"})
-"""Codings that change no byte. RFC 7578, 4.7 rules out the others; mail libraries use them."""
+_PLAIN_CODINGS = frozenset({"", "7bit", "8bit", "binary", "identity"})
+"""Codings that change no byte. RFC 7578, 4.7 forbids the others; mail libraries send them."""
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Error numbers of a disk without room, or of a user's quota."""
 
-Judge = Callable[[list[Field]], object]
+Validate = Callable[[list[Field]], object]
+"""Checks the fields that have arrived so far; raises for an invalid one."""
 
 
 @dataclass
 class Upload:
-    """The parts of one body; close it to remove the spooled file."""
+    """The parts of one body; `close` removes the spooled file."""
 
     parts: list[Part] = field(default_factory=list)
-    """All but the file."""
+    """All parts except the file."""
     file: BinaryIO | None = None
 
     @property
     def fields(self) -> list[Field]:
-        """The names and values of the parts beside the file."""
+        """The names and values of all parts except the file."""
         return fields(self.parts)
 
     def close(self) -> None:
@@ -60,15 +66,16 @@ class Upload:
 
 
 async def receive(
-    body: AsyncIterator[bytes], boundary: str, judge: Judge, *, field_bytes: int
+    body: AsyncIterator[bytes], boundary: str, validate: Validate, *, field_bytes: int
 ) -> Upload:
-    """Read *body* to its end; raise InvalidParameter if it is no multipart form.
+    """Read *body* to its end and return its parts; the caller closes the Upload.
 
-    All names and values of its fields have at most *field_bytes* together. Files under other names
-    than `file` are thrown away. *judge* is given the fields that came before the file, before the
-    file is read: what it raises ends the reading.
+    All names and values of its fields together have at most *field_bytes*. Files under other names
+    than `file` are discarded. *validate* is called with the fields that precede the file, before
+    the file is read; what it raises ends the reading.
 
-    Raises StorageFull if the file finds no room on the disk.
+    Raises InvalidParameter if the body is not a multipart form, and StorageFull if there is no room
+    on the disk.
     """
     upload = Upload()
     try:
@@ -79,38 +86,38 @@ async def receive(
             max_header_size=_HEADER_BYTES,
             header_charset=_HEADER_CHARSET,
         ) as parser:
-            reader = _Parts(upload, judge, field_bytes)
+            reader = _Parts(upload, validate, field_bytes)
             async for chunk in body:
                 for event in parser.parse(chunk):
-                    reader.take(event)
+                    reader.feed(event)
                 await reader.write(at_least=_WRITTEN_AT_ONCE)
         await reader.write(at_least=1)
     except BaseException as error:
-        # What could not be written cannot be on closing: it is said already.
+        # Closing flushes, so an error of writing comes again: it is raised below already.
         with suppress(OSError):
             upload.close()
         if isinstance(error, MultipartError):
-            raise InvalidParameter(f"The body is no multipart form: {error}") from error
-        if isinstance(error, OSError) and error.errno in _FULL:
+            raise InvalidParameter(f"The body is not a multipart form: {error}") from error
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
             raise StorageFull("There is no room left to keep the file.", retry_after=10) from error
         raise
     return upload
 
 
 class _Parts:
-    """Where the part that is being read goes: into a field, or into the file."""
+    """Puts the part that is being read into a field, or into the file."""
 
-    def __init__(self, upload: Upload, judge: Judge, field_bytes: int) -> None:
+    def __init__(self, upload: Upload, validate: Validate, field_bytes: int) -> None:
         self._upload = upload
-        self._judge = judge
+        self._validate = validate
         self._part: Part | None = None
-        """The part that is being read, unless it is the file."""
-        self._left = self._field_bytes = field_bytes
+        """The part that is being read; None for the file, and between parts."""
+        self._field_bytes_left = self._field_bytes = field_bytes
         self._unwritten = bytearray()
         self._written = 0
 
-    def take(self, event: "MultipartSegment | bytearray | None") -> None:
-        """Take the head of a part, more of its content, or (None) its end."""
+    def feed(self, event: "MultipartSegment | bytearray | None") -> None:
+        """Process the head of a part, more of its content, or (None) its end."""
         match event:
             case MultipartSegment():
                 self._begin(event)
@@ -120,7 +127,7 @@ class _Parts:
                 self._more(event)
 
     async def write(self, *, at_least: int) -> None:
-        """Write what came of the file, if it has *at_least* so many bytes."""
+        """Write the collected bytes of the file if there are *at_least* so many."""
         if len(self._unwritten) < at_least:
             return
         content, self._unwritten = self._unwritten, bytearray()
@@ -129,7 +136,7 @@ class _Parts:
         if self._written <= _IN_MEMORY:
             file.write(content)
         else:
-            await _to_its_end(lambda: _write(file, content))
+            await _uninterrupted(lambda: _write(file, content))
 
     def _begin(self, head: MultipartSegment) -> None:
         name = _name(head)
@@ -138,7 +145,7 @@ class _Parts:
             self._part = None
             self._begin_file()
             return
-        # A file under another name may have any size.
+        # A file under another name may have any size, so its content is not kept.
         unneeded = head.filename is not None and not is_known(name)
         self._part = Part(
             name=name,
@@ -152,7 +159,7 @@ class _Parts:
     def _begin_file(self) -> None:
         if self._upload.file is not None:
             raise InvalidParameter("Only one `file` can be transcribed.", param="file")
-        self._judge(self._upload.fields)
+        self._validate(self._upload.fields)
         spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by the Upload
         self._upload.file = cast("BinaryIO", spool)
 
@@ -164,8 +171,8 @@ class _Parts:
             self._part.content += content
 
     def _count(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
+        self._field_bytes_left -= size
+        if self._field_bytes_left < 0:
             name = self._part.name if self._part else None
             hint = "" if name is None or is_known(name) else " A recording is sent as `file`."
             raise InvalidParameter(
@@ -185,22 +192,22 @@ def _name(head: MultipartSegment) -> str:
 
 
 def _refuse_coded(name: str, head: MultipartSegment) -> None:
-    """Raise InvalidParameter if the content of the part is packed, or written as text."""
+    """Raise InvalidParameter if a known part is compressed, or encoded as text."""
     for header in ("Content-Transfer-Encoding", "Content-Encoding"):
         coding = head.header(header, "").strip().lower()
-        if coding not in _AS_IT_IS and (name == "file" or is_known(name)):
+        if coding not in _PLAIN_CODINGS and (name == "file" or is_known(name)):
             raise InvalidParameter(
-                f"The part `{name}` has {header}: {coding}. Send it as it is.", param=name
+                f"The part `{name}` has {header}: {coding}. Send it without.", param=name
             )
 
 
 def _write(file: BinaryIO, content: bytearray) -> None:
     file.write(content)
-    file.flush()  # or a full disk would only show where the file is read
+    file.flush()  # without it a full disk would only show when the file is read
 
 
-async def _to_its_end(step: Callable[[], None]) -> None:
-    """Run *step* in a thread; if cancelled, wait for it first: it uses what is closed then."""
+async def _uninterrupted(step: Callable[[], None]) -> None:
+    """Run *step* in a thread; if cancelled, wait for its end first, as it uses the file."""
     running = asyncio.ensure_future(asyncio.to_thread(step))
     try:
         await asyncio.shield(running)

@@ -1,4 +1,4 @@
-"""One part of a form that is not the file: its bytes into text, by the charset it declares."""
+"""Decodes one part of a form, other than the file, by the charset that it declares."""
 
 import msgspec
 from msgspec import Struct
@@ -12,9 +12,10 @@ _DEFAULT = "utf-8"
 
 
 class Unread(Struct, frozen=True):
-    """In place of a value that could not be read: an error if its field is known."""
+    """Stands for a value that could not be read, which is an error if its field is known."""
 
     why: str
+    """The message of that error."""
 
 
 Field = tuple[str, str | Unread]
@@ -22,7 +23,7 @@ Field = tuple[str, str | Unread]
 
 
 class Part(Struct, kw_only=True):
-    """What arrived of a part."""
+    """The bytes of a part so far, and its headers."""
 
     name: str
     content: bytearray | None
@@ -32,7 +33,7 @@ class Part(Struct, kw_only=True):
 
 
 def fields(parts: list[Part]) -> list[Field]:
-    """Return the fields of *parts*, without the one that states a charset for the others."""
+    """Return the names and values of *parts*, except CHARSET."""
     default = _default(parts)
     return [(part.name, _text(part, default)) for part in parts if part.name != CHARSET]
 
@@ -56,7 +57,7 @@ def _text(part: Part, default: str) -> str | Unread:
 
 
 def _unquoted(text: str) -> str:
-    """Return *text*, which is declared to be JSON: of a JSON string its value.
+    """Return *text* of the content type JSON, with a JSON string replaced by its value.
 
     Lists and objects stay as they are: `json_text.py` reads them by the type of their field.
     """

@@ -1,4 +1,4 @@
-"""What other servers have other names for, and how the names go together: pure functions."""
+"""Combines OpenAI's fields with those of other servers for the same thing: pure functions."""
 
 from typing import Literal
 
@@ -10,27 +10,31 @@ from .protocol import TranscriptionForm
 Task = Literal["transcribe", "translate"]
 
 _MOST_TOKENS = 448
-"""Tokens that Whisper's decoder holds, a prompt's included: a larger limit is none."""
+"""Tokens of a prompt and a text that Whisper's decoder can hold: a limit from here on is never
+reached."""
 
 
 def task(form: TranscriptionForm, route: Task) -> Task:
-    """Return what *form* wants done on *route*; raise InvalidParameter where two names differ."""
-    wanted = form.task
+    """Return the task of *form*, by default that of the *route*.
+
+    Raises InvalidParameter if `task`, `translate` and the route contradict each other.
+    """
+    task = form.task
     if form.translate is not None:
-        said: Task = "translate" if form.translate else "transcribe"
-        if wanted not in (None, said):
-            raise InvalidParameter("`translate` says other than `task`.", param="translate")
-        wanted = said
-    if route == "translate" and wanted == "transcribe":
+        by_flag: Task = "translate" if form.translate else "transcribe"
+        if task not in (None, by_flag):
+            raise InvalidParameter("`translate` contradicts `task`.", param="translate")
+        task = by_flag
+    if route == "translate" and task == "transcribe":
         raise InvalidParameter(
             "This route translates: `/v1/audio/transcriptions` transcribes.",
             param="task" if form.task else "translate",
         )
-    return wanted or route
+    return task or route
 
 
 def check_language(form: TranscriptionForm, task: Task) -> None:
-    """Raise UnsupportedParameter if the text is to be in a language that Whisper cannot write."""
+    """Raise UnsupportedParameter if `to_language` is one that Whisper cannot write for *task*."""
     if not form.to_language:
         return
     target = languages.code(form.to_language)
@@ -44,24 +48,27 @@ def check_language(form: TranscriptionForm, task: Task) -> None:
 
 
 def prompt(form: TranscriptionForm) -> str | None:
-    """Return the prompt; raise InvalidParameter where its two names differ."""
+    """Return the prompt; raise InvalidParameter if the fields of its two names differ."""
     if form.prompt and form.initial_prompt and form.prompt != form.initial_prompt:
-        raise InvalidParameter("`initial_prompt` says other than `prompt`.", param="initial_prompt")
+        raise InvalidParameter("`initial_prompt` contradicts `prompt`.", param="initial_prompt")
     return form.prompt or form.initial_prompt or None
 
 
 def word_timestamps(form: TranscriptionForm) -> bool:
-    """Return whether words' times are found; raise InvalidParameter where two names differ."""
-    wanted = "word" in form.timestamp_granularities
-    if wanted and form.word_timestamps is False:
+    """Return whether words have timestamps; raise InvalidParameter if two fields contradict."""
+    words = "word" in form.timestamp_granularities
+    if words and form.word_timestamps is False:
         raise InvalidParameter(
-            "`word_timestamps` says other than `timestamp_granularities`.", param="word_timestamps"
+            "`word_timestamps` contradicts `timestamp_granularities`.", param="word_timestamps"
         )
-    return wanted or bool(form.word_timestamps)
+    return words or bool(form.word_timestamps)
 
 
 def granularities(form: TranscriptionForm) -> set[str]:
-    """Return what `verbose_json` tells times of: faster-whisper's words come with its segments."""
+    """Return what `verbose_json` lists with times: "segment", "word" or both.
+
+    `word_timestamps`, as in faster-whisper, adds words to the segments.
+    """
     return {
         *(form.timestamp_granularities or ["segment"]),
         *(["word"] if form.word_timestamps else []),
@@ -69,6 +76,6 @@ def granularities(form: TranscriptionForm) -> set[str]:
 
 
 def max_new_tokens(form: TranscriptionForm) -> int | None:
-    """Return the limit of a window's tokens, None where it could never be reached."""
+    """Return the most tokens of a window, None for a limit that cannot be reached."""
     limit = form.max_completion_tokens
     return None if limit is None or limit >= _MOST_TOKENS else limit

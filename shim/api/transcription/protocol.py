@@ -24,7 +24,7 @@ class ServerVad(
     prefix_padding_ms: Milliseconds = 300
     silence_duration_ms: Milliseconds = 200
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    """A larger probability of speech counts as speech."""
+    """Probability of speech above which sound counts as speech."""
 
 
 class TranscriptionForm(Struct, frozen=True, kw_only=True):
@@ -41,11 +41,11 @@ class TranscriptionForm(Struct, frozen=True, kw_only=True):
     include: Annotated[list[Literal["logprobs"]], Meta(max_length=16)] = []
     chunking_strategy: Literal["auto"] | ServerVad | None = None
     stream: bool = False
-    # Other servers' names for the same.
+    # Other servers' names for the same options.
     initial_prompt: Text | None = None
     """faster-whisper's name for `prompt`."""
     word_timestamps: bool | None = None
-    """faster-whisper's: times the words, which `verbose_json` then holds."""
+    """faster-whisper's: whether to time the words; `verbose_json` then holds them."""
     task: Literal["transcribe", "translate"] | None = None
     translate: bool | None = None
     to_language: Annotated[str, Meta(max_length=100)] | None = None
@@ -61,7 +61,7 @@ class DurationUsage(Struct, frozen=True, tag_field="type", tag="duration"):
     """The duration of the recording."""
 
     seconds: int
-    """Rounded up."""
+    """Seconds, rounded up."""
 
 
 class InputTokens(Struct, frozen=True):
@@ -110,7 +110,7 @@ class Transcription(Struct, frozen=True, kw_only=True):
 
 
 class SegmentBody(Struct, frozen=True, kw_only=True):
-    """A segment with the numbers of the engine; they are those of `Segment`."""
+    """A segment with the engine's own numbers, as Whisper defines them."""
 
     id: int
     """From 0."""

@@ -20,8 +20,8 @@ async def events(
 ) -> AsyncGenerator[TextDelta | TextDone, None]:
     """Yield a delta for each segment, then the whole text, which is that of the deltas together.
 
-    Raises TypeError unless *items* are a TranscriptInfo and then segments. Closing this
-    generator closes *items*.
+    Raises TypeError unless *items* are a TranscriptInfo and then segments. Closing this generator
+    closes *items*.
     """
     async with aclosing(items):
         info = await anext(items)
@@ -33,8 +33,8 @@ async def events(
         async for segment in items:
             if not isinstance(segment, Segment):
                 raise TypeError("a transcription has one TranscriptInfo")
-            # White space at the ends of the whole text is dropped, white space within it is kept:
-            # what ends a segment waits for the next one.
+            # White space is kept, except at the ends of the whole text. So white space at the end
+            # of a segment waits for the next segment.
             text = space + segment.text
             text = text if has_text else text.lstrip()
             delta, space = text.rstrip(), text[len(text.rstrip()) :]

@@ -1,24 +1,27 @@
-"""Wire → engine values of transcriptions: pure functions, no I/O."""
+"""Translates a parsed form to a Job: pure functions without I/O."""
 
 from msgspec.structs import replace
 
 from backends.base import Job
-from backends.whisper_options import Decoding, VadParameters
+from backends.whisper_options import Decoding, VadParameters, options_set
 from shim.errors import InvalidParameter, UnsupportedParameter
 
 from . import languages, other_names
-from .fields import Asked
+from .fields import ParsedForm
 from .other_names import Task
 from .protocol import ServerVad, TranscriptionForm
 
 
-def to_job(asked: Asked, task: Task) -> Job:
-    """Translate what was asked; raise UnsupportedParameter or InvalidParameter, naming the field.
+def to_job(parsed: ParsedForm, task: Task) -> Job:
+    """Return the job that *parsed* describes on the route of *task*.
 
-    OpenAI documents temperature 0 as "raise it as the log probability demands": that is the
-    engine's own ladder, which is what an unset temperature gets too. Any other is used alone.
+    OpenAI documents temperature 0 as "raise it until the log probability is good enough". That is
+    the engine's own list of temperatures, which a request without a temperature gets too. Any other
+    temperature is used alone.
+
+    Raises UnsupportedParameter or InvalidParameter with the field's name.
     """
-    form = asked.form
+    form = parsed.form
     _check(form)
     task = other_names.task(form, task)
     other_names.check_language(form, task)
@@ -29,7 +32,7 @@ def to_job(asked: Asked, task: Task) -> Job:
         prompt=other_names.prompt(form),
         word_timestamps=other_names.word_timestamps(form),
         token_logprobs=bool(form.include),
-        decoding=_decoding(form, asked.decoding),
+        options=options_set(_decoding(form, parsed.decoding)),
     )
 
 
@@ -51,27 +54,30 @@ def _check(form: TranscriptionForm) -> None:
         )
 
 
-def _decoding(form: TranscriptionForm, given: Decoding) -> Decoding:
-    """Add to the engine options what OpenAI has other words for; refuse to be told it twice."""
-    ours: dict[str, object] = {}
+def _decoding(form: TranscriptionForm, decoding: Decoding) -> Decoding:
+    """Merge OpenAI's fields into the engine options.
+
+    Raises InvalidParameter if a request sets both to different values.
+    """
+    options: dict[str, object] = {}
     if form.temperature:
-        ours["temperatures"] = (form.temperature,)
+        options["temperatures"] = (form.temperature,)
     if form.keywords:
-        ours["hotwords"] = ", ".join(form.keywords)
+        options["hotwords"] = ", ".join(form.keywords)
     if (limit := other_names.max_new_tokens(form)) is not None:
-        ours["max_new_tokens"] = limit
+        options["max_new_tokens"] = limit
     if form.chunking_strategy is not None:
-        ours["vad_filter"] = True
+        options["vad_filter"] = True
     if isinstance(form.chunking_strategy, ServerVad):
-        ours["vad_parameters"] = _vad(form.chunking_strategy)
-    for name, value in ours.items():
-        if getattr(given, name) not in (None, value):
-            raise InvalidParameter(f"`{name}` says other than OpenAI's own field.", param=name)
-    return replace(given, **ours)
+        options["vad_parameters"] = _vad(form.chunking_strategy)
+    for name, value in options.items():
+        if getattr(decoding, name) not in (None, value):
+            raise InvalidParameter(f"`{name}` contradicts OpenAI's own field.", param=name)
+    return replace(decoding, **options)
 
 
 def _vad(strategy: ServerVad) -> VadParameters:
-    """Map OpenAI's three numbers to Silero's; its padding is before and after what is said."""
+    """Return OpenAI's three numbers as Silero's, which pads speech on both sides."""
     return VadParameters(
         threshold=strategy.threshold,
         min_silence_duration_ms=strategy.silence_duration_ms,

@@ -1,33 +1,36 @@
-"""Documented fields of a transcription that are not honoured: refused by name, or ignored."""
+"""Refuses or ignores documented fields of a transcription that have no effect here."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from backends.whisper_options import Decoding
-from shim.parameters.judge import refusal
+from shim.parameters.refusals import refusal
 from shim.parameters.rules import Refused, asks_for_something, plain
 from shim.parameters.table import rules_at, wire_names
 
 from .protocol import TranscriptionForm
 
 PLACE = "transcription.TranscriptionForm"
+"""The form's name in the table of documented parameters."""
 
 ENGINE = "engine"
-"""The namespace of engine options: `engine[beam_size]`; their plain names are taken as well."""
+"""The field with engine options, such as `engine[beam_size]`; the plain names work as well."""
 
 HONOURED = wire_names(TranscriptionForm) | wire_names(Decoding) | {"file", ENGINE}
+"""Names of fields that have an effect."""
 
 RULES = rules_at(PLACE, HONOURED)
+"""What becomes of the documented fields that have no effect, by name."""
 
 _OF_SAMPLING = ("seed", "top_p", "top_k", "min_p")
-"""Fields that say nothing where no token is drawn."""
+"""Fields that only matter if tokens are drawn at random."""
 
 
 def refuse_unsupported(others: Mapping[str, Any], *, sampled: bool) -> tuple[str, ...]:
-    """Return those of *others*, fields that are not honoured, which nobody documents.
+    """Return the names in *others*, fields without effect here, that no known API documents.
 
-    Raises UnsupportedParameter for the first that would change the answer; *sampled* says whether
-    tokens may be drawn.
+    Raises UnsupportedParameter for the first documented one that would change the answer. *sampled*
+    is true if tokens may be drawn at random.
     """
     unknown = []
     for name, value in others.items():

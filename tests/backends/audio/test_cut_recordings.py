@@ -1,4 +1,4 @@
-"""Recordings that break off before the length that they state: none is heard in part."""
+"""Recordings that end before their stated duration are refused, not transcribed in part."""
 
 import io
 
@@ -67,14 +67,14 @@ MORE_SHARES = [n / 40 for n in range(2, 35)]
 
 
 def is_refused(content: bytes) -> None:
-    """Assert that *content* is refused: as broken off, as empty, or for want of its index."""
+    """Assert that *content* is refused: as cut, as empty, or because its index is missing."""
     with pytest.raises(UndecodableAudio):
         floats(io.BytesIO(content), LIMITS)
 
 
 @pytest.mark.parametrize("name", STATING)
 def test_a_cut_recording_is_refused(name: str) -> None:
-    """What breaks off before its end is an error, not a shorter recording."""
+    """A recording that ends early is an error, not a shorter recording."""
     whole = STATING[name]
 
     floats(io.BytesIO(whole), LIMITS)
@@ -85,7 +85,7 @@ def test_a_cut_recording_is_refused(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STATING)
 def test_a_recording_cut_anywhere_is_refused(name: str) -> None:
-    """So is what breaks off anywhere, up to an eighth of it from the end."""
+    """A recording that is cut anywhere, up to an eighth of it from its end, is an error."""
     whole = STATING[name]
 
     for share in MORE_SHARES:
@@ -93,16 +93,16 @@ def test_a_recording_cut_anywhere_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["wav", "aiff", "au", "flac", "mp3", "webm", "flv", "wma"])
-def test_a_cut_is_told_with_its_figures(name: str) -> None:
-    """The error tells what there is and what there should be."""
+def test_the_error_of_a_cut_has_its_seconds(name: str) -> None:
+    """The error names the seconds that are there and the seconds that should be."""
     whole = STATING[name]
 
     with pytest.raises(TruncatedAudio, match=r"breaks off after 3\.\d s of [78]\.\d s"):
         floats(io.BytesIO(whole[: len(whole) * 9 // 20]), LIMITS)
 
 
-def test_what_is_lost_to_damage_is_told() -> None:
-    """What follows a damaged frame, which faster-whisper would leave out, is missing."""
+def test_the_error_of_damage_has_its_seconds() -> None:
+    """The error names the seconds behind a damaged frame, which faster-whisper would drop."""
     content = written("mp3", "libmp3lame", seconds=4) * 2
 
     with pytest.raises(TruncatedAudio, match=r"damaged after 4\.0 s; 4\.0 s follow"):
@@ -135,6 +135,6 @@ HEADERS = {
 
 @pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
 def test_a_header_is_empty(content: bytes) -> None:
-    """A recorder that was stopped before the first sample leaves a header: nothing is in it."""
+    """A recorder that stops before the first sample writes only a header: an empty recording."""
     with pytest.raises(EmptyAudio):
         floats(io.BytesIO(content), LIMITS)

@@ -1,4 +1,4 @@
-"""Decoding: the samples that faster-whisper hears, and nothing cut short."""
+"""Decoded samples equal faster-whisper's, and nothing is cut short."""
 
 import io
 import struct
@@ -44,7 +44,7 @@ MOVIES = [("mp4", "mpeg4", "aac"), ("webm", "libvpx", "libopus"), ("avi", "mpeg4
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_samples_are_faster_whispers(container: str) -> None:
-    """Every container gives the very samples that faster-whisper decodes from it."""
+    """Every container gives the same samples as faster-whisper decodes from it."""
     content = encoded(tone(3), container)
 
     samples = floats(io.BytesIO(content), LIMITS)
@@ -55,7 +55,7 @@ def test_samples_are_faster_whispers(container: str) -> None:
 
 @pytest.mark.parametrize(("container", "codec", "rate", "layout"), FORMATS)
 def test_codecs_are_faster_whispers(container: str, codec: str, rate: int, layout: str) -> None:
-    """So do other codecs, sampling rates and numbers of channels, to the bit."""
+    """Other codecs, rates and numbers of channels give faster-whisper's samples, to the bit."""
     content = as_format(container, codec, rate=rate, layout=layout)
 
     samples = floats(io.BytesIO(content), LIMITS)
@@ -64,7 +64,7 @@ def test_codecs_are_faster_whispers(container: str, codec: str, rate: int, layou
 
 
 def test_many_channels_are_faster_whispers() -> None:
-    """So are eight channels, which are mixed and resampled in smaller steps to hold less."""
+    """Eight channels, resampled in smaller steps to save memory, give the same samples."""
     rate, channels = 44_100, 8
     values = np.random.default_rng(0).normal(0, 0.1, 5 * rate * channels).astype("<f8")
     content = wav(
@@ -78,7 +78,7 @@ def test_many_channels_are_faster_whispers() -> None:
 
 @pytest.mark.parametrize(("container", "video", "audio"), MOVIES)
 def test_movies_are_faster_whispers(container: str, video: str, audio: str) -> None:
-    """So does the sound of a moving picture."""
+    """The sound of a film gives faster-whisper's samples."""
     content = movie(container, video, audio)
 
     samples = floats(io.BytesIO(content), LIMITS)
@@ -88,7 +88,7 @@ def test_movies_are_faster_whispers(container: str, video: str, audio: str) -> N
 
 
 def test_the_name_does_not_count(tmp_path: Path) -> None:
-    """A container is told by its content, whatever its file is called."""
+    """A container is recognised by its content, not by the name of its file."""
     file = tmp_path / "recording.wav"
     file.write_bytes(encoded(tone(1), "mp3"))
 
@@ -99,7 +99,7 @@ def test_the_name_does_not_count(tmp_path: Path) -> None:
 
 
 def test_tags_need_not_be_utf_8() -> None:
-    """A title in another encoding, which PyAV fails on by default, changes nothing."""
+    """A title in another encoding, on which PyAV fails by default, changes nothing."""
     title = chunk(b"LIST", b"INFO" + chunk(b"INAM", "Küche".encode("latin-1")))
     data = chunk(b"data", noise(1, channels=2).tobytes())
     content = wav(wav_format(PCM, 16, channels=2), title, data)
@@ -110,7 +110,7 @@ def test_tags_need_not_be_utf_8() -> None:
 
 
 def test_clips_are_faster_whispers() -> None:
-    """So do the bundled recordings."""
+    """The bundled recordings give faster-whisper's samples."""
     for clip in clips()[:5]:
         with clip.open("rb") as audio:
             assert np.array_equal(floats(audio, LIMITS), decode_audio(str(clip)))
@@ -119,7 +119,7 @@ def test_clips_are_faster_whispers() -> None:
 @pytest.mark.parametrize("container", ["wav", "mp3", "flac", "m4a"])
 @pytest.mark.parametrize("share", [0.3, 0.8])
 def test_a_cut_recording_is_refused(container: str, share: float) -> None:
-    """What breaks off before the length that it states is an error, not a shorter recording."""
+    """A recording that ends before its stated duration is an error."""
     whole = encoded(tone(5), container)
 
     with pytest.raises(UndecodableAudio) as refused:  # a cut M4A has no index: it does not open
@@ -130,7 +130,7 @@ def test_a_cut_recording_is_refused(container: str, share: float) -> None:
 
 @pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_a_wav_of_open_length_is_whole(size: int) -> None:
-    """A program that writes WAV into a pipe cannot know its size, and leaves one of these."""
+    """A program that writes WAV into a pipe does not know its size, and states one of these."""
     content = bytearray(encoded(tone(2), "wav"))
     struct.pack_into("<I", content, 4, size)
 
@@ -140,7 +140,7 @@ def test_a_wav_of_open_length_is_whole(size: int) -> None:
 
 
 def test_a_bare_stream_is_not_taken_for_cut() -> None:
-    """Raw AAC states no length; that FFmpeg's guess from its silent start is long cuts nothing."""
+    """Raw AAC states no duration: FFmpeg's guess, too long here, does not count."""
     silence_first = np.concatenate([np.zeros(5 * RATE), noise(20)[:, 0]]).astype(np.int16)
     content = as_bare_aac(silence_first)
 
@@ -161,7 +161,7 @@ def as_bare_aac(samples: NDArray[np.int16]) -> bytes:
     return file.getvalue()
 
 
-def test_damage_is_no_end() -> None:
+def test_damage_is_not_an_end() -> None:
     """A damaged frame, at which faster-whisper stops, is an error if audio follows it."""
     content = bytearray(as_format("adts", "aac", rate=16_000, layout="mono", seconds=5))
     middle = content.index(content[:2], len(content) // 2)

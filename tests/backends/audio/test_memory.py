@@ -1,4 +1,4 @@
-"""One memory for all recordings: never more than it holds, and everyone's turn comes."""
+"""The memory of all recordings: its limit holds, and every recording gets its share."""
 
 import io
 import random
@@ -26,12 +26,12 @@ SECONDS = 30.0
 
 
 def reservation(memory: AudioMemory, longest: float = 1e9) -> Reservation:
-    """Reserve nothing yet, at one byte a second."""
+    """Return an empty reservation at one byte a second."""
     return memory.reservation(bytes_per_second=1, longest=longest)
 
 
 def until(memory: AudioMemory, holds: Callable[[], bool]) -> None:
-    """Return once *holds*; fail if it does not come to that."""
+    """Return once *holds* returns true; fail after SECONDS."""
     deadline = time.monotonic() + SECONDS
     with memory.changed:
         while not holds():
@@ -41,7 +41,7 @@ def until(memory: AudioMemory, holds: Callable[[], bool]) -> None:
 
 @contextmanager
 def waiting(memory: AudioMemory, step: Callable[[], None]) -> Iterator[threading.Thread]:
-    """Run *step*, which has to wait, in a thread; go on once it waits, end when it has ended."""
+    """Run *step*, which has to wait, in a thread; yield once it waits, and join it at the end."""
     before = len(memory.short.waiting) + len(memory.long.waiting)
     thread = threading.Thread(target=step)
     thread.start()
@@ -52,7 +52,7 @@ def waiting(memory: AudioMemory, step: Callable[[], None]) -> Iterator[threading
 
 
 class Decoding:
-    """Recordings that are held by real threads, second after second, and what all hold."""
+    """Decodes recordings in real threads, second by second, and counts what all of them hold."""
 
     def __init__(self, memory: AudioMemory) -> None:
         self.memory = memory
@@ -61,7 +61,7 @@ class Decoding:
         self._lock = threading.Lock()
 
     def run(self, seed: int) -> tuple[int, bool]:
-        """Hold a recording that may lie about its length; tell its length, and if it fitted."""
+        """Decode a recording that may state a wrong duration; return its length, and if it fit."""
         rng = random.Random(seed)  # noqa: S311  a recording, no secret
         seconds = rng.choice([rng.randint(1, 900), rng.randint(900, 47_000), 50_000])
         stated = rng.choice([None, seconds, rng.randint(1, 60_000), 0])
@@ -75,11 +75,11 @@ class Decoding:
         return seconds, True
 
     def _decode(self, mine: Reservation, stated: float | None, seconds: int) -> None:
-        mine.take(stated)
+        mine.acquire(stated)
         try:
             self._hold(mine, seconds)
         except Understated:
-            mine.take_most()
+            mine.acquire_most()
             self._hold(mine, seconds)
 
     def _hold(self, mine: Reservation, seconds: int) -> None:
@@ -102,9 +102,9 @@ class Decoding:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_all_end_within_the_memory(seed: int) -> None:
-    """Short, long and lying recordings of 24 threads end, never hold too much, and leave nothing.
+    """Short, long and wrongly stated recordings of 24 threads end within the memory.
 
-    Those alone are refused that are too long for the whole.
+    Only recordings that are too long for all of it are refused, and all memory is given back.
     """
     memory = AudioMemory(SIZE)
     decoding = Decoding(memory)
@@ -131,56 +131,56 @@ def test_a_short_one_passes_a_long_one_that_waits() -> None:
     """Short recordings have memory of their own."""
     memory = AudioMemory(SIZE)
     first, second, short = (reservation(memory) for _ in range(3))
-    first.take(40_000)
+    first.acquire(40_000)
 
-    with waiting(memory, lambda: second.take(40_000)):
-        short.take(900)
+    with waiting(memory, lambda: second.acquire(40_000)):
+        short.acquire(900)
         first.release()
 
 
 def test_short_ones_do_not_starve_a_long_one() -> None:
-    """The memory that a long recording waits for is not given to later ones, short or long."""
+    """Later recordings, short or long, do not get memory that a long one waits for."""
     memory = AudioMemory(SIZE)
     first, second, third = (reservation(memory) for _ in range(3))
-    first.take(30_000)
+    first.acquire(30_000)
 
     with (
-        waiting(memory, lambda: second.take(40_000)),
-        waiting(memory, lambda: third.take(5_000)),
+        waiting(memory, lambda: second.acquire(40_000)),
+        waiting(memory, lambda: third.acquire(5_000)),
     ):
         shorts = [reservation(memory) for _ in range(16)]
         for short in shorts:
-            short.take(900)
-        with waiting(memory, lambda: reservation(memory).take(900)):
+            short.acquire(900)
+        with waiting(memory, lambda: reservation(memory).acquire(900)):
             assert list(memory.long.waiting) == [second, third]
             first.release()
             shorts[0].release()
 
 
 def test_what_is_not_needed_is_given_back() -> None:
-    """A recording that turns out short makes room for the next one."""
+    """A recording that turns out shorter makes room for the next one."""
     memory = AudioMemory(SIZE)
     first = reservation(memory)
-    first.take(40_000)
+    first.acquire(40_000)
 
-    with waiting(memory, lambda: reservation(memory).take(40_000)):
+    with waiting(memory, lambda: reservation(memory).acquire(40_000)):
         first.shrink(10)
 
 
-def test_who_waits_can_be_withdrawn() -> None:
+def test_a_waiting_recording_can_be_withdrawn() -> None:
     """A client that leaves ends the waiting, holds nothing, and lets the next one pass."""
     memory = AudioMemory(SIZE)
     first, second, third = (reservation(memory) for _ in range(3))
-    first.take(40_000)
+    first.acquire(40_000)
     ended: list[Exception] = []
 
     def take() -> None:
         try:
-            second.take(40_000)
+            second.acquire(40_000)
         except Withdrawn as withdrawn:
             ended.append(withdrawn)
 
-    with waiting(memory, take), waiting(memory, lambda: third.take(5_000)):
+    with waiting(memory, take), waiting(memory, lambda: third.acquire(5_000)):
         second.withdraw()
     first.release()
     third.release()
@@ -202,14 +202,14 @@ def held(size: int, limits: AudioLimits = LIMITS) -> Reservation:
 
 
 def understated(content: bytes) -> bytes:
-    """Return a FLAC of *content* whose header says that it has 100 samples."""
+    """Return a FLAC of *content* whose header states 100 samples."""
     # After "fLaC" and a block's head: sizes and rate, then 36 bits of total samples.
     return content[:22] + (100).to_bytes(4, "big") + content[26:]
 
 
 @pytest.mark.parametrize("change", [bytes, understated], ids=["stated", "understated"])
 def test_a_long_one_is_decoded_whole(change: Callable[[bytes], bytes]) -> None:
-    """What is longer than a short one is the same samples, whether or not it says how long."""
+    """A long recording gives the same samples, whether or not it states its duration."""
     content = change(encoded(tone(40), "flac"))
     # A short one may have two seconds.
     mine = held(64 * 2 * RATE * SAMPLE_BYTES)
@@ -222,7 +222,7 @@ def test_a_long_one_is_decoded_whole(change: Callable[[bytes], bytes]) -> None:
 
 @pytest.mark.parametrize("container", ["flac", "wav"])
 def test_more_than_the_whole_memory_is_refused(container: str) -> None:
-    """A recording that no waiting would make room for is refused."""
+    """A recording that does not fit even into the empty memory is refused."""
     content = encoded(tone(50), container)
     # All but a quarter hold 48 seconds.
     mine = held(64 * RATE * SAMPLE_BYTES)
@@ -231,8 +231,8 @@ def test_more_than_the_whole_memory_is_refused(container: str) -> None:
         decode(io.BytesIO(content), LIMITS, mine)
 
 
-def test_who_leaves_ends_the_decoding() -> None:
-    """A recording that nobody waits for is not decoded to its end."""
+def test_a_withdrawn_recording_is_not_decoded_further() -> None:
+    """Decoding ends early once the client has left."""
     mine = held(1 << 30)
     mine.withdraw()
 

@@ -1,4 +1,4 @@
-"""Recordings that are refused: too much of them, nothing in them, or a trap."""
+"""Recordings that are refused: too large, empty, or an attack."""
 
 import io
 import struct
@@ -31,7 +31,7 @@ LIMITS = AudioLimits(max_audio_seconds=60)
 
 
 def test_more_audio_than_allowed_ends_early() -> None:
-    """A small file that unpacks to a long recording is refused by its length in seconds."""
+    """A small file that decodes to a long recording is refused by its length in seconds."""
     silence = np.zeros(RATE * 120, np.int16)
 
     with pytest.raises(AudioTooLong, match="60 s"):
@@ -39,7 +39,7 @@ def test_more_audio_than_allowed_ends_early() -> None:
 
 
 def test_more_bytes_than_allowed_end_early() -> None:
-    """What a codec unpacks is counted in bytes, before it is mixed to mono and resampled."""
+    """Decoded bytes are counted before they are mixed to mono and resampled."""
     content = as_format("flac", "flac", rate=48_000, layout="stereo")
     size = 48_000 * 2 * 2
 
@@ -49,7 +49,7 @@ def test_more_bytes_than_allowed_end_early() -> None:
 
 
 def test_more_time_than_allowed_ends_early() -> None:
-    """So is the time that the decoder takes."""
+    """Decoding that takes longer than allowed is refused."""
     content = encoded(tone(2), "mp3")
 
     with pytest.raises(AudioTooCostly):
@@ -57,7 +57,7 @@ def test_more_time_than_allowed_ends_early() -> None:
 
 
 def test_slow_samples_end_early() -> None:
-    """A low rate in the header does not stretch a small file into gigabytes of samples."""
+    """A low rate in the header does not turn a small file into gigabytes of samples."""
     content = wav(wav_format(PCM, 16, rate=1), chunk(b"data", noise(4).tobytes()))
 
     with pytest.raises(AudioTooLong):
@@ -66,7 +66,7 @@ def test_slow_samples_end_early() -> None:
 
 @pytest.mark.parametrize("rate", [7_000_000, 2_000_000_011])
 def test_absurd_rates_are_refused(rate: int) -> None:
-    """A rate of which the resampler's filter alone would take gigabytes is refused."""
+    """A rate for which the resampler's filter alone takes gigabytes is refused."""
     content = wav(wav_format(PCM, 16, rate=rate), chunk(b"data", noise(1).tobytes()))
 
     with pytest.raises(UndecodableAudio, match=f"{rate} Hz"):
@@ -85,27 +85,27 @@ def test_absurd_channels_are_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"RIFF", b"fLaC", b"hello, world" * 100, bytes(4096)])
-def test_what_is_no_audio_is_refused(content: bytes) -> None:
-    """A bare magic number, text, zeros: all are refused by name."""
+def test_other_files_are_refused(content: bytes) -> None:
+    """A bare magic number, text and zeros are refused as undecodable."""
     with pytest.raises(UndecodableAudio):
         floats(io.BytesIO(content), LIMITS)
 
 
 @pytest.mark.parametrize("content", [b"", wav(wav_format(PCM, 16), chunk(b"data", b""))])
 def test_nothing_is_empty(content: bytes) -> None:
-    """No bytes, and no samples in a container, are told from bytes that are no audio."""
+    """An empty file, and a container without samples, have an error of their own."""
     with pytest.raises(EmptyAudio):
         floats(io.BytesIO(content), LIMITS)
 
 
 def test_a_silent_movie_has_no_audio() -> None:
-    """A container of other streams is told from bytes that are no audio."""
+    """A container without an audio stream has an error of its own."""
     with pytest.raises(NoAudio):
         floats(io.BytesIO(movie("mp4", "mpeg4", None)), LIMITS)
 
 
 def test_fewer_channels_are_refused() -> None:
-    """Stereo that turns to mono, for which faster-whisper crashes the process, is an error."""
+    """Stereo that changes to mono, which crashes faster-whisper's process, is an error."""
     stereo, mono = (
         as_format("adts", "aac", rate=16_000, layout=layout) for layout in ("stereo", "mono")
     )
@@ -115,7 +115,7 @@ def test_fewer_channels_are_refused() -> None:
 
 
 def test_a_file_opens_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A playlist does not make the server read files of its own."""
+    """A playlist does not make the server read its own files."""
     (tmp_path / "secret.wav").write_bytes(encoded(tone(1), "wav"))
     monkeypatch.chdir(tmp_path)
     playlist = b"ffconcat version 1.0\nfile secret.wav\n"
@@ -135,7 +135,7 @@ def test_a_file_opens_no_connection() -> None:
 
 
 def test_a_picture_is_not_unpacked() -> None:
-    """Of a picture that comes with a recording nobody needs the size, for which it is unpacked."""
+    """A picture in a recording is not decoded to learn its size."""
     flac = as_format("flac", "flac", rate=16_000, layout="mono")
     picture = png(64, 48)
     form = struct.pack(">II9s6I", 3, 9, b"image/png", 0, 0, 0, 24, 0, len(picture)) + picture
@@ -151,7 +151,7 @@ def test_a_picture_is_not_unpacked() -> None:
 
 @pytest.mark.parametrize("container", ["flv", "mpeg", "mpegts"])
 def test_streams_that_show_late_are_opened(container: str) -> None:
-    """Containers whose streams are found only behind the header do not end the process."""
+    """Containers whose streams appear only behind the header do not end the process."""
     codec = "mp2" if container == "mpeg" else "aac"
     content = as_format(container, codec, rate=48_000, layout="mono")
 
@@ -160,17 +160,17 @@ def test_streams_that_show_late_are_opened(container: str) -> None:
 
 
 class Failing(io.BytesIO):
-    """A file whose disk fails from some place on."""
+    """A file whose disk fails from some position on."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """Fail past 40,000 bytes."""
+        """Raise OSError behind 40,000 bytes."""
         if self.tell() > 40_000:
             raise OSError(5, "Input/output error")
         return super().read(size)
 
 
-def test_a_failing_file_is_no_short_recording() -> None:
-    """A disk that fails is not heard as the end, and does not fail the thread's next recording."""
+def test_a_failing_file_is_not_a_short_recording() -> None:
+    """A failing disk is not taken for the end, and does not fail the thread's next decode."""
     content = as_format("ogg", "libopus", rate=48_000, layout="stereo", seconds=20)
 
     with pytest.raises(OSError, match="Input/output"):

@@ -1,4 +1,4 @@
-"""Samples in parts are the whole, as far as they are held."""
+"""Samples in parts equal the whole, as far as they are held."""
 
 import numpy as np
 import pytest
@@ -16,29 +16,29 @@ def parts() -> Samples:
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 100), (29, 31), (30, 60), (95, 95), (5, 99)])
 def test_any_stretch_is_read(start: int, stop: int) -> None:
-    """Within a part and across several."""
+    """A range within one part, and one across several, is read."""
     assert np.array_equal(parts().floats(start, stop), FLOATS[start:stop])
 
 
 def test_zeros_lie_beyond_the_ends() -> None:
-    """Before the first sample and after the last."""
+    """A range before the first sample, or behind the last, has zeros there."""
     assert np.array_equal(parts().floats(-3, 103), np.pad(FLOATS, 3))
 
 
-def test_what_is_forgotten_is_not_read() -> None:
-    """Whole parts are forgotten; what is needed of them later would be wrong, and is an error."""
+def test_what_is_freed_is_not_read() -> None:
+    """Whole parts are freed; reading a sample of them later is an error."""
     samples = parts()
 
-    samples.forget(65)
+    samples.free(65)
 
     assert len(samples) == 100
     assert np.array_equal(samples.floats(60, 100), FLOATS[60:])
-    with pytest.raises(ValueError, match="forgotten"):
+    with pytest.raises(ValueError, match="freed"):
         samples.floats(59, 100)
 
 
 def test_stretches_are_kept() -> None:
-    """What was kept comes one after another."""
+    """The stretches that are kept are joined."""
     samples = parts()
 
     samples.keep([(10, 40), (85, 100)])

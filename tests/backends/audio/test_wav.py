@@ -1,4 +1,4 @@
-"""The short way for plain WAV: FFmpeg's samples without FFmpeg, or none at all."""
+"""Plain WAV read without FFmpeg equals FFmpeg's samples; other WAV is left to FFmpeg."""
 
 import io
 import struct
@@ -59,7 +59,7 @@ OTHERS = {
 
 
 def heard(content: bytes) -> np.ndarray | None:
-    """Return what the short way makes of *content*."""
+    """Return what `wav.read` returns for *content*."""
     samples = fast.read(io.BytesIO(content), budget(LIMITS))
     return None if samples is None else samples.floats(0, len(samples))
 
@@ -71,7 +71,7 @@ def budget(limits: AudioLimits) -> Budget:
 
 @pytest.mark.parametrize("content", PLAIN.values(), ids=PLAIN)
 def test_plain_wav_is_faster_whispers(content: bytes) -> None:
-    """Every form in which writers leave plain samples is read, to the bit as FFmpeg would."""
+    """Every header that writers use for plain samples is read, to the bit as FFmpeg would."""
     samples = heard(content)
 
     assert samples is not None
@@ -81,7 +81,7 @@ def test_plain_wav_is_faster_whispers(content: bytes) -> None:
 
 @pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
 def test_other_wav_is_left_to_ffmpeg(content: bytes) -> None:
-    """Whatever is not plain takes the long way, and gives FFmpeg's samples all the same."""
+    """WAV that is not plain goes to FFmpeg, and gives FFmpeg's samples."""
     assert heard(content) is None
     samples = floats(io.BytesIO(content), LIMITS)
 
@@ -90,7 +90,7 @@ def test_other_wav_is_left_to_ffmpeg(content: bytes) -> None:
 
 @pytest.mark.parametrize("odd", range(8))
 def test_floats_are_quantised_as_in_ffmpeg(odd: int) -> None:
-    """Halves round to even, what is too loud clips, zero has no sign; whatever vector remains."""
+    """Halves round to even, large values clip, and zero has no sign, in vectors of any length."""
     steps = np.arange(-40_000, 40_000 + odd) / 32_768
     loud = [-0.0, 1e-40, -1e-6, 1.0, -1.0, 60_000, -60_000]
     values = np.concatenate([steps, steps + 0.5 / 32_768, loud]).astype("<f4")
@@ -104,7 +104,7 @@ def test_floats_are_quantised_as_in_ffmpeg(odd: int) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 70_000, -3e38])
 def test_floats_beyond_integers_are_left_to_ffmpeg(value: float) -> None:
-    """What no integer stands for becomes whatever FFmpeg makes of it."""
+    """Floats that no integer can represent are left to FFmpeg."""
     values = (noise(1) / np.float32(30_000)).astype("<f4")
     values[9_000] = value
     content = wav(wav_format(FLOAT, 32), COUNT, chunk(b"data", values.tobytes()))
@@ -127,7 +127,7 @@ def test_blocks_join() -> None:
 
 
 def test_what_is_left_to_ffmpeg_is_counted_once() -> None:
-    """A recording that the short way began with, and left, does not spend its limits twice."""
+    """A recording that is begun here and then left to FFmpeg uses its limits once."""
     values = (noise(2) / np.float32(30_000)).astype("<f4")
     values[9_000] = 70_000
     content = wav(wav_format(FLOAT, 32), COUNT, chunk(b"data", values.tobytes()))
@@ -135,8 +135,8 @@ def test_what_is_left_to_ffmpeg_is_counted_once() -> None:
     assert len(floats(io.BytesIO(content), AudioLimits(max_audio_seconds=3))) == len(values)
 
 
-def test_the_short_way_has_limits() -> None:
-    """A plain WAV is refused by its header, before its samples are read."""
+def test_plain_wav_has_limits() -> None:
+    """A plain WAV that is too long is refused by its header, before its samples are read."""
     content = io.BytesIO(PLAIN["integers"])
 
     with pytest.raises(AudioTooLong):

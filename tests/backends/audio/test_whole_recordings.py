@@ -1,4 +1,4 @@
-"""Whole recordings, whose length is stated wrongly, or in a time with gaps: all are heard."""
+"""Whole recordings whose duration is stated wrongly, or in a time with gaps, are decoded."""
 
 import io
 
@@ -75,7 +75,7 @@ PIPED = [
 
 
 def is_heard(content: bytes, *, least: float) -> None:
-    """Assert that at least *least* seconds come out, and are faster-whisper's."""
+    """Assert that at least *least* seconds are decoded, and equal faster-whisper's samples."""
     samples = floats(io.BytesIO(content), LIMITS)
 
     assert len(samples) >= least * RATE
@@ -87,13 +87,13 @@ def is_heard(content: bytes, *, least: float) -> None:
 
 @pytest.mark.parametrize("shift", [gap(3), gap(3600), late(30)], ids=["gap", "an hour", "late"])
 @pytest.mark.parametrize(("container", "codec"), STAMPED)
-def test_time_is_no_count_of_samples(container: str, codec: str, shift: Shift) -> None:
-    """A recording that has a gap in its time, or begins late, is whole."""
+def test_time_is_not_a_count_of_samples(container: str, codec: str, shift: Shift) -> None:
+    """A recording with a gap in its time, or a late beginning, is whole."""
     is_heard(written(container, codec, shift=shift), least=7.9)
 
 
 def test_a_segment_of_a_stream_is_whole() -> None:
-    """So is a segment behind its stream's header, though its time begins where the last ended."""
+    """A segment behind its stream's header is whole, though its time begins at another's end."""
     options = {"movflags": "dash+frag_keyframe+delay_moov", "frag_duration": "2000000"}
     header, *fragments = segments(written("mp4", "aac", options=options))
 
@@ -103,7 +103,7 @@ def test_a_segment_of_a_stream_is_whole() -> None:
 
 
 def test_a_recording_behind_another_is_heard() -> None:
-    """So are two in one file, in whatever order their times are."""
+    """Two recordings in one file are decoded, in any order of their times."""
     one = written("mpegts", "aac")
     later = written("mpegts", "aac", shift=late(3600))
 
@@ -129,19 +129,19 @@ def test_a_recording_behind_another_is_heard() -> None:
     ],
 )
 def test_two_files_in_one(container: str, codec: str, least: float) -> None:
-    """Two files behind each other are as long as FFmpeg finds them, at least as long as one."""
+    """Two joined files are as long as FFmpeg finds them, and at least as long as one."""
     is_heard(written(container, codec) * 2, least=least)
 
 
 @pytest.mark.parametrize("container", ["matroska", "asf", "mp4", "avi", "mpegts"])
 def test_a_longer_picture(container: str) -> None:
-    """The picture may be longer than the sound: the container's length is then the picture's."""
+    """A picture may be longer than the sound: the container's duration is then the picture's."""
     is_heard(written(container, "libmp3lame", rate=44_100, seconds=2, picture=5), least=2)
 
 
 @pytest.mark.parametrize("container", ["matroska", "asf", "mp4", "avi", "mpegts"])
 def test_a_longer_second_stream(container: str) -> None:
-    """So may a second stream of audio, which is not heard."""
+    """A second stream of audio, which is not decoded, may be longer."""
     is_heard(written(container, "libmp3lame", rate=44_100, seconds=2, other=5), least=2)
 
 
@@ -150,14 +150,14 @@ def test_a_longer_second_stream(container: str) -> None:
 
 @pytest.mark.parametrize(("container", "codec"), PIPED)
 def test_a_pipe_is_whole(container: str, codec: str) -> None:
-    """Who writes into a pipe cannot state the length, and leaves nothing or a placeholder."""
+    """A program that writes into a pipe states no duration, or a placeholder."""
     is_heard(piped(container, codec), least=7.9)
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24])
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (16_000, 1), (48_000, 2)])
-def test_a_placeholder_is_no_length(bits: int, rate: int, channels: int) -> None:
-    """SoX states in an AIFF that it writes into a pipe as many samples as fit into 2 GiB."""
+def test_a_placeholder_is_not_a_length(bits: int, rate: int, channels: int) -> None:
+    """SoX states as many samples as fit into 2 GiB in an AIFF that it writes into a pipe."""
     samples = bytes(2 * rate * channels * bits // 8)
 
     is_heard(aiff(samples, bits, rate=rate, channels=channels), least=2)
@@ -166,7 +166,7 @@ def test_a_placeholder_is_no_length(bits: int, rate: int, channels: int) -> None
 @pytest.mark.parametrize("size", [0, 36, 0x7F000024, 0x7FFFF024, 0x80000024, 0xFFFFFFFF])
 @pytest.mark.parametrize("data", [0, 0x7F000000, 0x7FFFF000, 0x80000000, 0xFFFFFFFF])
 def test_a_wav_of_open_length_is_whole(size: int, data: int) -> None:
-    """A program that writes WAV into a pipe leaves one of these."""
+    """A program that writes WAV into a pipe states one of these sizes."""
     samples = noise(2).tobytes()
     content = chunk(b"RIFF", b"WAVE" + wav_format(PCM, 16) + chunk(b"data", samples))
     content = patched(content, b"RIFF", 4, "<I", size)
@@ -175,7 +175,7 @@ def test_a_wav_of_open_length_is_whole(size: int, data: int) -> None:
 
 
 def test_a_wav_with_all_its_samples_is_whole() -> None:
-    """So is one of which the chunk behind the samples is cut, or that counts more than it has."""
+    """A WAV whose last chunk is cut, or that states more than it has, is whole."""
     sound = wav_format(PCM, 16, channels=2) + chunk(b"data", noise(2, channels=2).tobytes())
     tagged = chunk(b"RIFF", b"WAVE" + sound + chunk(b"id3 ", bytes(200_000)))
 
@@ -197,7 +197,7 @@ NUMBERS = {">d": (0.0, -1.0, float("nan"), float("inf"), 2.0**32), ">I": (0, 0x7
 
 @pytest.mark.parametrize("name", LENGTHS)
 def test_a_length_that_cannot_be(name: str) -> None:
-    """Nothing, what is no number and the highest numbers are no lengths."""
+    """Zero, NaN and the highest numbers are not durations."""
     content, mark, offset, layout = LENGTHS[name]
 
     for number in NUMBERS[layout]:
@@ -205,7 +205,7 @@ def test_a_length_that_cannot_be(name: str) -> None:
 
 
 def test_a_placeholder_reserves_nothing() -> None:
-    """A short recording does not wait for the memory that a placeholder would take."""
+    """A short recording does not wait for the memory that a placeholder would need."""
     fine = aiff(bytes(288_000), 24, rate=48_000, channels=2)
     content, mark, offset, layout = LENGTHS["webm"]
     days = patched(content, mark, offset, layout, 1e9)
@@ -214,15 +214,15 @@ def test_a_placeholder_reserves_nothing() -> None:
         memory = AudioMemory()
         reservation = memory.reservation(bytes_per_second=RATE * SAMPLE_BYTES, longest=14_400)
         everything = memory.reservation(bytes_per_second=1, longest=memory.long.size)
-        everything.take_most()
+        everything.acquire_most()
         samples = decode(io.BytesIO(content), LIMITS, reservation)
 
         assert len(samples) >= RATE
 
 
 @pytest.mark.parametrize("container", ["adts", "mp3", "asf", "ac3", "ogg", "matroska"])
-def test_an_estimate_is_no_length(container: str) -> None:
-    """Silence first, or last, and the bit rate of the beginning says nothing about the whole."""
+def test_an_estimate_is_not_a_length(container: str) -> None:
+    """The bit rate of a silent beginning or end is no measure of the whole."""
     codec = {"adts": "aac", "mp3": "libmp3lame", "asf": "wmav2", "ac3": "ac3", "ogg": "libopus"}
     loud, silent = noise(10, rate=48_000)[:, 0], np.zeros(480_000, np.int16)
 
@@ -233,7 +233,7 @@ def test_an_estimate_is_no_length(container: str) -> None:
 
 @pytest.mark.parametrize("modes", [(0, 7), (7, 0)])
 def test_amr_is_whole(modes: tuple[int, int]) -> None:
-    """AMR changes its bit rate as it likes, and states no length."""
+    """AMR changes its bit rate freely, and states no duration."""
     first, second = modes
 
     is_heard(amr(*[first] * 500, *[second] * 500), least=20)

@@ -1,4 +1,4 @@
-"""Recordings whose time is no count of samples, and those of writers that knew no length."""
+"""Makes recordings with gaps in their time, and recordings of writers that knew no length."""
 
 import struct
 import tempfile
@@ -29,9 +29,9 @@ def written(
     picture: float = 0,
     other: float = 0,
 ) -> bytes:
-    """Return mono *samples*, else *seconds* of noise, in a file that FFmpeg's muxer could seek in.
+    """Return mono *samples*, else *seconds* of noise, from a muxer that could seek.
 
-    Beside it are *picture* seconds of video, and *other* seconds of a second audio stream.
+    The file also has *picture* seconds of video, and *other* seconds of a second audio stream.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "recording")
@@ -52,9 +52,9 @@ def written(
 
 
 def piped(container: str, codec: str, samples: NDArray[np.int16] | None = None) -> bytes:
-    """Return mono *samples* at 48 kHz, else 8 s of noise, in a file without a length.
+    """Return mono *samples* at 48 kHz, else 8 s of noise, in a file without a duration.
 
-    Its muxer could not go back to write one into the header.
+    Its muxer could not seek back to write one into the header.
     """
     samples = noise(8, rate=48_000)[:, 0] if samples is None else samples
     pipe = Pipe()
@@ -66,7 +66,7 @@ def piped(container: str, codec: str, samples: NDArray[np.int16] | None = None) 
 
 
 class Pipe:
-    """A file that cannot be sought in."""
+    """A file that cannot seek."""
 
     def __init__(self) -> None:
         self.content = bytearray()
@@ -78,7 +78,7 @@ class Pipe:
 
 
 def _sound(output: Any, codec: str, samples: NDArray[np.int16], rate: int) -> Iterator[Packet]:
-    """Add a stream of mono *samples* and yield its packets, which are to be muxed."""
+    """Add a stream of mono *samples* and yield its packets for the muxer."""
     stream = output.add_stream(codec, rate=rate, layout="mono", bit_rate=64_000)
     for frame in [*frames_of(samples, rate=rate), None]:
         yield from stream.encode(frame)
@@ -97,7 +97,7 @@ def late(seconds: float) -> Shift:
 
 
 def gap(seconds: float, *, after: float = 4) -> Shift:
-    """Return the shift of a recording that is stamped *seconds* later *after* some seconds."""
+    """Return the shift of a recording that jumps by *seconds* *after* some seconds."""
     return lambda at: seconds if at > after else 0
 
 
@@ -105,7 +105,7 @@ def gap(seconds: float, *, after: float = 4) -> Shift:
 
 
 def segments(fragmented: bytes) -> list[bytes]:
-    """Return an MP4's header, then each of its fragments with what comes before it."""
+    """Return an MP4's header, then each of its fragments with the boxes before it."""
     parts = [b""]
     at = 0
     while at < len(fragmented):
@@ -118,7 +118,7 @@ def segments(fragmented: bytes) -> list[bytes]:
 
 
 def patched(content: bytes, mark: bytes, offset: int, layout: str, value: Any) -> bytes:
-    """Return *content* with *value*, as `struct` has it, *offset* bytes after *mark*'s start."""
+    """Return *content* with *value*, packed by `struct`, *offset* bytes after *mark*'s start."""
     changed = bytearray(content)
     struct.pack_into(layout, changed, content.index(mark) + offset, value)
     return bytes(changed)

@@ -1,4 +1,4 @@
-"""Calls of many threads in few batches: what shares one, what does not, and who waits for whom."""
+"""Calls of many threads in few batches: which calls share one, and which wait."""
 
 import os
 import threading
@@ -18,39 +18,43 @@ SECONDS = 20.0
 
 
 class Engine:
-    """Doubles numbers; holds every batch until it is let go, and remembers it."""
+    """Doubles numbers; blocks every batch until `free`, and records it."""
 
     def __init__(self) -> None:
         self.batches: list[list[Any]] = []
-        self.let_go = threading.Semaphore(0)
+        self.allowed = threading.Semaphore(0)
         self.begun = threading.Semaphore(0)
 
-    def run(self, given: Sequence[Any]) -> list[Any]:
-        """Double all; refuse what is no number."""
-        self.batches.append(list(given))
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
+        """Double all numbers; raise TypeError for other values."""
+        self.batches.append(list(inputs))
         self.begun.release()
-        assert self.let_go.acquire(timeout=SECONDS)
-        return [2 * number for number in given]
+        assert self.allowed.acquire(timeout=SECONDS)
+        return [2 * number for number in inputs]
 
     def await_begun(self) -> None:
-        """Wait for the next batch to be in the engine."""
+        """Wait until the next batch is in the engine."""
         assert self.begun.acquire(timeout=SECONDS)
 
     def free(self, batches: int = 100) -> None:
-        """Hold so many batches no longer."""
-        self.let_go.release(batches)
+        """Let so many batches go on."""
+        self.allowed.release(batches)
 
 
 @contextmanager
 def batching(
-    engine: Engine, *, workers: int = 1, most: int = 4, told: Callable[[Batch], None] | None = None
+    engine: Engine,
+    *,
+    workers: int = 1,
+    most: int = 4,
+    on_batch: Callable[[Batch], None] | None = None,
 ) -> Iterator[Batcher]:
     """Run a batcher over *engine*."""
     batcher = Batcher(
         {"double": engine.run, "again": engine.run},
         workers=workers,
         max_batch={"double": most, "again": most},
-        on_batch=told or (lambda _: None),
+        on_batch=on_batch or (lambda _: None),
     )
     with batcher.running():
         yield batcher
@@ -67,19 +71,19 @@ def results(calls: "list[Future[Any]]") -> list[Any]:
 
 
 def test_a_lone_call_waits_for_nobody() -> None:
-    """An engine that is free takes what there is."""
+    """An idle engine runs a single call at once."""
     engine = Engine()
     engine.free()
 
     with batching(engine) as batcher:
-        found = results(submit(batcher, 1))
+        answers = results(submit(batcher, 1))
 
-    assert found == [2]
+    assert answers == [2]
     assert engine.batches == [[1]]
 
 
 def test_what_waits_is_taken_together() -> None:
-    """While the engine is busy calls gather; as many as a batch holds go in at once, in order."""
+    """Calls gather while the engine is busy; a full batch of them runs next, in order."""
     engine = Engine()
 
     with batching(engine, most=4) as batcher:
@@ -87,14 +91,14 @@ def test_what_waits_is_taken_together() -> None:
         engine.await_begun()
         calls += submit(batcher, 1, 2, 3, 4, 5)
         engine.free()
-        found = results(calls)
+        answers = results(calls)
 
-    assert found == [0, 2, 4, 6, 8, 10]
+    assert answers == [0, 2, 4, 6, 8, 10]
     assert engine.batches == [[0], [1, 2, 3, 4], [5]]
 
 
 def test_groups_and_kinds_do_not_mix() -> None:
-    """Only calls that can share a batch do; the oldest goes first."""
+    """Only calls of one kind and group share a batch; the oldest goes first."""
     engine = Engine()
 
     with batching(engine) as batcher:
@@ -105,14 +109,14 @@ def test_groups_and_kinds_do_not_mix() -> None:
         calls.append(batcher.submit("again", "b", 3))
         calls += submit(batcher, 4, group="b")
         engine.free()
-        found = results(calls)
+        answers = results(calls)
 
-    assert found == [0, 2, 4, 6, 8]
+    assert answers == [0, 2, 4, 6, 8]
     assert engine.batches == [[0], [1, 4], [2], [3]]
 
 
 def test_free_workers_share_the_work() -> None:
-    """Two workers that are free take half each, instead of one taking all."""
+    """Two idle workers take half of the calls each."""
     engine = Engine()
 
     with batching(engine, workers=2, most=8) as batcher:
@@ -128,8 +132,8 @@ def test_free_workers_share_the_work() -> None:
     assert [len(batch) for batch in engine.batches] == [2, 2]
 
 
-def test_a_call_taken_back_never_reaches_the_engine() -> None:
-    """Who stops waiting costs nothing."""
+def test_a_cancelled_call_never_reaches_the_engine() -> None:
+    """A call that is cancelled while queued is not run."""
     engine = Engine()
 
     with batching(engine) as batcher:
@@ -145,23 +149,23 @@ def test_a_call_taken_back_never_reaches_the_engine() -> None:
     assert engine.batches == [[0], [2]]
 
 
-def test_a_call_in_the_engine_cannot_be_taken_back() -> None:
-    """What runs, runs to its end."""
+def test_a_running_call_cannot_be_cancelled() -> None:
+    """A call that runs is run to its end."""
     engine = Engine()
 
     with batching(engine) as batcher:
         (call,) = submit(batcher, 1)
         engine.await_begun()
-        taken_back = call.cancel()
+        cancelled = call.cancel()
         engine.free()
-        found = call.result(timeout=SECONDS)
+        answer = call.result(timeout=SECONDS)
 
-    assert not taken_back
-    assert found == 2
+    assert not cancelled
+    assert answer == 2
 
 
 def test_one_bad_call_fails_alone() -> None:
-    """Its neighbours in the batch are answered."""
+    """The other calls of its batch are answered."""
     engine = Engine()
 
     with batching(engine) as batcher:
@@ -169,15 +173,15 @@ def test_one_bad_call_fails_alone() -> None:
         engine.await_begun()
         good, (bad,), better = submit(batcher, 1), submit(batcher, None), submit(batcher, 3)
         engine.free()
-        found = results(first + good + better)
+        answers = results(first + good + better)
 
         with pytest.raises(TypeError):
             bad.result(timeout=SECONDS)
-    assert found == [0, 2, 6]
+    assert answers == [0, 2, 6]
 
 
-def test_the_end_fails_what_still_waits() -> None:
-    """Nobody waits for an engine that was closed."""
+def test_closing_fails_waiting_calls() -> None:
+    """Calls that wait when the engine closes fail."""
     engine = Engine()
     ended = threading.Event()
 
@@ -194,8 +198,8 @@ def test_the_end_fails_what_still_waits() -> None:
         submit(batcher, 2)
 
 
-def test_the_end_passes_over_what_was_taken_back() -> None:
-    """A call that was cancelled while it waited is nobody's when the engine is closed."""
+def test_closing_skips_cancelled_calls() -> None:
+    """A call that was cancelled while queued does not disturb the closing."""
     engine = Engine()
 
     with batching(engine) as batcher:
@@ -209,33 +213,33 @@ def test_the_end_passes_over_what_was_taken_back() -> None:
     assert second.cancelled()
 
 
-def test_batches_are_told() -> None:
-    """Their size, and how long each call waited."""
-    engine, told = Engine(), list[Batch]()
+def test_batches_are_reported() -> None:
+    """`on_batch` gets the size of a batch, and how long each of its calls waited."""
+    engine, reported = Engine(), list[Batch]()
 
-    with batching(engine, told=told.append) as batcher:
+    with batching(engine, on_batch=reported.append) as batcher:
         calls = submit(batcher, 0)
         engine.await_begun()
         calls += submit(batcher, 1, 2)
         engine.free()
         results(calls)
 
-    assert [(batch.call, batch.size, len(batch.waited)) for batch in told] == [
+    assert [(batch.call, batch.size, len(batch.waited)) for batch in reported] == [
         ("double", 1, 1),
         ("double", 2, 2),
     ]
-    assert all(seconds >= 0 for batch in told for seconds in (*batch.waited, batch.took))
+    assert all(seconds >= 0 for batch in reported for seconds in (*batch.waited, batch.took))
 
 
-def test_an_engine_that_fails_is_known_to_fail() -> None:
-    """A lost device shows, until a call succeeds; a call that can never be made does not."""
+def test_a_failing_engine_is_reported() -> None:
+    """A lost device shows until a call succeeds; a call with wrong inputs does not."""
     outcomes: list[Exception | None] = [ValueError("no"), RuntimeError("lost"), None]
     seen = []
 
-    def run(given: Sequence[Any]) -> list[Any]:
+    def run(inputs: Sequence[Any]) -> list[Any]:
         if error := outcomes.pop(0):
             raise error
-        return list(given)
+        return list(inputs)
 
     batcher = Batcher({"call": run}, workers=1, max_batch={"call": 1}, on_batch=lambda _: None)
     with batcher.running():

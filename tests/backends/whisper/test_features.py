@@ -1,4 +1,4 @@
-"""A spectrogram in blocks is the one in one piece."""
+"""A spectrogram computed in blocks equals the one computed at once."""
 
 import numpy as np
 import pytest
@@ -21,22 +21,22 @@ BLOCK = 2048 * 160
     ],
 )
 def test_every_number_is_the_same(mels: int, samples: int) -> None:
-    """Whatever the length, also where blocks meet and at the mirrored ends."""
+    """The numbers are the same at any length, also between blocks and at the mirrored ends."""
     whole = FeatureExtractor(feature_size=mels)
     audio = np.random.default_rng(samples).normal(0, 3000, samples).astype(np.int16)
     parts = Samples(np.array_split(audio, 7))
 
-    found = Extractor(whole, parts)(stand_in(parts))
+    spectrogram = Extractor(whole, parts)(stand_in(parts))
 
     expected = whole((audio / FULL_SCALE).astype(np.float32))
-    assert found.dtype == expected.dtype
+    assert spectrogram.dtype == expected.dtype
     # The last bit of 1, because of products that OpenBLAS sums by other kernels; most are the same.
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2**-23)
-    assert np.mean(found == expected, dtype=float) > 0.99
+    np.testing.assert_allclose(spectrogram, expected, rtol=0, atol=2**-23)
+    assert np.mean(spectrogram == expected, dtype=float) > 0.99
 
 
 def test_a_window_of_its_own() -> None:
-    """A shorter window is this request's alone: faster-whisper's own keeps it for the next."""
+    """A shorter window applies to one request only; faster-whisper's extractor keeps it."""
     shared = FeatureExtractor()
     samples = Samples([np.zeros(SECOND, np.int16)])
     own = Extractor(shared, samples)
@@ -47,13 +47,13 @@ def test_a_window_of_its_own() -> None:
     assert (shared.nb_max_frames, shared.n_samples) == (3000, 30 * SECOND)
 
 
-def test_who_leaves_ends_it() -> None:
-    """A recording that nobody wants any more is transformed no further than the block at hand."""
+def test_check_ends_the_work() -> None:
+    """An error of `check` ends the work before the next block."""
     calls = iter([None, InterruptedError])
 
     def check() -> None:
-        if left := next(calls):
-            raise left
+        if error := next(calls):
+            raise error
 
     samples = Samples([np.zeros(4 * BLOCK, np.int16)])
 

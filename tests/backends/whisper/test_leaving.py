@@ -1,4 +1,4 @@
-"""A recording whose client leaves costs nothing more."""
+"""A recording costs nothing more once its client has left."""
 
 import asyncio
 import io
@@ -12,23 +12,23 @@ import pytest
 from backends.base import Batch, Job, SpeechBackend
 from backends.config import WhisperModelConfig, WhisperOptions
 from backends.registry import adapter
-from backends.whisper_options import Decoding
+from tests.backends.recordings import transcript
 from tests.client.recordings import RATE, encoded, speech
 from tests.live import BUILTIN, CLIPS
 
-SURE = Job(language="en", decoding=Decoding(temperatures=(0.0,)))
+SURE = Job(language="en", options={"temperatures": (0.0,)})
 WINDOWS = 10
 
 
 class Calls(Counter[str]):
-    """Counts what the engine did."""
+    """Counts the requests in the engine's calls, by the name of the call."""
 
     def __init__(self) -> None:
         super().__init__()
         self.begun = threading.Event()
 
     def __call__(self, _model: str, batch: Batch) -> None:
-        """Take note of a batch."""
+        """Count a batch."""
         self[batch.call] += batch.size
         self.begun.set()
 
@@ -42,7 +42,7 @@ def long() -> io.BytesIO:
 
 @pytest.fixture
 def calls() -> Calls:
-    """Count from nothing."""
+    """Return a new counter."""
     return Calls()
 
 
@@ -59,8 +59,8 @@ async def backend(calls: Calls) -> AsyncIterator[SpeechBackend]:
 
 
 async def test_no_further_window_is_computed(backend: SpeechBackend, calls: Calls) -> None:
-    """Closing after the first segment leaves nine windows of ten undone."""
-    items = backend.transcribe(long(), SURE)
+    """Closing after the first segment skips the other windows of ten."""
+    items = transcript(backend, long(), SURE)
     await anext(items)
     await anext(items)
 
@@ -71,7 +71,7 @@ async def test_no_further_window_is_computed(backend: SpeechBackend, calls: Call
 
 
 async def test_leaving_in_the_middle_of_a_window(backend: SpeechBackend, calls: Calls) -> None:
-    """A cancelled task ends with the call that the engine is making, and frees its thread."""
+    """A cancelled task ends with the call that the engine is running, and frees its thread."""
     task = asyncio.create_task(collected(backend))
     assert await asyncio.to_thread(calls.begun.wait, 60)
 
@@ -84,12 +84,12 @@ async def test_leaving_in_the_middle_of_a_window(backend: SpeechBackend, calls: 
 
 async def collected(backend: SpeechBackend) -> None:
     """Transcribe the long recording to its end."""
-    async for _ in backend.transcribe(long(), SURE):
+    async for _ in transcript(backend, long(), SURE):
         pass
 
 
 async def short(backend: SpeechBackend) -> None:
-    """Transcribe a short one: the model's only thread has to be free for that."""
+    """Transcribe a short recording, which needs the model's only thread."""
     clip = min(CLIPS.glob("en-*.flac"), key=lambda clip: clip.stat().st_size)
     with clip.open("rb") as audio:
-        assert [item async for item in backend.transcribe(audio, SURE)]
+        assert [item async for item in transcript(backend, audio, SURE)]

@@ -1,4 +1,4 @@
-"""Long recordings wait for memory: all are answered, and who leaves lets the next one pass."""
+"""Long recordings wait for memory: all are answered, and a client that leaves frees its place."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ from backends.base import Segment, SpeechBackend
 from backends.config import WhisperModelConfig, WhisperOptions
 from backends.registry import adapter
 from tests.backends.audio.test_memory import until
+from tests.backends.recordings import transcript
 from tests.backends.whisper.test_leaving import SURE, long, short
 from tests.live import BUILTIN
 
@@ -19,7 +20,7 @@ ROOM_FOR_ONE = 16 << 20
 
 @pytest.fixture
 def memory() -> AudioMemory:
-    """Hold one long recording."""
+    """Return a memory with room for one long recording."""
     return AudioMemory(ROOM_FOR_ONE)
 
 
@@ -36,8 +37,8 @@ async def backend(memory: AudioMemory) -> AsyncIterator[SpeechBackend]:
 
 
 async def text(backend: SpeechBackend) -> str:
-    """Return what is said in the long recording."""
-    items = [item async for item in backend.transcribe(long(), SURE)]
+    """Return the text of the long recording."""
+    items = [item async for item in transcript(backend, long(), SURE)]
     return "".join(item.text for item in items if isinstance(item, Segment))
 
 
@@ -47,12 +48,12 @@ async def until_waiting(memory: AudioMemory, count: int) -> None:
 
 
 async def until_free(memory: AudioMemory) -> None:
-    """Return once nobody holds anything: a thread's last step may end after its recording."""
+    """Return once all memory is free: a thread's last step may end after its recording."""
     await asyncio.to_thread(until, memory, lambda: memory.long.free == memory.long.size)
 
 
 async def test_those_that_wait_are_answered(memory: AudioMemory, backend: SpeechBackend) -> None:
-    """Three long ones where one has room say the same, and hold nothing in the end."""
+    """Three long recordings with room for one have the same text, and free all memory."""
     texts = await asyncio.gather(*(text(backend) for _ in range(3)))
 
     assert texts[0]
@@ -62,7 +63,7 @@ async def test_those_that_wait_are_answered(memory: AudioMemory, backend: Speech
 
 async def test_a_short_one_does_not_wait(memory: AudioMemory, backend: SpeechBackend) -> None:
     """A short recording is answered while a long one waits for another."""
-    first = backend.transcribe(long(), SURE)
+    first = transcript(backend, long(), SURE)
     await anext(first)
     second = asyncio.create_task(text(backend))
     await until_waiting(memory, 1)
@@ -76,7 +77,7 @@ async def test_a_short_one_does_not_wait(memory: AudioMemory, backend: SpeechBac
 
 async def test_leaving_while_it_waits(memory: AudioMemory, backend: SpeechBackend) -> None:
     """A client that leaves frees the thread in which its recording waits."""
-    first = backend.transcribe(long(), SURE)
+    first = transcript(backend, long(), SURE)
     await anext(first)
     waiting = [asyncio.create_task(text(backend)) for _ in range(2)]
     await until_waiting(memory, 2)

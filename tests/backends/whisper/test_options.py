@@ -1,4 +1,4 @@
-"""Whisper's options: what a job and a model's defaults become, and what is refused of it."""
+"""Whisper's options: the arguments of a job, and the jobs that are refused."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from backends.base import Job
 from backends.failures import InvalidOption, InvalidRequest, UnknownLanguage, UnsupportedOption
-from backends.whisper.options import arguments, check, defaults
+from backends.whisper.options import arguments, check, defaults, fresh
 from backends.whisper_options import Decoding, VadParameters
 
 LANGUAGES = ("en", "de", "es")
@@ -15,15 +15,15 @@ VOCABULARY = 2000
 # ── arguments ─────────────────────────────────────────────────────────────────
 
 
-def given(defaults: Decoding = Decoding(), **job: Any) -> dict[str, Any]:  # noqa: B008  frozen
-    """Return the arguments of a job beside the two that are always named."""
-    found = arguments(Job(**job), defaults)
+def arguments_set(defaults: Decoding = Decoding(), **job: Any) -> dict[str, Any]:  # noqa: B008  frozen
+    """Return the arguments of a job, except the defaults of the two that are always set."""
+    every = arguments(Job(**job), defaults)
     always = {"task": "transcribe", "word_timestamps": False}
-    return {name: value for name, value in found.items() if always.get(name) != value}
+    return {name: value for name, value in every.items() if always.get(name) != value}
 
 
-def test_what_is_not_said_is_not_named() -> None:
-    """A bare job leaves everything to faster-whisper but what OpenAI's form always says."""
+def test_options_that_are_not_set_are_missing() -> None:
+    """An empty job sets only the two arguments that OpenAI's form always has."""
     assert arguments(Job(), Decoding()) == {"task": "transcribe", "word_timestamps": False}
 
 
@@ -36,43 +36,60 @@ def test_what_is_not_said_is_not_named() -> None:
         ({"word_timestamps": True}, {"word_timestamps": True}),
         ({"languages": ("de", "en")}, {}),
         ({"token_logprobs": True}, {}),
-        ({"decoding": Decoding(temperatures=(0.0, 0.5))}, {"temperature": [0.0, 0.5]}),
-        ({"decoding": Decoding(beam_size=1)}, {"beam_size": 1}),
-        ({"decoding": Decoding(suppress_blank=False)}, {"suppress_blank": False}),
-        ({"decoding": Decoding(suppress_tokens=())}, {"suppress_tokens": []}),
+        ({"options": {"temperatures": (0.0, 0.5)}}, {"temperature": (0.0, 0.5)}),
+        ({"options": {"beam_size": 1}}, {"beam_size": 1}),
+        ({"options": {"suppress_blank": False}}, {"suppress_blank": False}),
+        ({"options": {"suppress_tokens": ()}}, {"suppress_tokens": ()}),
         (
-            {"decoding": Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.4))},
+            {"options": {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}},
             {"vad_filter": True, "vad_parameters": {"threshold": 0.4}},
         ),
     ],
 )
-def test_words(job: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Each word of the seam's in faster-whisper's, with nothing beside it."""
-    assert given(**job) == expected
+def test_fields_of_a_job(job: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Each field of a job becomes its argument, and nothing else does."""
+    assert arguments_set(**job) == expected
 
 
 def test_the_job_goes_before_the_models_defaults() -> None:
-    """What the configuration sets applies where the job says nothing."""
+    """The configured options apply where the job sets none."""
     configured = Decoding(beam_size=1, suppress_blank=True, vad_filter=True)
 
-    found = given(configured, decoding=Decoding(beam_size=3, suppress_blank=False))
+    merged = arguments_set(configured, options={"beam_size": 3, "suppress_blank": False})
 
-    assert found == {"beam_size": 3, "suppress_blank": False, "vad_filter": True}
+    assert merged == {"beam_size": 3, "suppress_blank": False, "vad_filter": True}
 
 
-def test_values_are_fresh() -> None:
-    """Whoever changes the arguments of one request changes no other's."""
-    job = Job(decoding=Decoding(temperatures=(0.0,), suppress_tokens=(-1,)))
+def test_lists_are_fresh() -> None:
+    """Changing the lists of one call changes no other call's."""
+    prepared = arguments(
+        Job(options={"temperatures": (0.0,), "suppress_tokens": (-1,)}), Decoding()
+    )
 
     for name in ("temperature", "suppress_tokens"):
-        arguments(job, Decoding())[name].append(7)
+        fresh(prepared)[name].append(7)
 
-    assert arguments(job, Decoding())["temperature"] == [0.0]
-    assert arguments(job, Decoding())["suppress_tokens"] == [-1]
+    assert fresh(prepared)["temperature"] == [0.0]
+    assert fresh(prepared)["suppress_tokens"] == [-1]
+
+
+def test_an_option_that_faster_whisper_lacks() -> None:
+    """An unknown option is refused by its name."""
+    with pytest.raises(UnsupportedOption, match="no option 'beams'") as refusal:
+        arguments(Job(options={"beam_size": 2, "beams": 2}), Decoding())
+
+    assert refusal.value.option == "beams"
+
+
+def test_nested_defaults_are_dicts() -> None:
+    """Configured parameters of the detector become a dict of those that are set."""
+    configured = Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.4))
+
+    assert arguments_set(configured) == {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}
 
 
 def test_every_option_is_an_argument() -> None:
-    """faster-whisper has an argument for each option: none is passed that it does not know."""
+    """faster-whisper has an argument for each option."""
     from faster_whisper import WhisperModel  # noqa: PLC0415  not needed by the other tests
 
     known = defaults(WhisperModel.transcribe)
@@ -83,7 +100,7 @@ def test_every_option_is_an_argument() -> None:
 
 
 def test_defaults() -> None:
-    """Of a signature, what has a default and changes an answer."""
+    """Arguments without a default, or without effect on the answer, are missing."""
 
     def transcribe(audio: object, beam_size: int = 5, *, log_progress: bool = False) -> None:
         raise NotImplementedError(audio, beam_size, log_progress)
@@ -94,8 +111,8 @@ def test_defaults() -> None:
 # ── refusals ──────────────────────────────────────────────────────────────────
 
 
-def judged(languages: tuple[str, ...] = LANGUAGES, /, **job: Any) -> None:
-    """Judge a job for a model of those languages."""
+def checked(languages: tuple[str, ...] = LANGUAGES, /, **job: Any) -> None:
+    """Check a job for a model of those languages."""
     asked = Job(**job)
     check(asked, arguments(asked, Decoding()), languages=languages, vocabulary=VOCABULARY)
 
@@ -110,51 +127,51 @@ REFUSED = {
     "VAD unfiltered": (
         InvalidOption,
         "vad_parameters",
-        {"decoding": Decoding(vad_parameters=VadParameters(threshold=0.4))},
+        {"options": {"vad_parameters": {"threshold": 0.4}}},
     ),
     "VAD filtered out": (
         InvalidOption,
         "vad_parameters",
-        {"decoding": Decoding(vad_filter=False, vad_parameters=VadParameters())},
+        {"options": {"vad_filter": False, "vad_parameters": {}}},
     ),
     "silence without words": (
         InvalidOption,
         "hallucination_silence_threshold",
-        {"decoding": Decoding(hallucination_silence_threshold=2.0)},
+        {"options": {"hallucination_silence_threshold": 2.0}},
     ),
     "hotwords and prefix": (
         InvalidOption,
         "hotwords",
-        {"decoding": Decoding(hotwords="Shim", prefix="So")},
+        {"options": {"hotwords": "Shim", "prefix": "So"}},
     ),
     "VAD and clips": (
         InvalidOption,
         "vad_filter",
-        {"decoding": Decoding(vad_filter=True, clip_timestamps=(0.0,))},
+        {"options": {"vad_filter": True, "clip_timestamps": (0.0,)}},
     ),
     "a clip backwards": (
         InvalidOption,
         "clip_timestamps",
-        {"decoding": Decoding(clip_timestamps=(0.0, 1.0, 3.0, 2.0))},
+        {"options": {"clip_timestamps": (0.0, 1.0, 3.0, 2.0)}},
     ),
     "a token too high": (
         InvalidOption,
         "suppress_tokens",
-        {"decoding": Decoding(suppress_tokens=(-1, VOCABULARY))},
+        {"options": {"suppress_tokens": (-1, VOCABULARY)}},
     ),
     "a token too low": (
         InvalidOption,
         "suppress_tokens",
-        {"decoding": Decoding(suppress_tokens=(-2,))},
+        {"options": {"suppress_tokens": (-2,)}},
     ),
 }
 
 
 @pytest.mark.parametrize(("kind", "option", "job"), REFUSED.values(), ids=REFUSED)
 def test_refused(kind: type[InvalidRequest], option: str, job: dict[str, Any]) -> None:
-    """What faster-whisper would ignore, or CTranslate2 would break on, is refused by name."""
+    """A job that faster-whisper would ignore in part, or CTranslate2 crash on, is refused."""
     with pytest.raises(kind) as refusal:
-        judged(**job)
+        checked(**job)
 
     assert type(refusal.value) is kind
     assert refusal.value.option == option
@@ -167,24 +184,24 @@ def test_refused(kind: type[InvalidRequest], option: str, job: dict[str, Any]) -
         {"language": "de"},
         {"languages": ("de", "en")},
         {"task": "translate"},
-        {"decoding": Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.4))},
-        {**WORDS, "decoding": Decoding(hallucination_silence_threshold=2.0)},
-        {"decoding": Decoding(hotwords="Shim")},
-        {"decoding": Decoding(prefix="So", hotwords="")},
-        {"decoding": Decoding(vad_filter=False, clip_timestamps=(0.0,))},
-        {"decoding": Decoding(clip_timestamps=(0.0, 2.0, 1.0, 3.0, 2.0))},
-        {"decoding": Decoding(suppress_tokens=(-1, 0, VOCABULARY - 1))},
-        {"decoding": Decoding(multilingual=True)},
+        {"options": {"vad_filter": True, "vad_parameters": {"threshold": 0.4}}},
+        {**WORDS, "options": {"hallucination_silence_threshold": 2.0}},
+        {"options": {"hotwords": "Shim"}},
+        {"options": {"prefix": "So", "hotwords": ""}},
+        {"options": {"vad_filter": False, "clip_timestamps": (0.0,)}},
+        {"options": {"clip_timestamps": (0.0, 2.0, 1.0, 3.0, 2.0)}},
+        {"options": {"suppress_tokens": (-1, 0, VOCABULARY - 1)}},
+        {"options": {"multilingual": True}},
     ],
 )
 def test_accepted(job: dict[str, Any]) -> None:
-    """What has an effect passes, and so does what asks for none."""
-    judged(**job)
+    """Options that have an effect pass, and so do those that turn something off."""
+    checked(**job)
 
 
-def test_a_models_defaults_are_judged_with_the_job() -> None:
-    """What has no effect beside the configuration is refused too."""
-    job = Job(decoding=Decoding(hotwords="Shim"))
+def test_a_models_defaults_are_checked_with_the_job() -> None:
+    """An option without effect beside the configured ones is refused too."""
+    job = Job(options={"hotwords": "Shim"})
     merged = arguments(job, Decoding(prefix="So"))
 
     with pytest.raises(InvalidOption, match="`hotwords` has no effect beside `prefix`"):
@@ -193,13 +210,13 @@ def test_a_models_defaults_are_judged_with_the_job() -> None:
 
 @pytest.mark.parametrize(
     ("option", "job"),
-    [("task", {"task": "translate"}), ("multilingual", {"decoding": Decoding(multilingual=True)})],
+    [("task", {"task": "translate"}), ("multilingual", {"options": {"multilingual": True}})],
 )
 def test_a_model_that_only_knows_english(option: str, job: dict[str, Any]) -> None:
-    """It cannot translate, nor find out what is spoken, and does not pretend to."""
-    judged(("en",), language="en")
+    """A model of English alone refuses to translate and to detect languages."""
+    checked(("en",), language="en")
 
     with pytest.raises(UnsupportedOption, match="only knows English") as refusal:
-        judged(("en",), **job)
+        checked(("en",), **job)
 
     assert refusal.value.option == option

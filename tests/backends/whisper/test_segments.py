@@ -1,4 +1,4 @@
-"""Segments: faster-whisper's values as the seam's, and tokens as the bytes that they are."""
+"""faster-whisper's segments become the seam's, with tokens as bytes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ class Spoken:
 
 
 @dataclass
-class Found:
+class Native:
     """A segment as faster-whisper gives it."""
 
     tokens: list[int]
@@ -43,7 +43,7 @@ PIECES = TokenBytes([b"a"].__getitem__)
 """A vocabulary of one letter."""
 
 
-def weighed(number: int, logprob: float = -0.5) -> Token:
+def token(number: int, logprob: float = -0.5) -> Token:
     """Return a token with its log probability."""
     token = Token(number)
     token.logprob = logprob
@@ -51,10 +51,10 @@ def weighed(number: int, logprob: float = -0.5) -> Token:
 
 
 def test_a_segment() -> None:
-    """Every number goes over as it is."""
-    found = segment(Found([5, 6]), PIECES, logprobs=False)
+    """Every number stays the same."""
+    converted = segment(Native([5, 6]), PIECES, logprobs=False)
 
-    assert found == Segment(
+    assert converted == Segment(
         id=3,
         seek=100,
         start=1.0,
@@ -69,34 +69,34 @@ def test_a_segment() -> None:
 
 
 def test_words() -> None:
-    """NumPy's numbers, which JSON does not know, become Python's."""
+    """NumPy's numbers, which msgspec cannot encode, become Python's."""
     half = np.float64(0.5)
     spoken = Spoken(" Tag", half, np.float32(1.5), np.float16(0.25))
 
-    found = segment(Found([], [spoken], start=half, end=half), PIECES, logprobs=False)
+    converted = segment(Native([], [spoken], start=half, end=half), PIECES, logprobs=False)
 
-    assert found.words == (Word(word=" Tag", start=0.5, end=1.5, probability=0.25),)
-    assert b'"start":0.5' in msgspec.json.encode(found)
+    assert converted.words == (Word(word=" Tag", start=0.5, end=1.5, probability=0.25),)
+    assert b'"start":0.5' in msgspec.json.encode(converted)
 
 
 def test_tokens_are_plain_numbers() -> None:
-    """Where log probabilities were carried within tokens, what comes out are numbers."""
-    found = segment(Found([weighed(0)]), PIECES, logprobs=True)
+    """Tokens with a log probability become plain numbers."""
+    converted = segment(Native([token(0)]), PIECES, logprobs=True)
 
-    assert found.tokens == (0,)
-    assert type(found.tokens[0]) is int
-    assert msgspec.json.decode(msgspec.json.encode(found))["tokens"] == [0]
+    assert converted.tokens == (0,)
+    assert type(converted.tokens[0]) is int
+    assert msgspec.json.decode(msgspec.json.encode(converted))["tokens"] == [0]
 
 
 def test_timestamps_have_no_log_probability() -> None:
-    """Only tokens of the text are told; timestamps between them are left out."""
-    found = segment(Found([1000, weighed(0, -0.25), 1001]), PIECES, logprobs=True)
+    """Only tokens of the text have a log probability; timestamps are left out."""
+    converted = segment(Native([1000, token(0, -0.25), 1001]), PIECES, logprobs=True)
 
-    assert found.logprobs == (Candidate("a", -0.25, b"a"),)
-    assert found.tokens == (1000, 0, 1001)
+    assert converted.logprobs == (Candidate("a", -0.25, b"a"),)
+    assert converted.tokens == (1000, 0, 1001)
 
 
-def test_none_unless_asked() -> None:
-    """Log probabilities are told to who asks, even if there is none to tell."""
-    assert segment(Found([weighed(0)]), PIECES, logprobs=False).logprobs is None
-    assert segment(Found([1000]), PIECES, logprobs=True).logprobs == ()
+def test_none_unless_requested() -> None:
+    """Without `logprobs` there are none; with it there is a tuple, even if it is empty."""
+    assert segment(Native([token(0)]), PIECES, logprobs=False).logprobs is None
+    assert segment(Native([1000]), PIECES, logprobs=True).logprobs == ()

@@ -1,4 +1,4 @@
-"""Speech is detected in pieces as faster-whisper detects it in the whole."""
+"""Speech detected in pieces equals faster-whisper's detection in the whole."""
 
 import numpy as np
 import pytest
@@ -20,15 +20,15 @@ def spoken(samples: int) -> NDArray[np.int16]:
 
 
 def go_on() -> None:
-    """Somebody wants to know."""
+    """Check nothing."""
 
 
 class Left(Exception):
-    """Nobody does."""
+    """The client has left."""
 
 
-def test_who_leaves_ends_it() -> None:
-    """A recording that nobody wants any more is not listened to further than half a minute."""
+def test_check_ends_the_detection() -> None:
+    """An error of `check` ends the detection within half a minute of audio."""
     calls = iter([None, Left])
 
     def check() -> None:
@@ -43,22 +43,22 @@ def test_who_leaves_ends_it() -> None:
     "samples", [1, 511, 512, 513, 30 * RATE, BATCH - 1, BATCH, BATCH + 65, 2 * BATCH + 500]
 )
 def test_every_stretch_is_the_same(samples: int) -> None:
-    """Whatever the length, also where pieces meet, and with samples in parts."""
+    """The stretches are the same at any length, also between pieces and with samples in parts."""
     whole = spoken(samples)
 
-    found = voice_activity.speech(
+    stretches = voice_activity.speech(
         Samples(np.array_split(whole, 5)), {"min_silence_duration_ms": 200}, go_on
     )
 
     floats = (whole / FULL_SCALE).astype(np.float32)
-    assert found == get_speech_timestamps(floats, VadOptions(min_silence_duration_ms=200))
+    assert stretches == get_speech_timestamps(floats, VadOptions(min_silence_duration_ms=200))
 
 
 def test_every_probability_is_the_same() -> None:
-    """So are the network's numbers, to the bit."""
+    """The network's numbers are the same, to the bit."""
     whole = spoken(2 * BATCH + 500)
     padded = np.pad((whole / FULL_SCALE).astype(np.float32), (0, 12))
 
-    found = voice_activity._probabilities(Samples([whole]), get_vad_model(), go_on, padded)
+    probabilities = voice_activity._probabilities(Samples([whole]), get_vad_model(), go_on, padded)
 
-    assert np.array_equal(found, get_vad_model()(padded))
+    assert np.array_equal(probabilities, get_vad_model()(padded))

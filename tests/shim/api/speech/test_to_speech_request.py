@@ -1,4 +1,4 @@
-"""Chats and responses on their way to a speech model: what reaches it, what is refused."""
+"""Chats and responses for a speech model: what reaches it, and what is refused."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from backends.base import Job
-from backends.whisper_options import Decoding
 from shim.api.chat.protocol import ChatRequest
 from shim.api.chat.speech import to_speech_request as chat_to_speech_request
 from shim.api.responses.protocol import ResponsesRequest
@@ -29,13 +28,13 @@ def said(*parts: Any, role: str = "user") -> dict[str, Any]:
 
 
 def chat(*messages: Any, **fields: Any) -> SpeechRequest:
-    """Return what reaches a speech model of a chat."""
+    """Return a chat as it reaches a speech model."""
     body = {"messages": messages or (said(PART),), **fields}
     return chat_to_speech_request(decoded(msgspec.json.encode(body), ChatRequest, RULES))
 
 
 def response(*items: Any, **fields: Any) -> SpeechRequest:
-    """Return what reaches a speech model of a request for a response."""
+    """Return a request for a response as it reaches a speech model."""
     body = {"input": items or (said(ITEM),), **fields}
     return responses_to_speech_request(decoded(msgspec.json.encode(body), ResponsesRequest, RULES))
 
@@ -56,7 +55,7 @@ INPUT_TEXT = {"type": "input_text", "text": "Write down what you hear."}
     ],
 )
 def test_where_a_chat_holds_its_recording(part: Any, place: str, text: str) -> None:
-    """Every way in which chats hold a recording is read; texts before and beside it are not."""
+    """A recording is read from every place that chats use; texts are ignored."""
     request = chat(
         said(TEXT, role="system"),
         {"role": "user", "content": "What do you hear?"},
@@ -78,7 +77,7 @@ def test_where_a_chat_holds_its_recording(part: Any, place: str, text: str) -> N
     ],
 )
 def test_where_a_response_holds_its_recording(part: Any, place: str, text: str) -> None:
-    """So it is with responses."""
+    """A recording is read from every place that responses use."""
     request = response(
         said(INPUT_TEXT, role="developer"), said(INPUT_TEXT, part), instructions="Listen."
     )
@@ -112,7 +111,7 @@ def test_where_a_response_holds_its_recording(part: Any, place: str, text: str) 
     ],
 )
 def test_chats_without_their_recording(messages: list[Any], param: str) -> None:
-    """None, several, one elsewhere than in a user's last words, a film: refused by its place."""
+    """No recording, several, one in the wrong message, or a film is refused by its place."""
     with pytest.raises(ApiError) as error:
         chat(*messages)
 
@@ -136,7 +135,7 @@ def test_chats_without_their_recording(messages: list[Any], param: str) -> None:
     ],
 )
 def test_responses_without_their_recording(items: list[Any], param: str) -> None:
-    """So it is with responses."""
+    """Responses without one recording in the last user's message are refused by its place."""
     with pytest.raises(ApiError) as error:
         response(*items)
 
@@ -144,7 +143,7 @@ def test_responses_without_their_recording(items: list[Any], param: str) -> None
 
 
 def test_a_response_of_a_text() -> None:
-    """An input that is a text holds no recording."""
+    """An input that is a text has no recording."""
     with pytest.raises(InvalidParameter) as error:
         responses_to_speech_request(msgspec.convert({"input": "hi"}, ResponsesRequest))
 
@@ -153,13 +152,13 @@ def test_a_response_of_a_text() -> None:
 
 @ROUTES
 def test_options(route: Any) -> None:
-    """`transcription` has the names of a transcription's form, the engine's among them."""
+    """`transcription` has the names of a transcription's form, engine options included."""
     options = {"language": "German", "prompt": "Hm", "beam_size": 2, "keywords": ["Uhr", "Zug"]}
 
     request = route(transcription={**options, "engine": {"vad_filter": True}})
 
-    decoding = Decoding(beam_size=2, vad_filter=True, hotwords="Uhr, Zug")
-    assert request.job == Job(language="de", prompt="Hm", decoding=decoding)
+    engine = {"beam_size": 2, "vad_filter": True, "hotwords": "Uhr, Zug"}
+    assert request.job == Job(language="de", prompt="Hm", options=engine)
 
 
 @ROUTES
@@ -174,8 +173,8 @@ def test_options(route: Any) -> None:
     ],
 )
 def test_temperature(route: Any, fields: dict[str, Any], temperatures: Any) -> None:
-    """A temperature is used alone, 0 is Whisper's ladder, and `transcription` overrides it."""
-    assert route(**fields).job.decoding.temperatures == temperatures
+    """A temperature is used alone, 0 means Whisper's own list, `transcription` overrides it."""
+    assert route(**fields).job.options.get("temperatures") == temperatures
 
 
 @ROUTES
@@ -195,7 +194,7 @@ def test_temperature(route: Any, fields: dict[str, Any], temperatures: Any) -> N
     ],
 )
 def test_options_that_are_not(route: Any, options: dict[str, Any], param: str) -> None:
-    """Within `transcription` all that cannot be honoured is refused, by its path."""
+    """Options in `transcription` that cannot be honoured are refused by their path."""
     with pytest.raises(ApiError) as error:
         route(transcription=options)
 
@@ -224,7 +223,7 @@ AS_SENT: dict[str, Any] = {
 
 
 def test_what_harnesses_send() -> None:
-    """What asks for nothing, or has no bearing on a transcription, is taken."""
+    """Parameters that change no transcription are accepted."""
     request = chat(max_tokens=16, max_completion_tokens=4096, modalities=["text"], **AS_SENT)
 
     assert request.job == Job()
@@ -258,7 +257,7 @@ def test_what_harnesses_send() -> None:
     ],
 )
 def test_what_would_change_a_chat(name: str, value: Any) -> None:
-    """What cannot be honoured and would change the answer is refused by name."""
+    """Parameters of a chat that would change the answer are refused by name."""
     with pytest.raises(UnsupportedParameter) as error:
         chat(**{name: value})
 
@@ -279,7 +278,7 @@ def test_what_would_change_a_chat(name: str, value: Any) -> None:
     ],
 )
 def test_what_would_change_a_response(name: str, value: Any, param: str) -> None:
-    """So it is with responses."""
+    """Parameters of a response that would change the answer are refused by name."""
     with pytest.raises(UnsupportedParameter) as error:
         response(**{name: value})
 
@@ -289,7 +288,7 @@ def test_what_would_change_a_response(name: str, value: Any, param: str) -> None
 @ROUTES
 @pytest.mark.parametrize("name", ["seed", "top_k", "min_p"])
 def test_how_tokens_are_drawn(route: Any, name: str) -> None:
-    """At a temperature these would change what is drawn; where Whisper searches they do not."""
+    """Parameters of random drawing are refused above temperature 0 only."""
     assert route(**{name: 1}).job == Job()
 
     with pytest.raises(UnsupportedParameter) as error:
@@ -299,12 +298,12 @@ def test_how_tokens_are_drawn(route: Any, name: str) -> None:
 
 
 def test_reasons() -> None:
-    """Whatever is taken without bearing has its reason."""
+    """Every ignored parameter has a reason."""
     assert all(NO_BEARING.values())
 
 
 def test_names_are_those_of_fields() -> None:
-    """Names that are not fields of a request are judged by the table of parameters."""
+    """Every listed name is a field of a request."""
     fields = {*ChatRequest.__struct_fields__, *ResponsesRequest.__struct_fields__}
 
     assert NO_BEARING.keys() | _HARMLESS.keys() <= fields

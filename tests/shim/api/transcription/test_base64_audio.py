@@ -1,4 +1,4 @@
-"""Recordings as text: the variants of base64 that clients send, and what is not base64."""
+"""Recordings as text: the variants of base64 that clients send, and texts that are refused."""
 
 import base64
 
@@ -31,13 +31,13 @@ SAFE = base64.urlsafe_b64encode(CONTENT).decode()
     ],
 )
 async def test_variants(text: str) -> None:
-    """Broken lines, the alphabet of URLs, no padding and `data:` URLs are all the same bytes."""
+    """Broken lines, the URL alphabet, missing padding and `data:` URLs give the same bytes."""
     assert (await decoded(text, param="data")).getvalue() == CONTENT
 
 
 @pytest.mark.parametrize("size", range(8))
 def test_short_texts(size: int) -> None:
-    """However the last four characters are filled, with and without padding."""
+    """Every length of the last four characters is decoded, with and without padding."""
     text = base64.b64encode(CONTENT[:size]).decode()
 
     assert decode(text, param="data").getvalue() == CONTENT[:size]
@@ -55,13 +55,13 @@ def test_short_texts(size: int) -> None:
         ("AAAÄ", "not ASCII"),
         (f"{TEXT}{TEXT}", "not base64"),
         (f"{TEXT[:500_000]}.{TEXT[500_000:]}", "not base64"),
-        ("data:audio/wav,AAAA", "has to say `;base64,`"),
-        ("data:audio/wav;base64", "has to say `;base64,`"),
-        (f"data:{'a' * 2000};base64,AAAA", "has to say `;base64,`"),
+        ("data:audio/wav,AAAA", "must have `;base64,`"),
+        ("data:audio/wav;base64", "must have `;base64,`"),
+        (f"data:{'a' * 2000};base64,AAAA", "must have `;base64,`"),
     ],
 )
 def test_what_is_not_base64(text: str, says: str) -> None:
-    """Anything else is refused, by the name of its field."""
+    """Any other text is refused by the name of its field."""
     with pytest.raises(InvalidParameter, match=says) as error:
         decode(text, param="messages[0]")
 
@@ -70,7 +70,7 @@ def test_what_is_not_base64(text: str, says: str) -> None:
 
 @tried_again
 async def test_the_loop_turns() -> None:
-    """The longest recording that a body holds stops the event loop at no time."""
+    """Decoding the longest recording of a body does not block the event loop."""
     text = base64.b64encode(bytes(48 << 20)).decode()
 
     async with loop_watched() as lag:

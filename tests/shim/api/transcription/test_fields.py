@@ -1,4 +1,4 @@
-"""Fields: names with brackets into what JSON would hold, and that into what is asked for."""
+"""Fields of a form: brackets become JSON's structure, and values get their types."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backends.whisper_options import Decoding, VadParameters
-from shim.api.transcription.fields import Asked, asked, nested
+from shim.api.transcription.fields import ParsedForm, nested, parsed_form
 from shim.api.transcription.protocol import ServerVad, TranscriptionForm
 from shim.errors import InvalidParameter
 
@@ -18,7 +18,7 @@ Pairs = list[tuple[str, str]]
 
 
 @pytest.mark.parametrize(
-    ("pairs", "found"),
+    ("pairs", "fields"),
     [
         ([], {}),
         ([("a", "1")], {"a": "1"}),
@@ -36,16 +36,16 @@ Pairs = list[tuple[str, str]]
         ([("a[b][c][d][e]", "1")], {"a": {"b": {"c": {"d": {"e": "1"}}}}}),
     ],
 )
-def test_brackets(pairs: Pairs, found: dict[str, Any]) -> None:
-    """Brackets make lists and objects, a repeated name a list, and an empty value nothing."""
-    assert nested(pairs) == found
+def test_brackets(pairs: Pairs, fields: dict[str, Any]) -> None:
+    """Brackets make lists and objects, a repeated name makes a list, empty values are dropped."""
+    assert nested(pairs) == fields
 
 
 @pytest.mark.parametrize(
     "name", ["[a]", "a]", "a[", "a[b", "a[b]c", "a[[b]]", "[]", "a" + "[b]" * 5, "a" + "[]" * 1000]
 )
-def test_names_that_are_no_brackets(name: str) -> None:
-    """A name with odd brackets, or with more of them than anything here has, is a name."""
+def test_names_with_odd_brackets(name: str) -> None:
+    """A name with odd brackets, or more of them than any field has, is a plain name."""
     assert nested([(name, "1")]) == {name: "1"}
 
 
@@ -58,8 +58,8 @@ def test_names_that_are_no_brackets(name: str) -> None:
     ],
 )
 def test_a_value_beside_an_object(pairs: Pairs) -> None:
-    """A name cannot be a value and an object."""
-    with pytest.raises(InvalidParameter, match="stands beside"):
+    """A name cannot be both a value and an object."""
+    with pytest.raises(InvalidParameter, match="also has a value"):
         nested(pairs)
 
 
@@ -67,39 +67,39 @@ def test_a_value_beside_an_object(pairs: Pairs) -> None:
 
 
 def form(*pairs: tuple[str, str]) -> TranscriptionForm:
-    """Return the form that *pairs* are, which nothing else is asked with."""
-    found = asked(nested(pairs))
-    assert (found.decoding, found.unknown) == (Decoding(), ())
-    return found.form
+    """Return the form of *pairs*, which set nothing else."""
+    parsed = parsed_form(nested(pairs))
+    assert (parsed.decoding, parsed.unknown) == (Decoding(), ())
+    return parsed.form
 
 
 def decoding(**fields: Any) -> Decoding:
-    """Return the engine options that *fields* are, which nothing else is asked with."""
-    found = asked(fields)
-    assert (found.form, found.unknown) == (TranscriptionForm(), ())
-    return found.decoding
+    """Return the engine options of *fields*, which set nothing else."""
+    parsed = parsed_form(fields)
+    assert (parsed.form, parsed.unknown) == (TranscriptionForm(), ())
+    return parsed.decoding
 
 
-NOTHING = Asked(TranscriptionForm(), Decoding(), ())
+NOTHING = ParsedForm(TranscriptionForm(), Decoding(), ())
 
 ALL = [*TranscriptionForm.__struct_fields__, *Decoding.__struct_fields__, "engine", "anything"]
 
 
 def test_nothing() -> None:
-    """Fields that are not set ask for nothing: empty in a form, null in JSON."""
-    assert asked({}) == NOTHING
-    assert asked(nested((name, "") for name in ALL)) == NOTHING
-    assert asked(dict.fromkeys(ALL)) == NOTHING
-    assert asked({"engine": dict.fromkeys(Decoding.__struct_fields__)}) == NOTHING
+    """Empty fields of a form, and nulls in JSON, are not set."""
+    assert parsed_form({}) == NOTHING
+    assert parsed_form(nested((name, "") for name in ALL)) == NOTHING
+    assert parsed_form(dict.fromkeys(ALL)) == NOTHING
+    assert parsed_form({"engine": dict.fromkeys(Decoding.__struct_fields__)}) == NOTHING
 
 
 def test_values() -> None:
-    """Numbers and booleans arrive as text."""
-    found = form(
+    """Numbers and booleans may come as text."""
+    values = form(
         ("model", "m"), ("temperature", "0.5"), ("stream", "true"), ("word_timestamps", "false")
     )
 
-    assert found == TranscriptionForm(
+    assert values == TranscriptionForm(
         model="m", temperature=0.5, stream=True, word_timestamps=False
     )
 
@@ -115,7 +115,7 @@ LISTS = [
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("spelling", ["{}", "{}[]", "{}[0]"])
 def test_lists_of_one(name: str, spelling: str) -> None:
-    """A list of one value is a list whatever its brackets."""
+    """A list of one value may have any brackets."""
     value = {"timestamp_granularities": "word", "include": "logprobs"}.get(name, "a, b")
 
     assert getattr(form((spelling.format(name), value)), name) == [value]
@@ -131,21 +131,21 @@ def test_lists_of_one(name: str, spelling: str) -> None:
     ],
 )
 def test_lists_of_several(names: tuple[str, str]) -> None:
-    """So is a list of several, in the order in which they came."""
+    """A list of several values keeps their order."""
     first, second = names
 
-    found = form((first, "word"), (second, "segment"))
+    values = form((first, "word"), (second, "segment"))
 
-    assert found.timestamp_granularities == ["word", "segment"]
+    assert values.timestamp_granularities == ["word", "segment"]
 
 
 @pytest.mark.parametrize(
     "name", ["model", "language", "prompt", "response_format", "temperature", "stream", "beam_size"]
 )
-def test_a_scalar_told_twice(name: str) -> None:
-    """Which of two values is meant is not guessed."""
+def test_a_scalar_set_twice(name: str) -> None:
+    """Two values of one field are refused."""
     with pytest.raises(InvalidParameter, match="array") as refusal:
-        asked(nested([(name, "1"), (name, "1")]))
+        parsed_form(nested([(name, "1"), (name, "1")]))
 
     assert refusal.value.param == name
 
@@ -158,14 +158,14 @@ def test_a_scalar_told_twice(name: str) -> None:
     ],
 )
 def test_server_vad(pairs: Pairs) -> None:
-    """An object arrives field by field, in any order; what it leaves out is OpenAI's default."""
+    """An object may come field by field, in any order; missing fields have OpenAI's defaults."""
     assert form(*pairs).chunking_strategy == ServerVad(
         prefix_padding_ms=300, silence_duration_ms=200, threshold=0.4
     )
 
 
 def test_auto() -> None:
-    """Or it is a word."""
+    """`chunking_strategy` may be a word."""
     assert form(("chunking_strategy", "auto")).chunking_strategy == "auto"
 
 
@@ -182,7 +182,7 @@ def test_auto() -> None:
     ],
 )
 def test_plain_or_in_their_namespace(fields: dict[str, Any]) -> None:
-    """An engine option goes by its name, or by its name within `engine`."""
+    """An engine option may come by its name, or by its name within `engine`."""
     assert decoding(**fields) == Decoding(beam_size=3)
 
 
@@ -190,47 +190,47 @@ def test_plain_or_in_their_namespace(fields: dict[str, Any]) -> None:
     "value", ["0,0.2,0.4", "0, 0.2, 0.4", ["0", "0.2", "0.4"], [0, 0.2, 0.4], (0.0, 0.2, 0.4)]
 )
 def test_numbers_in_one_string(value: Any) -> None:
-    """A list of numbers may come in one string, separated by commas."""
+    """A list of numbers may come as one string, separated by commas."""
     assert decoding(temperatures=value) == Decoding(temperatures=(0.0, 0.2, 0.4))
 
 
 def test_every_list_of_numbers() -> None:
-    """All lists of numbers may, wherever they stand."""
-    found = decoding(
+    """All lists of numbers may come so, in the form and within `engine`."""
+    options = decoding(
         suppress_tokens="-1,5", engine={"clip_timestamps": "0,1.5", "temperatures": "0.2"}
     )
 
-    assert found == Decoding(
+    assert options == Decoding(
         suppress_tokens=(-1, 5), clip_timestamps=(0.0, 1.5), temperatures=(0.2,)
     )
 
 
 def test_an_object_among_the_engines_options() -> None:
-    """Voice activity detection has options of its own."""
+    """The parameters of speech detection are an object."""
     expected = Decoding(vad_filter=True, vad_parameters=VadParameters(threshold=0.3))
     pairs = [("vad_filter", "true"), ("vad_parameters[threshold]", "0.3")]
     within = [("engine[vad_filter]", "1"), ("engine[vad_parameters][threshold]", "0.3")]
 
-    assert asked(nested(pairs)).decoding == expected
-    assert asked(nested(within)).decoding == expected
+    assert parsed_form(nested(pairs)).decoding == expected
+    assert parsed_form(nested(within)).decoding == expected
 
 
 @pytest.mark.parametrize(
     ("engine", "param"),
     [("fast", "engine"), (["fast"], "engine"), ({"beams": 3}, "engine[beams]")],
 )
-def test_what_is_no_option(engine: Any, param: str) -> None:
-    """In their namespace only the engine's options are known, strict or not."""
+def test_unknown_options(engine: Any, param: str) -> None:
+    """Unknown names within `engine` are refused, in strict mode or not."""
     with pytest.raises(InvalidParameter) as refusal:
-        asked({"engine": engine})
+        parsed_form({"engine": engine})
 
     assert refusal.value.param == param
 
 
-def test_an_option_told_twice() -> None:
-    """An option under both of its names is not guessed either."""
-    with pytest.raises(InvalidParameter, match="stands beside") as refusal:
-        asked({"beam_size": 1, "engine": {"beam_size": 1}})
+def test_an_option_set_twice() -> None:
+    """An option under both of its names is refused."""
+    with pytest.raises(InvalidParameter, match="are the same option") as refusal:
+        parsed_form({"beam_size": 1, "engine": {"beam_size": 1}})
 
     assert refusal.value.param == "beam_size"
     assert decoding(beam_size=1, engine={"beam_size": None}) == Decoding(beam_size=1)
@@ -272,20 +272,20 @@ def test_an_option_told_twice() -> None:
     ],
 )
 def test_invalid(fields: dict[str, Any], param: str, message: str) -> None:
-    """A wrong value is refused by its field, without backticks."""
+    """A wrong value is refused by the name of its field, without backticks."""
     with pytest.raises(InvalidParameter) as refusal:
-        asked(fields)
+        parsed_form(fields)
 
     assert refusal.value.param == param
     assert message in str(refusal.value)
     assert "`" not in str(refusal.value)
 
 
-def test_unknown_names_are_told() -> None:
-    """What nobody documents is neither refused nor dropped in silence."""
-    found = asked(nested([("user", "x"), ("model", "m"), ("extra[deep]", "1"), ("a]", "2")]))
+def test_unknown_names_are_listed() -> None:
+    """Undocumented names are not refused, but listed."""
+    parsed = parsed_form(nested([("user", "x"), ("model", "m"), ("extra[deep]", "1"), ("a]", "2")]))
 
-    assert found == Asked(TranscriptionForm(model="m"), Decoding(), ("user", "extra", "a]"))
+    assert parsed == ParsedForm(TranscriptionForm(model="m"), Decoding(), ("user", "extra", "a]"))
 
 
 heads = st.sampled_from(ALL) | st.text("ab[]é", max_size=6)
@@ -302,18 +302,18 @@ texts = st.sampled_from(["", "1", "0.5", "0,1", "true", "auto", "word", "server_
 @example(pairs=[("a[]", "1"), ("a[b]", "2")])
 @example(pairs=[("a[b]", "1"), ("a", "2"), ("a[c]", "3")])
 def test_any_pairs(pairs: Pairs) -> None:
-    """Any fields are converted or refused as the client's fault, which names a field."""
+    """Any fields are parsed, or refused as the client's fault with a field's name."""
     try:
-        found = asked(nested(pairs))
+        parsed = parsed_form(nested(pairs))
     except InvalidParameter as refusal:
         assert refusal.param is not None  # noqa: PT017
     else:
-        assert set(found.unknown).isdisjoint(ALL[:-1])
+        assert set(parsed.unknown).isdisjoint(ALL[:-1])
 
 
 def test_another_name_of_a_threshold() -> None:
-    """What OpenAI's Whisper calls `logprob_threshold` is not ignored."""
-    assert asked({"logprob_threshold": "-2"}).decoding.log_prob_threshold == -2
+    """`logprob_threshold`, a name in OpenAI's Whisper, has an effect."""
+    assert parsed_form({"logprob_threshold": "-2"}).decoding.log_prob_threshold == -2
 
 
 @pytest.mark.parametrize(
@@ -326,9 +326,9 @@ def test_another_name_of_a_threshold() -> None:
     ],
 )
 def test_endless_texts(fields: dict[str, object]) -> None:
-    """What a client sends has bounds."""
+    """Texts have a largest length."""
     with pytest.raises(InvalidParameter, match="length <="):
-        asked(fields)
+        parsed_form(fields)
 
 
 LISTS = ("languages", "keywords", "timestamp_granularities", "include")
@@ -336,7 +336,7 @@ NUMBERS = ("temperatures", "suppress_tokens", "clip_timestamps")
 
 
 def endless(count: int) -> list[Any]:
-    """Return fields of *count* items each, in every form that a list or an object may have."""
+    """Return fields of *count* items each, in every form of a list or an object."""
     items, members = ["1"] * count, {f"a{i}": "1" for i in range(count)}
     lists = [{name: items} for name in (*LISTS, *NUMBERS, "engine", "vad_parameters")]
     objects = [{name: members} for name in ("engine", "vad_parameters", *LISTS)]
@@ -347,18 +347,18 @@ def endless(count: int) -> list[Any]:
 
 @pytest.mark.parametrize("count", [4097, 200_000])
 def test_endless_lists(count: int) -> None:
-    """A list or object of more items than any of ours has is refused before it is looked at."""
+    """A list or object with too many items is refused before it is parsed."""
     for fields in endless(count):
         started = time.thread_time()
         with pytest.raises(InvalidParameter) as refusal:
-            asked(fields)
+            parsed_form(fields)
 
         assert time.thread_time() - started < 0.02
         assert len(str(refusal.value)) < 300
 
 
 def test_a_long_list_takes_linear_time() -> None:
-    """Twice as many items of one name take about twice as long to collect, not four times."""
+    """Twice as many items of one name take about twice as long, not four times."""
 
     def seconds(count: int) -> float:
         started = time.thread_time()
@@ -371,9 +371,9 @@ def test_a_long_list_takes_linear_time() -> None:
 
 
 def test_long_names_are_not_repeated() -> None:
-    """An error does not send a long name back."""
+    """An error does not quote a long name."""
     with pytest.raises(InvalidParameter) as refusal:
-        asked({"engine": {"x" * 5000: 1}})
+        parsed_form({"engine": {"x" * 5000: 1}})
 
     assert len(str(refusal.value)) < 200
     assert len(refusal.value.param) < 200

@@ -1,4 +1,4 @@
-"""Recordings within JSON: base64 as it is written, and what is none."""
+"""Recordings within JSON: the base64 that is accepted, and the bodies that are refused."""
 
 import base64
 from functools import partial
@@ -41,12 +41,12 @@ def test_spellings(file: str) -> None:
 
 
 def test_an_empty_recording() -> None:
-    """No bytes are a recording of no bytes: what is wrong with them the decoder says."""
+    """An empty text is an empty recording, which the decoder then refuses."""
     assert split({"file": ""})[1] == b""
 
 
 def test_the_body_stays_as_it_is() -> None:
-    """Who gave the body finds it unchanged."""
+    """The body that is passed in is not changed."""
     body = {"file": ENCODED, "model": "m"}
 
     split(body)
@@ -55,8 +55,8 @@ def test_the_body_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], "file", 1, [{"file": ENCODED}]], ids=str)
-def test_what_is_no_object(body: Any) -> None:
-    """The body is an object."""
+def test_other_bodies(body: Any) -> None:
+    """A body other than an object is refused."""
     with pytest.raises(InvalidParameter, match="JSON object") as refusal:
         split(body)
 
@@ -65,7 +65,7 @@ def test_what_is_no_object(body: Any) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"file": None}, {"File": ENCODED}], ids=str)
 def test_no_file(body: Any) -> None:
-    """A body without a file says so."""
+    """A body without a file is refused by that name."""
     with pytest.raises(InvalidParameter) as refusal:
         split(body)
 
@@ -91,8 +91,8 @@ def test_no_file(body: Any) -> None:
     ],
     ids=lambda file: str(file)[:24],
 )
-def test_what_is_no_base64(file: Any) -> None:
-    """Anything else is refused as it stands: no letter is skipped, none is guessed."""
+def test_other_texts(file: Any) -> None:
+    """Other texts are refused: no character is skipped or guessed."""
     with pytest.raises(InvalidParameter) as refusal:
         split({"file": file})
 
@@ -101,7 +101,7 @@ def test_what_is_no_base64(file: Any) -> None:
 
 @pytest.mark.parametrize("file", ["AAA", "AAA=", "AA-_", "AA+/"])
 def test_other_alphabet(file: str) -> None:
-    """The alphabet that is safe in URLs, and its missing padding, mean the same bytes."""
+    """The alphabet that is safe in URLs, without padding, gives the same bytes."""
     _, audio = split({"file": file})
 
     assert audio == base64.urlsafe_b64decode(file.replace("+", "-").replace("/", "_").ljust(4, "="))
@@ -110,7 +110,7 @@ def test_other_alphabet(file: str) -> None:
 @given(audio=st.binary(max_size=200), width=st.integers(1, 80))
 @example(audio=b"\xfb\xff", width=1)
 def test_any_recording(audio: bytes, width: int) -> None:
-    """Any bytes come back, wherever the lines are broken."""
+    """Any bytes come back, with line breaks at any place."""
     letters = base64.b64encode(audio).decode()
     lines = "\n".join(letters[at : at + width] for at in range(0, len(letters), width))
 
@@ -129,7 +129,7 @@ def test_any_text(file: str) -> None:
 
 
 def test_large_fields() -> None:
-    """The fields beside the recording are parameters, not data: they have a bound of their own."""
+    """The fields beside the recording have a limit of their own."""
     body = {"file": ENCODED, "prompt": "a" * 100}
 
     assert json_body.split(body, field_bytes=113)[0] == {"prompt": "a" * 100}

@@ -1,4 +1,4 @@
-"""Fields that hold JSON text: read as the brackets are, by the type that their field has."""
+"""Fields that hold JSON text are read by their declared type, as fields with brackets are."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from backends.whisper_options import Decoding, VadParameters
-from shim.api.transcription.fields import asked, nested
+from shim.api.transcription.fields import nested, parsed_form
 from shim.api.transcription.json_text import Shape, shapes
 from shim.api.transcription.protocol import ServerVad, TranscriptionForm
 from shim.errors import InvalidParameter
@@ -19,7 +19,7 @@ Pairs = list[tuple[str, str]]
 
 
 class Declared(Struct):
-    """Fields of every shape."""
+    """Has fields of every shape."""
 
     text: str | None = None
     number: float = 0
@@ -97,14 +97,14 @@ SAME: list[tuple[Pairs, Pairs]] = [
 
 @pytest.mark.parametrize(("text", "brackets"), SAME, ids=str)
 def test_as_brackets(text: Pairs, brackets: Pairs) -> None:
-    """JSON text asks for what the same values in brackets ask for, from a form or from JSON."""
-    assert asked(nested(text)) == asked(nested(brackets))
-    assert asked(dict(nested(text))) == asked(nested(brackets))
+    """JSON text means the same as the same values in brackets, in a form and in JSON."""
+    assert parsed_form(nested(text)) == parsed_form(nested(brackets))
+    assert parsed_form(dict(nested(text))) == parsed_form(nested(brackets))
 
 
 def test_the_values() -> None:
-    """What comes out are values, not texts of them."""
-    found = asked(
+    """The values have their types: they are not texts."""
+    parsed = parsed_form(
         nested(
             [
                 ("keywords", '["kitchen","fan"]'),
@@ -115,9 +115,9 @@ def test_the_values() -> None:
         )
     )
 
-    assert found.form.keywords == ["kitchen", "fan"]
-    assert found.form.chunking_strategy == ServerVad(threshold=0.4)
-    assert found.decoding == Decoding(
+    assert parsed.form.keywords == ["kitchen", "fan"]
+    assert parsed.form.chunking_strategy == ServerVad(threshold=0.4)
+    assert parsed.decoding == Decoding(
         vad_parameters=VadParameters(threshold=0.3), suppress_tokens=(-1, 7)
     )
 
@@ -125,16 +125,16 @@ def test_the_values() -> None:
 @pytest.mark.parametrize("text", ['["a"]', "[laughter] Hello", '{"a": 1}', '"quoted"', "null", "["])
 @pytest.mark.parametrize("name", ["prompt", "hotwords", "prefix", "model"])
 def test_texts_stay_texts(name: str, text: str) -> None:
-    """A text field is not read as JSON, also if it begins so."""
-    found = asked(nested([(name, text)]))
+    """A text field is not read as JSON, even if it begins like JSON."""
+    parsed = parsed_form(nested([(name, text)]))
 
-    assert getattr(found.form, name, None) or getattr(found.decoding, name) == text
+    assert getattr(parsed.form, name, None) or getattr(parsed.decoding, name) == text
 
 
 @pytest.mark.parametrize("text", ["[laughter]", "[1]", '["a', "[[]]"])
 def test_items_stay_texts(text: str) -> None:
-    """So does an item of a list of texts, unless it is itself a list of texts."""
-    assert asked(nested([("keywords[]", text)])).form.keywords == [text]
+    """An item of a list of texts is a text, unless it is itself a list of texts."""
+    assert parsed_form(nested([("keywords[]", text)])).form.keywords == [text]
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_items_stay_texts(text: str) -> None:
     ],
 )
 def test_refused(name: str, text: str, param: str) -> None:
-    """Text that begins as JSON and is invalid, or not of the field's type, is refused by name."""
+    """Text that begins like JSON and is invalid, or of another type, is refused by name."""
     with pytest.raises(InvalidParameter) as refusal:
-        asked(nested([(name, text)]))
+        parsed_form(nested([(name, text)]))
 
     assert refusal.value.param == param
     assert len(str(refusal.value)) < 1200
@@ -187,9 +187,9 @@ def test_refused(name: str, text: str, param: str) -> None:
     ],
 )
 def test_beside_brackets(pairs: Pairs) -> None:
-    """An object in both forms is refused: which one is meant is not guessed."""
-    with pytest.raises(InvalidParameter, match="stands beside"):
-        asked(nested(pairs))
+    """An object, or an option, in both forms is refused."""
+    with pytest.raises(InvalidParameter, match=r"also has a value|are the same option"):
+        parsed_form(nested(pairs))
 
 
 @pytest.mark.parametrize(
@@ -206,10 +206,10 @@ def test_beside_brackets(pairs: Pairs) -> None:
     ids=range(7),
 )
 def test_endless_json(pairs: Pairs) -> None:
-    """A megabyte of JSON with more values than any field takes is refused before it is made."""
+    """A megabyte of JSON with too many values is refused before it is decoded."""
     started = time.thread_time()
     with pytest.raises(InvalidParameter) as refusal:
-        asked(nested(pairs))
+        parsed_form(nested(pairs))
 
     assert time.thread_time() - started < 0.02
     assert len(str(refusal.value)) < 300
@@ -225,8 +225,8 @@ values = st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda in
 )
 @example(name="keywords", value=["\ud800"])
 def test_any_json(name: str, value: Any) -> None:
-    """Any JSON of any field is converted, or refused by a name."""
+    """Any JSON in any field is parsed, or refused by a name."""
     try:
-        asked(nested([(name, json.dumps(value))]))
+        parsed_form(nested([(name, json.dumps(value))]))
     except InvalidParameter as refusal:
         assert refusal.param is not None  # noqa: PT017

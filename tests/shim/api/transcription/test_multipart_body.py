@@ -1,4 +1,4 @@
-"""Forms: bytes in any pieces into fields and a file, judged on the way."""
+"""Forms: bytes in any chunks become fields and a file, with the first fields checked early."""
 
 import asyncio
 import io
@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shim.api.transcription import multipart_body
-from shim.api.transcription.fields import asked, nested
-from shim.api.transcription.multipart_body import Judge, Upload, receive
+from shim.api.transcription.fields import nested, parsed_form
+from shim.api.transcription.multipart_body import Upload, Validate, receive
 from shim.errors import InvalidParameter, StorageFull, describe
 
 BOUNDARY = "b0undary"
@@ -26,7 +26,7 @@ files = st.binary(max_size=3000) | st.just(f"\r\n--{BOUNDARY[:-1]}\r\n--\r".enco
 
 
 def body(fields: list[tuple[str, str]], file: bytes | None) -> bytes:
-    """Write a multipart body, the file last."""
+    """Return a multipart body with the file last."""
     parts = [
         b'Content-Disposition: form-data; name="%b"\r\n\r\n%b' % (name.encode(), value.encode())
         for name, value in fields
@@ -38,13 +38,13 @@ def body(fields: list[tuple[str, str]], file: bytes | None) -> bytes:
     return b"".join(b"%b\r\n%b\r\n" % (delimiter, part) for part in parts) + delimiter + b"--\r\n"
 
 
-def unjudged(_fields: list[tuple[str, str]]) -> None:
-    """Find nothing wrong."""
+def unchecked(_fields: list[tuple[str, str]]) -> None:
+    """Accept all fields."""
 
 
-async def received(chunks: AsyncIterator[bytes], judge: Judge = unjudged) -> Upload:
-    """Receive a form of at most so many bytes of fields."""
-    return await receive(chunks, BOUNDARY, judge, field_bytes=FIELD_BYTES)
+async def received(chunks: AsyncIterator[bytes], validate: Validate = unchecked) -> Upload:
+    """Receive a form with at most FIELD_BYTES of fields."""
+    return await receive(chunks, BOUNDARY, validate, field_bytes=FIELD_BYTES)
 
 
 async def pieces(whole: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
@@ -62,7 +62,7 @@ async def pieces(whole: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
     cuts=st.lists(st.integers(min_value=0, max_value=5000), max_size=12),
 )
 async def test_any_pieces(fields: list[tuple[str, str]], file: bytes, cuts: list[int]) -> None:
-    """However the network cuts a body, the same fields and the same file come out."""
+    """A body in any chunks gives the same fields and the same file."""
     with closing(await received(pieces(body(fields, file), cuts))) as upload:
         assert upload.fields == fields
         upload.file.seek(0)
@@ -70,7 +70,7 @@ async def test_any_pieces(fields: list[tuple[str, str]], file: bytes, cuts: list
 
 
 async def test_every_cut() -> None:
-    """A body that is cut once, wherever that is, is the same body."""
+    """A body in two chunks, cut anywhere, gives the same fields and the same file."""
     whole = body([("model", "m"), ("prompt", "é")], b"\r\n--b0undar\r\r\n")
     for cut in range(len(whole)):
         with closing(await received(pieces(whole, [cut]))) as upload:
@@ -89,15 +89,15 @@ async def test_a_large_file_is_spooled() -> None:
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 100, -4, -8])
 async def test_a_body_that_ends_early(cut: int) -> None:
-    """A body without its end is refused, not taken for what had come."""
+    """A body without its end is refused."""
     whole = body([("model", "m")], b"audio" * 20)
 
-    with pytest.raises(InvalidParameter, match="no multipart form"):
+    with pytest.raises(InvalidParameter, match="not a multipart form"):
         await received(pieces(whole[:cut], []))
 
 
 async def test_fields_that_are_too_large() -> None:
-    """A megabyte of fields is too much, however many they are."""
+    """A megabyte of fields is refused, in any number of fields."""
     for fields in ([("prompt", "a" * (FIELD_BYTES + 1))], [("prompt", "a" * 2000)] * 600):
         whole = body(fields, b"")
 
@@ -108,15 +108,15 @@ async def test_fields_that_are_too_large() -> None:
 
 
 async def test_names_count_as_fields() -> None:
-    """So do their names: what is held is bounded, not what is said."""
+    """Names of fields count towards the limit."""
     whole = body([("a" * 100, "")] * 999, b"")
 
     with pytest.raises(InvalidParameter, match="more than 50000 bytes"):
-        await receive(pieces(whole, []), BOUNDARY, unjudged, field_bytes=50_000)
+        await receive(pieces(whole, []), BOUNDARY, unchecked, field_bytes=50_000)
 
 
 async def test_a_name_that_is_too_long() -> None:
-    """A name of kilobytes is refused, and not repeated."""
+    """A name of kilobytes is refused and not quoted."""
     whole = body([("a" * 2000, "1")], None)
 
     with pytest.raises(InvalidParameter, match="128 characters") as refusal:
@@ -126,16 +126,16 @@ async def test_a_name_that_is_too_long() -> None:
 
 
 async def test_headers_that_are_too_large() -> None:
-    """A part with a header of kilobytes, or with many, is no part of a form."""
+    """A part with a header of kilobytes, or with many headers, is refused."""
     for more in (b"x: " + b"a" * 20_000, b"\r\n".join([b"x: y"] * 10)):
         whole = body([("model", "m")], None).replace(b'"model"', b'"model"\r\n' + more)
 
-        with pytest.raises(InvalidParameter, match="no multipart form"):
+        with pytest.raises(InvalidParameter, match="not a multipart form"):
             await received(pieces(whole, [100]))
 
 
 class Full(io.FileIO):
-    """A file on a disk that is full; it knows whether it was closed."""
+    """A file on a full disk; it records whether it was closed."""
 
     made: ClassVar[list["Full"]] = []
 
@@ -145,7 +145,7 @@ class Full(io.FileIO):
 
 
 async def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that finds no room is refused for now, and closed."""
+    """A file without room on the disk is refused for now, and closed."""
     monkeypatch.setattr(multipart_body, "SpooledTemporaryFile", Full)
     whole = body([], bytes(3 << 20))
 
@@ -159,7 +159,7 @@ async def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_leaving_while_the_disk_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that leaves in the middle of a write does not have the file closed under it."""
+    """If a client leaves during a write, the file is closed only after the write."""
     begun, go_on, outcomes = threading.Event(), threading.Event(), list[str]()
 
     class Slow(io.BytesIO):
@@ -189,15 +189,15 @@ async def test_leaving_while_the_disk_is_slow(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_too_many_parts() -> None:
-    """A form of thousands of parts is no form of ours."""
+    """A form of thousands of parts is refused."""
     whole = body([("a", "")] * 2000, b"")
 
-    with pytest.raises(InvalidParameter, match="no multipart form"):
+    with pytest.raises(InvalidParameter, match="not a multipart form"):
         await received(pieces(whole, []))
 
 
 async def test_two_files() -> None:
-    """Only one file is transcribed."""
+    """A second file is refused."""
     whole = body([("file", "a")], b"b")
 
     with pytest.raises(InvalidParameter, match="Only one `file`"):
@@ -205,7 +205,7 @@ async def test_two_files() -> None:
 
 
 async def test_a_field_that_is_not_utf8() -> None:
-    """A field whose bytes are no text is refused by name, not transcribed with other letters."""
+    """A field with invalid bytes is refused by name."""
     whole = body([("prompt", "@")], None).replace(b"@", b"caf\xe9")
 
     upload = await received(pieces(whole, []))
@@ -219,7 +219,7 @@ async def test_a_field_that_is_not_utf8() -> None:
 
 
 def parts(*parts: tuple[bytes, bytes]) -> bytes:
-    """Write a body of parts: what follows `form-data; ` in the head of each, and its content."""
+    """Return a body of parts, each of the text behind `form-data; ` in its head and its content."""
     return (
         b"".join(
             b"--b0undary\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % part
@@ -248,7 +248,7 @@ FILE_NAMES = [
 
 @pytest.mark.parametrize("name", FILE_NAMES, ids=range(len(FILE_NAMES)))
 async def test_names_of_files(name: bytes) -> None:
-    """A file's name is not used, so its bytes may be any."""
+    """A file's name may have any bytes, since it is not used."""
     whole = parts((b'name="model"', b"m"), (b'name="file"; filename="%b"' % name, b"audio"))
 
     with closing(await received(pieces(whole, [100]))) as upload:
@@ -257,7 +257,7 @@ async def test_names_of_files(name: bytes) -> None:
 
 
 async def test_an_extended_name_of_a_file() -> None:
-    """Neither is one by RFC 2231, in any charset."""
+    """A file's name by RFC 2231 may have any charset."""
     for more in (b"filename*=UTF-8''%d0%b0.wav", b"filename=a.wav; filename*=x-none''%ff.wav"):
         with closing(await received(pieces(parts((b'name="file"; ' + more, b"a")), []))) as upload:
             assert upload.file is not None
@@ -273,7 +273,7 @@ def typed(name: str, content: bytes, content_type: str) -> tuple[bytes, bytes]:
     "charset", ["utf-8", "UTF-8", "utf-16", "utf-16le", "latin-1", "ISO-8859-1", "windows-1252"]
 )
 async def test_charsets(charset: str) -> None:
-    """A part's declared charset is honoured, also in quotation marks."""
+    """A part's declared charset is honoured, with quotation marks or without."""
     content = "café".encode(charset)
     for declared in (charset, f'"{charset}"'):
         whole = parts(typed("prompt", content, f"text/plain; charset={declared}"))
@@ -282,7 +282,7 @@ async def test_charsets(charset: str) -> None:
 
 
 async def test_a_charset_for_all() -> None:
-    """So is the one of `_charset_` for all parts that do not declare one; it is no field itself."""
+    """`_charset_` is the charset of all parts that declare none, and is not a field."""
     stated = (b'name="_charset_"', b"iso-8859-1")
     own = typed("language", "é".encode(), "text/plain; charset=utf-8")
     for order in ([stated, (b'name="prompt"', b"caf\xe9"), own], [own, stated]):
@@ -296,8 +296,8 @@ async def test_a_charset_for_all() -> None:
 @pytest.mark.parametrize(
     "charset", ["klingon", "idna", "punycode", "base64", "zlib", "unicode_escape", "x" * 200]
 )
-async def test_charsets_that_are_none(charset: str) -> None:
-    """A charset that is not known is refused by its name where the field is needed."""
+async def test_unknown_charsets(charset: str) -> None:
+    """An unknown charset is refused by the name of its field if the field is known."""
     of_prompt = parts(typed("prompt", b"a", f"text/plain; charset={charset}"))
     of_another = parts(typed("other", b"a", f"text/plain; charset={charset}"))
 
@@ -305,7 +305,9 @@ async def test_charsets_that_are_none(charset: str) -> None:
         nested((await received(pieces(of_prompt, []))).fields)
 
     assert refusal.value.param == "prompt"
-    assert asked(nested((await received(pieces(of_another, []))).fields)).unknown == ("other",)
+    assert parsed_form(nested((await received(pieces(of_another, []))).fields)).unknown == (
+        "other",
+    )
 
 
 @pytest.mark.parametrize(
@@ -313,7 +315,7 @@ async def test_charsets_that_are_none(charset: str) -> None:
     [(b'"caf\\u00e9"', "café"), (b"plain", "plain"), (b'"a" b', '"a" b'), (b"null", "")],
 )
 async def test_a_part_of_json(text: bytes, value: str) -> None:
-    """A string that is declared to be JSON is taken without its marks."""
+    """A string that is declared as JSON is read without its quotation marks."""
     whole = parts(typed("prompt", text, "application/json; charset=utf-8"))
 
     assert (await received(pieces(whole, []))).fields == [("prompt", value)]
@@ -323,38 +325,38 @@ FIELD, COVER = b'name="cover"', b'name="cover"; filename="a.png"'
 
 
 @pytest.mark.parametrize(("head", "size"), [(FIELD, 10), (COVER, 10), (COVER, 5 * FIELD_BYTES)])
-async def test_parts_that_nobody_needs(head: bytes, size: int) -> None:
-    """A field of any bytes, and a file of any size, under an unknown name: the name is kept."""
+async def test_parts_under_unknown_names(head: bytes, size: int) -> None:
+    """Of an unknown field with any bytes, or an unknown file, only the name is kept."""
     whole = parts((b'name="file"; filename="a"', b"audio"), (head, b"\xff" * size))
     whole = whole.removesuffix(b"--b0undary--\r\n") + parts((b'name="prompt"', b"later"))
 
     with closing(await received(pieces(whole, [*range(0, len(whole), 1 << 18)]))) as upload:
-        found = asked(nested(upload.fields))
+        parsed = parsed_form(nested(upload.fields))
 
-    assert found.form.prompt == "later"
-    assert found.unknown == ("cover",)
+    assert parsed.form.prompt == "later"
+    assert parsed.unknown == ("cover",)
     assert sum(len(part.content or b"") for part in upload.parts) <= 20
 
 
-async def test_a_recording_that_is_no_file() -> None:
-    """A field that is too large and unknown may be meant to be the file: the error says so."""
+async def test_a_recording_under_another_name() -> None:
+    """If an unknown field is too large, the error names `file` as the right field."""
     with pytest.raises(InvalidParameter, match="A recording is sent as `file`"):
         await received(pieces(parts((b'name="audio"', b"\xff" * (FIELD_BYTES + 1))), []))
 
 
 async def test_names_that_are_not_utf8() -> None:
-    """A field's name in another code page is a name that nobody knows."""
+    """A field's name in another code page is an unknown name."""
     whole = parts((b'name="\xec\xee\xe4\xe5\xeb\xfc"', b"1"))
 
-    found = asked(nested((await received(pieces(whole, []))).fields))
+    parsed = parsed_form(nested((await received(pieces(whole, []))).fields))
 
-    assert found.unknown == (r"\xec\xee\xe4\xe5\xeb\xfc",)
+    assert parsed.unknown == (r"\xec\xee\xe4\xe5\xeb\xfc",)
 
 
 @pytest.mark.parametrize("name", ["file", "prompt"])
 @pytest.mark.parametrize("header", ["Content-Transfer-Encoding: base64", "Content-Encoding: gzip"])
 async def test_coded_parts(name: str, header: str) -> None:
-    """A packed part is refused by name; one that is declared to be as it is, is taken."""
+    """An encoded part is refused by name; a declared coding without effect is accepted."""
     head = f'name="{name}"\r\n'.encode()
 
     with pytest.raises(InvalidParameter, match=header) as refusal:
@@ -365,48 +367,48 @@ async def test_coded_parts(name: str, header: str) -> None:
     (await received(pieces(plain, []))).close()
 
 
-# ── judged on the way ─────────────────────────────────────────────────────────
+# ── checked early ──────────────────────────────────────────────────────────────
 
 HEAD = b'Content-Disposition: form-data; name="%b"\r\n\r\n'
 
 
 async def never_further(*pieces: bytes) -> AsyncIterator[bytes]:
-    """Yield *pieces*; fail the test if any more is wanted."""
+    """Yield *pieces*; fail the test if more are read."""
     for piece in pieces:
         yield piece
     pytest.fail("the body was read on")
 
 
 async def test_a_refusal_ends_the_reading() -> None:
-    """What the fields before the file are refused for is raised before the file is read."""
+    """An error in the fields before the file is raised before the file is read."""
     whole = body([("model", "nope")], b"audio")
     until_the_file = whole[: whole.index(b"audio")]
 
-    def judge(fields: list[tuple[str, str]]) -> None:
+    def validate(fields: list[tuple[str, str]]) -> None:
         raise InvalidParameter(f"refused: {fields}")
 
     with pytest.raises(InvalidParameter, match=r"refused: \[\('model', 'nope'\)\]"):
-        await received(never_further(until_the_file), judge)
+        await received(never_further(until_the_file), validate)
 
 
-async def test_the_judge_sees_what_came_before_the_file() -> None:
-    """Fields after the file come too late for the early judgement, and are kept for the next."""
+async def test_the_early_check_gets_the_fields_before_the_file() -> None:
+    """The early check gets the fields before the file; later fields are kept."""
     file, later = HEAD % b"file" + b"audio", HEAD % b"prompt" + b"late"
     first = body([("model", "m")], None).removesuffix(f"--{BOUNDARY}--\r\n".encode())
     rest = b"".join(f"--{BOUNDARY}\r\n".encode() + part + b"\r\n" for part in (file, later))
     whole = first + rest + f"--{BOUNDARY}--\r\n".encode()
     seen: list[list[tuple[str, str]]] = []
 
-    def judge(fields: list[tuple[str, str]]) -> None:
+    def validate(fields: list[tuple[str, str]]) -> None:
         seen.append(list(fields))
 
-    with closing(await received(pieces(whole, []), judge)) as upload:
+    with closing(await received(pieces(whole, []), validate)) as upload:
         assert seen == [[("model", "m")]]
         assert upload.fields == [("model", "m"), ("prompt", "late")]
 
 
-async def test_no_file_is_not_judged_here() -> None:
-    """A form without a file has nothing to be judged before: its fields come back."""
+async def test_without_a_file_there_is_no_early_check() -> None:
+    """A form without a file is not checked here: its fields are returned."""
     whole = body([("model", "m")], None)
     seen: list[object] = []
 

@@ -1,4 +1,4 @@
-"""Subtitles: times, numbers and texts to the character."""
+"""Subtitles: times, numbers and texts, to the character."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from shim.api.transcription.subtitles import srt, vtt
 
 
 def segment(start: float, end: float, text: str) -> Segment:
-    """Return a segment of which only its place and text matter."""
+    """Return a segment with these times and text; its other values do not matter."""
     return Segment(
         id=1,
         seek=0,
@@ -34,7 +34,7 @@ def test_srt() -> None:
 
 
 def test_vtt() -> None:
-    """A header, no numbers, and points before the milliseconds."""
+    """There is a header, there are no numbers, and points before the milliseconds."""
     assert vtt(SEGMENTS) == (
         "WEBVTT\n\n"
         "00:00:00.000 --> 00:00:01.500\nGood morning.\n\n"
@@ -59,5 +59,5 @@ def test_nothing_said() -> None:
     ],
 )
 def test_times(seconds: float, time: str) -> None:
-    """Rounding carries through to the hours, of which there may be many."""
+    """Rounding carries over to the hours, of which there may be many."""
     assert f" --> {time}\n" in srt([segment(0, seconds, "a")])

@@ -1,4 +1,4 @@
-"""Transcription's wire ↔ engine values: what reaches the engine, what goes back."""
+"""Transcriptions: the job that reaches the engine, and the answer that comes back."""
 
 import asyncio
 import gc
@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from backends.base import Candidate, Job, Segment, TranscriptInfo, Word
-from backends.whisper_options import Decoding, VadParameters
+from backends.whisper_options import Decoding
 from shim.api.transcription.answer import answer, encoded_answer
-from shim.api.transcription.fields import asked
+from shim.api.transcription.fields import parsed_form
 from shim.api.transcription.other_names import Task
 from shim.api.transcription.protocol import TextDelta, TextDone, TranscriptionForm
 from shim.api.transcription.stream import events
 from shim.api.transcription.translate import to_job
 from shim.errors import InvalidParameter, UnsupportedParameter
-from shim.server import THRESHOLDS
+from shim.server import GC_THRESHOLDS
 from tests.watchdog import loop_watched, tried_again
 
 FOUND = TranscriptInfo(language="de", language_probability=0.9, duration=2.1, prompt_tokens=4)
@@ -50,8 +50,8 @@ def form(**fields: Any) -> TranscriptionForm:
 
 
 def job(task: Task = "transcribe", **fields: Any) -> Job:
-    """Return what *fields*, as JSON holds them, become."""
-    return to_job(asked(fields), task)
+    """Return the job of *fields*, as JSON holds them."""
+    return to_job(parsed_form(fields), task)
 
 
 def encoded(
@@ -66,7 +66,7 @@ def encoded(
 
 
 def test_nothing_is_invented() -> None:
-    """A form that says nothing leaves all to the engine."""
+    """An empty form sets nothing in the job."""
     assert job(model="m") == Job()
     assert job("translate", model="m") == Job(task="translate")
 
@@ -85,9 +85,9 @@ VERBOSE = {"response_format": "verbose_json"}
         ({**VERBOSE, "timestamp_granularities": ["word"]}, Job(word_timestamps=True)),
         ({"timestamp_granularities": ["segment"]}, Job()),
         ({"include": ["logprobs"]}, Job(token_logprobs=True)),
-        ({"temperature": 0.4}, Job(decoding=Decoding(temperatures=(0.4,)))),
-        ({"keywords": ["Shim", "wire"]}, Job(decoding=Decoding(hotwords="Shim, wire"))),
-        ({"chunking_strategy": "auto"}, Job(decoding=Decoding(vad_filter=True))),
+        ({"temperature": 0.4}, Job(options={"temperatures": (0.4,)})),
+        ({"keywords": ["Shim", "wire"]}, Job(options={"hotwords": "Shim, wire"})),
+        ({"chunking_strategy": "auto"}, Job(options={"vad_filter": True})),
         (
             {
                 "chunking_strategy": {
@@ -98,12 +98,14 @@ VERBOSE = {"response_format": "verbose_json"}
                 }
             },
             Job(
-                decoding=Decoding(
-                    vad_filter=True,
-                    vad_parameters=VadParameters(
-                        speech_pad_ms=1, min_silence_duration_ms=2, threshold=0.3
-                    ),
-                )
+                options={
+                    "vad_filter": True,
+                    "vad_parameters": {
+                        "speech_pad_ms": 1,
+                        "min_silence_duration_ms": 2,
+                        "threshold": 0.3,
+                    },
+                }
             ),
         ),
         ({"stream": True}, Job()),
@@ -113,7 +115,7 @@ VERBOSE = {"response_format": "verbose_json"}
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )
 def test_each_option(fields: dict[str, Any], expected: Job) -> None:
-    """Every option of OpenAI's form reaches the engine as what it is there, and alone."""
+    """Every field of OpenAI's form sets its own part of the job, and nothing else."""
     assert job(**fields) == expected
 
 
@@ -151,34 +153,33 @@ ENGINE = {
 
 
 def test_the_engines_options_are_all_there() -> None:
-    """The next test knows every option that the engine has."""
+    """The next test has every option of the engine."""
     assert set(ENGINE) == set(Decoding.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", ENGINE)
 def test_the_engines_own_options(name: str) -> None:
-    """Every option of the engine's reaches it unchanged, and alone, by either of its names."""
+    """Every engine option reaches the job unchanged and alone, by either of its names."""
     value = ENGINE[name]
 
-    found = job(**{name: value})
+    result = job(**{name: value})
 
-    assert found == job(engine={name: value})
-    assert found == Job(decoding=Decoding(**{name: VALUES.get(name, value)}))
+    assert result == job(engine={name: value})
+    assert result == Job(options={name: VALUES.get(name, value)})
 
 
 VALUES = {
     "temperatures": (0.0, 0.5),
     "suppress_tokens": (-1, 7),
-    "vad_parameters": VadParameters(threshold=0.4, max_speech_duration_s=9.0),
     "clip_timestamps": (1.0, 2.0),
 }
-"""What has another type behind the wire."""
+"""Values that have another type in a job than in JSON."""
 
 
 def test_temperature_0_is_the_ladder() -> None:
-    """OpenAI documents 0 as "raise it as needed": the engine's own ladder, or what it was told."""
-    assert job(temperature=0.0).decoding.temperatures is None
-    assert job(temperature=0.0, temperatures=[0.2]).decoding.temperatures == (0.2,)
+    """Temperature 0 means the engine's own list, or the list in `temperatures`."""
+    assert "temperatures" not in job(temperature=0.0).options
+    assert job(temperature=0.0, temperatures=[0.2]).options["temperatures"] == (0.2,)
 
 
 @pytest.mark.parametrize(
@@ -193,8 +194,8 @@ def test_temperature_0_is_the_ladder() -> None:
         ),
     ],
 )
-def test_told_twice(fields: dict[str, Any], param: str) -> None:
-    """OpenAI's word and the engine's for one thing must not differ."""
+def test_two_names_that_differ(fields: dict[str, Any], param: str) -> None:
+    """A field of OpenAI's and the engine's option for the same thing must not differ."""
     with pytest.raises(InvalidParameter, match="OpenAI's own field") as refusal:
         job(**fields)
 
@@ -210,9 +211,9 @@ def test_told_twice(fields: dict[str, Any], param: str) -> None:
         {"chunking_strategy": "auto", "vad_parameters": {"threshold": 0.4}},
     ],
 )
-def test_told_twice_the_same(fields: dict[str, Any]) -> None:
-    """Where they do not, nothing is wrong."""
-    assert job(**fields).decoding != Decoding()
+def test_two_names_that_agree(fields: dict[str, Any]) -> None:
+    """A field of OpenAI's and the engine's option for the same thing may agree."""
+    assert job(**fields).options
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_told_twice_the_same(fields: dict[str, Any]) -> None:
     ],
 )
 def test_unsupported(name: str, value: Any) -> None:
-    """What would change the answer, and no model here can do, is refused by name."""
+    """Fields that no model here can honour, and that change the answer, are refused by name."""
     with pytest.raises(UnsupportedParameter, match="tells speakers apart") as refusal:
         job(**{name: value})
 
@@ -234,7 +235,7 @@ def test_unsupported(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("response_format", ["json", "text", "srt", "vtt"])
 def test_words_need_a_place(response_format: str) -> None:
-    """Words fit into one format alone."""
+    """Words need a format that has them."""
     with pytest.raises(InvalidParameter, match="verbose_json") as refusal:
         job(response_format=response_format, timestamp_granularities=["word"])
 
@@ -244,7 +245,7 @@ def test_words_need_a_place(response_format: str) -> None:
 
 @pytest.mark.parametrize("response_format", ["text", "srt", "vtt", "verbose_json"])
 def test_log_probabilities_need_a_place(response_format: str) -> None:
-    """So do log probabilities."""
+    """Log probabilities need a format that has them."""
     with pytest.raises(InvalidParameter, match="json") as refusal:
         job(response_format=response_format, include=["logprobs"])
 
@@ -253,7 +254,7 @@ def test_log_probabilities_need_a_place(response_format: str) -> None:
 
 @pytest.mark.parametrize("response_format", ["srt", "vtt", "verbose_json"])
 def test_what_cannot_be_streamed(response_format: str) -> None:
-    """A stream has deltas of text, and no place for times."""
+    """Formats with times cannot be streamed."""
     with pytest.raises(InvalidParameter, match="cannot be streamed") as refusal:
         job(response_format=response_format, stream=True)
 
@@ -281,7 +282,7 @@ def test_what_cannot_be_streamed(response_format: str) -> None:
     ],
 )
 def test_formats(response_format: str, body: Any) -> None:
-    """Each format; seconds of usage are rounded up."""
+    """Each format has its body; seconds of usage are rounded up."""
     assert encoded(form(response_format=response_format), SEGMENT) == body
 
 
@@ -295,8 +296,8 @@ def test_formats(response_format: str, body: Any) -> None:
     ],
 )
 def test_bytes(fields: dict[str, Any]) -> None:
-    """What is written is the answer's JSON, or its text, with few segments, many and none."""
-    for segments in ([], [SEGMENT], [replace(SEGMENT, logprobs=weighed((b"a", -1.0)))] * 300):
+    """The bytes are the answer's JSON, or its text, with few segments, many and none."""
+    for segments in ([], [SEGMENT], [replace(SEGMENT, logprobs=tokens_of((b"a", -1.0)))] * 300):
         body = answer(form(**fields), "transcribe", [FOUND, *segments])
 
         found = encoded_answer(form(**fields), "transcribe", [FOUND, *segments])
@@ -314,18 +315,18 @@ def test_bytes(fields: dict[str, Any]) -> None:
 )
 @tried_again
 async def test_hours_do_not_stop_the_loop(fields: dict[str, Any]) -> None:
-    """The answer to hours is written in a thread that lets the event loop turn.
+    """The answer to hours of speech is made in a thread that does not block the event loop.
 
-    The recording is five times as long as one may be, so that a busy machine's stops do not count:
-    on the loop itself it would be 0.14 to 0.37 seconds.
+    The recording is five times as long as allowed, so that a busy machine's pauses do not count:
+    on the event loop itself the answer would take 0.14 to 0.37 seconds.
     """
-    segments = [replace(SEGMENT, logprobs=weighed(*[(b"a", -1.0)] * 8))] * 40_000
+    segments = [replace(SEGMENT, logprobs=tokens_of(*[(b"a", -1.0)] * 8))] * 40_000
 
     # As the server does, once it has loaded everything: what tests load is no part of this.
     thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         async with loop_watched() as lag:
             await asyncio.to_thread(
@@ -339,7 +340,7 @@ async def test_hours_do_not_stop_the_loop(fields: dict[str, Any]) -> None:
 
 
 def test_verbose() -> None:
-    """The engine's numbers go out as they are, the language by its name."""
+    """The engine's numbers stay as they are, and the language has its name."""
     body = encoded(form(response_format="verbose_json"), SEGMENT)
 
     assert body == {
@@ -367,17 +368,17 @@ def test_verbose() -> None:
 
 
 def test_segments_are_counted_from_0() -> None:
-    """A segment's id is its place in the answer, also with words."""
+    """A segment's id is its index in the answer, also with words."""
     for granularities in (["segment"], ["segment", "word"]):
         wanted = form(response_format="verbose_json", timestamp_granularities=granularities)
 
-        found = encoded(wanted, SEGMENT, replace(SEGMENT, id=2), replace(SEGMENT, id=3))
+        body = encoded(wanted, SEGMENT, replace(SEGMENT, id=2), replace(SEGMENT, id=3))
 
-        assert [segment["id"] for segment in found["segments"]] == [0, 1, 2]
+        assert [segment["id"] for segment in body["segments"]] == [0, 1, 2]
 
 
 def test_languages_of_an_answer() -> None:
-    """A transcription has its language, as OpenAI's has, if it was named or something was said."""
+    """A transcription has its language if one was named or something was said."""
     assert encoded(form(), SEGMENT)["languages"] == [{"code": "de"}]
     assert encoded(form())["languages"] == []
     assert encoded(form(language="de"))["languages"] == [{"code": "de"}]
@@ -385,7 +386,7 @@ def test_languages_of_an_answer() -> None:
 
 
 def test_words() -> None:
-    """Words come without the space before them, and alone if asked for alone."""
+    """Words come without the space before them, and alone if only words are requested."""
     body = encoded(form(response_format="verbose_json", timestamp_granularities=["word"]), SEGMENT)
 
     assert "segments" not in body
@@ -396,21 +397,21 @@ def test_words() -> None:
 
 
 def test_nothing_said() -> None:
-    """A recording without speech is an empty text."""
+    """A recording without speech has an empty text."""
     assert encoded(form())["text"] == ""
     assert encoded(form(response_format="text")) == "\n"
     assert encoded(form(response_format="verbose_json"))["segments"] == []
 
 
 def test_segments_join_as_the_engine_spaced_them() -> None:
-    """No space is invented between segments: some languages have none."""
+    """No space is added between segments: some languages have none."""
     second = msgspec.structs.replace(SEGMENT, text="。")
 
     assert encoded(form(), SEGMENT, second)["text"] == "Guten Tag。"
 
 
-def test_silence_as_it_is_asked_for() -> None:
-    """One form wants another word for a text in which nothing is said, and only for that."""
+def test_a_text_for_silence() -> None:
+    """The text for silence is used where nothing is said, and only there."""
     said = msgspec.structs.replace(SEGMENT, text="  ")
 
     assert encoded(form(), silence=" ")["text"] == " "
@@ -420,13 +421,13 @@ def test_silence_as_it_is_asked_for() -> None:
 
 
 def test_translations_are_english() -> None:
-    """A translation says so, and that its language is English, whatever was spoken."""
+    """A translation has its task and the language English, for any spoken language."""
     body = encoded(form(response_format="verbose_json"), SEGMENT, task="translate")
 
     assert (body["task"], body["language"]) == ("translate", "english")
 
 
-def weighed(*tokens: tuple[bytes, float]) -> tuple[Candidate, ...]:
+def tokens_of(*tokens: tuple[bytes, float]) -> tuple[Candidate, ...]:
     """Return tokens of those bytes with their log probabilities."""
     return tuple(Candidate(b.decode(errors="replace"), logprob, b) for b, logprob in tokens)
 
@@ -435,9 +436,9 @@ TOLD = {"include": ["logprobs"]}
 
 SPOKEN = [
     msgspec.structs.replace(
-        SEGMENT, text=" f\u00fc", logprobs=weighed((b" f\xc3", -0.5), (b"\xbc", -0.25))
+        SEGMENT, text=" f\u00fc", logprobs=tokens_of((b" f\xc3", -0.5), (b"\xbc", -0.25))
     ),
-    msgspec.structs.replace(SEGMENT, text="nf", logprobs=weighed((b"nf", -math.inf))),
+    msgspec.structs.replace(SEGMENT, text="nf", logprobs=tokens_of((b"nf", -math.inf))),
 ]
 
 NUMBERS = [
@@ -448,14 +449,14 @@ NUMBERS = [
 
 
 def test_log_probabilities() -> None:
-    """The tokens of all segments, those that are no whole letters too, and no infinities."""
+    """All segments' tokens are there, also parts of letters; there are no infinities."""
     assert encoded(form(**TOLD), *SPOKEN)["logprobs"] == NUMBERS
     assert encoded(form(**TOLD))["logprobs"] == []
     assert "logprobs" not in encoded(form(), *SPOKEN)
 
 
 def test_a_transcription_begins_with_its_info() -> None:
-    """An engine that breaks the seam's order is found out."""
+    """A transcription without its info at the start is an error."""
     with pytest.raises(TypeError, match="begins with its TranscriptInfo"):
         answer(form(), "transcribe", [SEGMENT])
 
@@ -464,13 +465,13 @@ def test_a_transcription_begins_with_its_info() -> None:
 
 
 async def heard(*items: Any) -> AsyncGenerator[Any, None]:
-    """Yield what an engine might."""
+    """Yield the items of an engine."""
     for item in items:
         yield item
 
 
 async def streamed(*texts: str, **fields: Any) -> tuple[list[TextDelta], TextDone]:
-    """Return the deltas and the end of a stream of segments with those *texts*."""
+    """Return the deltas and the last event of a stream of segments with those *texts*."""
     segments = [msgspec.structs.replace(SEGMENT, text=text) for text in texts]
     *deltas, done = [e async for e in events(form(**fields), heard(FOUND, *segments))]
     assert isinstance(done, TextDone)
@@ -493,15 +494,15 @@ async def streamed(*texts: str, **fields: Any) -> tuple[list[TextDelta], TextDon
     ],
 )
 async def test_deltas(texts: list[str], deltas: list[str]) -> None:
-    """White space between segments is kept, at the ends of the text it is not."""
-    found, _ = await streamed(*texts)
+    """White space is kept between segments, and dropped at the ends of the text."""
+    streamed_deltas, _ = await streamed(*texts)
 
-    assert [delta.delta for delta in found] == deltas
+    assert [delta.delta for delta in streamed_deltas] == deltas
 
 
 @given(st.lists(st.text(" \n\u3000ab", max_size=4), max_size=6))
 async def test_deltas_are_the_text(texts: list[str]) -> None:
-    """The deltas together are the text of the end, and of an answer that is not streamed."""
+    """The joined deltas equal the text of the last event, and of a whole answer."""
     segments = [msgspec.structs.replace(SEGMENT, text=text) for text in texts]
 
     deltas, done = await streamed(*texts)
@@ -511,7 +512,7 @@ async def test_deltas_are_the_text(texts: list[str]) -> None:
 
 
 async def test_usage_of_a_stream() -> None:
-    """What was heard (50 positions a second, rounded up), what was told and what was written."""
+    """Usage counts audio (50 positions a second, rounded up), prompt and text."""
     _, done = await streamed(" One.", " Two.")
 
     assert msgspec.to_builtins(done.usage) == {
@@ -524,7 +525,7 @@ async def test_usage_of_a_stream() -> None:
 
 
 async def test_log_probabilities_of_a_stream() -> None:
-    """Each delta has those of its segment, the end has all; without being asked, none has any."""
+    """Each delta has its segment's, the last event has all; by default there are none."""
     asked_for = [e async for e in events(form(**TOLD), heard(FOUND, *SPOKEN))]
     not_asked = [e async for e in events(form(), heard(FOUND, *SPOKEN))]
 
@@ -535,7 +536,7 @@ async def test_log_probabilities_of_a_stream() -> None:
 
 
 async def test_events_are_named() -> None:
-    """Each event says what it is."""
+    """Each event has its type."""
     deltas, done = await streamed(" One.")
 
     assert msgspec.to_builtins(deltas) == [{"type": "transcript.text.delta", "delta": "One."}]
@@ -543,7 +544,7 @@ async def test_events_are_named() -> None:
 
 
 async def test_leaving_a_stream_closes_the_engines() -> None:
-    """A stream that is left closes what it reads."""
+    """Closing a stream closes the engine's generator."""
     below = heard(FOUND, SEGMENT, SEGMENT)
     stream = events(form(), below)
     await anext(stream)
@@ -558,6 +559,6 @@ async def test_leaving_a_stream_closes_the_engines() -> None:
     [([SEGMENT], "begins with its TranscriptInfo"), ([FOUND, FOUND], "has one TranscriptInfo")],
 )
 async def test_a_stream_that_breaks_the_order(items: list[Any], message: str) -> None:
-    """An engine that breaks the seam's order is found out here too."""
+    """A stream without its info at the start, or with two, is an error."""
     with pytest.raises(TypeError, match=message):
         _ = [event async for event in events(form(), heard(*items))]
