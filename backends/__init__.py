@@ -1,1 +1,1 @@
-"""Engines behind one seam. Nothing in here knows HTTP or OpenAI's JSON."""
+"""The engines, behind one interface, the seam: `base.py`. None of them knows HTTP."""

@@ -1,7 +1,7 @@
 """The seam: values that cross between the wire and an engine, and the Protocols of engines.
 
-The wire has checked the ranges that are given here. The file is longer than others, so that one who
-writes a backend has to read one file.
+The ranges below hold for every value that a backend gets: the server checks them before. The file
+is longer than others, so that the author of a backend finds everything in one place.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -17,7 +17,7 @@ from .conversation import Conversation
 
 
 Prompt = Conversation | str | tuple[int, ...]
-"""A prompt: a conversation, a text, to which special tokens are added, or token ids."""
+"""A prompt: a conversation, a text (to which special tokens are added), or token ids."""
 
 
 class Sampling(Struct, frozen=True, kw_only=True):
@@ -47,7 +47,8 @@ class Sampling(Struct, frozen=True, kw_only=True):
     """Divisor of the positive logits, and factor of the negative ones, of tokens that came before,
     above 0; 1: no penalty."""
     seed: int | None = None
-    """Start of the random numbers, 64 bits with a sign: the same seed draws the same tokens."""
+    """Seed of the random generator, a signed 64-bit integer: the same seed draws the same
+    tokens."""
     stop: tuple[str, ...] = ()
     """Strings before which a text ends; an empty one is ignored."""
     logit_bias: dict[int, float] = {}
@@ -108,7 +109,8 @@ class TokenLogprob(Struct, frozen=True, gc=False):
 
     drawn: Candidate
     top: tuple[Candidate, ...] = ()
-    """The `top_logprobs` most probable tokens in descending order, which may include the drawn."""
+    """The `top_logprobs` most probable tokens in descending order; the drawn one may be among
+    them."""
 
 
 class PromptEcho(Struct, frozen=True, kw_only=True):
@@ -122,13 +124,16 @@ class PromptEcho(Struct, frozen=True, kw_only=True):
     tokens: tuple[str, ...] = ()
     """Texts of the tokens, as in Candidate."""
     offsets: tuple[int, ...] = ()
-    """Characters of *text* before each token."""
+    """Number of characters of *text* before each token."""
     logprobs: tuple[TokenLogprob | None, ...] = ()
     """Log probability of each token, given those before it; None for the first token."""
 
 
 class Extras(Struct, frozen=True):
-    """Values that an engine adds to its answer for an option in `extras`: comes once, first."""
+    """Values that an engine adds to its answer for options in `extras`.
+
+    Comes first, and at most once.
+    """
 
     values: dict[str, Any]
     """JSON values, by the engine's names."""
@@ -154,7 +159,7 @@ class ReasoningDelta(Struct, frozen=True, kw_only=True):
 
 
 class ToolCallDelta(Struct, frozen=True, kw_only=True):
-    """The next part of a tool call of choice *index*: first its id and name, then arguments."""
+    """The next part of a tool call of choice *index*: its id and name come first."""
 
     index: int
     call: int
@@ -162,7 +167,7 @@ class ToolCallDelta(Struct, frozen=True, kw_only=True):
     id: str | None = None
     name: str | None = None
     arguments: str = ""
-    """The next part of a JSON text."""
+    """The next part of the arguments, which together are one JSON text, valid or not."""
 
 
 class Finish(Struct, frozen=True, kw_only=True):
@@ -182,7 +187,8 @@ class Finish(Struct, frozen=True, kw_only=True):
     audio_tokens: int | None = None
     """The part of *prompt_tokens* that is audio; None if the engine does not count it."""
     stop_reason: int | str | None = None
-    """The stop string or token id of the request that ended the text; None for another end."""
+    """The request's stop string or stop token id that ended the text, or vLLM's
+    "repetition_detected"; None for any other end."""
 
 
 Delta = TextDelta | ReasoningDelta | ToolCallDelta
@@ -267,7 +273,7 @@ class EmbeddingJob(Struct, frozen=True, kw_only=True):
     """Numbers of the vector to keep, from the first, for models that were trained for it
     (Matryoshka); None: all."""
     use_activation: bool | None = None
-    """Whether the pooler's activation scales the vector to length 1."""
+    """Whether the model's pooler applies its activation, which scales the vector to length 1."""
     truncate_prompt_tokens: int | None = None
     """Most tokens that are kept; -1: as many as the context holds; None: a text that is longer than
     the context is refused."""

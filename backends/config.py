@@ -38,7 +38,7 @@ class WhisperOptions(AudioLimits, frozen=True, kw_only=True, forbid_unknown_fiel
     revision: str | None = None
     local_files_only: bool = False
     max_batch: Count = 8
-    """Most windows, of different requests, in one batch."""
+    """Most windows in one batch, each from another request."""
     decoding: Decoding = Decoding()
     """Defaults of the options that a request leaves out."""
 
@@ -56,14 +56,14 @@ class Ct2Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the fake engine delays its answers, and how it fails."""
+    """Options of the fake engine: its context, its delays and its failures."""
 
     max_model_len: Count = 1024
     """Tokens of the context; a token is a word."""
     seconds_per_item: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds before each word, vector or segment."""
     fail_after: Annotated[int, Meta(ge=0)] | None = None
-    """Items after which the engine fails in the middle of an answer; None: it does not."""
+    """Number of items of an answer after which the engine fails; None: it does not fail."""
     dead: bool = False
     """Whether every request fails."""
     ready: bool = True
@@ -95,12 +95,12 @@ class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):
 
 class _TextModel(_Model, frozen=True, kw_only=True):
     max_tokens_beyond_context: Literal["refuse", "shorten"] = "refuse"
-    """What happens to a request whose prompt fits the context, but not with the completion that it
-    requests: it is refused, as at OpenAI, or the completion is shortened to the rest."""
+    """What happens to a request whose prompt fits the context, but not together with the requested
+    completion: the request is refused, as at OpenAI, or the completion shortened to fit."""
 
 
 class VllmModelConfig(_TextModel, frozen=True, kw_only=True, tag="vllm"):
-    """A chat or an embedding model for vLLM's engine, which decides by the model's kind."""
+    """A chat or an embedding model for vLLM's engine, which detects the model's kind."""
 
     max_running: Count = 256
     max_restarts: Annotated[int, Meta(ge=0)] = 5
@@ -110,8 +110,8 @@ class VllmModelConfig(_TextModel, frozen=True, kw_only=True, tag="vllm"):
     """Milliseconds between two events of a stream; 0: one event per token; None: 4 ms for each
     running stream, from 40 to 100. The first token and the end are sent at once."""
     options: dict[str, Any] = {}
-    """Any argument of `vllm.AsyncEngineArgs`, which vLLM checks, and those of vLLM's server that
-    concern chats (`tool_call_parser`, `chat_template` …)."""
+    """Any argument of `vllm.AsyncEngineArgs`, which vLLM checks, and those options of vLLM's server
+    that concern chats (`tool_call_parser`, `chat_template` …)."""
     adapters: dict[ModelId, str] = {}
     """LoRA adapters: each one's name in requests → its directory, or its name on the hub."""
 
@@ -124,7 +124,7 @@ class Ct2ModelConfig(_TextModel, frozen=True, kw_only=True, tag="ct2"):
 
 
 class FakeModelConfig(_Model, frozen=True, kw_only=True, tag="fake"):
-    """A deterministic engine for tests and load; the source is the kind of model."""
+    """A deterministic engine for tests and load; `source` is the kind of the model."""
 
     source: Literal["chat", "speech", "embedding"]
     max_running: Count = 64
@@ -148,7 +148,7 @@ def is_local(model: ModelConfig) -> bool:
 _BUILTIN = Path(__file__).parent / "builtin"
 
 # The aliases let clients that name OpenAI's models work unchanged. Each model computes in one
-# thread: to divide the work of a model so small costs more than it saves.
+# thread: dividing the work of such a small model costs more than it saves.
 BUILTIN: tuple[ModelConfig, ...] = (
     WhisperModelConfig(
         id="toy-speech",

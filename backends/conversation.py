@@ -1,4 +1,4 @@
-"""Values of a conversation: turns, the media in them, and the tools that a model may call."""
+"""The parts of a conversation: turns, the media in them, and the tools that a model may call."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Media(Struct, frozen=True):
-    """An image, a recording or a video among the parts of a content."""
+    """A part of a message's content that is an image, a recording or a video."""
 
     kind: Literal["image", "audio", "video"]
     url: str
@@ -71,7 +71,7 @@ class Conversation(Struct, frozen=True):
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = "auto"
-    """Whether and what the model calls; has no effect without tools."""
+    """Whether the model may or must call a tool, and which one; has no effect without tools."""
     parallel_tool_calls: bool = True
     """Whether one answer may have several calls."""
     add_generation_prompt: bool = True
@@ -79,4 +79,4 @@ class Conversation(Struct, frozen=True):
     continue_final_message: bool = False
     """Whether the model continues the last turn; excludes `add_generation_prompt`."""
     template_kwargs: Mapping[str, Any] = {}
-    """Variables of this model's chat template beside the usual ones, as JSON values."""
+    """Further variables for the model's chat template, as JSON values."""

@@ -1,4 +1,4 @@
-"""A deterministic engine, which can be configured to be slow, fail or die: for tests and load."""
+"""A deterministic engine for tests and load, which can be configured to be slow, fail or die."""
 
 import asyncio
 import hashlib
@@ -68,7 +68,7 @@ class _Letters(_Script):
 
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
         """Return the letters with these code points; raise InvalidOption for an unknown one."""
-        return await asyncio.to_thread(_read, tokens)
+        return await asyncio.to_thread(_text, tokens)
 
     async def token_texts(self, tokens: tuple[int, ...]) -> list[str]:
         """Return each letter; raise InvalidOption for an unknown code point."""
@@ -109,21 +109,21 @@ class FakeChat(_Letters):
 
         Splits off no more words than the context holds, however long *prompt* is.
         """
-        left = self.max_model_len
-        if isinstance(prompt, tuple) and len(prompt) >= left:
-            raise PromptTooLong.by(prompt=len(prompt), completion=1, context=left)
+        room = self.max_model_len
+        if isinstance(prompt, tuple) and len(prompt) >= room:
+            raise PromptTooLong.by(prompt=len(prompt), completion=1, context=room)
         contents = _contents(prompt)
         for content in contents:
-            left -= len(content.split(maxsplit=left))
-            if left <= 0:
+            room -= len(content.split(maxsplit=room))
+            if room <= 0:
                 raise PromptTooLong.uncounted(context=self.max_model_len)
         return contents
 
 
-def _read(letters: tuple[int, ...]) -> str:
-    if any(letter > sys.maxunicode for letter in letters):
+def _text(tokens: tuple[int, ...]) -> str:
+    if any(token > sys.maxunicode for token in tokens):
         raise InvalidOption("There are token ids beyond Unicode.", option="tokens")
-    return "".join(map(chr, letters))
+    return "".join(map(chr, tokens))
 
 
 def _contents(prompt: Prompt) -> list[str]:
@@ -135,7 +135,7 @@ def _contents(prompt: Prompt) -> list[str]:
             ]
         case str():
             return [prompt]
-        case _:  # of token ids every one is a word
+        case _:  # each token id counts as a word
             return [" ".join(map(str, prompt))]
 
 
@@ -205,17 +205,17 @@ class FakeSpeech(_Script):
                 avg_logprob=-0.1,
                 compression_ratio=1.0,
                 no_speech_prob=0.0,
-                logprobs=_letters(f" {line}") if job.token_logprobs else None,
+                logprobs=_candidates(f" {line}") if job.token_logprobs else None,
             )
 
 
-def _letters(text: str) -> tuple[Candidate, ...]:
+def _candidates(text: str) -> tuple[Candidate, ...]:
     return tuple(Candidate(letter, -0.1, letter.encode()) for letter in text)
 
 
 @asynccontextmanager
 async def open_backend(config: FakeModelConfig) -> AsyncGenerator[Backend, None]:
-    """Return the fake engine of the kind in `source`."""
+    """Yield the fake engine of the kind in `source`."""
     match config.source:
         case "chat":
             yield FakeChat(config.options)

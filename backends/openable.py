@@ -1,7 +1,7 @@
 """Checks a configured model before it is loaded: its engine, its files, its precision.
 
-An engine names such a fault after seconds of imports, if at all; it takes a directory that does not
-exist for a name on the model hub.
+An engine reports such a fault only after seconds of imports, or not at all. It takes a directory
+that does not exist for a name on the model hub.
 """
 
 import re

@@ -39,10 +39,10 @@ def adapter(
 ) -> AbstractAsyncContextManager[Backend]:
     """Return a context manager that opens the backend of *model*.
 
-    *memory* bounds the model's decoded recordings together with those of other models that share
-    it; None: this model's alone. Raises NotOpenable for faults that show before the engine is
-    imported. An adapter imports its engine inside `open_backend`, so that an engine that is not
-    configured does not have to be installed.
+    *memory* limits the decoded recordings of all models that share it; None: a speech model gets
+    one of its own. Raises NotOpenable for faults that show before weights are loaded. An adapter
+    imports its engine inside `open_backend`, so that an engine that is not configured does not have
+    to be installed.
     """
     refuse_unopenable(model)
     match model:
@@ -95,5 +95,5 @@ def _not_opened(model: ModelConfig, error: Exception) -> str:
     """Return the message of ModelNotOpened on one line, also if *error* has several lines."""
     reason = " ".join(str(error).split()) or type(error).__name__
     if not (isinstance(error, NotOpenable) or is_local(model)):
-        reason = f"{model.source} is not a directory here, and the model hub: {reason}"
+        reason = f"{model.source} is not a directory here; from the model hub: {reason}"
     return f"The model {model.id!r} could not be opened: {reason}"

@@ -31,7 +31,9 @@ _RATE = 22_050
 """Samples per second of the test recording: not the engine's own rate, so that FFmpeg has to open
 the file and resample it."""
 _PITCH = 440.0
+"""Hertz of the tone in the test recording."""
 _AMPLITUDE = 8_000
+"""Largest sample of the tone, out of 32,767."""
 
 
 async def one_token(backend: ChatBackend) -> None:

@@ -30,13 +30,13 @@ Step = tuple["GenerationStepResult", tuple[TokenLogprob, ...]]
 """One token of one choice, as the engine's callback gets it, and its log probability if wanted."""
 
 _LONGEST_CONTEXT = 1 << 24
-"""Tokens of the longest context that is believed: no model had over 10 million so far."""
+"""Most tokens that a tokenizer's context length may have: no model had over 10 million so far."""
 _BATCH_TOKENS = 65_536
-"""Tokens of all prompts in one call of the engine: one takes 4 kB in the built-in model."""
+"""Most tokens of all prompts in one call of the engine: each takes 4 kB in the built-in model."""
 
 
 class Ct2Chat:
-    """A loaded Generator; every running request holds one thread."""
+    """A ChatBackend over one loaded Generator; each running request occupies one thread."""
 
     def __init__(
         self,
@@ -86,11 +86,11 @@ class Ct2Chat:
         refuse_unsupported(sampling)
         prompt, limit = await self._prompts.read(generation.prompt, max_tokens=sampling.max_tokens)
         top = sampling.top_logprobs
-        logprobs = None if top is None else LogprobReader(self._token_bytes, top=top)
+        reader = None if top is None else LogprobReader(self._token_bytes, top=top)
         if generation.echo:
-            yield await self._in_thread(self._echo, generation.prompt, prompt, logprobs)
+            yield await self._in_thread(self._echo, generation.prompt, prompt, reader)
         choices = [
-            Choice(index, self._template, sampling.stop, logprobs, prompt_tokens=len(prompt))
+            Choice(index, self._template, sampling.stop, reader, prompt_tokens=len(prompt))
             for index in range(sampling.n)
         ]
         if not limit:
@@ -101,29 +101,27 @@ class Ct2Chat:
             self._generator.generate_batch,
             max_length=limit,
             include_prompt_in_result=False,
-            return_logits_vocab=logprobs is not None,
+            return_logits_vocab=reader is not None,
             **arguments(sampling, self._template.tokenizer.get_vocab_size()),
         )
         # CTranslate2 hands the logits of a whole batch to the first of its callbacks.
-        size = 1 if logprobs else max(1, _BATCH_TOKENS // len(prompt))
+        size = 1 if reader else max(1, _BATCH_TOKENS // len(prompt))
         for start in range(0, len(choices), size):
             batch = choices[start : start + size]
-            async for step, drawn in self._steps(_continuing(run, prompt, len(batch)), batch):
-                for item in batch[step.batch_id].feed(step, drawn):
+            async for step, logprobs in self._steps(_continuing(run, prompt, len(batch)), batch):
+                for item in batch[step.batch_id].feed(step, logprobs):
                     yield item
 
     async def _in_thread(self, job: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, job, *arguments)
 
-    def _echo(
-        self, prompt: Prompt, tokens: list[str], logprobs: LogprobReader | None
-    ) -> PromptEcho:
+    def _echo(self, prompt: Prompt, tokens: list[str], reader: LogprobReader | None) -> PromptEcho:
         """Return the echo of *prompt*, whose tokens are *tokens*; blocks."""
         ids = self._template.ids(tokens)
         text = prompt if isinstance(prompt, str) else self._template.decode([ids])[0]
-        if logprobs is None:
+        if reader is None:
             return PromptEcho(text=text)
-        return logprobs.echo(
+        return reader.echo(
             text, ids, self._generator.forward_batch([tokens], return_log_probs=True)
         )
 
@@ -164,7 +162,11 @@ def _continuing(run: "partial[Any]", prompt: list[str], copies: int) -> "partial
 
 @asynccontextmanager
 async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, None]:
-    """Load the weights of *config* in a thread, from a directory or the model hub."""
+    """Load the model of *config* from a directory or the model hub, and yield its backend.
+
+    Raises what the hub's client, ChatTemplate and CTranslate2 raise, and ValueError if neither
+    *config* nor the tokenizer has the length of the context.
+    """
     options = config.options
     loop = asyncio.get_running_loop()
     with (
@@ -189,12 +191,12 @@ async def open_backend(config: Ct2ModelConfig) -> AsyncGenerator[ChatBackend, No
 
 
 def _context(stated: int) -> int:
-    """Return *stated*, a tokenizer's context length in tokens; raise ValueError if it is not real.
+    """Return *stated*, a tokenizer's context length in tokens; raise ValueError if it is unknown.
 
     transformers writes 10^30 for a length that it does not know: no prompt would be too long.
     """
     if not 0 < stated <= _LONGEST_CONTEXT:
-        raise ValueError("The tokenizer states no `model_max_length`: set `max_model_len`.")
+        raise ValueError("The tokenizer does not state `model_max_length`: set `max_model_len`.")
     return stated
 
 

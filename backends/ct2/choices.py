@@ -38,16 +38,16 @@ class Choice:
         self._tokens = 0
 
     def logprobs(self, step: "GenerationStepResult") -> tuple[TokenLogprob, ...]:
-        """Return the token's log probability, or () if the request wants none of them.
+        """Return the log probability of *step*'s token; () if the request wants none.
 
         Called in the engine's thread.
         """
-        return (self._logprobs.drawn(step.token_id, step.logits),) if self._logprobs else ()
+        return (self._logprobs.token_logprob(step.token_id, step.logits),) if self._logprobs else ()
 
     def feed(
         self, step: "GenerationStepResult", logprobs: tuple[TokenLogprob, ...]
     ) -> list[TextDelta | Finish]:
-        """Return the items that the token of *step* makes; after the finish always []."""
+        """Return the new items after the token of *step*; after the finish always []."""
         if self.finished:  # the engine goes on until the next call of its callback
             return []
         self._tokens += 1
@@ -64,7 +64,7 @@ class Choice:
         return items
 
     def finish_empty(self) -> Finish:
-        """Return the finish of a choice that may have no token."""
+        """Return the finish of a choice without a token, for a request that allows none."""
         return self._finish("length")
 
     def _finish(self, reason: Literal["stop", "length"]) -> Finish:

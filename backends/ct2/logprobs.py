@@ -10,13 +10,13 @@ from backends.text.token_bytes import TokenBytes
 
 
 class LogprobReader:
-    """Returns the log probability of tokens, each with its *top* most probable rivals."""
+    """Returns the log probability of tokens, each with the *top* most probable ones of its step."""
 
     def __init__(self, token_bytes: TokenBytes, *, top: int) -> None:
         self._token_bytes = token_bytes
         self._top = top
 
-    def drawn(self, token: int, logits: Any) -> TokenLogprob:
+    def token_logprob(self, token: int, logits: Any) -> TokenLogprob:
         """Return the log probability of *token* in the *logits* of its step: (1, vocabulary)."""
         values = np.asarray(logits, np.float32).reshape(-1).astype(np.float64)
         highest = values.max()
@@ -25,10 +25,12 @@ class LogprobReader:
     def echo(self, text: str, tokens: list[int], log_probs: Any) -> PromptEcho:
         """Return the echo of *text*, whose token ids are *tokens*.
 
-        *log_probs* has the shape (1, len(tokens), vocabulary): row i is of the token after token i.
+        *log_probs* has the shape (1, len(tokens), vocabulary). Row i is about the token after i.
         """
         rows = np.asarray(log_probs)[0]
-        pairs = zip(tokens[1:], rows, strict=False)  # the last row is of the first generated token
+        pairs = zip(
+            tokens[1:], rows, strict=False
+        )  # the last row is about the first generated token
         logprobs = (self._ranked(token, row) for token, row in pairs)
         return self._token_bytes.echo(text, tokens, (None, *logprobs))
 

@@ -16,7 +16,7 @@ from .sampling import token_limit
 _PER_MESSAGE = 16
 """Characters that take as long to render as an empty message."""
 _VARIABLES = 1 << 20
-"""Characters that a template's variables are taken to have: they are not counted."""
+"""Characters that the variables of a template count as, because their size is not known."""
 
 
 class Prompts:
@@ -33,8 +33,8 @@ class Prompts:
     ) -> None:
         """Use the threads *reading* for `read`, and *tokenizing* for the other methods.
 
-        The others get texts that may be far longer than the context. *shorten*: a completion that
-        does not fit beside its prompt is shortened; else the request is refused.
+        The others get texts that may be far longer than the context. *shorten*: whether a
+        completion that does not fit the context with its prompt is shortened, instead of refused.
         """
         self._template = template
         self._reading = reading
@@ -51,13 +51,13 @@ class Prompts:
         read = partial(self._read, prompt, max_tokens)
         tokens, limit = await self._reading.run(read, size=_size(prompt))
         if not tokens:
-            raise InvalidOption("The prompt does not hold a token.", option="prompt")
+            raise InvalidOption("The prompt has no tokens.", option="prompt")
         return tokens, limit
 
     async def tokenize(self, prompt: Prompt, *, add_special_tokens: bool) -> list[int]:
         """Return the token ids of *prompt*, which may be longer than the context.
 
-        *add_special_tokens* only counts for a plain text. Raises InvalidOption.
+        *add_special_tokens* only applies to a text. Raises InvalidOption.
         """
         if isinstance(prompt, tuple):
             return list(prompt)
@@ -83,7 +83,7 @@ class Prompts:
             context=self._max_model_len,
             shorten=self._shorten,
         )
-        return self._template.named(ids if isinstance(ids, tuple) else ids.ids), limit
+        return self._template.tokens(ids if isinstance(ids, tuple) else ids.ids), limit
 
     def _fitting(self, prompt: Conversation | str) -> Encoding:
         """Return the tokens of *prompt*; raise PromptTooLong if it is far too long."""
@@ -110,7 +110,7 @@ class Prompts:
 
 
 def _size(prompt: Prompt) -> int:
-    """Return the characters or tokens that the time to read *prompt* grows with."""
+    """Return a number of characters or tokens with which the time to read *prompt* grows."""
     if not isinstance(prompt, Conversation):
         return len(prompt)
     variables = _VARIABLES if prompt.template_kwargs else 0

@@ -5,8 +5,8 @@ from backends.failures import InvalidOption, PromptTooLong, UnsupportedOption
 
 ENGINE = "CTranslate2"
 
-_NOTHING = 1e-30
-"""Lower bound of the numbers that the engine can represent and divide by in single precision."""
+_SMALLEST_DIVISOR = 1e-30
+"""Smallest number by which the engine divides logits safely in single precision."""
 
 
 def token_limit(*, prompt: int, max_tokens: int | None, context: int, shorten: bool) -> int:
@@ -28,15 +28,15 @@ def refuse_unsupported(sampling: Sampling) -> None:
 
     Raises InvalidOption for a `repetition_penalty` that is too small for the engine's precision.
     """
-    if 0 < (sampling.repetition_penalty or 1) < _NOTHING:
+    if 0 < (sampling.repetition_penalty or 1) < _SMALLEST_DIVISOR:
         raise InvalidOption("`repetition_penalty` is too small.", option="repetition_penalty")
     random = not _is_greedy(sampling)
     if random and sampling.seed is not None:
-        # The engine has one random generator per thread, not per request.
+        # The engine has one random generator for each thread, not for each request.
         raise UnsupportedOption(
             f"`seed` is not supported by this model's engine ({ENGINE}) where tokens are drawn at "
-            "random: `temperature` 0, `top_p` 0 or `top_k` 1 take the most probable ones, which "
-            "any seed repeats.",
+            "random. With `temperature` 0, `top_p` 0 or `top_k` 1 the answer is the same for every "
+            "seed.",
             option="seed",
         )
     refused = {
@@ -67,9 +67,9 @@ def arguments(sampling: Sampling, vocabulary: int) -> dict[str, float]:
         return {"sampling_topk": 1, **penalty}
     top_k = max(sampling.top_k or 0, 0)
     return {
-        "sampling_temperature": _or_all(sampling.temperature),
+        "sampling_temperature": _or_one(sampling.temperature),
         "sampling_topk": top_k if top_k < vocabulary else 0,
-        "sampling_topp": _or_all(sampling.top_p),
+        "sampling_topp": _or_one(sampling.top_p),
         **penalty,
     }
 
@@ -77,9 +77,9 @@ def arguments(sampling: Sampling, vocabulary: int) -> dict[str, float]:
 def _is_greedy(sampling: Sampling) -> bool:
     """Return whether only the most probable token can be drawn."""
     narrow = sampling.top_k == 1 or (sampling.min_p is not None and sampling.min_p >= 1)
-    return narrow or min(_or_all(sampling.temperature), _or_all(sampling.top_p)) < _NOTHING
+    return narrow or min(_or_one(sampling.temperature), _or_one(sampling.top_p)) < _SMALLEST_DIVISOR
 
 
-def _or_all(value: float | None) -> float:
+def _or_one(value: float | None) -> float:
     """Return *value*, a temperature or a `top_p`; 1 if it is None."""
     return 1.0 if value is None else value

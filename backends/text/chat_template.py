@@ -1,4 +1,4 @@
-"""Reads a model directory's chat template and tokenizer: conversations → text ⇄ tokens."""
+"""Renders conversations with a model's chat template, and translates texts to tokens and back."""
 
 import json
 from collections.abc import Sequence
@@ -25,8 +25,9 @@ class ChatTemplate:
     def __init__(self, directory: Path) -> None:
         """Read `tokenizer.json`, `tokenizer_config.json`, `config.json`, `chat_template.jinja`.
 
-        The last is optional: the template may be in `tokenizer_config.json`. Raises
-        FileNotFoundError or ValueError if *directory* does not hold a tokenizer or a template.
+        The last is optional: the template may be in `tokenizer_config.json`. Raises what
+        `Tokenizer.from_file` raises, FileNotFoundError for another file that is missing, and
+        ValueError if neither file holds a template.
         """
         self.tokenizer: Tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._names = {number: token for token, number in self.tokenizer.get_vocab().items()}
@@ -63,21 +64,24 @@ class ChatTemplate:
 
         Raises InvalidOption for ids that the vocabulary does not have.
         """
-        # Python switches threads in this loop; in a set operation, which is one call, it cannot.
+        # Other threads can run during this loop; during one operation of sets they could not.
         if any(number not in self._names for ids in tokens for number in ids):
             raise InvalidOption(_BEYOND, option="tokens")
         texts: list[str] = self.tokenizer.decode_batch(tokens, skip_special_tokens=False)
         return texts
 
-    def named(self, ids: Sequence[int]) -> list[str]:
-        """Return the vocabulary's names of *ids*; raise InvalidOption for an unknown one."""
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Return the tokens of *ids*, as the vocabulary writes them.
+
+        Raises InvalidOption for an unknown id.
+        """
         try:
             return [self._names[number] for number in ids]
         except KeyError as error:
             raise InvalidOption(_BEYOND, option="prompt") from error
 
     def ids(self, tokens: list[str]) -> list[int]:
-        """Return the ids of *tokens*, the vocabulary's names; unknown ones are left out."""
+        """Return the ids of *tokens*, written as in the vocabulary; unknown ones are left out."""
         return [
             number for token in tokens if (number := self.tokenizer.token_to_id(token)) is not None
         ]
@@ -115,7 +119,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 class _GenerationBlock(Extension):
-    """Renders what `{% generation %}` encloses unchanged: the tag marks text to train on."""
+    """Renders the inside of `{% generation %}` unchanged: the tag only marks text to train on."""
 
     tags = {"generation"}  # noqa: RUF012  Jinja reads it from the class
 

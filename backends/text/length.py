@@ -38,7 +38,7 @@ def exceeds(text: str, count: Callable[[str], int], *, max_tokens: int) -> bool:
     if not is_counted(text, max_tokens=max_tokens):
         return False
     pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
-    return _sufficient(pieces, count, max_tokens) is not None
+    return _characters_to_exceed(pieces, count, max_tokens) is not None
 
 
 def kept(text: str, count: Callable[[str], int], *, max_tokens: int, from_end: bool) -> str:
@@ -54,13 +54,15 @@ def kept(text: str, count: Callable[[str], int], *, max_tokens: int, from_end: b
         pieces = (text[max(end - _PIECE, 0) : end] for end in range(size, 0, -_PIECE))
     else:
         pieces = (text[start : start + _PIECE] for start in range(0, size, _PIECE))
-    characters = _sufficient(pieces, count, max_tokens)
+    characters = _characters_to_exceed(pieces, count, max_tokens)
     if characters is None:
         return text
     return text[size - characters :] if from_end else text[:characters]
 
 
-def _sufficient(pieces: Iterable[str], count: Callable[[str], int], max_tokens: int) -> int | None:
+def _characters_to_exceed(
+    pieces: Iterable[str], count: Callable[[str], int], max_tokens: int
+) -> int | None:
     """Return after how many characters *pieces* certainly exceed *max_tokens*; None if never."""
     limit = max_tokens + max_tokens // 10 + _CUT
     characters = counted = 0
@@ -73,7 +75,7 @@ def _sufficient(pieces: Iterable[str], count: Callable[[str], int], max_tokens: 
 
 
 def refuse_if_exceeds(text: str, count: Callable[[str], int], *, max_tokens: int) -> None:
-    """Raise PromptTooLong, which names no number of tokens, if `exceeds` returns True."""
+    """Raise PromptTooLong, without a number of tokens, if `exceeds` returns True."""
     if exceeds(text, count, max_tokens=max_tokens):
         raise PromptTooLong.uncounted(context=max_tokens)
 
@@ -88,7 +90,7 @@ def refuse_to_render(conversation: Conversation, *, max_tokens: int) -> None:
 
     A template adds to the messages, but may also drop parts, such as the reasoning of earlier
     turns. So the limit is 128 characters per token of *max_tokens*: the longest token of the usual
-    vocabularies has as many. After a shorter conversation the rendered text is measured.
+    vocabularies has as many. A shorter conversation is rendered, and its text is measured.
     """
     if characters(conversation) > _RENDERED * max_tokens:
         raise PromptTooLong.uncounted(context=max_tokens)

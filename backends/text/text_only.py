@@ -7,14 +7,14 @@ from backends.conversation import Conversation, Media, parts
 from backends.failures import UnsupportedOption
 
 _ALWAYS = {"skip_special_tokens": True}
-"""Options that these engines serve: they can do nothing else. vLLM needs to see them, as it takes
-the value from the model's generation config, from 0.33 on, where the option is missing."""
+"""Options with the only value that these engines can serve. The server does not drop that value as
+a default: from vLLM 0.33 on, a model's generation config may set another one."""
 
 
 def refuse_beyond_text(generation: Generation, *, engine: str) -> None:
-    """Raise UnsupportedOption for the first option that takes more than to continue a text.
+    """Raise UnsupportedOption for the first option that needs more than to continue a text.
 
-    *engine* is the name that the message gives the engine.
+    *engine* is the engine's name in the message.
     """
     refuse_prompt_beyond_text(generation.prompt, engine=engine)
     for option in _options(generation):
@@ -22,7 +22,7 @@ def refuse_beyond_text(generation: Generation, *, engine: str) -> None:
 
 
 def refuse_prompt_beyond_text(prompt: Prompt, *, engine: str) -> None:
-    """Raise UnsupportedOption for tools, media and the like in *prompt*."""
+    """Raise UnsupportedOption for tools, calls, media or `continue_final_message` in *prompt*."""
     if isinstance(prompt, Conversation):
         for option in _conversation_options(prompt):
             raise _refusal(option, engine)

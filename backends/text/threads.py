@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 _SHORT = 1000
 """Characters or tokens of the largest job that runs on the event loop: it takes 0.1 to 0.5 ms, and
-to reach a thread takes 0.08 ms."""
+handing it to a thread takes 0.08 ms."""
 
 
 class TextThreads:
@@ -22,7 +22,7 @@ class TextThreads:
     @classmethod
     @contextmanager
     def opened(cls, name: str) -> Iterator["TextThreads"]:
-        """Open the threads of the model *name*; drop jobs that still wait when the block ends."""
+        """Yield threads for the model *name*; drop jobs that still wait when the block ends."""
         pool = ThreadPoolExecutor(2, thread_name_prefix=f"{name}-text")
         try:
             yield cls(pool)
@@ -32,8 +32,9 @@ class TextThreads:
     async def run(self, job: Callable[[], T], *, size: int) -> T:
         """Run *job*; return what it returns, or raise what it raises.
 
-        *size* is a number of characters or tokens that the job's time grows with. A job of at most
-        1,000 runs at once, on the event loop. A job that is cancelled while it waits never runs.
+        *size* is the number of characters or tokens with which the job's time grows. A job of at
+        most 1,000 runs at once, on the event loop. A job that is cancelled while it waits does not
+        run.
         """
         if size <= _SHORT:
             return job()

@@ -12,7 +12,7 @@ from backends.base import Candidate, PromptEcho, TokenLogprob
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 """How SentencePiece writes a token of one byte."""
 _NEAR = 16
-"""Bytes between the end of one token and the start of the next, at most, for it to be found."""
+"""Largest distance in bytes, after the end of one token, at which the next one is searched for."""
 _characters = getincrementaldecoder("utf-8")
 
 
@@ -55,7 +55,7 @@ class TokenBytes:
 
 
 def offsets(text: str, tokens: Iterable[bytes]) -> Iterator[int]:
-    """Yield the character of *text* at which each of its *tokens*, in order, begins.
+    """Yield, for each of *tokens* in order, the index in *text* of the character where it begins.
 
     A token that begins within a character gets the offset of that character. A token that is not
     in the text gets the offset at which the token before it ends: special tokens that the tokenizer

@@ -1,1 +1,1 @@
-"""vLLM in this process: chat through its engine, its chat templates and its sampling."""
+"""vLLM as a library: chats and embeddings through its engine, renderers, parsers and defaults."""

@@ -34,7 +34,7 @@ async def open_backend(
 
     An engine that dies meanwhile is restarted. At the end no process is left.
 
-    Raises what `start_engine` raises, and ValueError for a pooling model of another task.
+    Raises what `start_engine` raises, and ValueError for a pooling model that does not embed texts.
     """
     _prepare_environment()
     mark = uuid4().hex
@@ -75,7 +75,7 @@ async def _backend(config: VllmModelConfig, engine: "AsyncLLM") -> "VllmChat | V
 
 def _prepare_environment() -> None:
     """Set the variables that vLLM reads while it is imported; most only if they are not set."""
-    # An on-premises tool does not phone home. One name is vLLM's, one its libraries'.
+    # A server must not send reports of its use. vLLM reads one name, its libraries the other.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     # An allowed host must not redirect vLLM to a host that is not allowed.

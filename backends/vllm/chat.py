@@ -94,14 +94,15 @@ class VllmChat(EngineBackend):
 
         vLLM sends a medium's features to the engine once, and only their hash in later requests.
         If the first request never reached the engine (it was too long, or only tokenized), the
-        engine lacks them and fails the next one. A request rendered after that brings them again.
+        engine lacks them, and the next request fails. A request that is rendered after that brings
+        them again. So *generation* is sent up to three times.
         """
-        for last in (False, False, True):
+        for is_last_try in (False, False, True):
             request = await self._requests.render(generation)
             outputs = self._outputs(engine, generation, request)
             with translated_errors(default_option=request.constraint):
                 first = await anext(outputs)
-            if last or not request.lacks_media(first):
+            if is_last_try or not request.lacks_media(first):
                 break
             await outputs.aclose()
         return request, outputs, first
@@ -114,7 +115,7 @@ class VllmChat(EngineBackend):
         return engine_outputs(engine, request.prompt, request.params, **options)
 
     async def _prompt_items(self, generation: Generation, first: Any) -> list[Extras | PromptEcho]:
-        """Return what *generation* wants to know about its prompt, from the *first* output."""
+        """Return the items about the prompt that *generation* requests, from its *first* output."""
         items = self._read_prompt(generation, first)
         if first.prompt_logprobs is None or len(first.prompt_token_ids) <= _SHORT_PROMPT:
             return list(items)

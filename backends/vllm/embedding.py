@@ -26,7 +26,7 @@ from backends.self_test import one_vector
 from backends.vllm.requests.renderer import PromptRenderer
 
 from .engine_backend import EngineBackend
-from .failures import live_engine, translated_errors
+from .failures import PROMPT_PARAMETERS, live_engine, translated_errors
 
 
 class VllmEmbedding(EngineBackend):
@@ -60,7 +60,9 @@ class VllmEmbedding(EngineBackend):
         Raises UnsupportedOption for a conversation.
         """
         if isinstance(prompt, Conversation):
-            raise UnsupportedOption("An embedding model reads texts.", option="messages")
+            raise UnsupportedOption(
+                "An embedding model reads texts, not conversations.", option="messages"
+            )
         job = EmbeddingJob(input=prompt, add_special_tokens=add_special_tokens)
         with translated_errors(), _naming_fields():
             request = _request(job)
@@ -122,7 +124,7 @@ def _embedding(output: Any) -> Embedding:
 
 @contextmanager
 def _naming_fields() -> Iterator[None]:
-    """Raise vLLM's refusals as ours, with the field of EmbeddingJob that is at fault."""
+    """Raise vLLM's refusals as errors of ours that name a field of EmbeddingJob."""
     try:
         yield
     except VLLMClientError as error:
@@ -133,7 +135,7 @@ def _naming_fields() -> Iterator[None]:
 
 def _invalid_request(error: VLLMClientError) -> InvalidRequest:
     name = getattr(error, "parameter", None)
-    if name in ("input_text", "input_tokens"):
+    if name in PROMPT_PARAMETERS:
         return PromptTooLong(str(error), option="input")
     # An error without a parameter is about the tokens: the input has none, or unknown ones.
     return InvalidOption(str(error), option=name or "input")

@@ -1,4 +1,4 @@
-"""The part that chat and embedding backends share: one engine, its tokenizer and its end."""
+"""The part that chat and embedding backends share: one engine, and that engine's tokenizer."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -9,13 +9,13 @@ from .tokenizer import Tokenizer
 
 
 class EngineBackend(ABC):
-    """A TextBackend that owns a running AsyncLLM, and that can go on with another one."""
+    """A TextBackend that owns a running AsyncLLM, and can replace it by another one."""
 
     def __init__(self, engine: AsyncLLM) -> None:
         self.use_engine(engine)
 
     def use_engine(self, engine: AsyncLLM) -> None:
-        """Send all requests to *engine* from now on; blocks until they can be prepared."""
+        """Send all requests to *engine* from now on; blocks until it can accept them."""
         self._tokenizer = Tokenizer(engine.model_config)
         self._max_model_len = int(engine.model_config.max_model_len)
         self._prepare(engine)
@@ -28,7 +28,7 @@ class EngineBackend(ABC):
 
     @property
     def max_model_len(self) -> int:
-        """Tokens that the model holds, as vLLM settled it when the engine started."""
+        """Tokens of the model's context, as vLLM determined it when the engine started."""
         return self._max_model_len
 
     async def ready(self) -> bool:

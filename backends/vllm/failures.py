@@ -40,16 +40,16 @@ _REQUEST_ERRORS = (
 _FLAG = re.compile(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)")
 """A flag of vLLM's server; here it is one of the model's options, with underscores."""
 
-_PROMPT_PARAMETERS = {"input_text", "input_tokens"}
+PROMPT_PARAMETERS = {"input_text", "input_tokens"}
 """The parameters that vLLM names when the prompt is too long."""
 
 
 @contextmanager
 def translated_request_errors(*, default_option: str | None) -> Iterator[None]:
-    """Raise InvalidRequest for every error inside, where vLLM reads a request.
+    """Raise InvalidRequest for the errors that vLLM raises while it reads a request.
 
-    There vLLM's renderers, readers of media and chat templates raise plain exceptions too. The list
-    is that of its own server, and AssertionError, which it raises for a prompt whose media were
+    Its renderers, readers of media and chat templates raise plain exceptions too. They are those
+    that its own server expects, and AssertionError, which it raises for a prompt whose media were
     truncated away. *default_option* is reported if vLLM's error names no parameter.
     """
     try:
@@ -113,9 +113,9 @@ def invalid_request(
     message = _FLAG.sub(lambda flag: f"`{flag[1].replace('-', '_')}`", message)
     # Half of vLLM's errors name their parameter only as the first word of the message.
     name = getattr(error, "parameter", None) or message.partition(" ")[0]
-    if name in _PROMPT_PARAMETERS:
+    if name in PROMPT_PARAMETERS:
         return PromptTooLong(message, option="messages")
-    # "not yet supported with speculative decoding": the value is valid, but the engine cannot.
+    # "not yet supported with speculative decoding": the engine cannot serve a valid value.
     kind = UnsupportedOption if "supported" in message else InvalidOption
     return kind(message, option=_OPTIONS.get(name) or default_option)
 
@@ -128,8 +128,8 @@ def _first_fault(error: ValidationError) -> tuple[str, str]:
     """Return the path of *error*'s first wrong field, and the message about it.
 
     In a union each type reports a fault. The one that counts is that of the type which fits best:
-    its fault lies deepest, and says something else than that the type is wrong. If several fit
-    equally well, all their messages are joined.
+    its fault lies deepest, and is not that the type itself is wrong. If several types fit equally
+    well, all their messages are joined.
     """
     field = error.errors()[0]["loc"][:1]
     faults = [fault for fault in error.errors() if fault["loc"][:1] == field]

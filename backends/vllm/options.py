@@ -1,7 +1,7 @@
 """A model's options: arguments of vLLM's engine, and some of vLLM's own server.
 
 Users copy both from a command line of `vllm serve`. The known names are read from vLLM's own types.
-An option of its server is applied here, or refused with a hint where that setting is found.
+An option of its server is applied here, or refused with a hint about where to find that setting.
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ _SETTINGS = {
     "enable_force_include_usage": "a request's `stream_options.include_usage` asks for it",
     "api_server_count": "run several servers behind a proxy",
 }
-"""For options that are refused here: where the same setting is found."""
+"""Option that is refused here → where to find the same setting."""
 
 _ALWAYS = {
     "enable_tokenizer_info_endpoint": True,
@@ -118,8 +118,8 @@ def _check_auto_tool_choice(enabled: Any, parser: Any) -> None:
     """Raise ValueError unless *enabled* is true with a *parser*, and false without one."""
     if enabled is not (parser is not None):
         raise ValueError(
-            "`enable_auto_tool_choice` is true here exactly if there is a `tool_call_parser`, and "
-            "cannot be set to anything else"
+            "`enable_auto_tool_choice` is always true here with a `tool_call_parser`, and always "
+            "false without one"
         )
 
 

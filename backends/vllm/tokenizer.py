@@ -24,7 +24,7 @@ class Tokenizer:
     """The tokenizer of one engine, safe to share between threads.
 
     vLLM's renderer works with copies of the same tokenizer. They are not used here, because their
-    number grows with the calls at once, and a copy may be made on the event loop.
+    number grows with the number of simultaneous calls, and a copy may be made on the event loop.
     """
 
     def __init__(self, model_config: Any) -> None:

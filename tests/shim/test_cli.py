@@ -241,7 +241,7 @@ def test_a_model_that_the_hub_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     [line] = [line for line in done.output.splitlines() if line.startswith("Error: ")]
     assert done.exit_code == 1
-    assert "models/mine is not a directory here, and the model hub: " in line
+    assert "models/mine is not a directory here; from the model hub: " in line
     assert done.output.endswith(f"{line}\n")
 
 

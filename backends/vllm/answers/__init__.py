@@ -1,1 +1,1 @@
-"""From the outputs of vLLM's engine to the seam's items."""
+"""Translates the outputs of vLLM's engine into the seam's items."""

@@ -1,4 +1,4 @@
-"""Leaves no process of vLLM behind, however the server ends.
+"""Ends all processes of vLLM, however the server ends.
 
 Uses the standard library only, because the reaper runs this file as a script.
 
@@ -15,10 +15,10 @@ inherit from their first instant on. An engine can end in three ways:
 Python's resource tracker bears the mark too, but is spared: it belongs to the server, may serve
 another engine, and ends by itself after the last process, when it has removed shared memory.
 
-Why no other way was taken: PR_SET_PDEATHSIG has to be set inside each child, which is busy with
-imports for its first seconds; a list of process ids lacks those that start after it was made; a
-process group is shared with the program that started the server. The mark needs /proc: on systems
-other than Linux only the first end is covered, by vLLM alone.
+Other ways are worse: PR_SET_PDEATHSIG has to be set inside each child, which is busy with imports
+for its first seconds; a list of process ids lacks those that start later; a process group is shared
+with the program that started the server. The mark needs /proc: on systems other than Linux only the
+first end is covered, by vLLM alone.
 """
 
 import os
@@ -77,12 +77,12 @@ def reaped(mark: str, *, patience: float) -> Iterator[None]:
 def end(mark: str, *, patience: float) -> None:
     """Wait until no process bears *mark*; kill those that last longer than *patience* seconds."""
     start = time.monotonic()
-    while left := [pid for pid in bearers(mark) if not _is_tracker(pid)]:
+    while pids := [pid for pid in bearers(mark) if not _is_tracker(pid)]:
         waited = time.monotonic() - start
         if waited > patience + _GIVE_UP:
             return
         if waited >= patience:
-            _kill(left)
+            _kill(pids)
         time.sleep(_POLL)
 
 

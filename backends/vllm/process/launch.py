@@ -21,7 +21,7 @@ from .progress import progress_shown
 log = logging.getLogger(__package__)
 
 _CPU_CACHE_BYTES = 4 * 1024**3
-"""Bytes of the default cache on a CPU: 131,072 tokens of Llama 3.2 1B."""
+"""Bytes of the default cache on a CPU: enough for 131,072 tokens of Llama 3.2 1B."""
 _CACHE_OPTIONS = {"kv_cache_memory_bytes", "gpu_memory_utilization"}
 
 
@@ -57,7 +57,7 @@ def launch(model: VllmModelConfig) -> AsyncLLM:
 
 
 def _structured_outputs(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the table of structured outputs with an engine named, if *options* name none.
+    """Return `structured_outputs_config` with llguidance; {} if *options* name a grammar engine.
 
     vLLM refuses some of the table's fields together with `auto`. `pin_grammar_engine` makes the
     final choice.
@@ -72,8 +72,8 @@ def _defaults(options: dict[str, Any]) -> dict[str, Any]:
     """Return our own defaults where they differ from vLLM's, without those set in *options*."""
     # Statistics for vLLM's own metrics endpoint, which does not exist here, take 7 µs a token.
     defaults: dict[str, Any] = {"disable_log_stats": True}
-    # On a CPU vLLM would claim nine tenths of the machine for its cache, fill them before it is
-    # ready, and not start if another program uses them.
+    # On a CPU vLLM would reserve nine tenths of the machine's memory for its cache, fill it
+    # before it is ready, and not start if another program uses a part of that memory.
     chosen = _CACHE_OPTIONS & options.keys() or os.environ.get("VLLM_CPU_KVCACHE_SPACE")
     if current_platform.is_cpu() and not chosen:
         defaults["kv_cache_memory_bytes"] = _CPU_CACHE_BYTES

@@ -38,7 +38,7 @@ _WHOLE_ANSWER_TOKENS = 32
 """Tokens in a message for an answer that is not streamed. Decoding all of its tokens at the end
 would block other requests."""
 _INTERVAL = f"{__package__}.stream_interval_ms"
-"""The interval's key in `VllmConfig.additional_config`, which vLLM passes on unread."""
+"""The interval's key in `VllmConfig.additional_config`, which vLLM passes to its processes."""
 
 _TOKEN_FIELDS = ("request_id", "new_token_ids", "new_logprobs")
 _other_fields = attrgetter(
@@ -54,7 +54,8 @@ class OutputBuffer:
     def __init__(self, interval: float | None = None) -> None:
         """Flush every *interval* seconds; 0: after each step; None: by the number of streams."""
         self._interval = interval
-        self._held: dict[str, list[EngineCoreOutput]] = {}
+        self._waiting: dict[str, list[EngineCoreOutput]] = {}
+        """Request id → outputs that hold only tokens and are not sent yet."""
         self._next = 0.0
 
     def outputs_to_send(
@@ -65,17 +66,18 @@ class OutputBuffer:
         streams: int,
         now: float,
     ) -> dict[int, EngineCoreOutputs]:
-        """Return what is sent after *step*, by client; *step* is what vLLM's scheduler returned.
+        """Return the outputs to send after *step*, by client.
 
-        *requests* has the requests that have not ended, by id. *streams* is the number of running
-        requests, *now* the time of a monotonic clock in seconds. Changes *step*.
+        *step* is the result of vLLM's own scheduler, and is changed. *requests* has the requests
+        that have not ended, by id. *streams* is the number of running requests, *now* the time of a
+        monotonic clock in seconds.
         """
         flush = now >= self._next
         for outputs in step.values():
             outputs.outputs = [
-                sent
+                ready
                 for output in outputs.outputs
-                for sent in self._add(output, requests.get(output.request_id), flush=flush)
+                for ready in self._add(output, requests.get(output.request_id), flush=flush)
             ]
         if flush:
             self._next = now + self._flush_interval(streams)
@@ -91,26 +93,26 @@ class OutputBuffer:
     def _add(
         self, output: EngineCoreOutput, request: Request | None, *, flush: bool
     ) -> list[EngineCoreOutput]:
-        """Add *output*; return what is sent of its request: all held outputs, or none."""
+        """Add *output*; return the outputs of its request to send now: all that waited, or none."""
         waits = _may_wait(output, request, flush=flush)
-        held = self._held.pop(output.request_id, [])
-        if held and held[-1].new_logprobs is None and output.new_logprobs is None:
-            output.new_token_ids = held.pop().new_token_ids + output.new_token_ids
-        held.append(output)
+        outputs = self._waiting.pop(output.request_id, [])
+        if outputs and outputs[-1].new_logprobs is None and output.new_logprobs is None:
+            output.new_token_ids = outputs.pop().new_token_ids + output.new_token_ids
+        outputs.append(output)
         if not waits:
-            return held
-        self._held[output.request_id] = held
+            return outputs
+        self._waiting[output.request_id] = outputs
         return []
 
     def _release(self, step: dict[int, EngineCoreOutputs], requests: Mapping[str, Request]) -> None:
-        """Move the held tokens of streams without a token in *step* to it; drop ended requests."""
-        for request_id in list(self._held):
+        """Move the waiting tokens of streams to *step*; drop those of requests that have ended."""
+        for request_id in list(self._waiting):
             request = requests.get(request_id)
             if request is None:
-                del self._held[request_id]
+                del self._waiting[request_id]
             elif not _is_whole(request):
                 outputs = step.setdefault(request.client_index, EngineCoreOutputs())
-                outputs.outputs += self._held.pop(request_id)
+                outputs.outputs += self._waiting.pop(request_id)
 
 
 def _has_content(outputs: EngineCoreOutputs) -> bool:
@@ -160,7 +162,7 @@ class PacedScheduler(Scheduler):  # type: ignore[misc]  # vLLM has no types
 
 
 class PacedAsyncScheduler(PacedScheduler, AsyncScheduler):  # type: ignore[misc]  # vLLM has no types
-    """The same for an engine that schedules a step while the previous one runs."""
+    """PacedScheduler for an engine that schedules a step while the previous one runs."""
 
 
 def set_interval(config: VllmConfig, milliseconds: int | None) -> None:

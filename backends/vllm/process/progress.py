@@ -1,8 +1,8 @@
-"""Shows how far a starting engine is: one line of ours for each step that vLLM has finished.
+"""Logs how far a starting engine is: one line of ours for each step that vLLM reports.
 
-vLLM logs its steps at INFO, among many other lines, in processes of its own. Our log shows none of
-its INFO lines. A handler in those processes picks the steps out. They import this module for it, so
-it uses the standard library only.
+vLLM logs its steps at INFO, among many other lines, in processes of its own. Our log does not show
+its INFO lines. A handler in those processes picks out the steps. The processes import this module
+for the handler, so the module imports only the standard library.
 """
 
 import json
@@ -48,8 +48,8 @@ class ProgressHandler(logging.StreamHandler[Any]):
         message = record.getMessage()
         for pattern, words in _STEPS:
             if match := pattern.match(message):
-                ours = {"msg": f"{self._model}: {match.expand(words)}", "args": None}
-                super().emit(logging.makeLogRecord(record.__dict__ | ours))
+                line = {"msg": f"{self._model}: {match.expand(words)}", "args": None}
+                super().emit(logging.makeLogRecord(record.__dict__ | line))
 
 
 class SchedulerWarningFilter(logging.Filter):
@@ -78,21 +78,21 @@ def runs_locally(config: Any) -> bool:
 def progress_shown(config: Any, model: str) -> Iterator[None]:
     """Let an engine that is started inside with *config* log its steps, under the name *model*.
 
-    *config* is a `vllm.config.VllmConfig`, whose logging is changed. It is not changed if
+    *config* is a `vllm.config.VllmConfig`. Its logging is changed, except if
     - our own log does not show INFO;
-    - the user has set vLLM's logging up: a level that shows everything, a file, or no logging;
+    - the user has configured vLLM's logging: a level that shows everything, a file, or none;
     - processes may start on machines that do not have this module.
     """
-    theirs = config.logging_config
-    quiet = theirs.log_level not in ("INFO", "DEBUG", "NOTSET")
-    default = theirs.configure_logging and not theirs.pylogging_config_file
+    vllm_logging = config.logging_config
+    quiet = vllm_logging.log_level not in ("INFO", "DEBUG", "NOTSET")
+    default = vllm_logging.configure_logging and not vllm_logging.pylogging_config_file
     if not (log.isEnabledFor(logging.INFO) and quiet and default and runs_locally(config)):
         yield
         return
     with NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(_logging_config(model, theirs.log_level), file)
+        json.dump(_logging_config(model, vllm_logging.log_level), file)
         file.flush()
-        config.logging_config = replace(theirs, pylogging_config_file=file.name)
+        config.logging_config = replace(vllm_logging, pylogging_config_file=file.name)
         yield
 
 

@@ -41,8 +41,8 @@ async def start_engine(config: VllmModelConfig, mark: str) -> Any:
     """
     async with _one_at_a_time():
         begin = time.monotonic()
-        # In a call of its own: torch keeps the frames in which it is imported alive for ever,
-        # with the values that they return. The engine must not be one of those.
+        # In a call of its own: torch keeps the frames in which it is imported alive for ever, and
+        # with them the values that they return. The engine must not be among these values.
         await in_thread(partial(_import_vllm, config.id))
         end = partial(children.end, mark, patience=0.0)
         engine = await in_thread(partial(_launch, config, mark), on_cancel=end)
@@ -57,8 +57,8 @@ async def in_thread(function: Callable[[], T], *, on_cancel: Callable[[], None] 
     """Return the result of *function*, which runs in a thread; raise what it raises.
 
     A thread cannot be cancelled. If this call is cancelled, it calls *on_cancel* (in a thread too)
-    again and again until *function* has ended, whatever its outcome; only then it raises
-    CancelledError.
+    again and again until *function* has ended, with or without an error. Only then does it
+    raise CancelledError.
     """
     running = asyncio.ensure_future(asyncio.to_thread(function))
     try:

@@ -21,7 +21,7 @@ _STEADY = 300.0
 
 
 class Restartable(Protocol):
-    """A backend that can go on with another engine."""
+    """A backend whose engine can be replaced."""
 
     async def ready(self) -> bool:
         """Return whether its engine is alive."""
@@ -53,21 +53,21 @@ class Supervisor:
         max_restarts: int,
         steady: float = _STEADY,
     ) -> None:
-        """Take the model's *name* for the log, and what ends a row of restarts.
+        """Take the model's *name* for the log, and the limit of restarts in a row.
 
-        A row ends for good after *max_restarts*, and begins anew after an engine that has lived
-        for *steady* seconds.
+        After *max_restarts* in a row the engine is not started again. An engine that has lived for
+        *steady* seconds ends the row.
         """
         self._backend = backend
         self._start = start
         self._clear = clear
-        """Ends processes that a dead engine or a failed start has left: they may hold memory."""
+        """Ends the processes that remain of a dead engine or a failed start and occupy memory."""
         self._name = name
         self._max_restarts = max_restarts
         self._steady = steady
 
     async def run(self) -> None:
-        """Watch until cancelled, or until *max_restarts* in a row have failed."""
+        """Restart the engine whenever it dies; return after *max_restarts* in a row."""
         restarts = 0
         while True:
             begin = time.monotonic()

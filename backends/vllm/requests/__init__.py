@@ -1,1 +1,1 @@
-"""From the seam's Generation to a request of vLLM's engine."""
+"""Translates the seam's Generation into a request for vLLM's engine, and checks it."""

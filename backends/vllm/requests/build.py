@@ -85,7 +85,7 @@ class RequestBuilder:
         self._cap = _max_tokens_cap(model_config, self._defaults)
 
     async def render(self, generation: Generation) -> EngineRequest:
-        """Return *generation* as a request for the engine, with every sampling value settled.
+        """Return *generation* as a request for the engine, with a value for every sampling option.
 
         Raises InvalidOption, UnsupportedOption, and PromptTooLong if prompt and requested
         completion exceed the context. vLLM's server would shorten the completion instead; here
@@ -124,9 +124,9 @@ class RequestBuilder:
         )
 
     def _reasoning(self, request: ChatCompletionRequest, ids: list[int]) -> dict[str, Any]:
-        """Return the options by which the engine finds the end of reasoning.
+        """Return the options from which the engine knows where reasoning ends.
 
-        A constraint applies from there on only.
+        A constraint applies only after that.
         """
         if getattr(self._online.parser, "reasoning_parser_cls", None) is None:
             return {"reasoning_ended": request.resolve_reasoning_ended(None, ids)}
@@ -207,9 +207,9 @@ class RequestBuilder:
                 )
 
     def _check_prompt(self, prompt: str | tuple[int, ...]) -> None:
-        """Refuse a prompt that vLLM would refuse too, but without the name of the field."""
+        """Refuse a prompt that vLLM would refuse with an error that does not name the field."""
         if not prompt:
-            raise InvalidOption("The prompt holds no token.", option="prompt")
+            raise InvalidOption("The prompt has no tokens.", option="prompt")
         if not isinstance(prompt, str) and not 0 <= min(prompt) <= max(prompt) < self._vocabulary:
             raise InvalidOption("There are token ids beyond the vocabulary.", option="prompt")
 

@@ -50,11 +50,11 @@ def _constraints(generation: Generation) -> Iterator[tuple[str, Any, _Size]]:
         yield "response_format", generation.format.schema, _Size()
     yield "structured_outputs", generation.extras.get("structured_outputs"), _Size()
     if isinstance(generation.prompt, Conversation):
-        grammar = _Size()
+        shared = _Size()
         for index, tool in enumerate(generation.prompt.tools):
             # All compiled tools become one grammar; the others are only shown to the model.
             compiled = tool.strict or generation.prompt.tool_choice == "required"
-            size = grammar if compiled else _Size()
+            size = shared if compiled else _Size()
             yield f"tools[{index}].function.parameters", tool.parameters, size
 
 

@@ -48,8 +48,8 @@ def restrict_json(constraint: StructuredOutputsParams, *, max_spaces: int | None
     schema = as_schema(constraint.json)
     if schema is not None:
         spaces = _spaces(constraint, max_spaces)
-        more = {} if spaces is None else {"x-guidance": spaces}
-        constraint.json = {**more, **closed(schema)}
+        guidance = {} if spaces is None else {"x-guidance": spaces}
+        constraint.json = {**guidance, **closed(schema)}
 
 
 def as_schema(value: str | dict[str, Any] | None) -> dict[str, Any] | None:
@@ -80,25 +80,26 @@ _PARTS = {"$ref", "allOf", "anyOf", "oneOf"}
 
 
 def closed(schema: Any, *, whole: bool = True) -> Any:
-    """Return *schema* in which an object that names properties may have no others.
+    """Return a copy of *schema* in which an object has only the properties that are named.
 
-    *whole*: whether this schema alone describes its value. If not, it is not closed itself.
+    *whole*: whether this schema alone describes its value. If not, only schemas inside it are
+    closed.
     """
     if not isinstance(schema, dict):
         return schema
     result = dict(schema)
     for name in _SCHEMAS:
         if isinstance(table := schema.get(name), dict):
-            result[name] = {key: closed(below) for key, below in table.items()}
+            result[name] = {key: closed(part) for key, part in table.items()}
     for name in _LISTS:
         if isinstance(schemas := schema.get(name), list):
             each_whole = name == "prefixItems" or (
                 whole and name != "allOf" and "properties" not in schema
             )
-            result[name] = [closed(below, whole=each_whole) for below in schemas]
+            result[name] = [closed(part, whole=each_whole) for part in schemas]
     for name in _SINGLE:
-        if isinstance(below := schema.get(name), dict):
-            result[name] = closed(below, whole=name != "not")
+        if isinstance(part := schema.get(name), dict):
+            result[name] = closed(part, whole=name != "not")
     alone = whole and not _PARTS & schema.keys()
     if alone and {"properties", "patternProperties"} & schema.keys():
         result.setdefault("additionalProperties", False)
@@ -114,7 +115,7 @@ class ToolCallConstraint:
     def __init__(
         self, generation: Generation, *, option: str, enforces_all: bool, max_spaces: int | None
     ) -> None:
-        """Take the *option* that is reported for a schema which does not belong to a tool.
+        """Take the *option* that is reported for a schema that does not belong to a tool.
 
         *enforces_all*: whether the schemas of tools that are not strict are enforced too.
         *max_spaces* between two parts of the arguments is 0, 1, or None for any number; xgrammar
@@ -144,7 +145,7 @@ class ToolCallConstraint:
 
     def _adapt(self, node: dict[str, Any]) -> None:
         if node.get("max_whitespace_cnt") is None and self._max_spaces is not None:
-            node["max_whitespace_cnt"] = 1  # xgrammar takes no 0
+            node["max_whitespace_cnt"] = 1  # xgrammar does not take 0
         if not self._tools:
             refuse_fault(find_fault(node.get("json_schema")), option=self._option)
         elif node.get("json_schema") is True:

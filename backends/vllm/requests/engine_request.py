@@ -16,7 +16,8 @@ class EngineRequest(NamedTuple):
     """vLLM's rendered prompt: a dict with `type` and `prompt_token_ids`."""
     params: "SamplingParams"
     options: dict[str, Any]
-    """Further arguments: the priority and, for a chat, the settings of the reasoning parser."""
+    """Further arguments: `priority` and, for a chat, `reasoning_ended` and
+    `reasoning_parser_kwargs`."""
     constraint: str | None = None
     """The option that limits which tokens may be drawn, such as `response_format`, if any."""
     copies: int = 1
@@ -29,8 +30,8 @@ class EngineRequest(NamedTuple):
     def lacks_media(self, first: Any) -> bool:
         """Return whether the engine failed because it did not have this prompt's media.
 
-        *first* is the request's first `vllm.RequestOutput`. There is no other sign than an error
-        without a token.
+        *first* is the request's first `vllm.RequestOutput`. The only sign is an error before the
+        first token.
         """
         return self.prompt["type"] == "multimodal" and any(
             choice.finish_reason == "error" and not choice.token_ids for choice in first.outputs

@@ -46,13 +46,13 @@ def pin_grammar_engine(config: VllmConfig, *, both: bool) -> None:
 
 
 class BackendByKind(StructuredOutputBackend):  # type: ignore[misc]  # vLLM has no types
-    """Both grammar engines, each made when a constraint first needs it."""
+    """Both grammar engines; each is created when a constraint first needs it."""
 
     def __init__(self, config: VllmConfig, tokenizer: Any) -> None:
         vocabulary = config.model_config.get_vocab_size()
         super().__init__(config, tokenizer=tokenizer, vocab_size=vocabulary)
-        self._made: dict[type, StructuredOutputBackend] = {}
-        self._making = Lock()
+        self._backends: dict[type, StructuredOutputBackend] = {}
+        self._lock = Lock()
 
     def compile_grammar(
         self,
@@ -65,18 +65,18 @@ class BackendByKind(StructuredOutputBackend):  # type: ignore[misc]  # vLLM has 
         return self._backend(kind).compile_grammar(request_type, grammar_spec, stop_token_ids)
 
     def _backend(self, kind: Any) -> StructuredOutputBackend:
-        with self._making:
-            if kind not in self._made:
-                self._made[kind] = kind(self.vllm_config, self.tokenizer, self.vocab_size)
-            return self._made[kind]
+        with self._lock:
+            if kind not in self._backends:
+                self._backends[kind] = kind(self.vllm_config, self.tokenizer, self.vocab_size)
+            return self._backends[kind]
 
     def allocate_token_bitmask(self, max_num_seqs: int) -> Any:
         """Return masks of shape (*max_num_seqs*, words of 32 tokens) that both engines can fill."""
         return self._backend(XgrammarBackend).allocate_token_bitmask(max_num_seqs)
 
     def destroy(self) -> None:
-        """Destroy the engines that have been made."""
-        for backend in self._made.values():
+        """Destroy the engines that have been created."""
+        for backend in self._backends.values():
             backend.destroy()
 
 

@@ -13,10 +13,10 @@ _TRUNCATE = "truncate_prompt_tokens"
 def check_length(generation: Generation, tokenizer: Tokenizer, *, max_model_len: int) -> None:
     """Raise PromptTooLong if the prompt's size proves that it has over *max_model_len* tokens.
 
-    Token ids are counted. A text is too long if it has more characters than *max_model_len* of the
-    longest token. vLLM checks the same, but only after it has built its request and applied the
-    chat template. The messages count whole, with the reasoning that a template may leave out.
-    A prompt that will be truncated is not checked.
+    Token ids are counted. A text is too long if it has more characters than *max_model_len* tokens
+    of the greatest length. vLLM checks the same, but only after it has built its request and
+    applied the chat template. All contents count, also parts that a template may leave out. A
+    prompt that will be truncated is not checked.
     """
     if generation.extras.get(_TRUNCATE) is not None:
         return

@@ -68,7 +68,7 @@ class PromptRenderer:
         return render() if _is_short(messages, params) else await self.in_thread(render)
 
     async def render_cmpl_async(self, prompts: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return *prompts* rendered; they are parsed as vLLM's text server does it.
+        """Return the rendered form of *prompts*, which are parsed as by vLLM's text server.
 
         Raises PromptTooLong and what vLLM raises.
         """
@@ -85,7 +85,7 @@ class PromptRenderer:
         return self._renderer.tokenize_prompts(prompts, params)
 
     async def tokenize_prompts_async(self, prompts: Any, params: Any) -> Any:
-        """Do the same for prompts with media."""
+        """Tokenize prompts with media; otherwise the same as `tokenize_prompts`."""
         await self.in_thread(partial(self._fit, prompts, params))
         return await self._renderer.tokenize_prompts_async(prompts, params)
 

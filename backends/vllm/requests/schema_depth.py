@@ -1,4 +1,4 @@
-"""Finds out whether a schema, with all that it refers to, is too deep for llguidance.
+"""Checks whether a schema, with all that it refers to, is too deep for llguidance.
 
 llguidance reads schemas by recursion. 1,800 schemas nested in each other, which are 3,600 lists and
 objects, overflow its stack and crash the process; 1,700 do not.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _LEVELS = 1000
-"""The most lists and objects nested in each other."""
+"""The most lists and objects that may be nested in each other."""
 
 
 def is_too_deep(schema: dict[str, Any]) -> bool:
@@ -19,13 +19,11 @@ def is_too_deep(schema: dict[str, Any]) -> bool:
 
 
 def _levels(schema: Any) -> dict[int, int]:
-    """Return how many levels each list and object in *schema* has, by its `id`."""
+    """Return the levels of nesting in each list and object of *schema*, by its Python `id`."""
     containers = list(_containers(schema))
     levels: dict[int, int] = {}
     for value in reversed(containers):
-        levels[id(value)] = 1 + max(
-            (levels.get(id(below), 0) for below in _items(value)), default=0
-        )
+        levels[id(value)] = 1 + max((levels.get(id(item), 0) for item in _items(value)), default=0)
     return levels
 
 

@@ -1,8 +1,8 @@
-"""Finds out whether xgrammar, the grammar engine of tool calls, enforces a JSON Schema.
+"""Checks whether xgrammar, the grammar engine of tool calls, enforces a JSON Schema.
 
 xgrammar ignores keywords that it cannot express, and most keywords without a `type` beside them. A
-call would then be valid JSON, but violate its schema. So only those keywords are accepted that a
-test has seen enforced (`test_tool_schemas.py`).
+call would then be valid JSON, but violate its schema. So only those keywords are accepted that are
+enforced in a test (`test_tool_schemas.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,6 +46,7 @@ _ASSERTIONS = {"type", *_ALONE, *_NOT_ENFORCED}.union(*_ENFORCED.values())
 """Every keyword that restricts values; others only describe."""
 
 _FORMATS = {"date", "time", "date-time", "duration", "email", "ipv4", "ipv6", "uuid", "uri"}
+"""The values of `format` that xgrammar enforces."""
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -56,6 +57,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
+"""Type of JSON Schema → the Python types of its values."""
 
 
 class Fault(NamedTuple):
@@ -70,29 +72,29 @@ def find_fault(schema: Any) -> Fault | None:
     """Return a part of *schema* that xgrammar does not enforce; None if it enforces all."""
     stack = [("", schema)]
     while stack:
-        path, below = stack.pop()
-        if below is True:
+        path, part = stack.pop()
+        if part is True:
             continue
-        if not isinstance(below, dict):
+        if not isinstance(part, dict):
             return Fault(path, "is not a schema that a value can satisfy")
-        if reason := _reason(below):
+        if reason := _reason(part):
             return Fault(path, reason)
-        stack += _below(path, below)
+        stack += _parts(path, part)
     return None
 
 
-def _below(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _parts(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the schemas in *schema*, with their paths."""
     for name in ("properties", "$defs", "definitions"):
         if isinstance(table := schema.get(name), dict):
-            yield from ((f"{path}/{name}/{key}", below) for key, below in table.items())
+            yield from ((f"{path}/{name}/{key}", part) for key, part in table.items())
     for name in ("prefixItems", "anyOf", "oneOf", "allOf"):
         if isinstance(schemas := schema.get(name), list):
-            yield from ((f"{path}/{name}/{index}", below) for index, below in enumerate(schemas))
+            yield from ((f"{path}/{name}/{index}", part) for index, part in enumerate(schemas))
     for name in ("items", "additionalProperties"):
         # False allows no further items or properties, which xgrammar enforces.
-        if (below := schema.get(name, False)) is not False:
-            yield f"{path}/{name}", below
+        if (part := schema.get(name, False)) is not False:
+            yield f"{path}/{name}", part
 
 
 def _reason(schema: Mapping[str, Any]) -> str | None:
@@ -139,18 +141,18 @@ def _are_disjoint(schemas: Any) -> bool:
 
     That is so if they have different types, or different constants in one required property.
     """
-    if not isinstance(schemas, list) or not all(isinstance(one, dict) for one in schemas):
+    if not isinstance(schemas, list) or not all(isinstance(schema, dict) for schema in schemas):
         return False
-    types = [name for one in schemas for name in _types(one)]
+    types = [name for schema in schemas for name in _types(schema)]
     if len(schemas) == len({*types}) == len(types) and not {*types} >= {"integer", "number"}:
         return True
-    tags = [_constants(one) for one in schemas]
-    names = set.intersection(*({*tag} for tag in tags)) if tags else set()
-    return any(len({tag[name] for tag in tags}) == len(schemas) for name in names)
+    constants = [_constants(schema) for schema in schemas]
+    shared = set.intersection(*({*each} for each in constants)) if constants else set()
+    return any(len({each[name] for each in constants}) == len(schemas) for name in shared)
 
 
 def _constants(schema: Mapping[str, Any]) -> dict[str, str]:
-    """Return the required properties of *schema* that have one value only."""
+    """Return the name and constant of each required property of *schema* that has one."""
     properties, required = schema.get("properties"), schema.get("required")
     if not isinstance(properties, dict) or not isinstance(required, list):
         return {}
@@ -165,11 +167,11 @@ def _reason_typed(schema: Mapping[str, Any], others: set[str]) -> str | None:
     types = _types(schema)
     if "type" in schema and not types:
         return "`type` is empty"
-    if ignored := others - {word for name in types for word in _ENFORCED.get(name, ())}:
+    if ignored := others - {keyword for name in types for keyword in _ENFORCED.get(name, ())}:
         return f"`{min(ignored)}` is only supported beside its `type`"
     properties, required = schema.get("properties", {}), schema.get("required", [])
     if not isinstance(properties, dict) or not isinstance(required, list):
-        return "`properties` is an object, `required` a list"
+        return "`properties` must be an object, and `required` a list"
     if not {str(name) for name in required} <= properties.keys():
         return "`required` names something that is not among the `properties`"
     return _reason_of_string(schema)

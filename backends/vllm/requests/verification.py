@@ -85,4 +85,4 @@ def needs_xgrammar(constraint: StructuredOutputsParams) -> bool:
 
 
 def _do_nothing(*_: Any) -> None:
-    """Stand in for `SamplingParams.verify`."""
+    """Replace `SamplingParams.verify`, which has been called already."""

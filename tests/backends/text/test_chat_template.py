@@ -56,7 +56,7 @@ def theirs(directory: Path) -> Any:
 def tokens_of(template: ChatTemplate, conversation: Conversation) -> list[str]:
     """Return the tokens of *conversation*."""
     text = template.render(conversation)
-    return template.named(template.encode(text, add_special_tokens=False).ids)
+    return template.tokens(template.encode(text, add_special_tokens=False).ids)
 
 
 def same(directory: Path, turns: list[tuple[str, str]]) -> bool:

@@ -160,7 +160,7 @@ def test_a_stream_that_has_gone(engine: Engine) -> None:
     del engine.requests["a"], engine.requests["b"]
 
     assert engine.step({"c": [7]}, after=INTERVAL) == {"c": [[7]]}
-    assert engine.buffer._held == {}
+    assert engine.buffer._waiting == {}
 
 
 def test_an_answer_that_is_not_streamed(engine: Engine) -> None:
