@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from shim.serving.metrics import Metrics
 from tests.live import ROOT
 
 PAGES = sorted(
@@ -63,3 +65,17 @@ def test_the_reading_list_is_true() -> None:
 
     assert not wrong
     assert sum(stated.values()) == int(total.replace(",", ""))
+
+
+def test_every_metric_is_documented() -> None:
+    """Before the first request every metric is there, as the page lists it, without models."""
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    families = list(text_string_to_metric_families(Metrics().text().decode()))
+
+    names = {
+        f"{family.name}_total" if family.type == "counter" else family.name: family
+        for family in families
+        if not family.name.endswith("_created")
+    }
+    assert {*names} == {*re.findall(r"^\| `(shim_\w+)`", page, re.MULTILINE)}
+    assert not any(sample.labels.get("model") for family in families for sample in family.samples)
