@@ -37,7 +37,7 @@ START_SECONDS = 60.0
     default="reports",
     help="Where each evaluation makes its own folder, TASK-MODEL-TIME.",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only so many samples of each, the first.")
+@click.option("--limit", type=click.IntRange(1), help="Run only the first N samples of each.")
 @click.argument("server", nargs=-1)
 def main(out: Path, limit: int | None, server: tuple[str, ...]) -> None:
     """Start SERVER, a command (default: shim serve), evaluate it, stop it.
