@@ -33,7 +33,7 @@ class Decoding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments of `faster_whisper.WhisperModel.transcribe`; None: its own default."""
 
     temperatures: Annotated[tuple[Fraction, ...], Meta(min_length=1, max_length=16)] | None = None
-    """Temperatures to try in turn until a result passes the thresholds: its `temperature`."""
+    """Temperatures to try in turn until a result passes the thresholds (`temperature` there)."""
     beam_size: Beams | None = None
     best_of: Beams | None = None
     patience: Annotated[float, Meta(gt=0, le=8)] | None = None

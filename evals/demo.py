@@ -42,7 +42,7 @@ START_SECONDS = 60.0
 def main(out: Path, limit: int | None, server: tuple[str, ...]) -> None:
     """Start SERVER, a command (default: shim serve), evaluate it, stop it.
 
-    It must print its address, http://127.0.0.1:PORT/v1, and serve the models whisper-1 and
+    The server must print its address, http://127.0.0.1:PORT/v1, and serve the models whisper-1 and
     gpt-4o-mini. Exits 1 if it dies or if any sample failed, 130 if it was interrupted.
     """
     summaries: list[Summary] = []

@@ -38,7 +38,7 @@ class Timeline:
             self._last = frame.pts, frame.samples, frame.sample_rate
 
     def of_stream(self) -> Span:
-        """Return the time from the stream's start to the end of its last frame; 0: end unknown."""
+        """Return the time from the stream's start to its last frame's end; an unknown end is 0."""
         unit = float(self._stream.time_base or 0)
         pts, samples, rate = self._last or (0, 0, 1)
         return Span((self._stream.start_time or 0) * unit, pts * unit + samples / rate)

@@ -74,8 +74,8 @@ async def receive(
     file, before the file is read; an error that it raises ends the reading.
 
     Raises InvalidParameter if the body is not a multipart form, has two files, has a part that is
-    compressed, or has more than *field_bytes* of names and values in its fields together. Raises
-    StorageFull if there is no room on the disk.
+    compressed or encoded, or has more than *field_bytes* of names and values in its fields
+    together. Raises StorageFull if there is no room on the disk.
     """
     upload = Upload()
     try:
