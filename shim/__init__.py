@@ -1,4 +1,4 @@
-"""OpenAI's API in front of models on one's own machines."""
+"""Serves OpenAI's API from models on your own machines."""
 
 from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""`python -m shim` is `shim`."""
+"""Runs the command line: `python -m shim` is `shim`."""
 
 from .cli import main
 

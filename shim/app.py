@@ -24,13 +24,13 @@ from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
 from shim.http.auth import KeyGuard, Keys, free
-from shim.http.disconnects import Presence
+from shim.http.body_memory import BodyMemory
+from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
-from shim.http.held_bodies import HeldBodies
 from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
-from shim.http.repeated_refusals import Repeated
-from shim.http.request import BodyRequest
+from shim.http.repeated_refusals import RefusalDelays
+from shim.http.request import ApiRequest
 from shim.http.request_id import stamp
 from shim.serving.loop_lag import measured_lag
 from shim.serving.metrics import Metrics
@@ -61,9 +61,9 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[partial(_serving, settings, server_metrics)],
         state=State({"server": server, "api_keys": keys, "long_texts": asyncio.Semaphore(2)}),
         before_send=[stamp],
-        after_exception=[Repeated(server.limits).delay],
+        after_exception=[RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
-        request_class=BodyRequest,
+        request_class=ApiRequest,
         request_max_body_size=server.limits.body_bytes,
         logging_config=None,  # the command line sets logging up
         # Litestar's own document lacks bounds of numbers, answers and errors.
@@ -71,7 +71,7 @@ def create_app(settings: Settings) -> Litestar:
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    app.asgi_handler = Presence(HeldBodies(app.asgi_handler, server.limits.held_bytes))
+    app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
     return app
 
 

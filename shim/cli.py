@@ -1,4 +1,4 @@
-"""`shim serve | check | openapi`: arguments → Settings → server."""
+"""Defines the command line: `shim serve`, `shim check` and `shim openapi`."""
 
 import errno
 import logging
@@ -16,7 +16,7 @@ from backends.registry import check as check_model
 from . import __version__
 from .app import create_app
 from .logs import logging_to_stderr
-from .server import bound, run, url
+from .server import bind, run, url
 from .settings import Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
 
@@ -24,53 +24,56 @@ log = logging.getLogger(__name__)
 
 
 _REMEDIES = {
-    errno.EADDRINUSE: "choose another port with --port, 0 takes a free one",
+    errno.EADDRINUSE: "choose another port with --port, or 0 for any free one",
     errno.EACCES: "ports below 1024 belong to the system; choose another with --port",
 }
-"""What to do about an address that cannot be had; for all else: another --host."""
+"""Advice for errors of binding an address; for all others it is to change --host."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="shim")
 def main() -> None:
-    """OpenAI's API in front of models on your own machines."""
+    """Serve OpenAI's API from models on your own machines."""
 
 
 def _options(command: Any) -> Any:
-    """Give *command* the flags that make up the settings."""
+    """Add the flags for the settings to *command*."""
     for option in (
         click.option(
             "--model",
             "models",
             multiple=True,
             metavar="ID=BACKEND:SOURCE",
-            help="A model, from a directory or the Hugging Face hub, instead of the file's. May "
-            "repeat.  [default: the built-in models]",
+            help="A model from a directory or the Hugging Face hub, instead of those in the file. "
+            "May be repeated.  [default: the built-in models]",
         ),
         click.option(
             "--allow-keyless",
             is_flag=True,
             default=None,
-            help="Serve beyond this machine although no key is set.",
+            help="Serve other machines too although no key is set.",
         ),
         click.option(
             "--api-key",
             "api_keys",
             multiple=True,
-            help="A key, which other users see in the list of processes. May repeat.",
+            help="A key that clients may send; other users of this machine can see it in the list "
+            "of processes. May be repeated.",
         ),
         click.option(
-            "--api-key-file", help="A file with keys, one a line.  [default: no key is asked for]"
+            "--api-key-file", help="A file with keys, one on each line.  [default: no keys]"
         ),
-        click.option("--port", type=int, help="Port to bind; 0 takes a free one.  [default: 8000]"),
-        click.option("--host", help="Address to bind.  [default: 127.0.0.1]"),
+        click.option(
+            "--port", type=int, help="The port to listen on; 0 for any free one.  [default: 8000]"
+        ),
+        click.option("--host", help="The address to listen on.  [default: 127.0.0.1]"),
         click.option(
             "--config",
             type=click.Path(path_type=Path),
             envvar="SHIM_CONFIG",
             show_envvar=True,
-            help="A TOML file with all settings. Each of [server] also has a variable, SHIM_ and "
-            "its name in capitals.",
+            help="A TOML file with all settings. Each setting in [server] also has an environment "
+            "variable: SHIM_ and its name in capitals.",
         ),
     ):
         command = option(command)
@@ -78,8 +81,8 @@ def _options(command: Any) -> Any:
 
 
 def _settings(config: Path | None, models: tuple[str, ...], **server: Any) -> Settings:
-    given = {name: value for name, value in server.items() if value not in (None, ())}
-    flags: dict[str, Any] = {"server": given} if given else {}
+    server = {name: value for name, value in server.items() if value not in (None, ())}
+    flags: dict[str, Any] = {"server": server} if server else {}
     try:
         if models:
             flags["models"] = [parse_model(model) for model in models]
@@ -88,14 +91,14 @@ def _settings(config: Path | None, models: tuple[str, ...], **server: Any) -> Se
         raise click.ClickException(str(error)) from error
 
 
-def _bound(settings: Settings) -> socket.socket:
+def _bind(settings: Settings) -> socket.socket:
     host, port = settings.server.host, settings.server.port
     try:
-        return bound(host, port)
-    except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host, as "a..b"
+        return bind(host, port)
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a host name, such as "a..b"
         number = getattr(error, "errno", 0)
         remedy = _REMEDIES.get(number, "--host takes an address of this machine, as 127.0.0.1")
-        reason = getattr(error, "strerror", None) or "not the name of a host"
+        reason = getattr(error, "strerror", None) or "not a host name"
         raise click.ClickException(f"Cannot listen on {host}:{port}: {reason}; {remedy}") from error
 
 
@@ -104,18 +107,19 @@ def _bound(settings: Settings) -> socket.socket:
 @click.option(
     "--log-level",
     type=click.Choice(["info", "warning", "debug"]),
-    help="What is logged to stderr.  [default: warnings, and how far the models are in starting]",
+    help="The least level of messages on stderr.  [default: warning, and the models' progress in "
+    "starting]",
 )
 def serve(log_level: str | None, **flags: Any) -> None:
-    """Serve the configured models, or the built-in ones if none are."""
+    """Serve the configured models, or the built-in ones if none are configured."""
     settings = _settings(**flags)
     if log_level is None:
         logging.getLogger("backends").setLevel(logging.INFO)
 
     try:
-        with logging_to_stderr((log_level or "warning").upper()), _bound(settings) as address:
+        with logging_to_stderr((log_level or "warning").upper()), _bind(settings) as address:
             run(settings, address, lambda models: announce(url(address), settings, models))
-    # Not `except*`: before Python 3.11.4 what is raised in one arrives in a group of its own.
+    # Not `except*`: before Python 3.11.4 an exception raised inside it is wrapped in a new group.
     except ExceptionGroup as group:
         failed, others = group.split(ModelNotOpened)
         if failed is None or others is not None:
@@ -127,9 +131,10 @@ def serve(log_level: str | None, **flags: Any) -> None:
 @main.command()
 @_options
 def check(**flags: Any) -> None:
-    """Validate a configuration and say what would be served; no model is loaded.
+    """Validate the settings and print what would be served; no model is loaded.
 
-    Exits 1 for a wrong setting, and for a model whose engine, directory or precision is missing.
+    Exits with status 1 for an invalid setting, and for a model whose engine, directory or precision
+    is not available.
     """
     settings = _settings(**flags)
     faults = [fault for model in settings.models if (fault := _fault(model))]

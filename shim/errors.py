@@ -1,6 +1,6 @@
-"""The tree of failures, their one JSON shape and their statuses: numbers live only here.
+"""Defines the errors of the HTTP side, and the status and JSON of every error.
 
-A little longer than a file should be, so that a failure, its number and its words stand together.
+The file is long so that the errors, their statuses and their JSON are in one place.
 """
 
 import logging
@@ -29,107 +29,110 @@ from backends.failures import (
 
 log = logging.getLogger(__name__)
 
-# ── what the HTTP side raises ─────────────────────────────────────────────────
+# ── errors of the HTTP side ───────────────────────────────────────────────────
 
 
 class ApiError(Exception):
-    """A failure of the HTTP side, raised by meaning."""
+    """An error of the HTTP side. Each subclass is one meaning; its status is in `_STATUSES`."""
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
-        """The field of the request that is at fault, where it is one."""
+        """The path of the request's field that caused the error; None if it was not a field."""
 
 
 class InvalidParameter(ApiError):
-    """A value that OpenAI's contract does not allow."""
+    """A value, or a whole body, that the API does not allow."""
 
 
 class UnsupportedParameter(ApiError):
-    """A known parameter that cannot be honoured and would have changed the answer."""
+    """A parameter that is not honoured and would change the answer, or is unknown (strict mode)."""
 
 
 class UnsupportedMedia(ApiError):
-    """A body in a form that this route does not read."""
+    """A body whose media type or charset the route does not read."""
 
 
 class UnsupportedCoding(UnsupportedMedia):
-    """A body that is packed in a way that is not read here."""
+    """A body with an unsupported Content-Encoding."""
 
 
 class TooLarge(ApiError):
-    """A body of more bytes than its route takes."""
+    """A body of more bytes than its route allows."""
 
     def __init__(self, limit: int, read: int) -> None:
         super().__init__(f"Maximum content size limit ({limit}) exceeded ({read} bytes read)")
 
 
 class InvalidHttp(ApiError):
-    """Bytes that are not a request of HTTP/1.1."""
+    """Bytes that are not a valid or an acceptable request of HTTP/1.1."""
 
 
 class HeadTooLarge(ApiError):
-    """A request whose line and headers have too many bytes."""
+    """A request whose line and headers have too many bytes, or that has too many headers."""
 
     def __init__(self, limit: int, *, headers: int) -> None:
         super().__init__(f"The request's head exceeds {limit} bytes or {headers} headers.")
 
 
 class HeadTooSlow(ApiError):
-    """A request whose head was not complete in time."""
+    """A request whose head did not arrive in time."""
 
 
 class BodyTooSlow(ApiError):
-    """A request whose body arrived at less than the least rate."""
+    """A request whose body arrived at less than the minimum rate."""
 
 
 class ForbiddenOrigin(ApiError):
-    """A request that a web page of another site sent, to a server without a key."""
+    """A request from a web page of another site, or for another host, to a server without a key."""
 
 
 class InvalidKey(ApiError):
-    """No key, or one that is not among the configured."""
+    """A request without a key, or with one that is not configured."""
 
 
 class UnknownModel(ApiError):
-    """A name that no model here has, or a model of another kind."""
+    """A name that is not a model's, or a model of another kind than the route needs."""
 
 
 class UnknownManifest(ApiError):
-    """A hash that no remembered answer has."""
+    """A hash that is not of any answer that the server remembers."""
 
 
 class Busy(ApiError):
-    """The server has too much to do; the same request may succeed later."""
+    """The server is overloaded; the same request may succeed later."""
 
     def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
-        """Take the seconds after which a retry is likely to succeed: from 0 to 60."""
+        """*retry_after* is in seconds: a retry after that time is likely to succeed.
+
+        It is sent as at most 60 seconds.
+        """
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class QueueFull(Busy):
-    """More requests wait than the model's queue holds."""
+    """The model's queue is full."""
 
 
 class TooManyConnections(Busy):
-    """More connections are open than the server is set to have."""
+    """More connections are open than the limit allows."""
 
 
 class StorageFull(Busy):
-    """The disk on which uploads are kept has no room for this one."""
+    """The disk that keeps uploads has too little space for this one."""
 
 
 class ServerStopping(Busy):
-    """The server has been told to stop."""
+    """The server is shutting down."""
 
 
 class ModelFaulty(ApiError):
-    """A model that has failed its self-test: it cannot answer anybody."""
+    """A model that has failed its self-test and answers no requests."""
 
 
-class BodiesHeld(Busy):
-    """The bodies of the requests in progress take as many bytes together as the server allows."""
+class BodyMemoryFull(Busy):
+    """The bodies of all requests in progress would take more bytes than the limit allows."""
 
 
 class DecoderFailed(Busy):
@@ -137,18 +140,18 @@ class DecoderFailed(Busy):
 
 
 class NotFinite(ApiError):
-    """An engine's numbers that are none: JSON has no NaN, and nobody can compute with one."""
+    """The engine returned NaN or infinity, which JSON cannot represent."""
 
 
 class ClientGone(ApiError):
-    """The client left before its request was complete: nobody reads this."""
+    """The client disconnected before its request was complete; it will not read this answer."""
 
 
-# ── how they look from outside ────────────────────────────────────────────────
+# ── their JSON and their statuses ─────────────────────────────────────────────
 
 
 class ErrorBody(Struct, frozen=True):
-    """OpenAI's error: all four keys always."""
+    """OpenAI's error; all four keys are always present."""
 
     message: str
     type: str
@@ -157,13 +160,13 @@ class ErrorBody(Struct, frozen=True):
 
 
 class ErrorAnswer(Struct, frozen=True):
-    """The body of every answer that is not a success."""
+    """The body of every answer with an error."""
 
     error: ErrorBody
 
 
-class Failure(Struct, frozen=True):
-    """A status with the type and code that go with it."""
+class ErrorStatus(Struct, frozen=True):
+    """A status, and the type, the code and the headers that go with it."""
 
     status: int
     type: str = "invalid_request_error"
@@ -171,105 +174,112 @@ class Failure(Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
-# Seconds within 1..60, the only ones that every released client honours.
+# OpenAI's released clients honour only values from 1 to 60.
 _RETRY_LATER = {"retry-after": "10"}
-# A faulty model is tested again by then. But mostly an operator has to mend it: the stock client's
-# retries would only delay the news.
+# A faulty model is tested again within that time. But mostly an operator must repair it, and
+# retries of OpenAI's client would only delay the error.
 _NEXT_TEST = {"retry-after": "30", "x-should-retry": "false"}
 _LONGEST_RETRY = 60.0
+"""Most seconds in a `retry-after` header."""
 
-_FAILURES: dict[type[BaseException], Failure] = {
-    InvalidParameter: Failure(400),
-    UnsupportedParameter: Failure(400, code="unsupported_parameter"),
-    InvalidHttp: Failure(400, code="invalid_http"),
-    HeadTooLarge: Failure(431, code="headers_too_large"),
-    HeadTooSlow: Failure(408, code="request_timeout"),
-    BodyTooSlow: Failure(408, code="request_timeout"),
-    ForbiddenOrigin: Failure(403, code="forbidden_origin"),
-    InvalidKey: Failure(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
-    UnknownModel: Failure(404, code="model_not_found"),
-    UnknownManifest: Failure(404, code="manifest_not_found"),
-    TooLarge: Failure(413, code="content_too_large"),
-    UnsupportedMedia: Failure(415),
-    # RFC 9110, 12.5.3: in an answer, the codings that a request may have.
-    UnsupportedCoding: Failure(
+_STATUSES: dict[type[BaseException], ErrorStatus] = {
+    InvalidParameter: ErrorStatus(400),
+    UnsupportedParameter: ErrorStatus(400, code="unsupported_parameter"),
+    InvalidHttp: ErrorStatus(400, code="invalid_http"),
+    HeadTooLarge: ErrorStatus(431, code="headers_too_large"),
+    HeadTooSlow: ErrorStatus(408, code="request_timeout"),
+    BodyTooSlow: ErrorStatus(408, code="request_timeout"),
+    ForbiddenOrigin: ErrorStatus(403, code="forbidden_origin"),
+    InvalidKey: ErrorStatus(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
+    UnknownModel: ErrorStatus(404, code="model_not_found"),
+    UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
+    TooLarge: ErrorStatus(413, code="content_too_large"),
+    UnsupportedMedia: ErrorStatus(415),
+    # In an answer, accept-encoding lists the codings that a request may have (RFC 9110, 12.5.3).
+    UnsupportedCoding: ErrorStatus(
         415, code="unsupported_encoding", headers={"accept-encoding": "gzip, deflate"}
     ),
-    ClientGone: Failure(499),
-    NotFinite: Failure(500, "server_error", "not_finite", {"x-should-retry": "false"}),
-    ModelFaulty: Failure(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
-    QueueFull: Failure(429, "rate_limit_error", "rate_limit_exceeded"),
-    Busy: Failure(503, "service_unavailable_error", "server_is_overloaded"),
-    InvalidRequest: Failure(400),
-    UnsupportedOption: Failure(400, code="unsupported_parameter"),
-    PromptTooLong: Failure(400, code="context_length_exceeded"),
-    UnknownLanguage: Failure(400, code="unsupported_language"),
-    UndecodableAudio: Failure(400, code="unsupported_format"),
-    NoAudio: Failure(400, code="no_audio"),
-    EmptyAudio: Failure(400, code="empty_audio"),
-    TruncatedAudio: Failure(400, code="truncated_audio"),
-    AudioTooLong: Failure(400, code="audio_too_long"),
-    AudioTooLarge: Failure(400, code="audio_too_large"),
-    AudioTooCostly: Failure(400, code="audio_too_costly"),
-    EngineDead: Failure(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
-    Exception: Failure(500, "server_error"),
+    ClientGone: ErrorStatus(499),
+    NotFinite: ErrorStatus(500, "server_error", "not_finite", {"x-should-retry": "false"}),
+    ModelFaulty: ErrorStatus(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
+    QueueFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    Busy: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded"),
+    InvalidRequest: ErrorStatus(400),
+    UnsupportedOption: ErrorStatus(400, code="unsupported_parameter"),
+    PromptTooLong: ErrorStatus(400, code="context_length_exceeded"),
+    UnknownLanguage: ErrorStatus(400, code="unsupported_language"),
+    UndecodableAudio: ErrorStatus(400, code="unsupported_format"),
+    NoAudio: ErrorStatus(400, code="no_audio"),
+    EmptyAudio: ErrorStatus(400, code="empty_audio"),
+    TruncatedAudio: ErrorStatus(400, code="truncated_audio"),
+    AudioTooLong: ErrorStatus(400, code="audio_too_long"),
+    AudioTooLarge: ErrorStatus(400, code="audio_too_large"),
+    AudioTooCostly: ErrorStatus(400, code="audio_too_costly"),
+    EngineDead: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
+    Exception: ErrorStatus(500, "server_error"),
 }
 
-UNFORESEEN = _FAILURES[Exception].status
-"""The status of an answer whose cause is in the log."""
+UNFORESEEN = _STATUSES[Exception].status
+"""The status for exceptions that are not in the table: their cause is only in the log."""
 
-UNAVAILABLE = _FAILURES[EngineDead].status
-"""The status of a server that is alive but cannot answer yet, or any more."""
+UNAVAILABLE = _STATUSES[EngineDead].status
+"""The status of a server that runs but cannot answer, for now or for good."""
 
-# What the framework raises by itself: unknown routes, methods, sizes.
-OF_STATUS: dict[int, Failure] = {
-    404: Failure(404, code="unknown_url"),
-    405: Failure(405, code="method_not_allowed"),
-    413: Failure(413, code="content_too_large"),
+FRAMEWORK_STATUSES: dict[int, ErrorStatus] = {
+    404: ErrorStatus(404, code="unknown_url"),
+    405: ErrorStatus(405, code="method_not_allowed"),
+    413: ErrorStatus(413, code="content_too_large"),
 }
+"""Errors that Litestar raises itself: unknown routes and methods, too large bodies."""
 
 
-def describe(error: Exception) -> tuple[Failure, ErrorBody]:
-    """Return how *error* is reported; an unforeseen one is logged and reported without detail."""
-    failure = _failure(error)
-    if failure is _FAILURES[Exception]:
-        log.error("unforeseen failure", exc_info=error)
+def describe(error: Exception) -> tuple[ErrorStatus, ErrorBody]:
+    """Return the status and the JSON for *error*.
+
+    An exception that is not in the table is logged, and its JSON has no details.
+    """
+    status = _status(error)
+    if status is _STATUSES[Exception]:
+        log.error("unforeseen error", exc_info=error)
         message = "The server had an error while processing your request."
-        return failure, ErrorBody(message, failure.type)
+        return status, ErrorBody(message, status.type)
     if isinstance(error, Busy):
-        failure = replace(failure, headers={**failure.headers, **_retry_after(error.retry_after)})
-    return failure, error_body(failure, str(error), _param(error))
+        status = replace(status, headers={**status.headers, **_retry_after(error.retry_after)})
+    return status, error_body(status, str(error), _param(error))
 
 
 def status_of(error: Exception) -> int:
-    """Return the status with which *error* is answered."""
-    return error.status_code if isinstance(error, HTTPException) else _failure(error).status
+    """Return the status code of the answer to *error*."""
+    return error.status_code if isinstance(error, HTTPException) else _status(error).status
 
 
-def _failure(error: Exception) -> Failure:
-    return next(_FAILURES[kind] for kind in type(error).__mro__ if kind in _FAILURES)
+def _status(error: Exception) -> ErrorStatus:
+    return next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
 
 
 _MESSAGE_BYTES = 1000
+"""Most bytes of an error's message."""
+
 _PARAM_BYTES = 200
+"""Most bytes of an error's `param`."""
 
 
-def error_body(failure: Failure, message: str, param: str | None = None) -> ErrorBody:
-    """Return the error, under 4 kB of JSON: messages and paths may repeat what was sent."""
+def error_body(status: ErrorStatus, message: str, param: str | None = None) -> ErrorBody:
+    """Return the JSON of an error, of under 4 kB: *message* and *param* may repeat the request."""
     return ErrorBody(
         message=shortened(message, _MESSAGE_BYTES),
-        type=failure.type,
+        type=status.type,
         param=None if param is None else shortened(param, _PARAM_BYTES),
-        code=failure.code,
+        code=status.code,
     )
 
 
 def shortened(text: str, most: int) -> str:
-    """Return *text*, without its middle if it takes more than about *most* bytes of JSON.
+    """Return *text*, without its middle if its JSON takes more than about *most* bytes.
 
-    The end stays, because messages end with the path of the field that is at fault.
+    The end is kept, because messages end with the path of the field that caused the error.
     """
-    # A character takes up to 6 bytes: `\\u0000`.
+    # A character takes up to 6 bytes in JSON: `\\u0000`.
     for keep in (most // 2, most // 4, most // 12):
         cut = text if len(text) <= 2 * keep else f"{text[:keep]} … {text[-keep:]}"
         if len(encode(cut)) <= most + len(encode(" … ")):
@@ -278,10 +288,10 @@ def shortened(text: str, most: int) -> str:
 
 
 def _retry_after(seconds: float) -> dict[str, str]:
-    """Return the headers by which a client is asked to come back in *seconds*.
+    """Return the headers that make a client retry after *seconds*, at most 60.
 
-    The stock client prefers the one in milliseconds. Of the other released clients honour whole
-    numbers from 1 to 60 only.
+    OpenAI's client prefers the header in milliseconds. For the other one, its released versions
+    accept only whole numbers from 1 to 60.
     """
     seconds = min(max(seconds, 0.0), _LONGEST_RETRY)
     return {
@@ -300,22 +310,25 @@ def _param(error: Exception) -> str | None:
             return None
 
 
-# Where the seam's word for a field is not the wire's.
 _FIELDS = {"audio": "file", "top_logprobs": "logprobs"}
+"""The wire's names of fields that have another name in `backends`."""
 
 
 def invalid(error: ValidationError, within: str = "") -> InvalidParameter:
-    """Return msgspec's *error*, about what stands at the path *within*, as OpenAI words it."""
-    # Before it is searched: it may repeat all that was sent.
-    said, path = shortened(str(error), _MESSAGE_BYTES), ""
-    # The last path that it names: what was sent, which it may repeat, can look like one.
-    if placed := re.fullmatch(r"(.*) - at (?:`key` in )?`\$(.*)`", said, re.DOTALL):
-        said, path = placed.groups()
+    """Return msgspec's *error* in OpenAI's words.
+
+    *within* is the path of the decoded value in the request: empty for a whole body.
+    """
+    # Shortened before it is searched: it may repeat all of the request.
+    message, path = shortened(str(error), _MESSAGE_BYTES), ""
+    # Only the last path counts: repeated parts of the request can look like one.
+    if match := re.fullmatch(r"(.*) - at (?:`key` in )?`\$(.*)`", message, re.DOTALL):
+        message, path = match.groups()
     path = f"{within}{path}".removeprefix(".")
-    said = said.replace("`", "'")
-    if missing := re.search("missing required field '(.+)'", said):
+    message = message.replace("`", "'")
+    if missing := re.search("missing required field '(.+)'", message):
         param = f"{path}.{missing[1]}".removeprefix(".")
         return InvalidParameter(f"Missing required parameter: '{param}'.", param=param)
     if not path:
-        return InvalidParameter(f"Invalid body: {said}.")
-    return InvalidParameter(f"Invalid value for '{path}': {said}.", param=path)
+        return InvalidParameter(f"Invalid body: {message}.")
+    return InvalidParameter(f"Invalid value for '{path}': {message}.", param=path)

@@ -1,8 +1,8 @@
-"""Logging of the process: on standard error, a line for each record, and without ever waiting.
+"""Logs to standard error, one line for each record, without ever blocking the server.
 
-A record is written by a thread. If nobody reads standard error (a full pipe, a stopped terminal),
-the thread waits and the server goes on: records beyond a bound are dropped, and their number is
-logged once there is room again.
+A thread writes the records. If standard error is not read (a full pipe, a stopped terminal), the
+thread waits and the server goes on: records beyond a bound are dropped, and their number is logged
+when there is room again.
 """
 
 import logging
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-_HELD = 10_000
-"""Records that wait to be written."""
+_QUEUED = 10_000
+"""Most records that wait to be written."""
 
 _LAST_SECONDS = 1.0
-"""Seconds for the last records, when the process ends."""
+"""Most seconds to write the last records when the process ends."""
 
 _STDERR = 2
 """The file descriptor of standard error."""
@@ -28,48 +28,49 @@ _ESCAPES = {
     **{number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))},
     **{number: f"\\u{number:04x}" for number in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))},
 }
-"""Characters that could forge a record or the state of a terminal: control characters, line breaks,
-and those that change the direction of writing."""
+"""Characters that could forge a record or change the state of a terminal, with their escapes:
+control characters, line breaks, and those that change the direction of writing."""
 
 
 class OneLineFormatter(logging.Formatter):
-    """Formats a record as one line, but for its traceback, whose lines are indented."""
+    """Formats a record as one line, and its traceback as indented lines after it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        """Return the line without its control characters."""
+        """Return the line, with its control characters escaped."""
         return super().formatMessage(record).rstrip("\n").translate(_ESCAPES)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  logging's name
-        """Return the traceback, indented: none of its lines looks like a record."""
+        """Return the traceback, indented so that its lines do not look like records."""
         text = super().formatException(ei)
         return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 class DroppingHandler(logging.Handler):
-    """Leaves records to a thread that writes them, and drops those that there is no room for."""
+    """Queues records for a thread that writes them; drops a record if the queue is full."""
 
     def __init__(self, write: Callable[[bytes], int]) -> None:
-        """Take what writes bytes, which may block, and returns how many of them it has written."""
+        """*write* may block, and returns how many of the bytes it has written."""
         super().__init__()
         self._write = write
-        self._lines: queue.Queue[str | None] = queue.Queue(_HELD)
+        self._lines: queue.Queue[str | None] = queue.Queue(_QUEUED)
         self._dropped = 0
+        """Records dropped since the last one that was queued."""
         self._thread = threading.Thread(target=self._write_lines, daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue *record* as a line, or count it if there is no room."""
+        """Queue *record* as a line, or count it as dropped."""
         try:
             if self._dropped:
-                self._lines.put_nowait(f"{self._dropped} records were dropped: nobody read them\n")
+                self._lines.put_nowait(f"{self._dropped} records dropped: nobody read the log\n")
                 self._dropped = 0
             self._lines.put_nowait(f"{self.format(record)}\n")
         except queue.Full:
             self._dropped += 1
 
     def close(self) -> None:
-        """Wait a moment for what is queued to be written."""
-        # A full queue means that nobody reads: there is nothing to wait for.
+        """Wait until the queue is written, for a second at most."""
+        # A full queue means that nobody reads the log: waiting would not help.
         with suppress(queue.Full):
             self._lines.put_nowait(None)
             self._thread.join(_LAST_SECONDS)
@@ -81,7 +82,7 @@ class DroppingHandler(logging.Handler):
             try:
                 while left:
                     left = left[self._write(left) :]
-            # The reader has closed its end for good: later records have nowhere to go.
+            # The reader has closed its end: later records cannot be written either.
             except OSError:
                 return
 
@@ -89,7 +90,7 @@ class DroppingHandler(logging.Handler):
 @contextmanager
 def logging_to_stderr(level: str) -> Iterator[None]:
     """Log records of *level* and above to standard error until the block ends."""
-    # Without a buffer: the interpreter would wait for its lock while it ends.
+    # Without a buffer: at its end the interpreter would wait for the buffer's lock.
     with open(os.dup(_STDERR), "wb", buffering=0) as stderr:  # noqa: PTH123  a number
         handler = DroppingHandler(stderr.write)
         handler.setFormatter(OneLineFormatter(_FORMAT))

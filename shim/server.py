@@ -1,4 +1,4 @@
-"""The process: an event loop, the models, uvicorn on a socket; ended by a signal."""
+"""Runs the server's process: an event loop, the models, uvicorn on a socket; a signal ends it."""
 
 import asyncio
 import gc
@@ -30,23 +30,27 @@ from .settings import Settings
 
 log = logging.getLogger(__name__)
 
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - as bound, to where it is reached
-_GLANCE = 0.05
-_LAST_ANSWERS = 2.0
-"""Seconds in which the last answers are sent when the grace has ended."""
+_REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Addresses that mean all interfaces, with the one under which this machine reaches them."""
+
+_POLL_SECONDS = 0.05
+"""Seconds between two checks for running requests when the server stops."""
+
+_LAST_ANSWER_SECONDS = 2.0
+"""Seconds to send the last answers after the grace period."""
 
 _OTHER_DESCRIPTORS = 1024
-"""File descriptors for all but connections: refused ones, spooled uploads, engines."""
+"""File descriptors for all but accepted connections: refused ones, spooled uploads, engines."""
 
-_STOPPING = (signal.SIGTERM, signal.SIGINT)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-THRESHOLDS = (10_000, 20, 20)
-"""Of the garbage collector. With hundreds of requests in flight most of what is new is in use:
-Python's own (700, 10, 10) have it searched so often that an eighth of the CPU goes there."""
+GC_THRESHOLDS = (10_000, 20, 20)
+"""The thresholds of the garbage collector. With hundreds of requests in progress, most new objects
+are in use, and with Python's own (700, 10, 10) searching them takes an eighth of the CPU."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with a start that is announced and an end in order."""
+    """uvicorn's server, with a callback at its start and an orderly end."""
 
     def __init__(
         self,
@@ -56,23 +60,23 @@ class Server(uvicorn.Server):
         on_listening: Callable[[Models], None],
         grace: float,
     ) -> None:
-        """Take what returns the models once they are open; *grace* is in seconds."""
+        """*models* is called when the models are open; *grace* is in seconds."""
         super().__init__(config)
         self._models = models
         self._on_listening = on_listening
         self._grace = grace
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Listen, then call *on_listening*."""
         await super().startup(sockets)
         if self.started:
             self._on_listening(self._models())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End: running requests may end within the grace, all others get a 503 at once.
+        """Stop: running requests have the grace period to end, all others get a 503 at once.
 
-        What then still runs gets a 503 too, or an error event if its answer has begun. A client
-        that does not read it is disconnected.
+        After that, a request that still runs gets a 503 too, or an error event if its answer has
+        begun. A client that does not read it is disconnected.
         """
         for server in self.servers:
             server.close()
@@ -82,40 +86,40 @@ class Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         if not await self._all_ended(self._grace):
-            log.warning("requests still run after %g s: they are ended", self._grace)
+            log.warning("requests still run after %g s: stopping them", self._grace)
             self._models().stop()
-            if not await self._all_ended(_LAST_ANSWERS):
+            if not await self._all_ended(_LAST_ANSWER_SECONDS):
                 for connection in list(self.server_state.connections):
                     connection.transport.abort()
-                await self._all_ended(_LAST_ANSWERS)
+                await self._all_ended(_LAST_ANSWER_SECONDS)
 
     async def _all_ended(self, seconds: float) -> bool:
-        """Wait for all connections and requests to end; return whether they have."""
+        """Wait up to *seconds* for all connections and requests to end; return whether they did."""
         end = time.monotonic() + seconds
         while self.server_state.connections or self.server_state.tasks:
             if time.monotonic() > end:
                 return False
-            await asyncio.sleep(_GLANCE)
+            await asyncio.sleep(_POLL_SECONDS)
         return True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on a signal.
+        """Stop the server on a signal, while the block runs.
 
-        uvicorn raises it again when it has stopped, which would end the process before its models
-        are closed.
+        uvicorn's own method raises the signal again when the server has stopped; that would end the
+        process before its models are closed.
         """
         loop = asyncio.get_running_loop()
-        for sign in _STOPPING:
-            loop.add_signal_handler(sign, self.handle_exit, sign, None)
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
             yield
         finally:
-            for sign in _STOPPING:
-                loop.remove_signal_handler(sign)
+            for number in _STOP_SIGNALS:
+                loop.remove_signal_handler(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop in order on the first signal, at once on the second."""
+        """Stop as `shutdown` does on the first signal, at once on the second."""
         if self.should_exit:
             asyncio.get_running_loop().remove_signal_handler(sig)
             signal.signal(sig, signal.SIG_DFL)
@@ -123,34 +127,34 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Take the address, before any model is loaded for it; raise OSError if it cannot be had.
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to the address, but does not listen yet.
 
-    Nobody can connect yet: the socket listens once the models are open.
+    It is bound before any model is loaded, so that an address in use is noticed early; it listens
+    once the models are open. Raises OSError or UnicodeError.
     """
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    address = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
+        address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        address.bind((host, port))
     except OSError:
-        bound.close()
+        address.close()
         raise
-    return bound
+    return address
 
 
 def url(address: socket.socket) -> str:
-    """Return a base URL, without `/v1`, under which this machine reaches a bound socket."""
+    """Return the URL, without `/v1`, under which this machine reaches the bound *address*."""
     host, port = address.getsockname()[:2]
-    host = _ANY.get(host, host)
+    host = _REACHABLE.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run(settings: Settings, address: socket.socket, on_listening: Callable[[Models], None]) -> None:
-    """Open the models, serve on *address* until a signal ends it, close the models.
+    """Open the models, serve on *address* until a signal, then close the models.
 
-    *on_listening* is called once the server accepts requests.
-
-    Raises ModelNotOpened, in an ExceptionGroup, if one of them cannot be opened.
+    *on_listening* is called once the server accepts requests. Raises an ExceptionGroup with
+    ModelNotOpened if a model cannot be opened.
     """
     app = create_app(settings)
     server = Server(
@@ -164,13 +168,13 @@ def run(settings: Settings, address: socket.socket, on_listening: Callable[[Mode
 
 
 async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
-    # Not by uvicorn, which would only log that a model could not be opened.
+    # Not uvicorn's lifespan, which would only log that a model could not be opened.
     async with app.lifespan():
-        # What has been loaded stays: to look through all of it for garbage would stop every
-        # stream for half a second, again and again.
+        # The loaded models are kept to the end: searching them for garbage would stop every stream
+        # for half a second, again and again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*THRESHOLDS)
+        gc.set_threshold(*GC_THRESHOLDS)
         await server.serve([address])
 
 
@@ -191,17 +195,17 @@ def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
 
 
 def _within_descriptors(limits: Limits) -> Limits:
-    """Return *limits* with no more connections than the process may have file descriptors for.
+    """Return *limits* with as many connections as the process may have file descriptors for.
 
-    Raises the process's own bound on descriptors, often 1024, as far as it may be.
+    Increases the soft limit of the process, often 1024 descriptors, up to its hard limit if needed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.connections + _OTHER_DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    needed = limits.connections + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    if soft == resource.RLIM_INFINITY or soft >= needed:
         return limits
     connections = max(soft - _OTHER_DESCRIPTORS, 1)
-    log.warning("connections: %d, for want of file descriptors (ulimit -n)", connections)
+    log.warning("only %d connections: too few file descriptors (ulimit -n)", connections)
     return replace(limits, connections=connections)

@@ -1,4 +1,4 @@
-"""What is served and how: one TOML file, then the environment, then flags, in one schema."""
+"""Loads the settings: a TOML file, overridden by the environment, overridden by flags."""
 
 import os
 import re
@@ -18,15 +18,17 @@ from .limits import Limits
 from .suggestions import hint
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Hosts on which only this machine can reach the server."""
 
 ApiKey = Annotated[str, Meta(min_length=1, pattern=r"^(sha256:[0-9a-f]{64}|(?!sha256:)\S+)$")]
 """A key as clients send it, or `sha256:` and the hex digest of one."""
 
 Origin = Annotated[str, Meta(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/]+)$")]
+"""The scheme and host of web pages, as in an `Origin` header, or `*`."""
 
 
 class SettingsError(ValueError):
-    """A setting that was refused; the message names its path."""
+    """An invalid setting; the message has its path."""
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,28 +36,29 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
-    """0 takes a free one."""
+    """The port; 0 means any free one."""
     api_keys: tuple[ApiKey, ...] = ()
+    """The keys that clients may send; without any, requests need no key."""
     api_key_file: str | None = None
-    """A file with further keys, one a line."""
+    """A file with further keys, one on each line."""
     allow_keyless: bool = False
-    """Serve beyond loopback although no key is set."""
+    """Whether a server without keys may listen beyond loopback."""
     allowed_hosts: tuple[str, ...] = ()
-    """Further names that a `Host` header may have on a server without a key; on loopback its own
-    are allowed already, beyond it all are unless some are named here."""
+    """Further names that a `Host` header may have on a server without keys. On loopback its own
+    names are always allowed. Beyond loopback all names are allowed if this is empty."""
     cors_origins: tuple[Origin, ...] = ()
     """Web pages that may use this server: `https://host[:port]`, or `*` for all."""
     strict: bool = False
-    """Refuse parameters that nobody documents, instead of ignoring them."""
+    """Whether undocumented parameters are refused instead of ignored."""
     tokenizer_needs_key: bool = False
-    """Whether `/tokenize` and its like ask for a key; harnesses that count tokens send none."""
+    """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
-    """How long running requests may take to end once the server is told to stop."""
+    """Most seconds that running requests may take to end when the server stops."""
     limits: Limits = Limits()
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole configuration."""
+    """All settings: those of the server, and the models."""
 
     server: ServerSettings = ServerSettings()
     models: tuple[ModelConfig, ...] = BUILTIN
@@ -68,7 +71,7 @@ def load(
 ) -> Settings:
     """Return the settings of *file*, overridden by `SHIM_…` variables, overridden by *flags*.
 
-    *flags* has the file's own shape. Raises SettingsError with the path of the first fault.
+    *flags* has the shape of the file. Raises SettingsError for the first invalid setting.
     """
     try:
         variables = from_environment(environment, ServerSettings, Limits)
@@ -78,7 +81,7 @@ def load(
     for layer in (_read(file) if file else {}, variables, flags or {}):
         merged = _merged(merged, layer)
     try:
-        # Not strict: the environment only has strings.
+        # Not strict: the environment has only strings.
         settings = msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
         message = f"{error}{hint(str(error), Settings)}".replace("`", "")
@@ -90,7 +93,10 @@ def load(
 
 
 def parse_model(text: str) -> dict[str, Any]:
-    """Turn the short form `ID=BACKEND:SOURCE` into a `[[models]]` table."""
+    """Return the `[[models]]` table for the short form `ID=BACKEND:SOURCE`.
+
+    Raises SettingsError.
+    """
     match = re.fullmatch(r"(?P<id>[^=]+)=(?P<backend>[^:]+):(?P<source>.+)", text)
     if match is None:
         raise SettingsError(f"Expected ID=BACKEND:SOURCE, got {text!r} - at --model")
@@ -98,14 +104,17 @@ def parse_model(text: str) -> dict[str, Any]:
 
 
 def _source(message: str, environment: Mapping[str, str]) -> str:
-    """Return which variable a fault's path belongs to, if that one is set."""
+    """Return the name of the variable that *message* is about, in brackets, or an empty text."""
     path = re.search(r"\$\.server\.(\w+)(?:\.(\w+))?", message)
     name = "SHIM_" + "_".join(filter(None, path.groups())).upper() if path else ""
     return f" ({name})" if name in environment else ""
 
 
 def _with_key_file(settings: Settings) -> Settings:
-    """Return *settings* with the keys of its key file. Raises SettingsError; repeats no key."""
+    """Return *settings* with the keys of its key file.
+
+    Raises SettingsError, whose message never contains a key.
+    """
     server = settings.server
     if server.api_key_file is None:
         return settings
@@ -115,10 +124,10 @@ def _with_key_file(settings: Settings) -> Settings:
         keys = msgspec.convert([line.strip() for line in lines if line.strip()], tuple[ApiKey, ...])
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror} - at $.server.api_key_file") from error
-    except ValueError as error:  # not UTF-8, or no key
-        raise SettingsError(f"{file} has a line that is no key: one key a line") from error
+    except ValueError as error:  # not UTF-8, or not a key
+        raise SettingsError(f"{file} has a line that is not a key: write one a line") from error
     if not keys:
-        raise SettingsError(f"{file} holds no key - at $.server.api_key_file")
+        raise SettingsError(f"{file} contains no key - at $.server.api_key_file")
     both = tuple(dict.fromkeys((*server.api_keys, *keys)))
     return replace(settings, server=replace(server, api_keys=both))
 
@@ -144,10 +153,10 @@ def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_names(settings: Settings) -> None:
     seen: set[str] = set()
-    for at, model in enumerate(settings.models):
+    for index, model in enumerate(settings.models):
         for name in names(model):
             if name in seen:
-                raise SettingsError(f"The name {name!r} is taken twice - at $.models[{at}]")
+                raise SettingsError(f"The name {name!r} is used twice - at $.models[{index}]")
             seen.add(name)
 
 

@@ -1,4 +1,4 @@
-"""Makes hints for refused settings: the name that was probably meant, or the allowed values."""
+"""Makes hints for invalid settings: the name that was probably meant, or the allowed values."""
 
 import re
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ _ONE_TABLE = re.compile(r"Expected `array`, got `object` - at `\$\.models`")
 
 
 def hint(message: str, kind: type[Any]) -> str:
-    """Return what to add to msgspec's *message* about a value of *kind*, empty if nothing helps."""
-    if found := _UNKNOWN_FIELD.search(message):
-        near = get_close_matches(found["given"], sorted(_fields(kind)), n=1)
-        return f" (did you mean {near[0]}?)" if near else ""
-    if found := _WRONG_VALUE.search(message):
-        allowed = _values(kind).get(re.sub(r"\[.*\]", "", found["path"].rpartition(".")[2]), [])
-        near = get_close_matches(found["given"], allowed, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        return f" ({meant}there are {', '.join(allowed)})" if allowed else ""
+    """Return a hint to append to msgspec's *message* about a value of *kind*, or an empty text."""
+    if match := _UNKNOWN_FIELD.search(message):
+        similar = get_close_matches(match["given"], sorted(_fields(kind)), n=1)
+        return f" (did you mean {similar[0]}?)" if similar else ""
+    if match := _WRONG_VALUE.search(message):
+        allowed = _values(kind).get(re.sub(r"\[.*\]", "", match["path"].rpartition(".")[2]), [])
+        similar = get_close_matches(match["given"], allowed, n=1)
+        question = f"did you mean {similar[0]}? " if similar else ""
+        return f" ({question}there are {', '.join(allowed)})" if allowed else ""
     return " (write [[models]])" if _ONE_TABLE.search(message) else ""
 
 
@@ -31,15 +31,15 @@ def _fields(kind: type[Any]) -> set[str]:
 
 
 def _values(kind: type[Any]) -> dict[str, list[str]]:
-    """Return the values that the fields of *kind* may have, of those fields that list them."""
-    found: dict[str, list[str]] = {}
+    """Return the allowed values of each field in *kind* that lists them; tags count as fields."""
+    values: dict[str, list[str]] = {}
     for struct in _structs(kind):
         if struct.tag_field is not None:
-            found.setdefault(struct.tag_field, []).append(str(struct.tag))
+            values.setdefault(struct.tag_field, []).append(str(struct.tag))
         for field in struct.fields:
             if isinstance(field.type, inspect.LiteralType):
-                found[field.encode_name] = [str(value) for value in field.type.values]
-    return found
+                values[field.encode_name] = [str(value) for value in field.type.values]
+    return values
 
 
 def _structs(kind: type[Any]) -> Iterator[inspect.StructType]:

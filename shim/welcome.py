@@ -1,4 +1,4 @@
-"""What the command line prints of a server: where it listens, what it serves, how to try it."""
+"""Prints the server's address and models on the command line, and commands to try them."""
 
 import json
 import shlex
@@ -16,11 +16,15 @@ from .settings import Settings
 
 
 def announce(url: str, settings: Settings, models: Models) -> None:
-    """Print the base URL first, on a line of its own: programs that start a server look for it."""
+    """Print the base URL, the models, and a command each in shell and Python to try them.
+
+    *url* has no `/v1`. The base URL is the first line, because programs that start a server look
+    for it.
+    """
     click.echo(f"Shim listens on {url}/v1")
     show_models(settings)
     key = "YOUR_KEY" if settings.server.api_keys else None
-    # Chat can be tried without a file; which of vLLM's models chat is known once they are open.
+    # Chat needs no file. Only open backends show whether a vLLM model can chat.
     chat = next((m.id for m in models.served if isinstance(m.backend, ChatBackend)), None)
     click.echo("\nTry it:")
     click.echo(_curl(f"{url}/v1", key, chat))
@@ -28,7 +32,7 @@ def announce(url: str, settings: Settings, models: Models) -> None:
 
 
 def show_models(settings: Settings) -> None:
-    """Print a line for every model: its names, and where it comes from."""
+    """Print a line for every model: its names, its backend and its source."""
     served = [", ".join(names(model)) for model in settings.models]
     width = max(map(len, served), default=0)
     for name, model in zip(served, settings.models, strict=True):
@@ -36,7 +40,7 @@ def show_models(settings: Settings) -> None:
 
 
 def _origin(model: ModelConfig) -> str:
-    """Return a remark where the source is no file here: a wrong path looks like a hub's name."""
+    """Return a remark if the source is not a local path: a wrong path looks like a hub name."""
     return "" if is_local(model) else "  (from the model hub; no such directory here)"
 
 
@@ -64,19 +68,19 @@ def _python(base: str, key: str | None, chat: str | None) -> str:
         else f"chat.completions.create(model={chat!r}, messages={_messages()})"
         ".choices[0].message.content"
     )
-    # Python's own quotes are single ones, so that double ones can hold the whole for the shell.
+    # Python's own quotes are single, so that the shell can have double quotes around the code.
     return f'  {interpreter()} -c "from openai import OpenAI; print({client}.{call})"'
 
 
 def interpreter() -> str:
-    """Return the shortest way to write this Python, which has the `openai` package, in a shell.
+    """Return the shortest shell command for this Python, which has the `openai` package.
 
-    By its name if that is what the shell finds, as in an activated environment; relative to the
-    current directory if it is below; else in full.
+    This is its name if the shell finds it by that, as in an activated environment; its relative
+    path if it is below the current directory; otherwise its whole path.
     """
     python = Path(sys.executable)
     for name in ("python", "python3"):
-        if (found := shutil.which(name)) and Path(found).parent == python.parent:
+        if (path := shutil.which(name)) and Path(path).parent == python.parent:
             return name
     below = python.is_relative_to(Path.cwd())
     return shlex.quote(str(python.relative_to(Path.cwd()) if below else python))

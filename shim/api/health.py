@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from shim.api.openapi.operation import Operation
 from shim.errors import UNAVAILABLE
 from shim.http.auth import PUBLIC, Keys
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.serving.metrics import Metrics
 from shim.serving.models import Models
 
@@ -47,7 +47,7 @@ async def health() -> Health:
         unavailable=Readiness,
     ),
 )
-async def ready(request: BodyRequest, models: NamedDependency[Models]) -> Response[Readiness]:
+async def ready(request: ApiRequest, models: NamedDependency[Models]) -> Response[Readiness]:
     """Return whether each model would answer a request now; with a 503 unless all would."""
     states = await asyncio.gather(*(model.ready() for model in models.served))
     by_id = dict(zip((model.id for model in models.served), states, strict=True))

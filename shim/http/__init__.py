@@ -1,1 +1,1 @@
-"""Between the socket and a handler: connections, bodies, origins. Nothing in here knows a model."""
+"""Holds all code between the socket and a handler: connections, bodies, errors; no models."""

@@ -1,4 +1,4 @@
-"""Who may ask: keys, compared as digests in constant time."""
+"""Checks API keys: their digests are compared in constant time."""
 
 import hashlib
 import hmac
@@ -11,13 +11,13 @@ from shim.errors import InvalidKey
 from shim.settings import ServerSettings
 
 PUBLIC = "public"
-"""The `opt` by which a route says that it needs no key."""
+"""The `opt` of routes that never need a key."""
 
 TOKENIZER = "tokenizer"
-"""The `opt` of routes that count tokens: harnesses send no key there."""
+"""The `opt` of routes that count tokens: evaluation harnesses send no key there."""
 
 AZURE = "api-key"
-"""The header in which clients of Azure's send the key."""
+"""The header in which Azure's clients send the key."""
 
 _DIGEST = "sha256:"
 
@@ -28,17 +28,17 @@ def free(server: ServerSettings) -> frozenset[str]:
 
 
 class Keys:
-    """The configured keys, of which only digests are kept."""
+    """The configured keys; only their SHA-256 digests are kept."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
-        """Take *keys* as configured, plain or hashed."""
+        """*keys* are plain, or `sha256:` and a hex digest, as in the settings."""
         self._digests = [
             bytes.fromhex(key.removeprefix(_DIGEST)) if key.startswith(_DIGEST) else _digest(key)
             for key in keys
         ]
 
     def check(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-        """Raise InvalidKey unless the request brings one of the keys, or there are none."""
+        """Raise InvalidKey if keys are configured and the request sends none of them."""
         if not self._digests:
             return
         sent = _sent(connection)
@@ -48,7 +48,7 @@ class Keys:
             raise InvalidKey("Incorrect API key provided.")
 
     def allow(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-        """Return whether the request brings one of the keys, or there are none."""
+        """Return whether the request sends one of the keys, or no keys are configured."""
         try:
             self.check(connection)
         except InvalidKey:
@@ -56,32 +56,32 @@ class Keys:
         return True
 
     def _knows(self, key: str) -> bool:
-        """Compare with every digest, so that the time tells nothing of which one matched."""
+        """Compare with every digest, so that the time does not depend on which one matches."""
         sent = _digest(key)
         return sum(hmac.compare_digest(sent, digest) for digest in self._digests) > 0
 
 
 def _sent(connection: ASGIConnection[Any, Any, Any, Any]) -> list[str]:
-    """Return the keys that the request brings: as OpenAI's clients send them, and Azure's."""
+    """Return the keys in the request's headers, as OpenAI's and as Azure's clients send them."""
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     keys = (bearer if scheme.lower() == "bearer" else "", connection.headers.get(AZURE, ""))
     return [key.strip() for key in keys if key.strip()]
 
 
 class KeyGuard:
-    """A Litestar guard: runs before the body is read."""
+    """A Litestar guard that checks the key before the body is read."""
 
     def __init__(self, keys: Keys, *, free: frozenset[str]) -> None:
-        """Take the *keys*; routes with an `opt` that is *free* need none."""
+        """Check for one of *keys*, except on routes with one of the `opt`s *free*."""
         self._keys = keys
         self._free = free
 
-    # Asynchronous though it awaits nothing: Litestar would send it to a thread.
+    # Asynchronous although it awaits nothing: Litestar would run it in a thread.
     async def __call__(
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
-        """Let the request pass, or raise InvalidKey."""
-        # Browsers send no key with a preflight request. Its answer holds only a route's methods.
+        """Raise InvalidKey if the request needs a key and does not have one."""
+        # Browsers send no key with a preflight request. Its answer lists only a route's methods.
         if connection.scope.get("method") == "OPTIONS":
             return
         if not any(handler.opt.get(name) for name in self._free):

@@ -1,4 +1,4 @@
-"""The charset of a text that a client sends: which there are, and a JSON body in UTF-8."""
+"""Looks up the charset that a client declares, and converts JSON bodies to UTF-8."""
 
 import codecs
 from json import detect_encoding
@@ -6,16 +6,16 @@ from json import detect_encoding
 from shim.errors import InvalidParameter, UnsupportedMedia
 
 _NOT_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
-"""Python's codecs for text that are not charsets of anything; the first two take quadratic time."""
+"""Python's text codecs that are not charsets; the first two take quadratic time."""
 
 _CHARSET_LENGTH = 40
-"""Characters of the longest name of a charset."""
+"""Most characters in the name of a charset."""
 
 _BOM = codecs.BOM_UTF8
 
 
 def codec(charset: str) -> str:
-    """Return Python's name of *charset*; raise LookupError if there is no such charset."""
+    """Return Python's name for *charset*; raise LookupError if it is not a charset."""
     if len(charset) > _CHARSET_LENGTH or not charset.isascii() or not charset.isprintable():
         raise LookupError(charset)
     name = codecs.lookup(charset).name
@@ -27,9 +27,9 @@ def codec(charset: str) -> str:
 def json_as_utf8(body: bytes | bytearray, charset: str | None) -> bytes | bytearray:
     """Return a JSON *body* in UTF-8, without a byte order mark.
 
-    *charset* is what the Content-Type declares; without it the first bytes decide, as JSON begins
-    with an ASCII character (RFC 4627, 3). Raises UnsupportedMedia for an unknown charset,
-    InvalidParameter if the body is not in the one declared.
+    *charset* is that of the Content-Type. Without it the first bytes decide, because JSON begins
+    with an ASCII character (RFC 4627, section 3). Raises UnsupportedMedia for an unknown charset,
+    InvalidParameter if the body is not valid in its charset.
     """
     try:
         name = codec(charset) if charset else detect_encoding(body)

@@ -1,10 +1,10 @@
-"""One connection: uvicorn's HTTP with limits on what a client may send, and for how long.
+"""Serves one connection: uvicorn's HTTP/1.1 with limits on bytes, time and rate.
 
-uvicorn has a limit for idle connections only. Here a request's head has a number of bytes and of
-seconds, its body a least rate, and an answer has to be read. A connection that exceeds a limit gets
-an error in OpenAI's shape where it can still be sent, and ends.
+uvicorn limits idle connections only. Here a head has limits on its bytes and seconds, a body must
+arrive at a minimum rate, and the client must read the answer. A connection beyond a limit ends,
+with an error in OpenAI's shape where one can still be sent.
 
-Longer than a file should be: all of it is about the state of one connection.
+The file is long because all of it is the state of one connection.
 """
 
 import asyncio
@@ -26,24 +26,28 @@ from shim.errors import (
 from .connections import Connections
 from .corking import CorkedTransport
 from .protocol_upgrade import without_offer
-from .refusal import FAILURE, raw_answer
+from .refusal import CONNECTION_ERROR, raw_answer
 from .timer import Timer
 
 _DISCARD_SECONDS = 2.0
-"""How long what still arrives is thrown away behind a refusal: a reset could destroy the answer."""
+"""Seconds in which bytes after a refusal are discarded; a reset could destroy the answer."""
 
 _PIPELINED = 4
-"""Requests that may wait behind an unanswered one before the connection is read no further."""
+"""Requests that may wait for an answer before the server stops reading the connection."""
 
 _MOST_PIPELINED = 64
+"""Waiting requests at which a further one is refused."""
+
 _MOST_HEADERS = 256
+"""Most headers of a request."""
+
 _MOST_PIECES = 8192
-"""Pieces of a body that may arrive together: each costs about a microsecond, and a read of the
-connection brings up to 256 KiB, which may be 40,000 chunks of one byte."""
+"""Most pieces of a body in one read of the connection. Each costs about 1 µs, and a read returns up
+to 256 KiB, which can be 40,000 chunks of one byte."""
 
 
 class Connection(HttpToolsProtocol):
-    """A connection within the limits of its server."""
+    """One connection of a server, held to the server's limits."""
 
     transport: CorkedTransport  # type: ignore[assignment]
 
@@ -52,32 +56,33 @@ class Connection(HttpToolsProtocol):
         self._all = connections
         self._limits = connections.limits
         self._arrival = Timer(self.loop)
-        """Ends a head or a body that takes too long."""
+        """Ends a head or a body that takes too long to arrive."""
         self._reading = Timer(self.loop)
         """Ends a connection whose client does not read."""
         self._in_head = False
-        """A head has begun and has not ended."""
+        """Whether a head has begun and has not ended."""
         self._head_bytes = 0
         self._message_ended = False
-        """The last bytes received contain the end of a request."""
+        """Whether the latest read contains the end of a request."""
         self._body_bytes = 0
-        """Bytes of a body since its rate was last looked at."""
+        """Bytes of the body since its rate was last checked."""
         self._bytes_beside_body = 0
-        """Bytes since the last part of a body: extensions of chunks, and trailers."""
+        """Bytes since the latest piece of the body: chunk extensions and trailers."""
         self._answering: RequestResponseCycle | None = None
+        """The request that the application runs, or ran last."""
         self._pieces = 0
-        """Pieces of a body in the bytes received last."""
+        """Pieces of a body in the latest read."""
         self._error: ApiError | None = None
-        """Why the parser was stopped, where it was not by invalid HTTP."""
+        """Why `_stop_parser` was called; None if it was not."""
         self._refused = False
-        """The answer that ends the connection has been sent: what still arrives is thrown away."""
+        """Whether the connection ends with a refusal: later bytes are discarded."""
         self._surplus = False
-        """This connection is beyond the limit: its first request is refused."""
+        """Whether this connection is beyond the limit: its first request is refused."""
 
     # ── the connection begins and ends ────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Serve the connection, or refuse it if there are too many."""
+        """Begin the connection. If there are too many, refuse its first request, or abort it."""
         super().connection_made(CorkedTransport(transport, self.loop))  # type: ignore[arg-type]
         count = len(self.connections)
         if not self._all.make_room(count=count):
@@ -90,19 +95,19 @@ class Connection(HttpToolsProtocol):
         self._arrival.start(self._limits.head_seconds, self._on_late_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell every request of this connection that its client has left."""
+        """Send `http.disconnect` to the requests of this connection."""
         self._all.idle.pop(self.transport, None)
         self._arrival.stop()
         self._reading.stop()
         self._unset_keepalive_if_required()
-        # uvicorn tells the newest request only.
+        # uvicorn notifies the newest request only.
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """End now if no request is complete; else after the answers to those that are."""
+        """End the connection: at once, or after the answers to requests that are complete."""
         if self._in_head or self._awaits_body():
             self._fail(ServerStopping("The server is stopping."))
         else:
@@ -111,7 +116,7 @@ class Connection(HttpToolsProtocol):
     # ── requests arrive ───────────────────────────────────────────────────────
 
     def data_received(self, data: bytes) -> None:
-        """Take the next bytes of requests."""
+        """Parse *data*, the next bytes of requests, and check them against the limits."""
         if self._refused:
             return
         self._message_ended = False
@@ -126,7 +131,7 @@ class Connection(HttpToolsProtocol):
             self._fail(self._error or InvalidHttp("The request is not valid HTTP/1.1."))
             return
         if self._in_head:
-            # Not the bytes that came with the end of the request before.
+            # Bytes that arrived with the end of the previous request do not count.
             self._head_bytes += 0 if self._message_ended else len(data)
             if self._head_bytes > self._limits.head_bytes:
                 self._fail(self._too_large())
@@ -137,7 +142,7 @@ class Connection(HttpToolsProtocol):
         self._watch_arrival()
 
     def on_message_begin(self) -> None:
-        """Begin a head."""
+        """Begin the head of a request; called by the parser, as are all `on_…` methods."""
         if len(self.pipeline) >= _MOST_PIPELINED:
             self._stop_parser(InvalidHttp("Too many requests wait for the first one's answer."))
         super().on_message_begin()
@@ -148,28 +153,28 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def on_headers_complete(self) -> None:
-        """Begin the request, which is refused if a limit is exceeded."""
+        """Begin the request; if its head exceeds a limit, put the error in its scope."""
         self._in_head = False
         self._body_bytes = self._bytes_beside_body = 0
         self._arrival.stop()
-        # Behind a request that has been answered since this head began.
+        # The previous request may have been answered since this head began.
         self._unset_keepalive_if_required()
         if (error := self._error_of_head()) is not None:
-            self.scope[FAILURE] = error  # type: ignore[literal-required]
+            self.scope[CONNECTION_ERROR] = error  # type: ignore[literal-required]
         super().on_headers_complete()
-        # uvicorn stops reading here, and would not notice that the client leaves.
+        # uvicorn stops reading here, and would not notice that the client disconnects.
         if 0 < len(self.pipeline) <= _PIPELINED:
             self.flow.resume_reading()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; those behind a body (trailers) are ignored."""
+        """Add a header; trailers, the headers after a body, are ignored."""
         if len(self.headers) >= _MOST_HEADERS:
             self._stop_parser(self._too_large())
         if self._in_head:
             super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Pass on a piece of the body."""
         self._bytes_beside_body = 0
         self._pieces += 1
         if self._pieces > _MOST_PIECES:
@@ -177,7 +182,7 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def _stop_parser(self, error: ApiError) -> None:
-        """Have `data_received` refuse what arrives with *error*."""
+        """Stop the parser, so that `data_received` refuses the request with *error*."""
         self._error = error
         raise error
 
@@ -202,7 +207,7 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        """Go on to the next request, or wait for one; see that the answer is read."""
+        """Go on to the next request, or wait for one; check that the client reads the answer."""
         super().on_response_complete()
         if self.transport.is_closing():
             self._watch_reading()
@@ -210,8 +215,8 @@ class Connection(HttpToolsProtocol):
             self._all.idle[self.transport] = None
 
     def timeout_keep_alive_handler(self) -> None:
-        """End an idle connection, also if the last answer has not been read."""
-        if self._unwritten():
+        """End an idle connection, even if the client has not read the last answer."""
+        if self._unsent():
             self.transport.abort()
         else:
             super().timeout_keep_alive_handler()
@@ -219,15 +224,14 @@ class Connection(HttpToolsProtocol):
     # ── another protocol is offered ───────────────────────────────────────────
 
     def _should_upgrade(self) -> bool:
-        # To uvicorn: begin no request with this head. It comes again without the offer.
+        # uvicorn then begins no request with this head: `_decline_upgrade` parses it once more.
         return True
 
     def _decline_upgrade(self, rest: bytes) -> None:
-        """Read the request once more, without its offer of another protocol, and its *rest*.
+        """Parse the request once more, without its offer of another protocol, and its *rest*.
 
-        RFC 9110, 7.8: a server may ignore the offer. The parser has taken the head for all of it,
-        and what follows for the other protocol. `Upgrade: h2c` is sent by Java's HttpClient and by
-        `curl --http2`.
+        A server may ignore the offer (RFC 9110, 7.8). The parser stopped after the head and takes
+        *rest* for the other protocol. Java's HttpClient and `curl --http2` send `Upgrade: h2c`.
         """
         method = self.scope["method"].encode()
         if method == b"CONNECT":
@@ -245,7 +249,7 @@ class Connection(HttpToolsProtocol):
         return cycle is not None and cycle.more_body and not cycle.response_complete
 
     def _watch_arrival(self) -> None:
-        """Bound the time of what has arrived in part only."""
+        """Start the timer of a head or a body that has arrived in part only."""
         if self._arrival.runs:
             return
         if self._in_head:
@@ -260,7 +264,7 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def _on_body_window(self) -> None:
-        """Look at a body's rate, unless it is the server that does not read."""
+        """Check the rate of a body, unless the server has paused reading."""
         least = self._limits.body_bytes_per_second * self._limits.body_seconds
         if self._awaits_body() and not self.flow.read_paused and self._body_bytes < least:
             self._fail(BodyTooSlow("The request's body took too long."))
@@ -269,46 +273,46 @@ class Connection(HttpToolsProtocol):
         self._watch_arrival()
 
     def pause_writing(self) -> None:
-        """Wait for the client to read, but not for ever."""
+        """Pause writing until the client reads; end the connection if it does not."""
         super().pause_writing()
         self._watch_reading()
 
     def resume_writing(self) -> None:
-        """Go on writing."""
+        """Resume writing."""
         super().resume_writing()
         self._reading.stop()
 
     def _watch_reading(self) -> None:
-        """End the connection unless its client reads some of what waits for it."""
-        self._reading.start(self._limits.write_seconds, self._on_reading_window, self._unwritten())
+        """End the connection unless its client reads some of the unsent bytes in time."""
+        self._reading.start(self._limits.write_seconds, self._on_reading_window, self._unsent())
 
     def _on_reading_window(self, before: int) -> None:
-        if self._unwritten() < before:
+        if self._unsent() < before:
             self._watch_reading()
         else:
             self.transport.abort()
 
-    def _unwritten(self) -> int:
+    def _unsent(self) -> int:
         return self.transport.get_write_buffer_size()
 
     # ── refusals ──────────────────────────────────────────────────────────────
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be read, in OpenAI's shape."""
+        """Refuse invalid HTTP in OpenAI's shape; *msg* is uvicorn's reason."""
         self._fail(InvalidHttp(msg))
 
     def _fail(self, error: ApiError) -> None:
-        """End what arrives with *error*.
+        """Read no more requests, because of *error*.
 
-        There are three cases: a request whose body is still awaited gets the error where it reads;
-        behind requests that are being answered the connection only ends after them; else the error
-        is written here.
+        There are three cases: a request whose body has not arrived gets the error where it reads
+        its body; while earlier requests are being answered, the connection ends after their
+        answers; otherwise the error is sent here.
         """
         self._arrival.stop()
         self._refused = True
         self.transport.linger(_DISCARD_SECONDS)
         if not self._in_head and self._awaits_body():
-            self.cycle.scope[FAILURE] = error  # type: ignore[literal-required]
+            self.cycle.scope[CONNECTION_ERROR] = error  # type: ignore[literal-required]
             self.cycle.message_event.set()
         elif self._answering is not None and not self._answering.response_complete:
             self._answering.keep_alive = False

@@ -1,25 +1,26 @@
-"""All connections of one server: how many there may be."""
+"""Limits how many connections one server has, and closes idle ones to make room."""
 
 from shim.limits import Limits
 
 from .corking import CorkedTransport
 
 _RESERVE = 256
-"""Connections beyond the limit that are kept open for as long as it takes to refuse them."""
+"""Connections beyond the limit that stay open until they have been refused."""
 
 
 class Connections:
-    """The connections of one server, as far as they are idle, and the limits on all."""
+    """The idle connections of one server, and the limits that all its connections share."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.idle: dict[CorkedTransport, None] = {}
-        """Those without a request, the longest idle first."""
+        """Connections without a request, the longest idle first; the values are not used."""
 
     def make_room(self, *, count: int) -> bool:
-        """Close the longest idle connection if *count*, with the newest, are too many.
+        """Close the longest idle connection if *count* connections are too many.
 
-        Returns False if the newest has to be refused because none is idle.
+        *count* includes the newest one. Returns False if it must be refused because no connection
+        is idle.
         """
         if count <= self.limits.connections:
             return True
@@ -29,5 +30,5 @@ class Connections:
         return True
 
     def has_reserve(self, *, count: int) -> bool:
-        """Return whether one more of *count* connections can be kept until it is refused."""
+        """Return whether the newest of *count* connections can stay open until it is refused."""
         return count <= self.limits.connections + _RESERVE

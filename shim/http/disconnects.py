@@ -1,4 +1,4 @@
-"""Whether the client is still there: the work for one that has left is cancelled."""
+"""Cancels the work for a request when its client disconnects."""
 
 import asyncio
 import logging
@@ -10,64 +10,65 @@ from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Sen
 log = logging.getLogger(__name__)
 
 
-class Presence:
-    """An ASGI application, which is cancelled when its client leaves.
+class CancelOnDisconnect:
+    """An ASGI application whose task is cancelled when the client disconnects.
 
-    From the end of the request on (before it, reading fails) to the last of the answer, whole or
-    streamed: one task watches over all of it. To cancel an answer closes the generators that it is
-    made of, and that aborts the engine.
+    The watch begins when the whole request has been read (before that, reading fails) and ends with
+    the answer, whole or streamed. Cancelling an answer closes its generators, which aborts the work
+    in the engine.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, unless nobody waits for the answer any more."""
-        answering = cast("asyncio.Task[None]", asyncio.current_task())
-        watch = _Watch(answering, receive, send)
+        """Answer one request; stop if the client disconnects."""
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        watch = _Watch(task, receive, send)
         try:
             await self._app(scope, watch.receive, watch.send)
         except asyncio.CancelledError:
-            # A server that stops cancels, too, and has to be told that it was heard.
-            if not watch.found_gone or answering.uncancel():
+            # A server shutdown also cancels this task; that cancellation must propagate.
+            if not watch.disconnected or task.uncancel():
                 raise
-            log.info("%s %s: the client left", scope.get("method"), scope["path"])
+            log.info("%s %s: the client disconnected", scope.get("method"), scope["path"])
         finally:
             watch.end()
 
 
 class _Watch:
-    """What passes between the server and the application for one request."""
+    """Passes messages between the server and the application for one request, and watches them."""
 
-    def __init__(self, answering: asyncio.Task[None], receive: Receive, send: Send) -> None:
-        self._answering = answering
+    def __init__(self, task: asyncio.Task[None], receive: Receive, send: Send) -> None:
+        self._task = task
         self._receive = receive
         self._send = send
         self._waiting: asyncio.Task[None] | None = None
-        self.found_gone = False
-        """Whether the client was seen to leave, and the answer cancelled."""
+        self.disconnected = False
+        """Whether the client disconnected and the task was cancelled for it."""
 
     async def receive(self) -> ReceiveMessage:
-        """Return what comes next; behind the end of the request, that is the client's leaving."""
+        """Return the next message. After the body has ended, only `http.disconnect` can follow."""
         message: ReceiveMessage = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             self._waiting = asyncio.create_task(self._wait())
         return message
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Pass *message* on."""
-        # Not a coroutine around the server's: every event of a streamed answer comes by here.
+        """Send *message*; end the watch with the last one."""
+        # Not a coroutine around the server's: every event of a streamed answer passes through here.
         if message["type"] == "http.response.body" and not message.get("more_body"):
-            self.end()  # that an answer is complete looks to an application like a client that left
+            # Servers report `http.disconnect` after a complete answer too.
+            self.end()
         return self._send(message)
 
     def end(self) -> None:
-        """Watch no longer."""
+        """End the watch."""
         if self._waiting is not None:
             self._waiting.cancel()
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.found_gone = True
-        self._answering.cancel()
+        self.disconnected = True
+        self._task.cancel()

@@ -1,4 +1,4 @@
-"""What Litestar calls for an exception: it becomes an answer in OpenAI's shape."""
+"""Litestar's exception handlers: they turn exceptions into answers in OpenAI's shape."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from litestar.types import ExceptionHandlersMap
 
 from backends.failures import BackendError
 from shim.errors import (
-    OF_STATUS,
+    FRAMEWORK_STATUSES,
     UNFORESEEN,
     ApiError,
     ErrorAnswer,
     ErrorBody,
-    Failure,
+    ErrorStatus,
     describe,
     error_body,
 )
@@ -21,8 +21,8 @@ from shim.errors import (
 from .paths import base_url
 
 
-def _answer(failure: Failure, body: ErrorBody) -> Response[ErrorAnswer]:
-    return Response(ErrorAnswer(body), status_code=failure.status, headers=failure.headers)
+def _answer(status: ErrorStatus, body: ErrorBody) -> Response[ErrorAnswer]:
+    return Response(ErrorAnswer(body), status_code=status.status, headers=status.headers)
 
 
 def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:
@@ -30,15 +30,15 @@ def _on_error(_: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnsw
 
 
 def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorAnswer]:
-    """Litestar refused before any handler of ours ran."""
+    """Return the answer for an error that Litestar raised before a handler of Shim ran."""
     if error.status_code >= UNFORESEEN:
         return _answer(*describe(error))
-    failure = OF_STATUS.get(error.status_code, Failure(error.status_code))
-    headers = {**failure.headers, **(error.headers or {})}
+    status = FRAMEWORK_STATUSES.get(error.status_code, ErrorStatus(error.status_code))
+    headers = {**status.headers, **(error.headers or {})}
     if "allow" in headers:
         headers["allow"] = _allowed(error)
-    body = error_body(failure, _message(request, error))
-    return Response(ErrorAnswer(body), status_code=failure.status, headers=headers)
+    body = error_body(status, _message(request, error))
+    return Response(ErrorAnswer(body), status_code=status.status, headers=headers)
 
 
 def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
@@ -47,11 +47,11 @@ def _message(request: Request[Any, Any, Any], error: HTTPException) -> str:
         case 404:
             base = base_url(request.scope)
             return (
-                f"Unknown request URL: {url}. The base URL of this server is {base}; where the "
-                f"whole URL is wanted, it is that of a route, such as {base}/chat/completions."
+                f"Unknown request URL: {url}. The base URL of this server is {base}. A client "
+                f"that needs a whole URL needs that of a route, such as {base}/chat/completions."
             )
         case 405:
-            return f"Not allowed: {url}. Allowed here: {_allowed(error)}."
+            return f"Method not allowed: {url}. Allowed here: {_allowed(error)}."
         case 413:
             return _too_large(request)
         case _:
@@ -63,7 +63,10 @@ def _allowed(error: HTTPException) -> str:
 
 
 def with_head(allow: str) -> str:
-    """Return the value of an `Allow` header with HEAD, which the gate answers wherever GET is."""
+    """Return the value of an `Allow` header, with HEAD added where GET is allowed.
+
+    `FirstChecks` turns HEAD into GET, so Litestar does not know of it.
+    """
     methods = {method.strip() for method in allow.split(",")}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
@@ -78,6 +81,6 @@ HANDLERS: ExceptionHandlersMap = {
     HTTPException: _on_http,
     ApiError: _on_error,
     BackendError: _on_error,
-    # Registered beside the others and not instead of them, or every 404 would become a 500.
+    # Beside the others and not instead of them: otherwise every 404 would become a 500.
     Exception: _on_error,
 }

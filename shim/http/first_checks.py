@@ -1,4 +1,4 @@
-"""The first look at a request: errors that its connection has found, browsers, HEAD."""
+"""First checks of a request: errors of its connection, web pages of other sites, HEAD."""
 
 from functools import lru_cache
 from typing import cast
@@ -10,22 +10,23 @@ from shim.errors import ApiError, ForbiddenOrigin
 from shim.settings import LOOPBACK, ServerSettings
 
 from .error_handlers import with_head
-from .refusal import FAILURE, refuse
+from .refusal import CONNECTION_ERROR, refuse
 
 
-class Gate:
-    """An ASGI application in front of another, which refuses some requests before it sees them."""
+class FirstChecks:
+    """An ASGI application around another that refuses some requests before the inner one runs."""
 
     def __init__(self, app: ASGIApp, server: ServerSettings) -> None:
         self._app = app
-        # A key protects from web pages: they do not have it.
+        # A key protects from web pages of other sites: they do not have it.
         self._hosts = None if server.api_keys else _allowed_hosts(server)
         self._origins = None if server.api_keys else frozenset(server.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it with an error."""
-        if (failure := cast("ApiError | None", scope.get(FAILURE))) is not None:
-            await refuse(failure, scope, send, close=True)
+        """Answer one request: by the application, or with an error."""
+        connection_error = cast("ApiError | None", scope.get(CONNECTION_ERROR))
+        if connection_error is not None:
+            await refuse(connection_error, scope, send, close=True)
             return
         try:
             self._check(scope)
@@ -33,10 +34,10 @@ class Gate:
             await refuse(error, scope, send)
             return
         if scope.get("method") == "HEAD":
-            # The server leaves the body of the answer out: it has the scope with HEAD.
+            # The server sends no body: its own scope still has HEAD.
             scope = {**scope, "method": "GET"}  # type: ignore[assignment]
         elif scope.get("method") == "OPTIONS":
-            send = _naming_head(send)
+            send = _allowing_head(send)
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
@@ -46,12 +47,14 @@ class Gate:
         host = headers.get(b"host", b"")
         if self._hosts is not None and host and not _is_host(host, self._hosts):
             raise ForbiddenOrigin(
-                "A server without a key answers to its own host names only (`allowed_hosts`)."
+                "This server has no key, so it only answers to its own host names: see "
+                "`allowed_hosts`."
             )
         origin = headers.get(b"origin")
         if origin is not None and not self._is_origin(_text(origin), _text(host)):
             raise ForbiddenOrigin(
-                "A server without a key answers no web page of another site (`cors_origins`)."
+                "This server has no key, so it does not answer web pages of other sites: see "
+                "`cors_origins`."
             )
 
     def _is_origin(self, origin: str, host: str) -> bool:
@@ -60,10 +63,10 @@ class Gate:
         return origin.partition("://")[2] == host
 
 
-def _naming_head(send: Send) -> Send:
-    """Return *send*, which adds HEAD to the methods that an answer allows."""
+def _allowing_head(send: Send) -> Send:
+    """Return a function that adds HEAD to the `Allow` header of an answer, then calls *send*."""
 
-    async def named(message: Message) -> None:
+    async def allowing(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = [
                 (name, with_head(value.decode()).encode() if name == b"allow" else value)
@@ -72,14 +75,14 @@ def _naming_head(send: Send) -> Send:
             message = {**message, "headers": headers}
         await send(message)
 
-    return named
+    return allowing
 
 
 def _allowed_hosts(server: ServerSettings) -> frozenset[str] | None:
-    """Return the names by which *server* may be called; None if any will do.
+    """Return the host names that requests to *server* may have; None if any is allowed.
 
-    A page of any site can make its own name resolve to 127.0.0.1 and so reach a server on the
-    machine of whoever reads it (DNS rebinding); its `Host` is then that name.
+    A web page can make its own host name resolve to 127.0.0.1, and so reach a server on the machine
+    of its reader (DNS rebinding). The request's `Host` is then the name of the page's site.
     """
     names = {name.lower() for name in server.allowed_hosts}
     if server.host in LOOPBACK:
@@ -91,11 +94,11 @@ def _text(header: bytes) -> str:
     return header.decode("latin-1").lower()
 
 
-@lru_cache(maxsize=64)  # clients of a server call it by few names
+@lru_cache(maxsize=64)  # the clients of one server use few names
 def _is_host(host: bytes, names: frozenset[str]) -> bool:
     try:
         name = urlsplit(f"//{_text(host)}").hostname or ""
     except ValueError:
         return False
-    # RFC 6761: names below `localhost` are loopback, too.
+    # Names below `localhost` are loopback too (RFC 6761).
     return name in names or name.endswith(".localhost")

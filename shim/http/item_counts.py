@@ -1,13 +1,13 @@
-"""How many items a request's lists and objects may have: checked before work is done per item.
+"""Limits the number of items in a request's lists and objects, before work is done per item.
 
-A container is known by the name of the field that holds it. Two cases:
+A list or object is known by the name of its field. There are two cases:
 
-- Lists of known shape (`messages`, `messages[].content`): the items of all lists in that place are
-  counted together, because each becomes an object of its own.
-- Free form (a JSON schema, arguments of a template): each list or object for itself; all of them
-  together are bounded by `json_values`.
+- Lists of a known shape (`messages`, `messages[].content`): the items of all lists at the same path
+  are counted together, because each becomes an object of its own.
+- Free form (a JSON schema, arguments of a template): each list or object is counted by itself;
+  `json_values` limits all of them together.
 
-Lists of token ids have no count of their own: `json_values` bounds them.
+Lists of token ids are not counted here: `json_values` limits them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,8 +25,8 @@ _LIMITS = {
     "stop": "stop_strings",
     "logit_bias": "logit_bias",
 }
-"""Fields with a limit of their own; those of `_TEXTS` depend on their items, and to all others
-`list_items` applies."""
+"""Fields with a limit of their own. The limit of those in `_TEXTS` depends on their items; to all
+others `list_items` applies."""
 
 _TEXTS = frozenset({"messages", "prompt", "input"})
 """Fields that hold messages, texts or token ids."""
@@ -34,15 +34,16 @@ _TEXTS = frozenset({"messages", "prompt", "input"})
 _TOKEN_IDS = frozenset(
     {"prompt", "input", "tokens", "stop_token_ids", "allowed_token_ids", "logprob_token_ids"}
 )
+"""Fields that may hold token ids."""
 
 
 def refuse_too_many(body: Struct | dict[str, Any], limits: Limits, *, commas: int) -> None:
     """Raise InvalidParameter for the first list or object of *body* with too many items.
 
-    *commas* are those in the JSON text of *body*, which spare most requests the search: a list of
-    a thousand items takes 999.
+    *commas* is the number of commas in the JSON text of *body*. It spares most requests the search:
+    a list of a thousand items has 999.
     """
-    if commas < _least(limits):
+    if commas < _smallest(limits):
         return
     if isinstance(body, Struct):
         _search([body], "", limits, deep=commas >= limits.list_items)
@@ -52,7 +53,7 @@ def refuse_too_many(body: Struct | dict[str, Any], limits: Limits, *, commas: in
             _search_free(value, name, limits.list_items)
 
 
-def _least(limits: Limits) -> int:
+def _smallest(limits: Limits) -> int:
     return min(
         limits.messages,
         limits.content_parts,
@@ -64,37 +65,43 @@ def _least(limits: Limits) -> int:
     )
 
 
-def _search(structs: Sequence[Struct], place: str, limits: Limits, *, deep: bool) -> None:
-    """Search *structs*, all of one type and found at *place*; free form only if *deep*."""
+def _search(structs: Sequence[Struct], parent: str, limits: Limits, *, deep: bool) -> None:
+    """Search *structs*, all of one type and at the path *parent*; free form only if *deep*."""
     for name in structs[0].__struct_fields__:
-        values = [found for each in structs if (found := getattr(each, name)) is not None]
-        held = [value for value in values if isinstance(value, list | dict)]
-        at = f"{place}.{name}".removeprefix(".")
-        if held:
-            _search_held(held, at, name, limits, deep=deep)
-        _search_structs(values, at, limits, deep=deep)
+        fields = (getattr(struct, name) for struct in structs)
+        values = [value for value in fields if value is not None]
+        containers = [value for value in values if isinstance(value, list | dict)]
+        path = f"{parent}.{name}".removeprefix(".")
+        if containers:
+            _search_containers(containers, path, name, limits, deep=deep)
+        _search_structs(values, path, limits, deep=deep)
 
 
-def _search_held(
-    held: Sequence[list[Any] | dict[Any, Any]], at: str, name: str, limits: Limits, *, deep: bool
+def _search_containers(
+    containers: Sequence[list[Any] | dict[Any, Any]],
+    path: str,
+    name: str,
+    limits: Limits,
+    *,
+    deep: bool,
 ) -> None:
-    items = [item for value in held for item in _items(value)]
+    items = [item for container in containers for item in _items(container)]
     limit = _limit(name, items, limits)
     if limit is not None:
-        lists = sum(len(value) for value in held if isinstance(value, list))
-        objects = max((len(value) for value in held if isinstance(value, dict)), default=0)
-        _refuse(at, max(lists, objects), limit)
+        in_lists = sum(len(value) for value in containers if isinstance(value, list))
+        in_objects = (len(value) for value in containers if isinstance(value, dict))
+        _refuse(path, max(in_lists, *in_objects, 0), limit)
     if name == "input":
-        # Of responses: what the items hold is read later, one by one.
+        # The input of responses: its items are decoded later, one by one.
         parts = (len(part) for item in items if isinstance(item, dict) for part in _lists(item))
-        _refuse(f"{at}[].content", sum(parts), limits.content_parts)
-    _search_structs(items, f"{at}[]", limits, deep=deep)
+        _refuse(f"{path}[].content", sum(parts), limits.content_parts)
+    _search_structs(items, f"{path}[]", limits, deep=deep)
     if deep and name not in _TOKEN_IDS:
-        _search_free(items, at, limits.list_items, counted=True)
+        _search_free(items, path, limits.list_items, counted=True)
 
 
-def _items(value: list[Any] | dict[Any, Any]) -> Iterable[Any]:
-    return value if isinstance(value, list) else value.values()
+def _items(container: list[Any] | dict[Any, Any]) -> Iterable[Any]:
+    return container if isinstance(container, list) else container.values()
 
 
 def _lists(item: dict[str, Any]) -> Iterable[list[Any]]:
@@ -108,33 +115,33 @@ def _limit(name: str, items: Sequence[Any], limits: Limits) -> int | None:
     if name in _TEXTS:
         messages = bool(items) and isinstance(items[0], Struct | dict)
         return limits.messages if messages else limits.prompts
-    found: int = getattr(limits, _LIMITS.get(name, "list_items"))
-    return found
+    limit: int = getattr(limits, _LIMITS.get(name, "list_items"))
+    return limit
 
 
-def _search_structs(values: Sequence[Any], at: str, limits: Limits, *, deep: bool) -> None:
+def _search_structs(values: Sequence[Any], path: str, limits: Limits, *, deep: bool) -> None:
     by_type: dict[type[Struct], list[Struct]] = {}
     for value in values:
         if isinstance(value, Struct):
             by_type.setdefault(type(value), []).append(value)
     for structs in by_type.values():
-        _search(structs, at, limits, deep=deep)
+        _search(structs, path, limits, deep=deep)
 
 
-def _search_free(value: Any, at: str, limit: int, *, counted: bool = False) -> None:
-    """Search *value*, which has no known shape; it may be *counted* already."""
+def _search_free(value: Any, path: str, limit: int, *, counted: bool = False) -> None:
+    """Search *value* of free form; if *counted*, its own items have been counted already."""
     level = [value]
     while level:
-        held = [each for each in level if isinstance(each, list | dict)]
+        containers = [value for value in level if isinstance(value, list | dict)]
         if not counted:
-            _refuse(at, max(map(len, held), default=0), limit)
-        level = [item for each in held for item in _items(each)]
-        at, counted = f"{at}[]", False
+            _refuse(path, max(map(len, containers), default=0), limit)
+        level = [item for container in containers for item in _items(container)]
+        path, counted = f"{path}[]", False
 
 
-def _refuse(at: str, found: int, limit: int) -> None:
-    if found > limit:
-        name = f"`{at}`" if at else "The body"
+def _refuse(path: str, count: int, limit: int) -> None:
+    if count > limit:
+        holder = f"`{path}`" if path else "The body"
         raise InvalidParameter(
-            f"{name} has {found} items, more than the {limit} allowed.", param=at or None
+            f"{holder} has {count} items, more than the {limit} allowed.", param=path or None
         )

@@ -1,7 +1,7 @@
-"""The child process that decodes large bodies for `json_worker`.
+"""Runs in the child process that decodes large bodies for `json_worker`.
 
-It reads requests from its standard input and writes replies to its standard output, both pickled,
-one at a time, until its input ends: with the server, however that ends.
+It reads jobs from its standard input and writes replies to its standard output, both pickled, one
+at a time, until its input ends. The input ends when the server does, however that ends.
 """
 
 import gc
@@ -18,23 +18,24 @@ from shim.errors import ApiError, InvalidParameter
 from .json_decoding import Rules, decoded
 
 PIECE_CHARACTERS = 1 << 18
-"""Characters of a long string that are sent, and loaded, at once."""
+"""Most characters of a string that are sent, and loaded, in one piece."""
 
 _PAUSE_OBJECTS = 500
-"""Objects that the server loads without a pause: some 0.3 ms."""
+"""Objects that the server loads without a pause, in about 0.3 ms."""
 
 
-class Question(Struct, frozen=True, kw_only=True):
-    """What to decode; the body follows, in so many bytes."""
+class DecodeJob(Struct, frozen=True, kw_only=True):
+    """How to decode the body that follows it on the child's standard input."""
 
     kind: Any
-    """The type of the body, or a function that makes the value of the decoded JSON."""
+    """The type of the body, or a function that takes the decoded JSON and returns the value."""
     rules: Rules
     size: int
+    """Bytes of the body."""
 
 
 class Refusal(Struct, frozen=True):
-    """An ApiError, in parts that can be pickled."""
+    """The parts of an ApiError, which can be pickled."""
 
     kind: type[ApiError]
     message: str
@@ -42,10 +43,10 @@ class Refusal(Struct, frozen=True):
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles so that loading pauses often, and copies no long string at once.
+    """Pickles values so that loading them pauses often, and copies long strings in pieces.
 
-    Loading calls `persistent_load`, which is Python, for each persistent id made here; only there
-    can another thread take the interpreter's lock. See `json_worker`.
+    For each persistent id made here, loading calls `persistent_load`, which is Python code; only
+    there can another thread take the interpreter's lock. See `json_worker`.
     """
 
     def __init__(self, file: BinaryIO, text_characters: int) -> None:
@@ -53,9 +54,14 @@ class _Pickler(pickle.Pickler):
         self._text_characters = text_characters
         self._since_pause = 0
         self._marked: Any = None
+        """The value in the latest list: it is pickled next, and needs no other id."""
 
     def persistent_id(self, value: Any) -> Any:
-        """Return the pieces of a long string as a tuple, and now and then any value in a list."""
+        """Return the id with which *value* is pickled, or None to pickle *value* itself.
+
+        The id of a long string is a tuple of its pieces. For each full piece, and after every 500
+        objects, the id is a list that holds *value*; loading pauses there.
+        """
         if value is self._marked:
             return None
         self._since_pause += 1
@@ -70,7 +76,7 @@ class _Pickler(pickle.Pickler):
         return [value]
 
     def _pieces(self, text: str) -> tuple[str, ...]:
-        # A wider character late in a string makes Python copy all before it.
+        # To append a piece with wider characters, Python copies the whole string in one go.
         if len(text) > self._text_characters and not text.isascii():
             raise InvalidParameter(
                 f"A text of {len(text)} characters, not all of them ASCII, is longer than the "
@@ -80,15 +86,15 @@ class _Pickler(pickle.Pickler):
         return tuple(text[start : start + PIECE_CHARACTERS] for start in starts)
 
 
-def reply(body: bytes, question: Question) -> bytes:
-    """Return the pickled value of *body*, or the pickled Refusal."""
+def reply(body: bytes, job: DecodeJob) -> bytes:
+    """Return the pickled value of *body*, or a pickled Refusal."""
     try:
-        return _pickled(_value(body, question), question.rules.limits.text_characters)
+        return _pickled(_value(body, job), job.rules.limits.text_characters)
     except ApiError as error:
         return _pickled(Refusal(type(error), str(error), error.param), sys.maxsize)
     except MemoryError:
         return _refused("The body takes too much memory to decode.")
-    # Depth that can be decoded may still be too deep for pickling.
+    # A body that can be decoded may still be nested too deeply for pickling.
     except RecursionError:
         return _refused("The body is nested too deeply.")
 
@@ -97,27 +103,26 @@ def _refused(message: str) -> bytes:
     return _pickled(Refusal(InvalidParameter, message, None), sys.maxsize)
 
 
-def _value(body: bytes, question: Question) -> Any:
-    if isinstance(question.kind, type):
-        return decoded(body, question.kind, question.rules)
-    return question.kind(decoded(body, Any, question.rules))
+def _value(body: bytes, job: DecodeJob) -> Any:
+    if isinstance(job.kind, type):
+        return decoded(body, job.kind, job.rules)
+    return job.kind(decoded(body, Any, job.rules))
 
 
 def _pickled(value: Any, text_characters: int) -> bytes:
-    written = io.BytesIO()
-    _Pickler(written, text_characters).dump(value)
-    return written.getvalue()
+    buffer = io.BytesIO()
+    _Pickler(buffer, text_characters).dump(value)
+    return buffer.getvalue()
 
 
 def main(memory_bytes: int) -> None:
-    """Answer until the input ends, with an address space of so many bytes at the most."""
+    """Decode bodies until the input ends, in an address space of at most *memory_bytes*."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     gc.freeze()
     while True:
         try:
-            question: Question = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent
+            job: DecodeJob = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent
         except EOFError:
             return
-        answer = reply(sys.stdin.buffer.read(question.size), question)
-        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.write(reply(sys.stdin.buffer.read(job.size), job))
         sys.stdout.buffer.flush()

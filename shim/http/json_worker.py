@@ -1,9 +1,9 @@
-"""Decodes large JSON bodies in a child process, so that the event loop stands still for none.
+"""Decodes large JSON bodies in a child process, so that they do not block the event loop.
 
 msgspec holds the interpreter's lock for a whole call, in any thread: 50 ms for a text of 64 MB,
-345 ms for an object of a million members. In the child it holds another interpreter's. What the
-child refuses costs the server a copy of the body through a pipe; what it accepts comes back
-pickled, and is loaded in a thread that pauses every fraction of a millisecond (`json_child`).
+345 ms for an object of a million members. In the child it is another interpreter's lock. A refused
+body costs the server one copy of it through a pipe. An accepted body returns pickled, and is loaded
+in a thread that pauses every fraction of a millisecond (see `json_child`).
 """
 
 import asyncio
@@ -19,36 +19,37 @@ from typing import IO, Any, Self, TypeVar, cast
 
 from shim.errors import DecoderFailed
 
-from .json_child import Question, Refusal
+from .json_child import DecodeJob, Refusal
 from .json_decoding import Rules
 
 T = TypeVar("T")
 
 _SECONDS = 30.0
-"""Seconds that one body may take; 64 MiB of the worst take about one on an idle machine."""
+"""Most seconds for one body. The worst 64 MiB take about one second on an idle machine."""
 
 _MEMORY_BYTES = 1 << 30
-"""Address space of the child. A body of 64 MiB takes half of it."""
+"""Bytes of the child's address space. A body of 64 MiB takes half of it."""
 
 _PIPE_BYTES = 1 << 20
+"""Capacity of the pipes to and from the child."""
 
-# Not `-m`: the classes of a module that is run as `__main__` cannot be pickled for another process.
+# Not `-m`: classes of the module `__main__` cannot be unpickled in another process.
 _COMMAND = "from shim.http.json_child import main; main({})"
 
 
 class JsonWorker:
-    """One child process, started when it is first needed, again if it has died.
+    """One child process, started when it is first needed, and again if it has died.
 
-    A context manager: leaving it ends the child. A child whose server is killed reads the end of
-    its input, and ends by itself.
+    A context manager, whose exit ends the child. If the server is killed, the child reads the end
+    of its input and ends by itself.
     """
 
     def __init__(self, *, seconds: float = _SECONDS, memory_bytes: int = _MEMORY_BYTES) -> None:
-        """Give one body at most *seconds*, and the child an address space of *memory_bytes*."""
+        """Decode one body within *seconds*, in an address space of *memory_bytes*."""
         self._seconds = seconds
         self._memory_bytes = memory_bytes
-        # One thread, so that bodies are decoded one after the other. A request that is cancelled
-        # while it waits is never begun; one that has begun is finished for nobody.
+        # One thread, so that bodies are decoded one after the other. A body whose request is
+        # cancelled is not decoded if it still waits; if it has begun, its result is dropped.
         self._thread = ThreadPoolExecutor(1, "json")
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -65,53 +66,54 @@ class JsonWorker:
     async def decode(
         self, body: bytes | bytearray, kind: type[T] | Callable[[Any], T], rules: Rules
     ) -> T:
-        """Return *body* as *kind*, or what the function *kind* makes of its JSON.
+        """Return *body* decoded as the type *kind*, or the result of *kind* for the decoded JSON.
 
-        A function has to be one of a module, and so has what it returns. Raises what
-        `decoding.decoded` does, what the function raises of ApiErrors, InvalidParameter for a
-        text of more than `text_characters` and DecoderFailed.
+        A function *kind* must be defined at the top of a module, and so must the type of its
+        result. Raises what `json_decoding.decoded` does, any ApiError of the function,
+        InvalidParameter for a text of more than `text_characters` and DecoderFailed.
         """
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._thread, self._ask, body, kind, rules)
-        if isinstance(answer, Refusal):
-            raise answer.kind(answer.message, param=answer.param)
-        return cast("T", answer)
+        reply = await loop.run_in_executor(self._thread, self._exchange, body, kind, rules)
+        if isinstance(reply, Refusal):
+            raise reply.kind(reply.message, param=reply.param)
+        return cast("T", reply)
 
-    def _ask(self, body: bytes | bytearray, kind: Any, rules: Rules) -> Any:
-        child = self._running()
-        sent, came = cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout)
+    def _exchange(self, body: bytes | bytearray, kind: Any, rules: Rules) -> Any:
+        """Send *body* to the child and return its reply: a value or a Refusal."""
+        child = self._running_child()
+        stdin, stdout = cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout)
         timer = threading.Timer(self._seconds, child.kill)
         timer.start()
         try:
-            pickle.dump(Question(kind=kind, rules=rules, size=len(body)), sent)
-            sent.write(body)
-            sent.flush()
-            return _Unpickler(came).load()
+            pickle.dump(DecodeJob(kind=kind, rules=rules, size=len(body)), stdin)
+            stdin.write(body)
+            stdin.flush()
+            return _Unpickler(stdout).load()
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self._end()
             raise DecoderFailed("The process that decodes large bodies has died.") from error
         finally:
             timer.cancel()
 
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running_child(self) -> "subprocess.Popen[bytes]":
         if self._child is not None and self._child.poll() is not None:
             self._end()
         if self._child is None:
-            self._child = _started(self._memory_bytes)
+            self._child = _start(self._memory_bytes)
         return self._child
 
     def _end(self) -> None:
         child, self._child = self._child, None
         if child is not None:
             child.kill()
-            with suppress(BrokenPipeError):  # what it has not read is lost
+            with suppress(BrokenPipeError):  # unread bytes are lost
                 cast("IO[bytes]", child.stdin).close()
             cast("IO[bytes]", child.stdout).close()
             child.wait()
 
 
-def _started(memory_bytes: int) -> "subprocess.Popen[bytes]":
-    # The same places for modules as here, and not the working directory.
+def _start(memory_bytes: int) -> "subprocess.Popen[bytes]":
+    # The child finds modules where this process does, but not in its working directory.
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
     return subprocess.Popen(  # noqa: S603 - our own code
         [sys.executable, "-P", "-c", _COMMAND.format(memory_bytes)],
@@ -119,22 +121,22 @@ def _started(memory_bytes: int) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         pipesize=_PIPE_BYTES,
         env={**os.environ, "PYTHONPATH": paths},
-        # Ctrl-C in a terminal is the server's affair.
+        # Ctrl-C in a terminal must not reach the child: the server handles it.
         start_new_session=True,
     )
 
 
 class _Unpickler(pickle.Unpickler):
-    """Loads what `json_child` pickled."""
+    """Loads the values that `json_child` pickles."""
 
-    def persistent_load(self, pickled: Any) -> Any:
-        """Return the value in a list, or the string whose pieces are in a tuple.
+    def persistent_load(self, pid: Any) -> Any:
+        """Return the value in the list *pid*, or the string whose pieces are in the tuple *pid*.
 
-        To be called is what counts: between two calls no other thread can run.
+        The call itself is the purpose: other threads can run only here, in Python code.
         """
-        if isinstance(pickled, list):
-            return pickled[0]
+        if isinstance(pid, list):
+            return pid[0]
         text = ""
-        for piece in pickled:
-            text += piece  # in place: CPython lengthens a string that nobody else holds
+        for piece in pid:
+            text += piece  # in place: CPython extends a string without other references
         return text

@@ -1,11 +1,11 @@
-"""A client's offer of another protocol, which is declined: RFC 9110, 7.8."""
+"""Removes a client's offer of another protocol from its headers (RFC 9110, 7.8)."""
 
 _OFFER = (b"upgrade", b"http2-settings")
-"""Headers, and options of `Connection`, by which a client offers another protocol."""
+"""Headers, and options of the header `Connection`, that offer another protocol."""
 
 
 def without_offer(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return *headers*, whose names are in lower case, without the offer of another protocol."""
+    """Return *headers* without an offer of another protocol; their names are in lower case."""
     kept = []
     for name, value in headers:
         if name == b"connection":

@@ -1,9 +1,9 @@
-"""Slows down a client that is given the same refusal again and again, and logs that once.
+"""Delays the same refusal to the same client when it repeats, and logs that once.
 
-A harness may repeat a request that can never succeed, without a pause: one sent 144,000 in five
-minutes. The tenth of the same refusals waits before it is answered, each further one twice as
-long, up to a bound. What is delayed holds no slot of a model and no memory; other requests, of the
-same client too, are not delayed.
+A harness may repeat a request that can never succeed without a pause: one sent 144,000 in five
+minutes. The answer to the tenth such request is delayed, each further one by twice as long, up to a
+bound. A delayed answer occupies neither a slot of a model nor memory. Other requests are not
+delayed, even of the same client.
 """
 
 import asyncio
@@ -17,70 +17,72 @@ from litestar.types import Scope
 from shim.errors import shortened, status_of
 from shim.limits import Limits
 
-from .held_bodies import release
+from .body_memory import release
 
 log = logging.getLogger(__name__)
 
-_FREE = 9
-"""Refusals that are answered at once."""
+_PROMPT_REFUSALS = 9
+"""Refusals of a streak that are answered without a delay."""
 
 _FIRST_SECONDS = 0.02
-"""Delay of the first refusal after these."""
+"""Seconds of the first delay."""
 
 _MOST_DOUBLINGS = 16
+"""Most times that a delay doubles."""
 
 _QUIET_SECONDS = 10.0
-"""Time without the same refusal after which it counts from one again."""
+"""Seconds without the same refusal that end its streak."""
 
 _STREAKS = 4096
-"""Refusals that are counted at once: of more, the one that was given longest ago is forgotten."""
+"""Most streaks that are counted at once. For a further one the longest inactive streak ends."""
 
 _DELAYED_SHARE = 8
-"""One of so many connections may wait for a delayed answer; a further refusal is not delayed."""
+"""Connections for each answer that may be delayed at once; further refusals are not delayed."""
 
 _TEMPORARY = frozenset({408, 413, 429, 499})
-"""Statuses of refusals that a later request may not get, or that cost the client enough: never
-delayed."""
+"""Statuses that are never delayed: a later request may succeed, or the request was costly enough
+for the client."""
 
 _CLIENT_ERRORS = range(400, 500)
 
 _COUNTED_HEADERS = (b"authorization", b"api-key", b"content-length")
-"""What tells clients behind one address apart, and requests: their bodies are not kept."""
+"""Headers that distinguish clients at one address, and requests, whose bodies are not kept."""
 
 _LOGGED_BYTES = 300
+"""Most bytes of a path, and of a message, in the log."""
 
 
 class _Streak:
-    """The same refusal, given to one client with pauses shorter than `_QUIET_SECONDS`."""
+    """The same refusal to one client, repeated with pauses shorter than `_QUIET_SECONDS`."""
 
-    def __init__(self, about: str) -> None:
-        self.about = about
+    def __init__(self, description: str) -> None:
+        self.description = description
         self.count = 0
         self.last = 0.0
-        """When it was answered last, by the clock of `Repeated`."""
+        """When the latest refusal was answered, in seconds of the clock of `RefusalDelays`."""
 
 
-class Repeated:
-    """Counts the refusals of one server."""
+class RefusalDelays:
+    """Counts the streaks of refusals of one server, and delays their answers."""
 
     def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Delay refusals as *limits* have it; *clock* is in seconds."""
+        """Delay refusals by at most the seconds in *limits*; *clock* returns seconds."""
         self._longest = limits.refusal_delay_seconds
         self._most_delayed = max(limits.connections // _DELAYED_SHARE, 1)
         self._clock = clock
         self._streaks: OrderedDict[int, _Streak] = OrderedDict()
+        """The streaks by their keys, in the order of their latest refusals."""
         self._delayed = 0
-        self._next_look: asyncio.TimerHandle | None = None
-        """When rows that are over are looked for, while there are any."""
+        self._next_cleanup: asyncio.TimerHandle | None = None
 
     async def delay(self, error: Exception, scope: Scope) -> None:
-        """Wait before *error*, the answer to the request of *scope*, if it was given too often.
+        """Wait, if *error* has been the answer to the request of *scope* too often.
 
-        A hook of Litestar's for exceptions: whatever ran for the request has ended.
+        A Litestar hook for exceptions: the handler and its dependencies have ended.
         """
         seconds = self.seconds(error, scope)
-        if self._streaks and self._next_look is None:
-            self._look_later()
+        if self._streaks and self._next_cleanup is None:
+            self._schedule_cleanup()
         if not seconds or self._delayed >= self._most_delayed:
             return
         _drop_frames(error)
@@ -92,65 +94,65 @@ class Repeated:
             self._delayed -= 1
 
     def seconds(self, error: Exception, scope: Scope) -> float:
-        """Count *error* and return how many seconds to wait before it is answered."""
+        """Count *error* and return how many seconds to delay its answer."""
         status = status_of(error)
         if not self._longest or status not in _CLIENT_ERRORS or status in _TEMPORARY:
             return 0.0
         streak = self._counted(error, scope)
         seconds = self._delay_of(streak)
-        # A row goes on from where its refusal has been answered.
+        # The pause of a streak begins when its refusal is answered, after the delay.
         streak.last = self._clock() + seconds
         return seconds
 
     def _delay_of(self, streak: _Streak) -> float:
-        beyond = streak.count - _FREE
-        if beyond == 1:
+        number = streak.count - _PROMPT_REFUSALS
+        if number == 1:
             log.warning(
-                "refused %d times, from now on with a delay: %s", beyond + _FREE, streak.about
+                "refused %d times, from now on with a delay: %s", streak.count, streak.description
             )
-        if beyond < 1:
+        if number < 1:
             return 0.0
-        return min(_FIRST_SECONDS * (1 << min(beyond - 1, _MOST_DOUBLINGS)), self._longest)
+        return min(_FIRST_SECONDS * (1 << min(number - 1, _MOST_DOUBLINGS)), self._longest)
 
     def _counted(self, error: Exception, scope: Scope) -> _Streak:
-        about = _about(error, scope)
-        key = hash((about, *_told_apart_by(scope)))
+        description = _description(error, scope)
+        key = hash((description, *_counted_headers(scope)))
         if key in self._streaks and self._is_over(key):
             self._end(key)
         streak = self._streaks.get(key)
         if streak is None:
-            streak = self._streaks[key] = _Streak(about)
+            streak = self._streaks[key] = _Streak(description)
             if len(self._streaks) > _STREAKS:
                 self._end(next(iter(self._streaks)))
         self._streaks.move_to_end(key)
         streak.count += 1
         return streak
 
-    def _look_later(self) -> None:
-        self._next_look = asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._look)
+    def _schedule_cleanup(self) -> None:
+        self._next_cleanup = asyncio.get_running_loop().call_later(_QUIET_SECONDS, self._clean_up)
 
-    def _look(self) -> None:
-        """End the rows that are over; they are in the order of their last refusals."""
-        self._next_look = None
+    def _clean_up(self) -> None:
+        """End the streaks that are over, and look again later if others are left."""
+        self._next_cleanup = None
         while self._streaks and self._is_over(oldest := next(iter(self._streaks))):
             self._end(oldest)
         if self._streaks:
-            self._look_later()
+            self._schedule_cleanup()
 
     def _is_over(self, key: int) -> bool:
         return self._streaks[key].last + _QUIET_SECONDS <= self._clock()
 
     def _end(self, key: int) -> None:
         streak = self._streaks.pop(key)
-        if streak.count > _FREE:
-            log.warning("refused %d times in all: %s", streak.count, streak.about)
+        if streak.count > _PROMPT_REFUSALS:
+            log.warning("refused %d times in all: %s", streak.count, streak.description)
 
 
-def _told_apart_by(scope: Scope) -> list[bytes]:
+def _counted_headers(scope: Scope) -> list[bytes]:
     return [value for name, value in scope["headers"] if name in _COUNTED_HEADERS]
 
 
-def _about(error: Exception, scope: Scope) -> str:
+def _description(error: Exception, scope: Scope) -> str:
     client = scope.get("client")
     host = client[0] if client else "-"
     path = shortened(scope["path"], _LOGGED_BYTES)
@@ -158,8 +160,8 @@ def _about(error: Exception, scope: Scope) -> str:
 
 
 def _drop_frames(error: BaseException | None) -> None:
-    """Let go of what the frames of *error* hold: the body, and all that was made of it."""
-    # Whose frames are gone already has been here: causes may go round in a circle.
+    """Drop the frames of *error* and its causes: they hold the body and values made from it."""
+    # An error without frames has been here before: causes can form a circle.
     while error is not None and error.__traceback__ is not None:
         error.__traceback__ = None
         error = error.__cause__ or error.__context__

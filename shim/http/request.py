@@ -1,4 +1,4 @@
-"""Reads request bodies; what keeps one from being read is a 4xx, but for a lost decoder."""
+"""Reads request bodies. A body that cannot be read is a 4xx, a full or lost decoder a 503."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -11,8 +11,8 @@ from litestar.exceptions import InternalServerException
 from shim.errors import ClientGone, TooLarge
 from shim.limits import Limits
 
-from .content_encoding import coding, unpacked
-from .held_bodies import hold
+from .body_memory import reserve
+from .content_encoding import coding, decompressed
 from .json_decoding import Rules, decoded
 from .json_worker import JsonWorker
 from .strict import is_strict
@@ -21,21 +21,21 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 INLINE_BYTES = 1 << 17
-"""Bytes of a body that is decoded on the event loop: 12 ms at the worst, for 43,000 empty objects;
-larger ones go to another process, which costs 0.5 ms of CPU here, and 2 ms in all."""
+"""Most bytes of a body that is decoded on the event loop: at worst 12 ms, for 43,000 empty objects.
+Larger ones go to another process, which costs 0.5 ms of CPU here, and takes 2 ms in all."""
 
 
-class BodyRequest(Request[Any, Any, Any]):
-    """Litestar's request, with failures by meaning where Litestar has a 500."""
+class ApiRequest(Request[Any, Any, Any]):
+    """Litestar's request, with a strict decoder and errors of Shim's own."""
 
     size = 0
-    """Bytes of the body, once it has been read whole."""
+    """Bytes of the body, once the whole body has been read."""
 
     async def read(self, kind: type[S]) -> S:
-        """Decode the body, strictly: `"5"` is not a number.
+        """Return the body decoded as *kind*, by `json_decoding.decoded`.
 
-        Not by Litestar, which would take it for one. Raises InvalidParameter for what *kind* or
-        the limits do not allow and, in strict mode, UnsupportedParameter for what it has not.
+        Litestar's own decoder would take the string `"5"` for a number. Raises what `decoded` does,
+        and TooLarge, BodyMemoryFull, ClientGone, UnsupportedCoding or DecoderFailed.
         """
         rules = Rules(limits=self.limits, strict=is_strict(self), charset=self._charset)
         body = await self._whole(rules.limits.body_bytes)
@@ -44,10 +44,10 @@ class BodyRequest(Request[Any, Any, Any]):
         return await self._worker.decode(body, kind, rules)
 
     async def small_json(self, make: Callable[[Any], T]) -> T:
-        """Return what *make* makes of the decoded body, on a route that takes uploads too.
+        """Return the result of *make* for the decoded body, on a route that takes uploads too.
 
-        *make* is a function of a module; it may be called in another process. Raises TooLarge as
-        JSON routes do, InvalidParameter, and what *make* does of ApiErrors.
+        *make* must be defined at the top of a module; it may run in another process. Raises any
+        ApiError of *make*, and what `read` raises: the limit is that of JSON bodies.
         """
         rules = Rules(limits=self.limits, charset=self._charset)
         body = await self._whole(rules.limits.body_bytes)
@@ -57,7 +57,7 @@ class BodyRequest(Request[Any, Any, Any]):
 
     @property
     def limits(self) -> Limits:
-        """The server's limits."""
+        """The limits in the server's settings."""
         return cast("Limits", self.app.state.server.limits)
 
     @property
@@ -69,10 +69,13 @@ class BodyRequest(Request[Any, Any, Any]):
         return cast("JsonWorker", self.app.state.json_worker)
 
     async def _whole(self, limit: int) -> bytearray:
-        """Return the body; raise TooLarge beyond *limit* bytes, BodiesHeld if all hold too much."""
+        """Return the whole body.
+
+        Raises TooLarge above *limit* bytes, BodyMemoryFull if all bodies together exceed theirs.
+        """
         body = bytearray()
         async for chunk in self.stream():
-            hold(self.scope, len(chunk))
+            reserve(self.scope, len(chunk))
             body += chunk
             if len(body) > limit:
                 raise TooLarge(limit, len(body))
@@ -80,18 +83,18 @@ class BodyRequest(Request[Any, Any, Any]):
         return body
 
     def stream(self) -> AsyncGenerator[bytes, None]:
-        """Return the body as it arrives, unpacked if it is packed.
+        """Return a generator of the body as it arrives, decompressed if it is compressed.
 
-        Raises UnsupportedCoding for a coding that is not known. The generator raises ClientGone if
-        the body breaks off, TooLarge beyond what the route takes, InvalidParameter if it cannot be
-        unpacked.
+        Raises UnsupportedCoding for an unknown coding. The generator raises ClientGone if the
+        client disconnects, TooLarge above the route's limit and InvalidParameter if the body is not
+        valid in its coding.
         """
         name = coding(self.headers.getall("content-encoding", []))
         received = self._received()
         if name is None:
             return received
         limit = cast("int", self.route_handler.resolve_request_max_body_size())
-        return unpacked(received, name, limit)
+        return decompressed(received, name, limit)
 
     async def _received(self) -> AsyncGenerator[bytes, None]:
         try:
@@ -99,4 +102,4 @@ class BodyRequest(Request[Any, Any, Any]):
                 async for chunk in chunks:
                     yield chunk
         except InternalServerException as error:
-            raise ClientGone("The client left before its request was complete.") from error
+            raise ClientGone("The client disconnected during its request.") from error

@@ -1,4 +1,4 @@
-"""The id of a request, by which its answer's `x-request-id` and the log name it."""
+"""Gives each request an id, for the header `x-request-id` of its answer and for the log."""
 
 import logging
 import re
@@ -11,32 +11,32 @@ from shim.errors import UNFORESEEN, shortened
 log = logging.getLogger(__name__)
 
 _PATH_BYTES = 300
-"""Of a path that the log repeats: a head may have 32 kB."""
+"""Most bytes of a path in the log; a client may send 32 KiB."""
 
 HEADER = b"x-request-id"
 
-_GIVEN = (HEADER, b"x-client-request-id")
-"""Headers in which a client gives its own id; the second is OpenAI's."""
+_CLIENT_HEADERS = (HEADER, b"x-client-request-id")
+"""Headers in which a client may send its own id; the second is OpenAI's."""
 
-_TAKEN = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
-"""Ids that are taken over from a client: up to 128 characters that can be printed, of ASCII."""
+_ACCEPTED = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
+"""Ids that are accepted from a client: up to 128 printable ASCII characters."""
 
 
-def new() -> bytes:
-    """Return an id that no other request has."""
+def new_id() -> bytes:
+    """Return a random id."""
     return f"req_{secrets.token_hex(16)}".encode()
 
 
-def logged(scope: Scope, status: int) -> bytes:
-    """Return the id of a request, under which its answer of that *status* is logged.
+def log_answer(scope: Scope, status: int) -> bytes:
+    """Log the answer to a request with its *status*, and return the request's id.
 
-    It is the one that the client gave, or else a new one. Two requests may have the same: it names
-    them in answers and in the log, and nothing is found by it. An unforeseen failure is logged at
-    any level, next to its traceback.
+    The id is the client's own, or a new one. Two requests may have the same id, because clients
+    choose it; it is never used as a key. Status 500 is logged as an error, so that the line appears
+    beside the traceback at any log level.
     """
-    given = next((value for name, value in scope["headers"] if name in _GIVEN), b"")
-    request_id = given if _TAKEN.fullmatch(given) else new()
-    method = scope.get("method")  # typed for WebSockets too, which have none
+    client_id = next((value for name, value in scope["headers"] if name in _CLIENT_HEADERS), b"")
+    request_id = client_id if _ACCEPTED.fullmatch(client_id) else new_id()
+    method = scope.get("method")  # the type includes WebSockets, whose scope lacks it
     level = logging.ERROR if status == UNFORESEEN else logging.INFO
     path = shortened(scope["path"], _PATH_BYTES)
     log.log(level, "%s %s %s %s", method, path, status, request_id.decode())
@@ -50,5 +50,5 @@ async def stamp(message: Message, scope: Scope) -> None:
     """
     if message["type"] != "http.response.start":
         return
-    request_id = logged(scope, message["status"])
+    request_id = log_answer(scope, message["status"])
     message["headers"] = [*message["headers"], (HEADER, request_id)]

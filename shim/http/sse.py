@@ -1,4 +1,4 @@
-"""Server-sent events as OpenAI's clients read them: `data:` lines, `[DONE]`, nothing else."""
+"""Sends server-sent events as OpenAI's clients read them: `data:` lines, `[DONE]`, nothing else."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing, nullcontext
@@ -17,12 +17,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator[bytes, None]:
-    """Frame every chunk, then end the stream; a failure on the way becomes one error event."""
+    """Yield every chunk as an event, then `[DONE]`; an exception becomes one error event."""
     async with aclosing(chunks):
         try:
             async for chunk in chunks:
                 yield b"data: %b\n\n" % _encode(chunk)
-        # A request ends here: its status is spent, so that the failure has to go in the body.
+        # A request ends here. Its status has been sent, so the error must go in the body.
         except Exception as error:  # noqa: BLE001
             _, body = describe(error)
             yield b"data: %b\n\n" % _encode(ErrorAnswer(body))
@@ -30,10 +30,10 @@ async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator
 
 
 class EventStream(Response[None]):
-    """An answer that is streamed, which closes what it is made of, however it ends.
+    """A streamed answer that closes its generators, however it ends.
 
-    Not Litestar's: that one never closes its iterator, and makes a task group for each answer to
-    see whether its client is there, which `disconnects.py` does for all.
+    Litestar's own stream never closes its iterator, and makes a task group for each answer to
+    notice a disconnect; here `disconnects.py` does that for all answers.
     """
 
     def __init__(
@@ -44,21 +44,25 @@ class EventStream(Response[None]):
         headers: Mapping[str, str] = MappingProxyType({}),
         holding: AbstractContextManager[Any] = _NOTHING,
     ) -> None:
-        """Answer with *chunks*, of which *framed* makes bytes; leave *holding* after the last."""
+        """Stream *chunks*, encoded by *framed*.
+
+        *holding* is entered before the first event and exited when the stream ends, however it
+        ends.
+        """
         super().__init__(None, headers={"cache-control": "no-cache", **headers})
         self._chunks = chunks
         self._events = framed(chunks)
         self._holding = holding
 
     def to_asgi_response(self, *_args: Any, **_more: Any) -> ASGIApp:  # type: ignore[override]
-        """Return what sends the answer."""
+        """Return the ASGI application that sends the answer."""
         return self._answer
 
     async def _answer(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         headers += [(name.encode(), value.encode()) for name, value in self.headers.items()]
         with self._holding:
-            # The chunks, too: events that were never begun have nothing to close them with.
+            # The chunks too: a generator of events that never started does not close them.
             async with aclosing(self._chunks), aclosing(self._events):
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 async for event in self._events:

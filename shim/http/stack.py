@@ -7,8 +7,8 @@ from litestar.types import ASGIApp
 
 from shim.settings import ServerSettings
 
-from .first_checks import Gate
-from .lingering_close import Lingering
+from .first_checks import FirstChecks
+from .lingering_close import LingeringClose
 from .model_prefix import ModelPrefix
 from .paths import KnownPaths
 
@@ -18,11 +18,11 @@ def wrap(app: Litestar, server: ServerSettings, names: Iterable[str]) -> ASGIApp
 
     *names* are those of the models, aliases and LoRA adapters included. From the outside:
 
-    - `Lingering` handles the unread rest of a request's body, also where the others refuse the
+    - `LingeringClose` handles the unread rest of a request's body, also where the others refuse the
       request;
-    - `Gate` refuses requests before anything else looks at them;
+    - `FirstChecks` refuses requests before anything else looks at them;
     - `ModelPrefix` takes a model's name off the path: the rest is a path of its own;
     - `KnownPaths` turns that path into the path of a route of *app*.
     """
     known = KnownPaths(app, (route.path_format for route in app.routes))
-    return Lingering(Gate(ModelPrefix(known, names), server))
+    return LingeringClose(FirstChecks(ModelPrefix(known, names), server))

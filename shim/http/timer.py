@@ -1,4 +1,4 @@
-"""A timer of the event loop that can be started again."""
+"""Provides a timer of the event loop that can be restarted."""
 
 import asyncio
 import random
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 _SPREAD = 1.1
+"""Most by which the seconds of a timer are multiplied, at random."""
 
 
 class Timer:
-    """Calls a function once, unless it is stopped or started again before."""
+    """Calls a function once, unless it is stopped or restarted before."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -17,21 +18,21 @@ class Timer:
 
     @property
     def runs(self) -> bool:
-        """Whether a call is still to come."""
+        """Whether a call is scheduled."""
         return self._handle is not None
 
     def start(self, seconds: float, function: Callable[..., object], *args: Any) -> None:
-        """Call *function* with *args* in so many *seconds*, or up to a tenth more.
+        """Call *function* with *args* in *seconds*, or up to a tenth later; drop an earlier call.
 
-        Instead of what was to be called. A thousand timers that were started at the same moment
-        would otherwise fire in one turn of the event loop.
+        Without the random delay, a thousand timers that were started at the same moment would fire
+        in one turn of the event loop.
         """
         self.stop()
         later = seconds * random.uniform(1, _SPREAD)  # noqa: S311  spreads work
         self._handle = self._loop.call_later(later, self._call, function, args)
 
     def stop(self) -> None:
-        """Call nothing."""
+        """Drop the scheduled call, if there is one."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

@@ -1,1 +1,1 @@
-"""Names of parameters: which are documented anywhere, and what becomes of each."""
+"""Decides for each documented parameter whether it is honoured, ignored or refused."""

@@ -1,6 +1,6 @@
-"""Types made of a request's own, by which msgspec finds in one pass what a request may not have.
+"""Derives types from a request's own, with which msgspec finds refused names in one pass.
 
-What is found so costs no Python per object: a body may hold thousands of messages and parts.
+That search runs no Python code per object: a body may have thousands of messages and parts.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,32 +15,32 @@ from .rules import Refused
 from .table import rules_of, wire_names
 
 SHAPE = "shape"
-"""The key in a `Meta.extra` of the Struct whose names an object has that is read as a dict."""
+"""The key in `Meta.extra` for a dict that has known names: its value is a Struct with them."""
 
 ORIGINAL = "original"
-"""The attribute of a derived type that holds the type it was made of."""
+"""The attribute of a derived type that holds the type it was derived from."""
 
 
 def refused_names(kind: type[Struct]) -> dict[str, Refused]:
-    """Return the rules of *kind* that refuse."""
+    """Return the names that *kind* refuses, each with its rule."""
     return {name: rule for name, rule in rules_of(kind).items() if isinstance(rule, Refused)}
 
 
 @cache
 def nulls(kind: Any) -> Any:
-    """Return the type of *kind*'s refused names alone, at any depth, which takes only nulls."""
+    """Return a type with only the refused names of *kind*, at any depth; it accepts only nulls."""
     return _narrowed(kind, None, nulls)
 
 
 @cache
 def values(kind: Any) -> Any:
-    """Return the same with any values, UNSET where there is none."""
+    """Return the type of `nulls`, but one that accepts any values; missing ones are UNSET."""
     return _narrowed(kind, Any, values)
 
 
 @cache
 def closed(kind: Any) -> Any:
-    """Return *kind* with all names that are documented, which takes no others, at any depth."""
+    """Return a type with all names that *kind* may have; at any depth it accepts no others."""
     if not is_struct(kind):
         return _mapped(kind, closed)
     fields = [
@@ -50,29 +50,36 @@ def closed(kind: Any) -> Any:
     return _like(kind, [*fields, *((name, Any, UNSET) for name in others)], closed=True)
 
 
-def _narrowed(kind: Any, value: Any, within: Callable[[Any], Any]) -> Any:
+def _narrowed(kind: Any, value: Any, derive: Callable[[Any], Any]) -> Any:
+    """Return *kind* with only refused names, of the type *value*, and fields that hold such names.
+
+    *derive* makes the types of those fields.
+    """
     if not is_struct(kind):
-        return _mapped(kind, within)
+        return _mapped(kind, derive)
     refused = refused_names(kind)
-    held = [
-        (field.encode_name, within(field.type), UNSET)
+    parents = [
+        (field.encode_name, derive(field.type), UNSET)
         for field in msgspec.structs.fields(kind)
         if field.encode_name not in refused and _refuses(field.type)
     ]
-    return _like(kind, [*held, *((name, value, UNSET) for name in sorted(refused))])
+    return _like(kind, [*parents, *((name, value, UNSET) for name in sorted(refused))])
 
 
 @cache
 def _refuses(kind: Any) -> bool:
-    """Return whether any Struct in *kind* has a name that is refused."""
+    """Return whether any Struct in *kind* has refused names."""
     if not is_struct(kind):
         return any(map(_refuses, held_types(kind)))
-    inner = (field.type for field in msgspec.structs.fields(kind))
-    return bool(refused_names(kind)) or any(map(_refuses, inner))
+    types = (field.type for field in msgspec.structs.fields(kind))
+    return bool(refused_names(kind)) or any(map(_refuses, types))
 
 
 def _like(kind: type[Struct], fields: list[Any], *, closed: bool = False) -> type[Struct]:
-    """Return a Struct with *fields*, and the tag and the names of *kind*."""
+    """Return a Struct with *fields* and with the name and the tag of *kind*.
+
+    A field is its name on the wire, its type and its default; if *closed*, no others are accepted.
+    """
     config = kind.__struct_config__
     return msgspec.defstruct(
         kind.__name__,
@@ -87,25 +94,28 @@ def _like(kind: type[Struct], fields: list[Any], *, closed: bool = False) -> typ
 
 
 def identifier(name: str) -> str:
-    """Return *name* as a field may be called: `async` is a keyword of Python."""
+    """Return a name for a field from *name*, which may be a Python keyword such as `async`."""
     return f"{name}_"
 
 
-def _mapped(kind: Any, made: Callable[[Any], Any]) -> Any:
-    """Return *kind*, which is no Struct, with what *made* makes of the types in it."""
-    origin, held = get_origin(kind), held_types(kind)
+def _mapped(kind: Any, derive: Callable[[Any], Any]) -> Any:
+    """Return *kind*, which is not a Struct, with *derive* applied to the types in it."""
+    origin, types = get_origin(kind), held_types(kind)
     if origin is Annotated:
-        # What a read value has passed need not be checked again.
-        return made(held[0])
+        # The first decoding has checked the constraints already.
+        return derive(types[0])
     if origin in (Union, UnionType):
-        return Union[tuple(map(made, held))]  # noqa: UP007  made at run time
+        return Union[tuple(map(derive, types))]  # noqa: UP007  made at run time
     if origin is list:
-        return list[made(held[0])]  # type: ignore[misc]
+        return list[derive(types[0])]  # type: ignore[misc]
     return kind
 
 
 def held_types(kind: Any) -> tuple[Any, ...]:
-    """Return the types that *kind*, which is no Struct, is made of; of a dict none: it is free."""
+    """Return the types in *kind*, which is not a Struct: of a union's members, a list's items.
+
+    A dict is free form and has no types, unless its annotation names a Struct (`SHAPE`).
+    """
     origin = get_origin(kind)
     if origin is Annotated:
         return (next(_shapes(kind), get_args(kind)[0]),)

@@ -1,4 +1,4 @@
-"""For each Struct that a request is read into: the rules of what it does not honour."""
+"""Combines documented names and decisions into the rules of each Struct of a request."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -15,23 +15,23 @@ _TEXT_ROUTES = {
     "completions.CompletionRequest": "/v1/completions",
     "responses.ResponsesRequest": "/v1/responses",
 }
-"""Places whose requests are mistaken for each other: a name of one is known to all."""
+"""Places whose requests clients confuse, with their routes: a name of one is known in all."""
 
 
 @cache
 def rules_of(kind: type[Struct]) -> Rules:
-    """Return the rules of *kind*: of documented names that are no fields, and of decided ones."""
+    """Return the rules of *kind*: for documented names that are not fields, and decided names."""
     return rules_at(place_of(kind), wire_names(kind))
 
 
 @cache
 def names_of(kind: type[Struct]) -> frozenset[str]:
-    """Return all names that *kind* may have: honoured or not."""
+    """Return all known names of *kind*: its fields and the names with rules."""
     return wire_names(kind) | rules_of(kind).keys()
 
 
 def rules_at(place: str, honoured: frozenset[str]) -> Rules:
-    """Return the rules at *place*, whose *honoured* names need none."""
+    """Return the rules at *place*; *honoured* names have one only if it was decided."""
     decided = DECISIONS.get(place, {})
     return {
         name: _completed(decided.get(name), name, known, elsewhere)
@@ -41,21 +41,22 @@ def rules_at(place: str, honoured: frozenset[str]) -> Rules:
 
 
 def wire_names(kind: type[Struct]) -> frozenset[str]:
-    """Return the names of *kind*'s fields, and of its tag."""
+    """Return the names of *kind*'s fields in JSON, and that of its tag."""
     config = kind.__struct_config__
     tag = () if config.tag_field is None else (config.tag_field,)
     return frozenset({*(field.encode_name for field in msgspec.structs.fields(kind)), *tag})
 
 
 def known_at(place: str) -> dict[str, Name]:
-    """Return the names that are known at *place*, those of other routes included."""
+    """Return the known names at *place*, including those of other routes."""
     return {name: known for name, known, _ in _documented(place)}
 
 
 def _documented(place: str) -> Iterator[tuple[str, Name, str]]:
-    """Yield the names of *place*, and those of other places that are taken for its own.
+    """Yield each known name at *place*, and the route that it belongs to if it is another.
 
-    These are what is decided for it, and of a text route the other two's, with their routes.
+    Names from elsewhere are those that were decided for *place*, and for a text route those of the
+    other two.
     """
     places = documented().places
     names = {name: (known, "") for name, known in places.get(place, {}).items()}
@@ -68,21 +69,24 @@ def _documented(place: str) -> Iterator[tuple[str, Name, str]]:
 
 
 def _known_elsewhere(name: str) -> Name:
-    """Return *name* with all who document it anywhere, but without their defaults."""
-    found = [names[name].by for names in documented().places.values() if name in names]
-    return Name(sorted({one for by in found for one in by}))
+    """Return *name* with all packages that document it in any place, but without defaults."""
+    documenters = (names[name].by for names in documented().places.values() if name in names)
+    return Name(sorted({package for by in documenters for package in by}))
 
 
 def _completed(decided: Rule | None, name: str, known: Name, elsewhere: str) -> Rule:
-    """Return the rule of *name*: its documented defaults ask for nothing."""
+    """Return the rule of *name*; if it refuses, it accepts the documented defaults.
+
+    *elsewhere* is the other route that *name* belongs to, or empty.
+    """
     defaults = known.defaults
     rule = decided or COMMON.get(name) or Refused()
     if isinstance(rule, Ignored):
         return rule
     hint = rule.hint or (f"It is a parameter of `{elsewhere}`." if elsewhere else "")
-    harmless = rule.unless
-    if is_among(value=True, values=defaults):  # so that false asks for something
-        harmless = tuple(value for value in harmless if value is not False)
-    if is_among(value=False, values=defaults):  # which forms write as a number, too
-        harmless = (*harmless, 0)
-    return Refused(hint, (*harmless, *defaults))
+    accepted = rule.unless
+    if is_among(value=True, values=defaults):  # then false changes the answer
+        accepted = tuple(value for value in accepted if value is not False)
+    if is_among(value=False, values=defaults):  # forms write false as 0 too
+        accepted = (*accepted, 0)
+    return Refused(hint, (*accepted, *defaults))

@@ -1,6 +1,6 @@
-"""Values of a wire type that grow in one place: a list, an object, a text; for every place.
+"""Makes values of a wire type that are large in one place, for every list, object and text in it.
 
-Made from the types, so that a new field is covered by itself.
+They are made from the types, so that new fields are covered without a change here.
 """
 
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ from msgspec.inspect import (
 
 
 def smallest(kind: Type) -> Any:  # noqa: C901, PLR0911 - a case for each kind of type
-    """Return a small valid value of *kind*, in values that JSON knows."""
+    """Return a small valid value of *kind*, as JSON would be decoded."""
     match kind:
         case StrType(pattern=None):
             return "a"
         case StrType():
-            return "wav"  # the only pattern is that of a format
+            return "wav"  # the only pattern is that of an audio format
         case IntType() | FloatType():
             return 1
         case BoolType():
@@ -42,45 +42,45 @@ def smallest(kind: Type) -> Any:  # noqa: C901, PLR0911 - a case for each kind o
         case DictType():
             return {}
         case UnionType(types):
-            return smallest(next(one for one in types if not isinstance(one, NoneType)))
+            return smallest(next(kind for kind in types if not isinstance(kind, NoneType)))
         case StructType():
             return _struct(kind)
-    raise TypeError(f"no request has a {kind} yet")
+    raise TypeError(f"not supported here: {kind}")
 
 
 def _struct(kind: StructType) -> dict[str, Any]:
-    body = {each.encode_name: smallest(each.type) for each in kind.fields if each.required}
+    body = {field.encode_name: smallest(field.type) for field in kind.fields if field.required}
     return body if kind.tag_field is None else {kind.tag_field: kind.tag, **body}
 
 
 def grown(kind: Type, size: int, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield a value of *kind* for every place in it that can grow, with *size* items there.
+    """Yield each place in *kind* that can grow, and a value of *kind* with *size* items there.
 
-    Places are named like `messages[].content[]`; a text has so many characters.
+    A place is a path such as `messages[].content[]`; a text has *size* characters.
     """
     match kind:
         case StrType() | LiteralType():
             yield f"{place}:text", "x" * size
         case ListType(item_type):
             yield f"{place}[]", [smallest(item_type) for _ in range(size)]
-            yield from ((at, [value]) for at, value in grown(item_type, size, f"{place}[]"))
+            yield from ((path, [value]) for path, value in grown(item_type, size, f"{place}[]"))
         case DictType(key_type, value_type):
             names = ("" if isinstance(key_type, IntType) else "k") + "{}"
             yield f"{place}{{}}", {names.format(n): smallest(value_type) for n in range(size)}
             name = names.format(1)
             yield from (
-                (at, {name: value}) for at, value in grown(value_type, size, f"{place}{{}}")
+                (path, {name: value}) for path, value in grown(value_type, size, f"{place}{{}}")
             )
         case AnyType():
             yield from _free(size, place)
         case UnionType(types):
-            for one in types:
-                yield from grown(one, size, place)
+            for member in types:
+                yield from grown(member, size, place)
         case StructType():
-            for each in kind.fields:
-                at = f"{place}.{each.encode_name}".removeprefix(".")
-                for deeper, value in grown(each.type, size, at):
-                    yield deeper, {**_struct(kind), each.encode_name: value}
+            for field in kind.fields:
+                parent = f"{place}.{field.encode_name}".removeprefix(".")
+                for path, value in grown(field.type, size, parent):
+                    yield path, {**_struct(kind), field.encode_name: value}
 
 
 def _free(size: int, place: str) -> Iterator[tuple[str, Any]]:

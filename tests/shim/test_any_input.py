@@ -1,4 +1,4 @@
-"""Whatever is sent, the server is never at fault: no request makes it answer 500."""
+"""No request, however strange, makes the server answer 500."""
 
 import base64
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ values = st.recursive(
 )
 
 
-# Sensible objects with a senseless field or two: any more, and all would be refused at the first.
+# Valid objects with one or two random fields: with more, the first one would always be refused.
 OPTIONS = [name for name in ChatRequest.__struct_fields__ if name not in {"model", "messages"}]
 numbers = st.integers(-2, 5) | st.floats(-1, 3) | st.none() | st.booleans()
 
@@ -79,7 +79,7 @@ def client() -> Iterator[TestClient[Litestar]]:
 
 
 def is_openais(answer: Any) -> bool:
-    """Return whether *answer* is a success, or a refusal in OpenAI's form."""
+    """Return whether *answer* is a success, or a refusal in OpenAI's shape."""
     if answer.status_code == 200:
         return True
     error = answer.json()["error"]
@@ -89,7 +89,7 @@ def is_openais(answer: Any) -> bool:
 @any_input
 @given(body=requests | values, strict=answers)
 def test_chat(client: TestClient[Litestar], body: Any, strict: str) -> None:
-    """Any JSON is answered or refused."""
+    """Any JSON for a chat is answered or refused."""
     headers = {"x-shim-strict": strict}
 
     assert is_openais(client.post("/v1/chat/completions", json=body, headers=headers))
@@ -98,7 +98,7 @@ def test_chat(client: TestClient[Litestar], body: Any, strict: str) -> None:
 @any_input
 @given(content=st.binary(max_size=200))
 def test_bytes(client: TestClient[Litestar], content: bytes) -> None:
-    """So are any bytes."""
+    """Any bytes for a chat are answered or refused."""
     assert is_openais(client.post("/v1/chat/completions", content=content))
 
 
@@ -106,7 +106,7 @@ def test_bytes(client: TestClient[Litestar], content: bytes) -> None:
 
 inputs = st.sampled_from(["a", ["a", "b"], [1, 2], [[1], [2]], "", [[]]]) | values
 embedded = st.builds(
-    lambda given, some: {"model": "embedding", "input": given, **some},
+    lambda texts, some: {"model": "embedding", "input": texts, **some},
     inputs,
     st.dictionaries(
         st.sampled_from(EmbeddingRequest.__struct_fields__[2:]), numbers | values, max_size=2
@@ -117,7 +117,7 @@ embedded = st.builds(
 @any_input
 @given(body=embedded | values, strict=answers)
 def test_embeddings(client: TestClient[Litestar], body: Any, strict: str) -> None:
-    """So is any JSON that may hold texts."""
+    """Any JSON for embeddings is answered or refused."""
     assert is_openais(client.post("/v1/embeddings", json=body, headers={"x-shim-strict": strict}))
 
 
@@ -180,7 +180,7 @@ def test_transcriptions(
     file: bytes,
     strict: str,
 ) -> None:
-    """So is any form."""
+    """Any form with a recording is answered or refused."""
     form = {"model": "speech", **good, **odd}
     headers = {"x-shim-strict": strict}
 
@@ -204,14 +204,14 @@ within = st.builds(
 def test_recordings_within_json(
     client: TestClient[Litestar], path: str, body: Any, strict: str
 ) -> None:
-    """So is any JSON that may hold a recording."""
+    """Any JSON with a recording is answered or refused."""
     assert is_openais(client.post(path, json=body, headers={"x-shim-strict": strict}))
 
 
 @any_input
 @given(content=st.binary(max_size=200))
 def test_bytes_for_a_recording(client: TestClient[Litestar], content: bytes) -> None:
-    """So are any bytes that are called JSON there."""
+    """Any bytes that are declared as JSON are answered or refused as a recording."""
     headers = {"content-type": "application/json"}
 
     assert is_openais(client.post("/audio/transcriptions", content=content, headers=headers))
@@ -223,5 +223,5 @@ def test_bytes_for_a_recording(client: TestClient[Litestar], content: bytes) -> 
     | st.text("0a/\u00e9 %.", max_size=14).map("/v1/models/speech/manifest/{}".format)
 )
 def test_manifests(client: TestClient[Litestar], path: str) -> None:
-    """So is any name of a manifest."""
+    """Any path of a manifest is answered or refused."""
     assert is_openais(client.get(path))

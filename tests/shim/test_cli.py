@@ -1,4 +1,4 @@
-"""The command line: what it prints, and how it ends."""
+"""The command line: its output and its exit status."""
 
 import json
 import logging
@@ -43,7 +43,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Write a configuration."""
+    """Return the path of a configuration."""
     path = tmp_path / "shim.toml"
     path.write_text(ECHO)
     return path
@@ -55,7 +55,7 @@ def shim(*arguments: str | Path) -> Result:
 
 
 def test_check(file: Path) -> None:
-    """`check` says what would be served, where, and how many keys there are, but not which."""
+    """`check` prints the address, the models and the number of keys, but no key."""
     done = shim("check", "--config", file)
 
     assert done.exit_code == 0
@@ -66,7 +66,7 @@ def test_check(file: Path) -> None:
 
 
 def test_check_nothing() -> None:
-    """With nothing configured the built-in models would be served."""
+    """Without a configuration the built-in models would be served."""
     done = shim("check")
 
     assert done.exit_code == 0
@@ -75,7 +75,7 @@ def test_check_nothing() -> None:
 
 
 def test_check_flags(file: Path) -> None:
-    """Flags stand over the file."""
+    """Flags override the file."""
     done = shim("check", "--config", file, "--port", "99", "--model", "a=ct2:org/b")
 
     assert "http://127.0.0.1:99/v1" in done.output
@@ -118,7 +118,7 @@ def test_the_file_may_be_named_by_the_environment(
     ],
 )
 def test_a_wrong_setting(command: str, arguments: list[str], fault: str) -> None:
-    """Either command ends with a line that names the fault, and no traceback."""
+    """Either command ends with one line about the error, and no traceback."""
     port = [] if "--port" in arguments else ["--port", "0"]
 
     done = shim(command, *arguments, *port)
@@ -148,7 +148,7 @@ source = "{BUILTIN / "speech"}"
     ],
 )
 def test_wrong_options(command: str, options: str, fault: str, tmp_path: Path) -> None:
-    """Precision and device are judged before the model is loaded, and what there is is named."""
+    """Precision and device are checked before the model is loaded."""
     file = tmp_path / "shim.toml"
     file.write_text(WHISPER + options)
 
@@ -160,7 +160,7 @@ def test_wrong_options(command: str, options: str, fault: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("compute_type", ["default", "auto", "int8", "float32"])
 def test_right_options(compute_type: str, tmp_path: Path) -> None:
-    """What CTranslate2 can do here passes."""
+    """A precision that CTranslate2 supports here is accepted."""
     file = tmp_path / "shim.toml"
     file.write_text(f'{WHISPER}compute_type = "{compute_type}"')
 
@@ -168,7 +168,7 @@ def test_right_options(compute_type: str, tmp_path: Path) -> None:
 
 
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its installation is named, by a command of this very Python."""
+    """The error has the command that installs the engine for this Python."""
     monkeypatch.setattr("backends.openable.find_spec", lambda _: None)
 
     done = shim("check", "--model", "a=vllm:org/name")
@@ -180,7 +180,7 @@ def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_models_of_the_hub_are_marked() -> None:
-    """A relative path that is not there looks like a name on the hub: that is said."""
+    """A missing relative path looks like a name on the hub, so a remark says that it is one."""
     done = shim("check", "--model", "a=ct2:models/chat")
 
     assert done.exit_code == 0
@@ -189,7 +189,7 @@ def test_models_of_the_hub_are_marked() -> None:
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["openapi"]])
 def test_every_flag_has_help(command: list[str]) -> None:
-    """`-h` works everywhere, and every flag says what it is for."""
+    """`-h` works for every command, and every flag has a help text."""
     group: Any = main
     chosen = group.commands[command[0]] if command else main
 
@@ -198,24 +198,24 @@ def test_every_flag_has_help(command: list[str]) -> None:
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
-    """Listen on a port."""
+def used_port() -> Iterator[int]:
+    """Return a port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
 
-def test_a_port_that_is_taken(taken: int) -> None:
-    """A port that is taken is refused before any model is opened."""
-    done = shim("serve", "--port", str(taken))
+def test_a_port_in_use(used_port: int) -> None:
+    """A port in use is an error before any model is opened."""
+    done = shim("serve", "--port", str(used_port))
 
     assert done.exit_code == 1
-    assert f"Cannot listen on 127.0.0.1:{taken}" in done.output
+    assert f"Cannot listen on 127.0.0.1:{used_port}" in done.output
     assert "--port" in done.output
 
 
 @pytest.mark.parametrize("host", ["nohost.invalid", "192.0.2.1", "a..b", "x" * 70])
 def test_a_host_that_is_not_ours(host: str) -> None:
-    """A name that nobody knows, or another machine's address, is one line that says what fits."""
+    """An unknown name, or another machine's address, is an error of one line with advice."""
     done = shim("serve", "--host", host, "--port", "0", "--allow-keyless")
 
     assert done.exit_code == 1
@@ -225,7 +225,7 @@ def test_a_host_that_is_not_ours(host: str) -> None:
 
 
 def test_a_model_that_cannot_be_opened(tmp_path: Path) -> None:
-    """A model that is not there ends the start with its name, and no traceback."""
+    """A model that cannot be opened ends the command with its name, and no traceback."""
     done = shim("serve", "--port", "0", "--model", f"mine=ct2:{tmp_path}")
 
     assert done.exit_code == 1
@@ -233,8 +233,8 @@ def test_a_model_that_cannot_be_opened(tmp_path: Path) -> None:
     assert "Traceback" not in done.output
 
 
-def test_a_model_that_the_hub_does_not_give(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line says that no such directory is here: a wrong path looks like a name of the hub."""
+def test_a_model_that_the_hub_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says that the directory is missing: a wrong path looks like a name on the hub."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
     done = shim("serve", "--port", "0", "--model", "mine=whisper:models/mine")
@@ -246,22 +246,22 @@ def test_a_model_that_the_hub_does_not_give(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(("flags", "shown"), [([], True), (["--log-level", "warning"], False)])
-def test_models_tell_how_far_they_are(tmp_path: Path, flags: list[str], *, shown: bool) -> None:
-    """Unless told otherwise, the log shows a model's start, although nothing else at its level."""
+def test_progress_is_logged(tmp_path: Path, flags: list[str], *, shown: bool) -> None:
+    """By default the log has the progress of models, although other records are warnings only."""
     shim("serve", "--port", "0", "--model", f"mine=ct2:{tmp_path}", *flags)
 
     assert (logging.getLogger("backends").level == logging.INFO) is shown
-    # Left to the root, whose level belongs to whoever set logging up first.
+    # Not set: the level of the root logger counts.
     assert logging.getLogger("shim").level == logging.NOTSET
 
 
 def test_version() -> None:
-    """The version is the package's."""
+    """`--version` prints the version of the package."""
     assert shim("--version").output == f"shim, version {__version__}\n"
 
 
 def test_the_document_is_printed() -> None:
-    """What is printed is what a server with these settings gives out."""
+    """`openapi` prints the document that a server with these settings sends."""
     done = shim("openapi", "--api-key", "secret")
 
     assert done.exit_code == 0

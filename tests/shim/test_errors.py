@@ -1,4 +1,4 @@
-"""Failures: their status, their body, what they tell and what they do not."""
+"""Errors: their statuses, their JSON, and which details they have."""
 
 import logging
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ TABLE = [
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
     (errors.UnsupportedCoding("m"), 415, INVALID, "unsupported_encoding", None),
     (errors.ClientGone("m"), 499, INVALID, None, None),
-    (errors.BodiesHeld("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
+    (errors.BodyMemoryFull("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.DecoderFailed("m"), 503, "service_unavailable_error", "server_is_overloaded", None),
     (errors.NotFinite("m"), 500, "server_error", "not_finite", None),
     (errors.ModelFaulty("m"), 503, UNAVAILABLE, "model_unavailable", None),
@@ -84,31 +84,31 @@ TABLE = [
 def test_the_table(
     error: Exception, status: int, kind: str, code: str | None, param: str | None
 ) -> None:
-    """Every failure has its status, type, code and field, and keeps its message."""
-    failure, body = describe(error)
+    """Every error has its status, type, code and field, and keeps its message."""
+    error_status, body = describe(error)
 
-    assert failure.status == status
+    assert error_status.status == status
     assert body == errors.ErrorBody(str(error), kind, param, code)
 
 
-def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
-    """Yield *kind* and everything derived from it."""
+def with_subclasses(kind: type[Exception]) -> Iterator[type[Exception]]:
+    """Yield *kind* and all its subclasses."""
     yield kind
     for derived in kind.__subclasses__():
-        yield from leaves(derived)
+        yield from with_subclasses(derived)
 
 
 def test_the_table_is_whole() -> None:
-    """No failure of ours is missing above: it would go out as a 500."""
-    ours = {*leaves(errors.ApiError), *leaves(failures.BackendError)}
+    """The table above has every error of Shim: one without a status would be a 500."""
+    ours = {*with_subclasses(errors.ApiError), *with_subclasses(failures.BackendError)}
 
     untested = ours - {type(error) for error, *_ in TABLE}
 
     assert untested == {errors.ApiError, failures.BackendError}
 
 
-def test_when_to_come_again() -> None:
-    """Only what may pass says when to come again, within the bounds of every released client."""
+def test_retry_after() -> None:
+    """Only temporary errors have `retry-after`, with a value that every released client honours."""
     for error, status, *_ in TABLE:
         headers = describe(error)[0].headers
 
@@ -116,25 +116,25 @@ def test_when_to_come_again() -> None:
         assert 1 <= int(headers.get("retry-after", 1)) <= 60
 
 
-def test_the_unforeseen(caplog: pytest.LogCaptureFixture) -> None:
-    """What nobody foresaw is a 500 that tells the log everything and the client nothing."""
+def test_an_unforeseen_error(caplog: pytest.LogCaptureFixture) -> None:
+    """An unforeseen error is a 500; its details are in the log, not in the answer."""
     with caplog.at_level(logging.ERROR):
-        failure, body = describe(ZeroDivisionError("secret"))
+        error_status, body = describe(ZeroDivisionError("secret"))
 
-    assert (failure.status, body.type) == (500, "server_error")
+    assert (error_status.status, body.type) == (500, "server_error")
     assert "secret" not in body.message
     assert "secret" in caplog.text
 
 
 @pytest.mark.parametrize("letter", ["a", "ü", "😀", "\x00", '"'])
 def test_long_texts(letter: str) -> None:
-    """What is long in a message or a path loses its middle, whatever its letters take in JSON."""
+    """A long message or path loses its middle, however many bytes its letters take in JSON."""
     error = errors.InvalidParameter(f"begin {letter * 1_000_000} end", param=letter * 1_000_000)
 
-    failure, body = describe(error)
+    error_status, body = describe(error)
 
     assert len(msgspec.json.encode(errors.ErrorAnswer(body))) < 2000
-    assert failure.status == 400
+    assert error_status.status == 400
     assert body.message.startswith("begin ")
     assert body.message.endswith(" end")
     assert " … " in body.message
@@ -144,12 +144,12 @@ def test_long_texts(letter: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a" * 1000, "ü" * 300])
 def test_short_texts(text: str) -> None:
-    """What is short stays as it is."""
+    """A short message is not changed."""
     assert describe(errors.InvalidParameter(text))[1].message == text
 
 
-def test_a_long_value_leaves_the_path() -> None:
-    """An error of msgspec repeats what was sent, before the path: that is still found."""
+def test_the_path_after_a_long_value() -> None:
+    """An error of msgspec repeats a long value before the path; the path is still found."""
     body = msgspec.json.encode({"model": "m", "messages": [{"role": "x" * 10_000_000}]})
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(body, type=Body)
@@ -160,8 +160,8 @@ def test_a_long_value_leaves_the_path() -> None:
     assert len(str(error)) < 1200
 
 
-def test_the_foreseen_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
-    """A refusal is an answer like any other: the log does not mention it."""
+def test_refusals_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal is a normal answer, which `describe` does not log."""
     with caplog.at_level(logging.INFO):
         describe(errors.QueueFull("m"))
 
@@ -169,7 +169,7 @@ def test_the_foreseen_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
 
 
 class Inner(Struct):
-    """Something within a body."""
+    """An object within a body."""
 
     role: Literal["a", "b"]
 
@@ -202,10 +202,10 @@ class Body(Struct, kw_only=True):
         ('{"bias": {"x": 1}}', "", "Invalid value for 'bias': Expected 'int', got 'str'.", "bias"),
     ],
 )
-def test_what_a_struct_does_not_allow(
+def test_errors_of_msgspec(
     body: str, within: str, message: str, param: str | EllipsisType | None
 ) -> None:
-    """It is worded as OpenAI does, by the path of the field and without backticks."""
+    """An error of msgspec is in OpenAI's words, with the field's path and without backticks."""
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(body, type=Body)
 
@@ -229,19 +229,19 @@ RAISED: dict[str, Exception] = {
 
 @get("/raise/{name:str}", sync_to_thread=False)
 def fails(name: FromPath[str]) -> None:
-    """Raise what was asked for."""
+    """Raise the error *name*."""
     raise RAISED[name]
 
 
 @post("/echo", request_max_body_size=10)
 async def echo(request: Request[Any, Any, Any]) -> Any:
-    """Return what was sent."""
+    """Return the decoded body."""
     return await request.json()
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    """Serve routes that fail."""
+    """Serve the two routes above."""
     with TestClient(Litestar([fails, echo], exception_handlers=HANDLERS)) as client:
         yield client
 
@@ -258,7 +258,7 @@ def client() -> Iterator[TestClient[Litestar]]:
     ],
 )
 def test_every_answer_has_the_form(client: TestClient[Litestar], name: str, status: int) -> None:
-    """Whoever raises it, an error has all four keys, and its status and headers."""
+    """An error of any origin has all four keys, and its status and headers."""
     answer = client.get(f"/raise/{name}")
 
     body: dict[str, Any] = answer.json()
@@ -278,15 +278,15 @@ def test_every_answer_has_the_form(client: TestClient[Litestar], name: str, stat
             "unknown_url",
             (
                 "Unknown request URL: GET /no. The base URL of this server is "
-                "http://testserver.local/v1; where the whole URL is wanted, it is that of a route, "
-                "such as http://testserver.local/v1/chat/completions."
+                "http://testserver.local/v1. A client that needs a whole URL needs that of a "
+                "route, such as http://testserver.local/v1/chat/completions."
             ),
         ),
         (
             "PUT /echo",
             405,
             "method_not_allowed",
-            "Not allowed: PUT /echo. Allowed here: OPTIONS, POST.",
+            "Method not allowed: PUT /echo. Allowed here: OPTIONS, POST.",
         ),
         (
             "POST /echo",
@@ -296,10 +296,10 @@ def test_every_answer_has_the_form(client: TestClient[Litestar], name: str, stat
         ),
     ],
 )
-def test_what_the_framework_refuses(
+def test_errors_of_litestar(
     client: TestClient[Litestar], request_: str, status: int, code: str, message: str
 ) -> None:
-    """Unknown routes, methods and sizes are refused in OpenAI's form."""
+    """Unknown routes, wrong methods and too large bodies are refused in OpenAI's shape."""
     answer = client.request(*request_.split(), content=b'{"a": 1111111111111111}')
 
     assert answer.status_code == status

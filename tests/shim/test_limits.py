@@ -1,8 +1,8 @@
-"""The table of limits is documented as it is."""
+"""The documentation of the limits is up to date."""
 
 from tools.limits_table import FILE, page
 
 
 def test_the_page_is_made_from_the_code() -> None:
-    """`docs/limits.md` names every limit with its default: `python -m tools.limits_table`."""
+    """`docs/limits.md` is the output of `python -m tools.limits_table`."""
     assert FILE.read_text() == page()

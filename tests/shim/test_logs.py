@@ -1,4 +1,4 @@
-"""Logging: one line for each record, and a server that does not wait for its reader."""
+"""Logging: one line for each record, without ever blocking the server."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from shim.logs import DroppingHandler, OneLineFormatter
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    """Return a logger of its own."""
+    """Return a logger that only the tests here use."""
     logger = logging.getLogger("tests.shim.test_logs")
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -32,7 +32,7 @@ def test_control_characters_are_escaped() -> None:
 
 
 def test_tracebacks_are_indented() -> None:
-    """Each line of a traceback begins with white space, also those of the exception's text."""
+    """Each line of a traceback is indented, including those of the exception's message."""
     error = ValueError("first\n2026 forged")
     info = (type(error), error, None)
     record = logging.LogRecord("x", logging.INFO, "", 0, "failed", (), info)
@@ -45,11 +45,11 @@ def test_tracebacks_are_indented() -> None:
 
 
 def test_records_are_written(logger: logging.Logger) -> None:
-    """What was logged before the end is written, in order."""
+    """All records are written before the handler is closed, in order."""
     written: list[bytes] = []
 
     def write(data: bytes) -> int:
-        written.append(data[:3])  # as a pipe that takes a few bytes at a time
+        written.append(data[:3])  # as a pipe that accepts a few bytes at a time
         return len(written[-1])
 
     handler = DroppingHandler(write)
@@ -61,9 +61,9 @@ def test_records_are_written(logger: logging.Logger) -> None:
     assert b"".join(written) == b"one\ntwo\n"
 
 
-def test_nobody_reads(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe that nobody reads holds nobody up; how many records were dropped is logged later."""
-    monkeypatch.setattr("shim.logs._HELD", 10)
+def test_an_unread_pipe(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that is not read does not block; the number of dropped records is logged later."""
+    monkeypatch.setattr("shim.logs._QUEUED", 10)
     reading, writing = os.pipe()
     os.set_blocking(writing, True)
     handler = DroppingHandler(lambda data: os.write(writing, data))
@@ -77,15 +77,15 @@ def test_nobody_reads(logger: logging.Logger, monkeypatch: pytest.MonkeyPatch) -
         read += os.read(reading, 1 << 16)
         logger.info("again")
     os.close(reading)
-    logger.info("one more")  # or the thread, which has written all, would wait for it
+    logger.info("one more")  # so that the thread, which has written all, sees the closed pipe
     handler._thread.join(120)
     assert not handler._thread.is_alive()
-    assert b" records were dropped: nobody read them\n" in read
+    assert b" records dropped: nobody read the log\n" in read
     os.close(writing)
 
 
-def test_the_reader_has_gone(logger: logging.Logger) -> None:
-    """A reader that closes its end ends the writing, not the server."""
+def test_a_closed_pipe(logger: logging.Logger) -> None:
+    """A reader that closes its end ends the thread, not the server."""
     reading, writing = os.pipe()
     os.close(reading)
     handler = DroppingHandler(lambda data: os.write(writing, data))

@@ -1,4 +1,4 @@
-"""A parameter that is null is as if it were not there, on every route."""
+"""On every route a parameter of null is the same as a missing one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ ROUTES: dict[type[msgspec.Struct], tuple[Callable[[Any], Any], dict[str, Any]]] 
 
 @pytest.mark.parametrize("kind", ROUTES, ids=lambda kind: kind.__name__)
 def test_nulls(kind: type[msgspec.Struct]) -> None:
-    """All that may be left out may be null, and then asks for the same."""
+    """Every optional parameter may be null, and the request is translated as without it."""
     translate, body = ROUTES[kind]
     names = [f.encode_name for f in msgspec.structs.fields(kind) if f.encode_name not in body]
 

@@ -1,4 +1,4 @@
-"""Settings: which layer wins, and how a wrong one is refused."""
+"""Settings: the order of their sources, and errors for invalid ones."""
 
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,18 @@ source = "chat"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return where a test may write its configuration."""
+    """Return the path for a test's configuration."""
     return tmp_path / "shim.toml"
 
 
 def read(file: Path, text: str, environment: dict[str, str] | None = None) -> Settings:
-    """Load *text* as a file."""
+    """Write *text* to *file* and load it."""
     file.write_text(text)
     return load(file, environment or {})
 
 
 def test_nothing_configured() -> None:
-    """With nothing said, the built-in models are served on loopback, without a key."""
+    """By default the built-in models are served on loopback, without a key."""
     settings = load(environment={})
 
     assert settings.models == BUILTIN
@@ -38,7 +38,7 @@ def test_nothing_configured() -> None:
 
 
 def test_a_file(file: Path) -> None:
-    """A file names models, each with the options of its engine."""
+    """A file has the server's settings and models, each with the options of its engine."""
     settings = read(
         file,
         """
@@ -80,7 +80,7 @@ def test_the_order_of_layers(file: Path) -> None:
 
 
 def test_the_environment() -> None:
-    """Every field of `[server]` has its variable; keys are separated by commas."""
+    """Every field of `[server]` and `[server.limits]` has a variable; commas separate keys."""
     settings = load(
         environment={
             "SHIM_API_KEYS": "a, b,",
@@ -110,13 +110,13 @@ def test_the_environment() -> None:
         ("shim_port", "SHIM_PORT"),
     ],
 )
-def test_a_slip_in_a_variable(name: str, meant: str) -> None:
-    """A misspelt variable is refused: a server without its keys would look as if it had them."""
+def test_a_misspelt_variable(name: str, meant: str) -> None:
+    """A misspelt variable is refused: a server could run without keys that it seems to have."""
     with pytest.raises(SettingsError, match=rf"{name} is not a setting: did you mean {meant}\?"):
         load(environment={name: "1"})
 
 
-def test_what_a_platform_sets() -> None:
+def test_variables_of_kubernetes() -> None:
     """The variables of a Kubernetes service named `shim`, or `shim-api`, change nothing."""
     environment = {
         "SHIM_SERVICE_HOST": "10.0.0.1",
@@ -134,15 +134,15 @@ def test_what_a_platform_sets() -> None:
     assert load(environment=environment) == load(environment={})
 
 
-def test_other_variables_are_ignored_aloud(caplog: pytest.LogCaptureFixture) -> None:
-    """A variable that is like none of ours may be somebody else's; that it does nothing is said."""
+def test_other_variables(caplog: pytest.LogCaptureFixture) -> None:
+    """A variable that is not similar to a setting is ignored, with a line in the log."""
     load(environment={"SHIM_MODEL_DIR": "/models"})
 
     assert "SHIM_MODEL_DIR is not a setting of Shim: ignored" in caplog.text
 
 
-def test_an_empty_variable_is_none(file: Path) -> None:
-    """What a template left empty does not empty a setting: keys stay keys."""
+def test_an_empty_variable(file: Path) -> None:
+    """An empty variable, as from a template, overrides nothing."""
     settings = read(
         file, '[server]\napi_keys = ["a"]', {"SHIM_API_KEYS": "", "SHIM_PORT": "", "SHIM_HOST": ""}
     )
@@ -153,11 +153,11 @@ def test_an_empty_variable_is_none(file: Path) -> None:
 
 @pytest.mark.parametrize("by", ["file", "variable", "flag"])
 def test_a_file_of_keys(by: str, file: Path, tmp_path: Path) -> None:
-    """Its keys, one a line, are added to the others, whoever names it."""
+    """The keys of a key file, one on each line, are added to the others."""
     keys = tmp_path / "keys"
     keys.write_bytes(b"\xef\xbb\xbfone\r\n\n  two \none\n")
-    named = f'\napi_key_file = "{keys}"' if by == "file" else ""
-    file.write_text(f'[server]\napi_keys = ["zero", "two"]{named}')
+    setting = f'\napi_key_file = "{keys}"' if by == "file" else ""
+    file.write_text(f'[server]\napi_keys = ["zero", "two"]{setting}')
 
     settings = load(
         file,
@@ -168,7 +168,7 @@ def test_a_file_of_keys(by: str, file: Path, tmp_path: Path) -> None:
     assert settings.server.api_keys == ("zero", "two", "one")
 
 
-def test_a_file_of_keys_opens_the_world(tmp_path: Path) -> None:
+def test_a_file_of_keys_beyond_loopback(tmp_path: Path) -> None:
     """With keys from a file a server may listen beyond loopback."""
     keys = tmp_path / "keys"
     keys.write_text("one\n")
@@ -180,16 +180,16 @@ def test_a_file_of_keys_opens_the_world(tmp_path: Path) -> None:
     ("content", "fault"),
     [
         (None, "No such file"),
-        (b"", "holds no key"),
-        (b" \n\r\n", "holds no key"),
-        (b"good\nsecret word\n", "has a line that is no key"),
-        (b"sha256:secret", "has a line that is no key"),
-        (b"\xffsecret", "has a line that is no key"),
+        (b"", "contains no key"),
+        (b" \n\r\n", "contains no key"),
+        (b"good\nsecret word\n", "has a line that is not a key"),
+        (b"sha256:secret", "has a line that is not a key"),
+        (b"\xffsecret", "has a line that is not a key"),
     ],
     ids=["gone", "nothing", "blank", "words", "digest", "bytes"],
 )
 def test_a_file_without_keys(content: bytes | None, fault: str, tmp_path: Path) -> None:
-    """It is refused by its name; what it holds is not repeated."""
+    """An invalid key file is refused by its name; the message repeats no key."""
     keys = tmp_path / "keys"
     if content is not None:
         keys.write_bytes(content)
@@ -202,7 +202,7 @@ def test_a_file_without_keys(content: bytes | None, fault: str, tmp_path: Path) 
 
 
 def test_flags_replace_models(file: Path) -> None:
-    """Models from the command line stand instead of the file's."""
+    """Models from the command line replace those in the file."""
     file.write_text(ECHO)
 
     settings = load(file, {}, {"models": [parse_model("a=ct2:/models/b:c")]})
@@ -238,13 +238,13 @@ def test_flags_replace_models(file: Path) -> None:
             "Invalid value 'gpu' - at $.models[0].backend (there are fake, ct2, vllm, whisper)",
         ),
         (ECHO.replace("echo", ""), "length >= 1 - at $.models[0].id"),
-        (ECHO + ECHO, "The name 'echo' is taken twice - at $.models[1]"),
-        (f"{ECHO}aliases = ['echo']", "The name 'echo' is taken twice - at $.models[0]"),
+        (ECHO + ECHO, "The name 'echo' is used twice - at $.models[1]"),
+        (f"{ECHO}aliases = ['echo']", "The name 'echo' is used twice - at $.models[0]"),
         ("port = ", "shim.toml: Invalid value"),
     ],
 )
-def test_faults_have_a_path(file: Path, text: str, fault: str) -> None:
-    """A wrong value, an unknown field and a name that is taken are refused by their path."""
+def test_errors_have_a_path(file: Path, text: str, fault: str) -> None:
+    """The error for an invalid value, an unknown field or a name in use has its path."""
     with pytest.raises(SettingsError) as refusal:
         read(file, text)
 
@@ -255,7 +255,7 @@ def test_faults_have_a_path(file: Path, text: str, fault: str) -> None:
     ("content", "fault"), [(None, "No such file"), (b"\xff", "'utf-8'")], ids=["gone", "bytes"]
 )
 def test_a_file_that_cannot_be_read(file: Path, content: bytes | None, fault: str) -> None:
-    """The message names the file."""
+    """The error for a file that cannot be read, or is not UTF-8, has the file's name."""
     if content is not None:
         file.write_bytes(content)
 
@@ -263,8 +263,8 @@ def test_a_file_that_cannot_be_read(file: Path, content: bytes | None, fault: st
         load(file, {})
 
 
-def test_a_fault_of_the_environment() -> None:
-    """A wrong variable is refused by the path of its field, and by its own name."""
+def test_an_invalid_variable() -> None:
+    """The error for an invalid variable has the path of its field, and the variable's name."""
     with pytest.raises(SettingsError, match=r"got str - at \$\.server\.port \(SHIM_PORT\)$"):
         load(environment={"SHIM_PORT": "http"})
     with pytest.raises(SettingsError, match=r"limits\.messages \(SHIM_LIMITS_MESSAGES\)$"):
@@ -272,7 +272,7 @@ def test_a_fault_of_the_environment() -> None:
 
 
 def test_a_byte_order_mark(file: Path) -> None:
-    """An editor's mark at the beginning is no statement."""
+    """A byte order mark, as some editors write, is ignored."""
     file.write_bytes(b"\xef\xbb\xbf[server]\nport = 1")
 
     assert load(file, {}).server.port == 1
@@ -280,14 +280,14 @@ def test_a_byte_order_mark(file: Path) -> None:
 
 @pytest.mark.parametrize("key", ["", "two words", "sha256:12", f"sha256:{'G' * 64}"])
 def test_keys_that_nobody_could_send(key: str) -> None:
-    """A key is a word, or a whole digest: half a digest would be taken for a key."""
+    """A key is one word or a whole digest; part of a digest is refused."""
     with pytest.raises(SettingsError, match=r"at \$\.server\.api_keys\[0\]"):
         load(environment={}, flags={"server": {"api_keys": [key]}})
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org"])  # noqa: S104
 def test_no_key_beyond_loopback(host: str) -> None:
-    """Beyond loopback a key is needed, or the word that none is wanted."""
+    """Beyond loopback a server needs a key, or `allow_keyless`."""
     with pytest.raises(SettingsError, match=r"without a key .* at \$\.server\.host"):
         load(environment={"SHIM_HOST": host})
 
@@ -297,13 +297,13 @@ def test_no_key_beyond_loopback(host: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "a=b", "=fake:chat", "a=:chat", "a=fake:"])
 def test_models_in_short(text: str) -> None:
-    """The short form of a model has all three parts."""
+    """The short form of a model must have all three parts."""
     with pytest.raises(SettingsError, match="Expected ID=BACKEND:SOURCE"):
         parse_model(text)
 
 
 def test_settings_are_values() -> None:
-    """Settings cannot be changed under a running server."""
+    """Settings cannot be changed while the server runs."""
     settings: Any = load(environment={})
 
     with pytest.raises(AttributeError):

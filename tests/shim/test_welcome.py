@@ -1,4 +1,4 @@
-"""What a started server suggests to try."""
+"""The output of a started server: commands to try."""
 
 import shlex
 import shutil
@@ -19,7 +19,7 @@ CHAT = FakeModelConfig(id="chat", source="chat")
 
 
 def announced(capsys: pytest.CaptureFixture[str], *configs: FakeModelConfig) -> str:
-    """Return what is printed of a server with these models."""
+    """Return the output of a server with the models *configs*."""
     kinds = {"chat": FakeChat, "embedding": FakeEmbedding}
     backends = [kinds[config.source](FakeOptions()) for config in configs]
     announce("http://here", Settings(models=configs), Models(configs, backends))
@@ -27,7 +27,7 @@ def announced(capsys: pytest.CaptureFixture[str], *configs: FakeModelConfig) -> 
 
 
 def test_the_first_chat_model(capsys: pytest.CaptureFixture[str]) -> None:
-    """The first model that chats is asked something; an embedding model before it cannot be."""
+    """The commands chat with the first chat model, even after an embedding model."""
     out = announced(capsys, VECTORS, CHAT)
 
     assert out.startswith("Shim listens on http://here/v1\n")
@@ -35,21 +35,21 @@ def test_the_first_chat_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert '"model": "chat"' in out
 
 
-def test_none(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where none chats, the models are listed."""
+def test_no_chat_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a chat model the commands list the models."""
     assert "curl http://here/v1/models\n" in announced(capsys, VECTORS)
 
 
 def test_the_suggestions_run_as_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """The Python that is printed is the one that serves, which has the `openai` package."""
+    """The printed Python is the server's own, which has the `openai` package."""
     [line] = [line for line in announced(capsys, CHAT).splitlines() if " -c " in line]
     python = shlex.split(line)[0]
 
-    told = subprocess.check_output(  # noqa: S603
+    output = subprocess.check_output(  # noqa: S603
         [python, "-c", "import openai, sys; print(sys.prefix)"], text=True
     )
 
-    assert told.strip() == sys.prefix
+    assert output.strip() == sys.prefix
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_the_suggestions_run_as_printed(capsys: pytest.CaptureFixture[str]) -> N
         ("/opt/shim/bin/python3", "/usr/bin/python", "/opt/shim/bin/python3"),
     ],
 )
-def test_how_this_python_is_written(
+def test_the_command_for_python(
     executable: str,
     on_path: str | None,
     shown: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """By its name where the shell finds it, relative to here where it is below, else in full."""
+    """It is a name if the shell finds it, a relative path below here, otherwise a whole path."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "executable", executable.format(here=tmp_path))
     monkeypatch.setattr(shutil, "which", lambda _: on_path)

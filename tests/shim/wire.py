@@ -1,4 +1,4 @@
-"""Requests as they are read off the wire: decoded, and judged by their names."""
+"""Decodes requests as the server does, with all its checks."""
 
 from typing import Any, TypeVar
 
@@ -11,5 +11,5 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def read(body: dict[str, Any], kind: type[S], *, strict: bool = False) -> S:
-    """Return *body* as *kind*; raise what `decoded` does."""
+    """Return *body*, encoded as JSON and decoded as *kind*; raise what `decoded` does."""
     return decoded(msgspec.json.encode(body), kind, Rules(limits=Limits(), strict=strict))

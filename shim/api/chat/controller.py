@@ -13,8 +13,8 @@ from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
 from shim.api.speech.schemas import describe_options
 from shim.errors import ErrorAnswer
-from shim.http.json_answer import whole
-from shim.http.request import BodyRequest
+from shim.http.json_answer import json_response
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
@@ -43,7 +43,7 @@ class ChatController(Controller):
     )
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Continue a conversation, or transcribe the recording in it."""
@@ -55,7 +55,7 @@ class ChatController(Controller):
         if not stream:
             collected_items = await collected(items)
             make = partial(completion, heading, collected_items)
-            return await whole(make, collected_items, headers)
+            return await json_response(make, collected_items, headers)
         # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
         events = await primed(chunks(heading, items, include_usage=includes_usage(options)))
         return EventStream(events, headers=headers)

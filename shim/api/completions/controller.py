@@ -11,8 +11,8 @@ from shim.api.generation.parameter_names import renamed
 from shim.api.generation.stream_options import includes_usage
 from shim.api.openapi.operation import Operation
 from shim.errors import ErrorAnswer
-from shim.http.json_answer import whole
-from shim.http.request import BodyRequest
+from shim.http.json_answer import json_response
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged, primed
@@ -42,7 +42,7 @@ class CompletionsController(Controller):
     )
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Continue texts."""
@@ -61,7 +61,7 @@ class CompletionsController(Controller):
         if not data.stream:
             collected_items = await collected(items)
             make = partial(completion, heading, collected_items, n=n)
-            return await whole(make, (item for _, item in collected_items))
+            return await json_response(make, (item for _, item in collected_items))
         usage = includes_usage(data.stream_options)
         # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
         return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))

@@ -4,7 +4,7 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.api.openapi.operation import Operation
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged
 
@@ -28,7 +28,7 @@ class EmbeddingsController(Controller):
     )
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[EmbeddingList]:
         """Turn texts into vectors."""

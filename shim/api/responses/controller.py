@@ -11,8 +11,8 @@ from shim.api.openapi.operation import Operation
 from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
 from shim.api.speech.schemas import describe_options
-from shim.http.json_answer import whole
-from shim.http.request import BodyRequest
+from shim.http.json_answer import json_response
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.http.strict import is_strict
 from shim.serving.models import Models
@@ -44,7 +44,7 @@ class ResponsesController(Controller):
     )
     async def create(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Answer a conversation, or transcribe the recording in it."""
@@ -57,7 +57,7 @@ class ResponsesController(Controller):
         if not stream:
             collected_items = await collected(items)
             make = partial(response, initial, collected_items)
-            return await whole(make, collected_items, headers)
+            return await json_response(make, collected_items, headers)
         # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
         return EventStream(await primed(events(initial, items)), framed=framed, headers=headers)
 

@@ -11,7 +11,7 @@ from backends.conversation import Media, Message, ToolCall
 from shim.api.generation.conversation import audio_url
 from shim.api.generation.messages import Audio, RefusalPart, Url
 from shim.errors import InvalidParameter, UnsupportedParameter, invalid
-from shim.parameters.judge import refuse_unknown, refuse_unsupported
+from shim.parameters.refusals import refuse_unknown, refuse_unsupported
 
 from .protocol_input import (
     AudioPart,

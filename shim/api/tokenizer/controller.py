@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from shim.api.openapi.operation import Operation
 from shim.http.auth import TOKENIZER, Keys
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.serving.models import Models
 
 from .protocol import DetokenizeRequest, Text, TokenizeRequest, Tokens
@@ -36,7 +36,7 @@ class TokenizerController(Controller):
             answers=(Tokens,),
         ),
     )
-    async def tokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Tokens:
+    async def tokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
         data = await request.read(TokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
@@ -62,7 +62,7 @@ class TokenizerController(Controller):
             answers=(Text,),
         ),
     )
-    async def detokenize(self, request: BodyRequest, models: NamedDependency[Models]) -> Text:
+    async def detokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
         backend = _visible(models, request).tokenizer(data.model)
@@ -78,7 +78,7 @@ class TokenizerController(Controller):
     )
     async def info(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
         model: FromQuery[str | None] = None,
     ) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class TokenizerController(Controller):
 
 
 @asynccontextmanager
-async def _limited_if_long(request: BodyRequest) -> AsyncGenerator[None, None]:
+async def _limited_if_long(request: ApiRequest) -> AsyncGenerator[None, None]:
     """Wait until fewer than two other long bodies are handled; a short body does not wait.
 
     A body of 1 MiB may become a million tokens with a text each, which take 150 MB until the answer
@@ -102,10 +102,10 @@ async def _limited_if_long(request: BodyRequest) -> AsyncGenerator[None, None]:
         yield
 
 
-def _visible(models: Models, request: BodyRequest) -> Models:
+def _visible(models: Models, request: ApiRequest) -> Models:
     return models if _is_trusted(request) else models.unlisted()
 
 
-def _is_trusted(request: BodyRequest) -> bool:
+def _is_trusted(request: ApiRequest) -> bool:
     keys: Keys = request.app.state.api_keys
     return keys.allow(request)

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from backends.whisper_options import Decoding
 from shim.api.openapi.operation import Operation
 from shim.errors import ErrorAnswer
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
@@ -52,7 +52,7 @@ class TranscriptionController(Controller):
     )
     async def transcribe(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[bytes] | EventStream:
         """Write down what is said."""
@@ -65,16 +65,14 @@ class TranscriptionController(Controller):
     )
     async def translate(
         self,
-        request: BodyRequest,
+        request: ApiRequest,
         models: NamedDependency[Models],
     ) -> Response[bytes] | EventStream:
         """Write down in English what is said."""
         return await _answer(request, models, "translate")
 
 
-async def _answer(
-    request: BodyRequest, models: Models, task: Task
-) -> Response[bytes] | EventStream:
+async def _answer(request: ApiRequest, models: Models, task: Task) -> Response[bytes] | EventStream:
     with ExitStack() as stack:
         recording = await read_request(request, models, task)
         stack.callback(recording.audio.close)

@@ -14,9 +14,10 @@ from litestar.enums import RequestEncodingType
 
 from backends.base import Prepared, SpeechBackend
 from shim.errors import InvalidParameter, UnsupportedMedia
-from shim.http.request import BodyRequest
-from shim.http.strict import is_strict, refuse
+from shim.http.request import ApiRequest
+from shim.http.strict import is_strict
 from shim.limits import Limits
+from shim.parameters.refusals import refuse_unknown_names
 from shim.serving.models import Models, ServedModel
 
 from .fields import nested, parsed_form
@@ -41,7 +42,7 @@ class Recording:
     """The text of the answer where nothing was said."""
 
 
-async def read_request(request: BodyRequest, models: Models, task: Task) -> Recording:
+async def read_request(request: ApiRequest, models: Models, task: Task) -> Recording:
     """Read and validate *request*, which came to the route of *task*.
 
     Raises UnsupportedMedia for another content type, InvalidParameter or UnsupportedParameter for a
@@ -90,7 +91,7 @@ class _Validated:
 def _validated(fields: dict[str, Any], models: Models, task: Task, *, strictly: bool) -> _Validated:
     parsed = parsed_form(fields)
     if strictly:
-        refuse(parsed.unknown)
+        refuse_unknown_names(parsed.unknown)
     job = to_job(parsed, task)
     if models.named(parsed.form.model) is None:
         return _Validated(parsed.form, None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backends.whisper_options import Decoding
-from shim.parameters.judge import refusal
+from shim.parameters.refusals import refusal
 from shim.parameters.rules import Refused, asks_for_something, plain
 from shim.parameters.table import rules_at, wire_names
 

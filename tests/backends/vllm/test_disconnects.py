@@ -12,7 +12,7 @@ from litestar import Litestar
 from backends.base import ChatBackend
 from backends.config import VllmModelConfig
 from shim.app import create_app
-from shim.server import bound
+from shim.server import bind
 from shim.serving.models import Models
 from shim.settings import ServerSettings, Settings
 from tests.backends.vllm.answers.test_submit import all_blocks_are_free
@@ -28,7 +28,7 @@ async def served(backend: ChatBackend) -> AsyncIterator[int]:
     async with app.lifespan():
         app.state.models = Models((CONFIG,), (backend,))
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
-        with bound("127.0.0.1", 0) as address:
+        with bind("127.0.0.1", 0) as address:
             serving = asyncio.create_task(server._serve([address]))
             yield address.getsockname()[1]
             server.should_exit = True

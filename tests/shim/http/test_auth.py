@@ -1,4 +1,4 @@
-"""Keys: who is let in."""
+"""Keys: requests that are answered, and requests that are refused."""
 
 import hashlib
 from typing import Any
@@ -15,13 +15,13 @@ DIGEST = "sha256:" + hashlib.sha256(b"secret").hexdigest()
 
 @get("/", sync_to_thread=False)
 def guarded() -> str:
-    """Answer those who have a key."""
+    """Answer requests with a key."""
     return "in"
 
 
 @get("/open", opt={PUBLIC: True}, sync_to_thread=False)
 def public() -> str:
-    """Answer anyone."""
+    """Answer all requests."""
     return "in"
 
 
@@ -38,7 +38,7 @@ def status(keys: tuple[str, ...], path: str = "/", **headers: str) -> int:
 @pytest.mark.parametrize("keys", [("secret",), (DIGEST,), ("other", "secret"), ("other", DIGEST)])
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER  "])
 def test_let_in(keys: tuple[str, ...], scheme: str) -> None:
-    """A key is known in plain or by its digest, whatever the case of its scheme."""
+    """A key may be configured in plain or as its digest; the case of the scheme does not matter."""
     assert status(keys, authorization=f"{scheme}secret") == 200
 
 
@@ -47,25 +47,25 @@ def test_let_in(keys: tuple[str, ...], scheme: str) -> None:
     ["", "secret", "Bearer", "Bearer other", "Bearer secretsecret", "Basic secret", DIGEST],
 )
 def test_kept_out(value: str) -> None:
-    """Another key, another scheme or none, and the digest itself, are refused."""
+    """Another key, another scheme or none, and the digest itself are refused."""
     for keys in (("secret",), (DIGEST,)):
         assert status(keys, authorization=value) == 401
         assert status(keys, authorization=f"Bearer {DIGEST}") == 401
 
 
 def test_no_keys_configured() -> None:
-    """Without keys everyone is let in, whatever they send."""
+    """Without configured keys all requests are answered, with a key or without."""
     assert status(()) == 200
     assert status((), authorization="Bearer anything") == 200
 
 
 def test_public_routes() -> None:
-    """A route may say that it needs no key."""
+    """A route with the `opt` of public routes needs no key."""
     assert status(("secret",), "/open") == 200
 
 
 def test_keys_are_not_kept() -> None:
-    """Of a key in plain, only the digest stays in memory."""
+    """Only the digest of a plain key stays in memory."""
     guard = KeyGuard(Keys(("secret",)), free=frozenset({PUBLIC}))
 
     assert "secret" not in repr(vars(guard))

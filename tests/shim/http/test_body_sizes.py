@@ -1,4 +1,4 @@
-"""Bodies that are small in bytes and large in items, made of every field of every JSON route."""
+"""Bodies that are small in bytes and large in items, for every field of every JSON route."""
 
 import asyncio
 import gc
@@ -21,8 +21,7 @@ from tests.shim.shapes import grown, smallest
 SIZES = (10, 1_000, 100_000)
 ERROR_BYTES = 4096
 TURN_SECONDS = 0.1
-"""CPU that one turn of the event loop may take; 0.02 is promised, on a machine that does nothing
-else."""
+"""Most seconds of CPU in one turn of the event loop. On an idle machine 0.02 are promised."""
 
 MODELS = {
     "/v1/chat/completions": "chat",
@@ -48,7 +47,7 @@ SPEECH: dict[str, dict[str, Any]] = {
     "/v1/audio/transcriptions": {"file": "QQ=="},
     "/v1/audio/translations": {"file": "QQ=="},
 }
-"""What a speech model is sent by each route that it has."""
+"""Fields of a request to a speech model, by each route that it has."""
 
 ASKED = [*MODELS.items(), ("/v1/chat/completions", "speech"), ("/v1/responses", "speech")]
 
@@ -58,11 +57,11 @@ TOKEN_IDS = re.compile(r"^(prompt|input|tokens|[a-z]+_token_ids)(\[\])*$")
 
 @asynccontextmanager
 async def serving() -> AsyncGenerator[Litestar, None]:
-    """Serve fakes of all kinds."""
+    """Serve fake models of all kinds."""
     kinds = (("chat", "chat"), ("vectors", "embedding"), ("speech", "speech"))
     models = [{"id": name, "backend": "fake", "source": source} for name, source in kinds]
     app = create_app(load(environment={}, flags={"models": models}))
-    # As in `shim/server.py`: the garbage collector would search all that the tests have loaded.
+    # As in `shim/server.py`: otherwise the garbage collector searches all that tests have loaded.
     gc.collect()
     gc.freeze()
     try:
@@ -73,18 +72,18 @@ async def serving() -> AsyncGenerator[Litestar, None]:
 
 
 class Answer(msgspec.Struct):
-    """How a request went."""
+    """The answer to a request, and its cost."""
 
     status: int
     body: bytes
     cpu: float
-    """Seconds of CPU in this process."""
+    """CPU of this process, in seconds."""
     turn: float
-    """Seconds of CPU in the longest turn of the event loop."""
+    """CPU of the longest turn of the event loop, in seconds."""
 
 
-async def ask(app: Litestar, path: str, content: bytes, **headers: str) -> Answer:
-    """Send *content*, and watch the event loop meanwhile."""
+async def post(app: Litestar, path: str, content: bytes, **headers: str) -> Answer:
+    """Send *content*, and measure the turns of the event loop until the answer."""
     sent: list[Any] = []
     received: asyncio.Queue[Any] = asyncio.Queue()
     received.put_nowait({"type": "http.request", "body": content, "more_body": False})
@@ -113,7 +112,7 @@ async def ask(app: Litestar, path: str, content: bytes, **headers: str) -> Answe
 
 
 def bodies(path: str, model: str, size: int) -> Iterator[tuple[str, bytes]]:
-    """Yield a body for every place of the route's type that can grow."""
+    """Yield each place in the route's type that can grow, and a body with *size* items there."""
     kind = type_info(ROUTES[path])
     more = {"model": model}
     if model == "speech":
@@ -127,7 +126,7 @@ def bodies(path: str, model: str, size: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _named(place: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Return of *value* only the field that has grown: the rest is set already."""
+    """Return only the grown field of *value*; the other fields are set already."""
     name = re.split(r"[\[{.:=]", place)[0]
     found = {name: value[name]}
     return {**found, "prompt": None} if name == "messages" and "prompt" not in value else found
@@ -135,12 +134,12 @@ def _named(place: str, value: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("path", "model"), ASKED)
 async def test_no_field_costs_more_than_its_size(path: str, model: str) -> None:
-    """The time grows no faster than the items; 100,000 of them are refused in few words."""
+    """The time grows no faster than the items; a body of 100,000 gets a short error."""
     places: dict[str, list[Answer]] = {}
     async with serving() as app:
         for size in SIZES:
             for place, content in bodies(path, model, size):
-                places.setdefault(place, []).append(await ask(app, path, content))
+                places.setdefault(place, []).append(await post(app, path, content))
         slow = {
             place: await again(app, path, model, place) for place in places if _slow(*places[place])
         }
@@ -152,9 +151,9 @@ async def test_no_field_costs_more_than_its_size(path: str, model: str) -> None:
 
 
 async def again(app: Litestar, path: str, model: str, place: str) -> list[Answer]:
-    """Return the quickest of three more answers of each size: this machine does other things."""
+    """Return the quickest of three more answers for each size, as the machine may be busy."""
     contents = [dict(bodies(path, model, size))[place] for size in SIZES]
-    tries = [[await ask(app, path, content) for content in contents] for _ in range(3)]
+    tries = [[await post(app, path, content) for content in contents] for _ in range(3)]
     return [
         Answer(0, b"", min(one.cpu for one in same), min(one.turn for one in same))
         for same in zip(*tries, strict=True)
@@ -162,7 +161,7 @@ async def again(app: Litestar, path: str, model: str, place: str) -> list[Answer
 
 
 def _slow(small: Answer, some: Answer, many: Answer) -> bool:
-    # A hundred times as many items; what is quadratic takes ten thousand times as long.
+    # A hundred times as many items; quadratic code takes ten thousand times as long.
     grows = many.cpu > 100 * max(some.cpu, 0.005)
     return grows or max(small.turn, some.turn, many.turn) > TURN_SECONDS
 
@@ -172,19 +171,19 @@ def _judge(place: str, answers: list[Answer]) -> None:
         assert answer.status < 500, (place, answer)
         assert answer.status < 400 or len(answer.body) < ERROR_BYTES, (place, len(answer.body))
     if not (TOKEN_IDS.match(place) or place.endswith(":text") or place == "unknown"):
-        # 413: `/tokenize` takes 1 MiB.
+        # 413: the limit of `/tokenize` is 1 MiB.
         assert answers[-1].status in (400, 413), (place, answers[-1])
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
 async def test_unknown_fields_in_strict_mode(path: str) -> None:
-    """Some are named, in a short message, however many there are."""
+    """Of any number of unknown fields, a short message lists some."""
     body = dict(smallest(type_info(ROUTES[path])), model=MODELS[path])
     async with serving() as app:
         for size in (*SIZES, 1_000_000):
             content = msgspec.json.encode({**body, **{f"unknown{n}": n for n in range(size)}})
 
-            answer = await ask(app, path, content, **{"x-shim-strict": "true"})
+            answer = await post(app, path, content, **{"x-shim-strict": "true"})
 
             assert answer.status == 400
             assert len(answer.body) < ERROR_BYTES
@@ -204,11 +203,11 @@ NASTY = {
 
 @pytest.mark.parametrize("more", NASTY.values(), ids=NASTY)
 async def test_errors_are_short(more: dict[str, Any]) -> None:
-    """Whatever is sent, an error does not repeat much of it."""
+    """An error repeats little of a request."""
     body = {"model": "chat", "messages": [{"role": "user", "content": "a"}], **more}
 
     async with serving() as app:
-        answer = await ask(app, "/v1/chat/completions", msgspec.json.encode(body))
+        answer = await post(app, "/v1/chat/completions", msgspec.json.encode(body))
 
     assert 400 <= answer.status < 500
     assert len(answer.body) < ERROR_BYTES

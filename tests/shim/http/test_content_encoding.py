@@ -1,4 +1,4 @@
-"""Packed bodies: in any pieces, bounded, and refused where they are not what they say."""
+"""Compressed bodies: in pieces of any size, limited, and refused if they are not valid."""
 
 import gzip
 import zlib
@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shim.errors import InvalidParameter, TooLarge, UnsupportedCoding, describe
-from shim.http.content_encoding import coding, unpacked
+from shim.http.content_encoding import coding, decompressed
 
 LIMIT = 1 << 20
 
 
 def raw_deflate(body: bytes) -> bytes:
-    """Return *body* packed without the zlib format around it."""
-    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return packer.compress(body) + packer.flush()
+    """Return *body* compressed without a zlib header."""
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(body) + compressor.flush()
 
 
 def in_members(body: bytes) -> bytes:
-    """Return *body* as two gzip files behind each other, with an empty one between them."""
+    """Return *body* as two gzip members with an empty one between them."""
     return gzip.compress(body[:7]) + gzip.compress(b"") + gzip.compress(body[7:])
 
 
@@ -34,14 +34,14 @@ PACKERS = [
 
 
 async def read(packed: bytes, name: str, size: int = 100_000, limit: int = LIMIT) -> bytes:
-    """Return what *packed* unpacks to, which arrives in chunks of *size* bytes."""
+    """Return *packed* decompressed; it arrives in chunks of *size* bytes."""
 
     async def chunks() -> AsyncGenerator[bytes, None]:
         for start in range(0, len(packed), size):
             yield packed[start : start + size]
         yield b""
 
-    return b"".join([piece async for piece in unpacked(chunks(), name, limit)])
+    return b"".join([piece async for piece in decompressed(chunks(), name, limit)])
 
 
 @pytest.mark.parametrize(("name", "pack"), PACKERS)
@@ -49,18 +49,18 @@ async def read(packed: bytes, name: str, size: int = 100_000, limit: int = LIMIT
 async def test_any_pieces(
     name: str, pack: Callable[[bytes], bytes], body: bytes, size: int
 ) -> None:
-    """However a packed body arrives, it unpacks to what it was."""
+    """A compressed body decompresses to the same bytes, in whatever pieces it arrives."""
     assert await read(pack(body), name, size) == body
 
 
 async def test_nothing() -> None:
-    """No bytes at all are an empty body."""
+    """No bytes are an empty body."""
     assert await read(b"", "gzip") == b""
 
 
 @pytest.mark.parametrize(("name", "pack"), PACKERS)
 async def test_bombs(name: str, pack: Callable[[bytes], bytes]) -> None:
-    """A body that unpacks to more than the limit is refused a little above it."""
+    """A body that decompresses to more than the limit is refused a little above it."""
     with pytest.raises(TooLarge) as refusal:
         await read(pack(bytes(50_000_000)), name)
 
@@ -70,7 +70,7 @@ async def test_bombs(name: str, pack: Callable[[bytes], bytes]) -> None:
 
 
 async def test_a_long_bomb() -> None:
-    """Below a high limit, a body that unpacks to much more than its size is refused, too."""
+    """Below a high limit, a body that decompresses to many times its size is refused too."""
     with pytest.raises(TooLarge) as refusal:
         await read(zlib.compress(bytes(80 << 20)), "deflate", limit=1 << 30)
 
@@ -78,14 +78,14 @@ async def test_a_long_bomb() -> None:
 
 
 async def test_empty_members() -> None:
-    """Nor are endless parts that unpack to nothing read."""
-    with pytest.raises(InvalidParameter, match="more than 10000 parts"):
+    """A body of very many empty members is refused."""
+    with pytest.raises(InvalidParameter, match="more than 10000 members"):
         await read(gzip.compress(b"") * 100_000, "gzip")
 
 
 @pytest.mark.parametrize(("name", "pack"), PACKERS)
 async def test_damage(name: str, pack: Callable[[bytes], bytes]) -> None:
-    """A body that breaks off, is followed by more, or is not packed is refused."""
+    """A body that is cut, has bytes after its end, or is not compressed is refused."""
     whole = pack(b"a body of some length")
     for damaged in (whole[:-1], whole[:1], whole + b"more", b'{"model": "m"}', whole[::-1]):
         with pytest.raises(InvalidParameter, match=f"not valid {name}"):
@@ -106,7 +106,7 @@ async def test_damage(name: str, pack: Callable[[bytes], bytes]) -> None:
     ],
 )
 def test_codings(headers: list[str], name: str | None) -> None:
-    """The coding is named in any case, and the absence of one may be, too."""
+    """The coding may be in any case of letters; `identity` means none."""
     assert coding(headers) == name
 
 
@@ -114,7 +114,7 @@ def test_codings(headers: list[str], name: str | None) -> None:
     "headers", [["br"], ["zstd"], ["gzip, gzip"], ["gzip", "br"], ["compress"], ["aws-chunked"]]
 )
 def test_other_codings(headers: list[str]) -> None:
-    """Any other coding is refused by name, with those that are taken (RFC 9110, 15.5.16)."""
+    """Any other coding is refused by name, with the supported ones (RFC 9110, 15.5.16)."""
     with pytest.raises(UnsupportedCoding, match=headers[-1]) as refusal:
         coding(headers)
 

@@ -1,4 +1,4 @@
-"""Presence: what happens to work whose client leaves, and to work whose client stays."""
+"""Work whose client disconnects is cancelled, other work is not."""
 
 import asyncio
 import logging
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shim.http.disconnects import Presence
+from shim.http.disconnects import CancelOnDisconnect
 
-# Each test has a loop of its own: on the session's, engines of other tests are at work, and
-# whether anything goes on afterwards could not be seen.
+# Each test has an event loop of its own: on the session's loop other tests' engines run tasks, and
+# the tests could not see whether a task is left over.
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
@@ -19,32 +19,33 @@ SCOPE: Any = {"type": "http", "method": "POST", "path": "/v1/x"}
 
 
 class Connection:
-    """A server's side of one request with a body in two parts, whose client leaves when told to.
+    """The server's side of one request, whose body has two parts.
 
-    As servers do, it tells of a client that has left when the answer is complete, too.
+    The event `disconnected` is the client's end. As servers do, this one reports a disconnect after
+    a complete answer too.
     """
 
     def __init__(self, *, parts: int = 2) -> None:
         self._parts = iter(range(parts))
-        self.left = asyncio.Event()
+        self.disconnected = asyncio.Event()
         self.sent: list[Any] = []
 
     async def receive(self) -> Any:
-        """Return the next part, then wait until the client leaves."""
+        """Return the next part; after the last, wait until the client disconnects."""
         for part in self._parts:
             return {"type": "http.request", "body": b"x", "more_body": part == 0}
-        await self.left.wait()
+        await self.disconnected.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
-        """Keep *message*."""
+        """Record *message*."""
         self.sent.append(message)
         if message == LAST:
-            self.left.set()
+            self.disconnected.set()
 
 
 class Work:
-    """An application that reads its request, answers, and may not come to an end in between."""
+    """An application that reads its request and answers, or waits for ever after some messages."""
 
     def __init__(self, *, stuck_after: int | None = None, reads: int = 2) -> None:
         self._answer = [START, PIECE, PIECE, LAST]
@@ -52,16 +53,16 @@ class Work:
         self._reads = reads
         self.stuck = asyncio.Event()
         self.ended = ""
-        """How it ended."""
+        """How it ended: `whole` or `cancelled`."""
 
     async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
         """Answer."""
         try:
             for _ in range(self._reads):
                 await receive()
-            for place, message in enumerate(self._answer):
-                if place == self._stuck_after:
-                    await self._never()
+            for index, message in enumerate(self._answer):
+                if index == self._stuck_after:
+                    await self._wait_for_ever()
                 await send(message)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -70,22 +71,22 @@ class Work:
             self.ended = "cancelled"
             raise
 
-    async def _never(self) -> None:
+    async def _wait_for_ever(self) -> None:
         self.stuck.set()
         await asyncio.Event().wait()
 
 
 def answering(app: Any, connection: Connection) -> asyncio.Task[None]:
-    """Begin to answer."""
+    """Return a task in which *app* answers the request of *connection*."""
 
     async def answer() -> None:
-        await Presence(app)(SCOPE, connection.receive, connection.send)
+        await CancelOnDisconnect(app)(SCOPE, connection.receive, connection.send)
 
     return asyncio.create_task(answer())
 
 
-async def test_an_answer_for_who_stays() -> None:
-    """It is complete, what follows upon it too, and nothing goes on afterwards."""
+async def test_a_client_that_stays() -> None:
+    """The answer is complete, the application runs to its end, and no task is left over."""
     connection, work = Connection(), Work()
 
     await answering(work, connection)
@@ -95,63 +96,61 @@ async def test_an_answer_for_who_stays() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-@pytest.mark.parametrize("place", [0, 1, 3], ids=["before", "begun", "at its end"])
-async def test_work_is_cancelled_for_who_leaves(
-    place: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Wherever the answer is: it ends there, in order, which the log tells."""
+@pytest.mark.parametrize("sent", [0, 1, 3], ids=["before", "begun", "at its end"])
+async def test_a_client_that_disconnects(sent: int, caplog: pytest.LogCaptureFixture) -> None:
+    """The work is cancelled before or during the answer; the log has a line about it."""
     caplog.set_level(logging.INFO)
-    connection, work = Connection(), Work(stuck_after=place)
+    connection, work = Connection(), Work(stuck_after=sent)
     running = answering(work, connection)
     await work.stuck.wait()
 
-    connection.left.set()
+    connection.disconnected.set()
 
     await running
     assert work.ended == "cancelled"
-    assert connection.sent == [START, PIECE, PIECE, LAST][:place]
-    assert caplog.messages == ["POST /v1/x: the client left"]
+    assert connection.sent == [START, PIECE, PIECE, LAST][:sent]
+    assert caplog.messages == ["POST /v1/x: the client disconnected"]
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_who_has_left_already() -> None:
-    """Work for a client that left before it began does not go on."""
+async def test_an_early_disconnect() -> None:
+    """Work for a client that disconnected before it began is cancelled."""
     connection, work = Connection(), Work(stuck_after=0)
-    connection.left.set()
+    connection.disconnected.set()
 
     await answering(work, connection)
 
     assert work.ended == "cancelled"
 
 
-async def test_who_leaves_in_mid_request() -> None:
-    """To read what does not come is the application's affair: it is told, not cancelled."""
+async def test_a_disconnect_within_the_request() -> None:
+    """While it reads the request, the application gets the disconnect and is not cancelled."""
     connection = Connection(parts=1)
-    connection.left.set()
-    told: list[str] = []
+    connection.disconnected.set()
+    types: list[str] = []
 
     async def app(_scope: Any, receive: Any, _send: Any) -> None:
         for _ in range(2):
-            told.append((await receive())["type"])
+            types.append((await receive())["type"])
             await asyncio.sleep(0)
 
     await answering(app, connection)
 
-    assert told == ["http.request", "http.disconnect"]
+    assert types == ["http.request", "http.disconnect"]
 
 
 async def test_an_unread_request() -> None:
-    """Nobody is watched whose request was not read."""
+    """Work that has not read its whole request is not cancelled."""
     connection, work = Connection(), Work(reads=1)
-    connection.left.set()
+    connection.disconnected.set()
 
     await answering(work, connection)
 
     assert work.ended == "whole"
 
 
-async def test_failures_pass_through() -> None:
-    """What the work raises is raised, and nothing goes on afterwards."""
+async def test_exceptions_pass_through() -> None:
+    """An exception of the work is raised, and no task is left over."""
 
     async def broken(_scope: Any, receive: Any, _send: Any) -> None:
         for _ in range(2):
@@ -165,16 +164,16 @@ async def test_failures_pass_through() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-@pytest.mark.parametrize("left", [False, True])
-async def test_a_server_that_stops(*, left: bool) -> None:
-    """It takes the work with it, and is told so, whether the client leaves at the time or not."""
+@pytest.mark.parametrize("disconnected", [False, True])
+async def test_a_server_that_stops(*, disconnected: bool) -> None:
+    """A server's cancellation is raised, even if the client disconnects at the same time."""
     connection, work = Connection(), Work(stuck_after=1)
     running = answering(work, connection)
     await work.stuck.wait()
 
-    if left:
-        connection.left.set()
-        # Until the one who waits has found out, but not the work.
+    if disconnected:
+        connection.disconnected.set()
+        # Until the watch has seen the disconnect, but the work has not.
         while not running.cancelling():  # noqa: ASYNC110
             await asyncio.sleep(0)
     running.cancel()

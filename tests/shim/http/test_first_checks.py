@@ -1,4 +1,4 @@
-"""The first look at a request: who may call a server without a key from a browser, and HEAD."""
+"""First checks: hosts and web pages that may call a server without keys, and HEAD."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import pytest
 from litestar import get
 from litestar.testing import create_test_client
 
-from shim.http.first_checks import Gate
+from shim.http.first_checks import FirstChecks
 from shim.settings import ServerSettings
 
 
 async def status(server: ServerSettings, **headers: str) -> int:
-    """Return the status of a GET with these *headers* to an application behind the gate."""
+    """Return the status of a GET with these *headers* to an application behind the checks."""
     sent: list[Any] = []
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
@@ -22,7 +22,7 @@ async def status(server: ServerSettings, **headers: str) -> int:
 
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": raw}
-    await Gate(app, server)(scope, None, send)  # type: ignore[arg-type]
+    await FirstChecks(app, server)(scope, None, send)  # type: ignore[arg-type]
     return int(sent[0]["status"])
 
 
@@ -33,7 +33,7 @@ LOCAL = ServerSettings()
     "host", ["127.0.0.1:8000", "localhost", "LOCALHOST:80", "[::1]:8000", "shim.localhost:1", ""]
 )
 async def test_its_own_names(host: str) -> None:
-    """A server on loopback answers to the names of loopback, and where none is given."""
+    """A server on loopback answers to the names of loopback, and to requests without a host."""
     assert await status(LOCAL, host=host) == 200
 
 
@@ -46,7 +46,7 @@ async def test_other_names(host: str) -> None:
 
 
 async def test_names_that_are_allowed() -> None:
-    """`allowed_hosts` adds names; beyond loopback any name will do unless some are set."""
+    """`allowed_hosts` adds names; beyond loopback any name is allowed unless some are set."""
     named = ServerSettings(allowed_hosts=("shim.lab",))
     everywhere = ServerSettings(host="0.0.0.0", allow_keyless=True)  # noqa: S104
 
@@ -65,12 +65,12 @@ async def test_names_that_are_allowed() -> None:
     ],
 )
 async def test_pages_of_other_sites(origin: str, expected: int) -> None:
-    """A server without a key answers its own pages only."""
+    """A server without keys answers only its own pages."""
     assert await status(LOCAL, host="127.0.0.1:8000", origin=origin) == expected
 
 
 async def test_pages_that_are_allowed() -> None:
-    """`cors_origins` names pages that may use the server; `*` are all."""
+    """`cors_origins` lists pages that may use the server; `*` means all."""
     one = ServerSettings(cors_origins=("https://ui.example",))
     every = ServerSettings(cors_origins=("*",))
 
@@ -80,20 +80,20 @@ async def test_pages_that_are_allowed() -> None:
 
 
 async def test_a_key_protects() -> None:
-    """With keys neither is looked at: a page of another site does not have one."""
+    """With keys neither is checked: a page of another site does not have a key."""
     keyed = ServerSettings(api_keys=("secret",))
 
     assert await status(keyed, host="evil.example", origin="https://evil.example") == 200
 
 
 def test_head() -> None:
-    """HEAD reaches the handler of GET."""
+    """HEAD is answered by the handler of GET."""
 
     @get("/x")
     async def handler() -> str:
         return "text"
 
     with create_test_client([handler]) as client:
-        client.app.asgi_handler = Gate(client.app.asgi_handler, LOCAL)
+        client.app.asgi_handler = FirstChecks(client.app.asgi_handler, LOCAL)
 
         assert client.head("/x", headers={"host": "localhost"}).status_code == 200

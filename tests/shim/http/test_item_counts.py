@@ -1,4 +1,4 @@
-"""How many items lists and objects may have."""
+"""The limits on items of lists and objects."""
 
 from typing import Any
 
@@ -40,14 +40,14 @@ def tool(**parameters: Any) -> dict[str, Any]:
     return {"function": {"name": "f", "parameters": parameters}}
 
 
-def said(*content: int) -> dict[str, Any]:
-    """Return a chat whose messages have so many parts."""
+def chat_with_parts(*content: int) -> dict[str, Any]:
+    """Return a chat with a message of *count* parts for each count in *content*."""
     return {"messages": [{"role": "user", "content": [TEXT] * count} for count in content]}
 
 
 CASES: list[tuple[Any, Any, Any, str]] = [
     (ChatRequest, {"messages": [USER] * 20}, {"messages": [USER] * 21}, "messages"),
-    (ChatRequest, said(15, 15), said(15, 16), "messages[].content"),
+    (ChatRequest, chat_with_parts(15, 15), chat_with_parts(15, 16), "messages[].content"),
     (
         ChatRequest,
         {"messages": [{"role": "assistant", "tool_calls": [CALL] * 15}] * 2},
@@ -106,7 +106,7 @@ CASES: list[tuple[Any, Any, Any, str]] = [
     ("kind", "most", "more", "param"), CASES, ids=lambda value: str(value)[:40]
 )
 def test_as_many_as_allowed(kind: Any, most: Any, more: Any, param: str) -> None:
-    """At the limit a body is read; one item more is refused, by the name of its place."""
+    """At the limit a body is decoded; one item more is refused, with the path of the list."""
     assert decoded(msgspec.json.encode(most), kind, RULES)
 
     with pytest.raises(
@@ -118,7 +118,7 @@ def test_as_many_as_allowed(kind: Any, most: Any, more: Any, param: str) -> None
 
 
 def test_the_usual_limits() -> None:
-    """The message says how many there are, and how many may be."""
+    """The message has the number of items and the limit."""
     body = msgspec.json.encode({"messages": [USER] * 10_000})
 
     with pytest.raises(InvalidParameter) as error:
@@ -129,7 +129,7 @@ def test_the_usual_limits() -> None:
 
 @pytest.mark.parametrize("kind", [dict, list])
 def test_an_object_without_a_type(kind: Any) -> None:
-    """What an upload's JSON holds beside its file is counted as well."""
+    """Items are counted in a body without a type too, such as an upload's JSON."""
     with pytest.raises(InvalidParameter):
         decoded(msgspec.json.encode({"a": kind([(n, n) for n in range(11)])}), Any, RULES)
     with pytest.raises(InvalidParameter):
@@ -151,7 +151,7 @@ def test_an_object_without_a_type(kind: Any) -> None:
     ids=range(8),
 )
 def test_values(body: Any, fine: bool) -> None:  # noqa: FBT001
-    """Numbers, strings, lists and objects count; what is within a string does not."""
+    """Numbers, strings, lists and objects count; the text inside a string does not."""
     content = msgspec.json.encode(body)
     rules = Rules(limits=Limits(json_values=400))
 

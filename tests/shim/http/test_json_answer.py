@@ -1,4 +1,4 @@
-"""Large answers are encoded piece by piece, to the same bytes."""
+"""JSON answers: large ones are encoded in pieces, to the same bytes."""
 
 import msgspec
 import pytest
@@ -10,14 +10,14 @@ from shim.api.generation.heading import Heading
 from shim.api.responses.answer import initial_response, response
 from shim.api.responses.protocol import ResponsesRequest
 from shim.http import json_answer
-from shim.http.json_answer import in_pieces, whole
+from shim.http.json_answer import encoded_in_pieces, json_response
 
 HEADING = Heading("id", 1, "model", "fingerprint")
 ROW = TokenLogprob(Candidate("a", -1.5, b"a"), (Candidate("ä", -0.5, "ä".encode()),) * 3)
 
 
 def items(choices: int, tokens: int) -> list[TextDelta | Finish]:
-    """Return what an engine gives for so many choices of so many tokens."""
+    """Return an engine's items for *choices* choices of *tokens* tokens each."""
     return [
         item
         for index in range(choices)
@@ -30,31 +30,31 @@ def items(choices: int, tokens: int) -> list[TextDelta | Finish]:
 
 @pytest.mark.parametrize("tokens", [0, 1, 63, 64, 65, 1000])
 def test_the_same_bytes(tokens: int) -> None:
-    """Answers of every text route are what msgspec makes of them in one call."""
-    given = items(3, tokens)
-    one = initial_response(ResponsesRequest(input="x"), model="model")
+    """The bytes are those of msgspec in one call, for answers of every text route."""
+    generated = items(3, tokens)
+    opened = initial_response(ResponsesRequest(input="x"), model="model")
     for answer in (
-        completion(HEADING, given),
-        text_completion(HEADING, [(0, item) for item in given], n=3),
-        response(one, items(1, tokens)),
+        completion(HEADING, generated),
+        text_completion(HEADING, [(0, item) for item in generated], n=3),
+        response(opened, items(1, tokens)),
     ):
-        assert in_pieces(answer) == msgspec.json.encode(answer)
+        assert encoded_in_pieces(answer) == msgspec.json.encode(answer)
 
 
-async def test_small_answers_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer without log probabilities, or with few, takes no thread."""
-    monkeypatch.setattr(json_answer, "in_pieces", None)
-    given = items(2, 10)
+async def test_small_answers_are_made_inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer without log probabilities, or with few, is made without a thread."""
+    monkeypatch.setattr(json_answer, "encoded_in_pieces", None)
+    generated = items(2, 10)
 
-    done = await whole(lambda: completion(HEADING, given), given)
+    result = await json_response(lambda: completion(HEADING, generated), generated)
 
-    assert done.content == completion(HEADING, given)
+    assert result.content == completion(HEADING, generated)
 
 
 async def test_large_answers_are_encoded() -> None:
-    """An answer with many log probabilities comes back as JSON."""
-    given = items(2, 1000)
+    """An answer with many log probabilities is JSON already."""
+    generated = items(2, 1000)
 
-    done = await whole(lambda: completion(HEADING, given), given)
+    result = await json_response(lambda: completion(HEADING, generated), generated)
 
-    assert done.content == msgspec.json.encode(completion(HEADING, given))
+    assert result.content == msgspec.json.encode(completion(HEADING, generated))

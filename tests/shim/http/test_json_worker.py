@@ -1,4 +1,4 @@
-"""Large bodies are decoded in a process of their own, which may die."""
+"""Large bodies are decoded in a child process, which may die."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,18 +25,18 @@ STRICT = Rules(limits=LIMITS, strict=True)
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[JsonWorker]:
-    """Decode in another process."""
+    """Return a worker with its child process."""
     with JsonWorker() as worker:
         yield worker
 
 
 def chat(content: Any, **more: Any) -> bytes:
-    """Return a chat's body."""
+    """Return the body of a chat with one message of *content*."""
     return msgspec.json.encode({"messages": [{"role": "user", "content": content}], **more})
 
 
 def process(worker: JsonWorker) -> psutil.Process:
-    """Return the worker's."""
+    """Return the worker's child process."""
     assert worker._child is not None
     return psutil.Process(worker._child.pid)
 
@@ -54,23 +54,23 @@ def process(worker: JsonWorker) -> psutil.Process:
     ],
     ids=["short", "long", "wide", "escapes", "several", "parts", "nested"],
 )
-async def test_the_same_comes_back(worker: JsonWorker, body: bytes) -> None:
-    """What another process decodes is what this one would."""
+async def test_the_same_value(worker: JsonWorker, body: bytes) -> None:
+    """The child's value of a body is the one that this process decodes."""
     assert await worker.decode(body, ChatRequest, RULES) == decoded(body, ChatRequest, RULES)
 
 
 async def test_a_declared_charset(worker: JsonWorker) -> None:
-    """The other process reads a body in the charset that its request declares."""
+    """The child decodes a body in the charset that its request declares."""
     body = chat("é" * 300_000)
     rules = Rules(limits=LIMITS, charset="latin-1")
 
-    found = await worker.decode(body.decode().encode("latin-1"), ChatRequest, rules)
+    request = await worker.decode(body.decode().encode("latin-1"), ChatRequest, rules)
 
-    assert found == decoded(body, ChatRequest, RULES)
+    assert request == decoded(body, ChatRequest, RULES)
 
 
 async def test_a_function_is_applied(worker: JsonWorker) -> None:
-    """An upload's base64 is read in the other process as well."""
+    """A function, such as the one for an upload's base64, runs in the child."""
     body = msgspec.json.encode({"file": "QUJD" * 1_000_000, "model": "m"})
 
     make = partial(split, field_bytes=100)
@@ -90,10 +90,10 @@ async def test_a_function_is_applied(worker: JsonWorker) -> None:
     ],
     ids=["type", "count", "strict", "values", "text", "array"],
 )
-async def test_a_refusal_comes_back(
+async def test_a_refusal(
     worker: JsonWorker, body: bytes, rules: Rules, kind: type[Exception], param: str | None
 ) -> None:
-    """It is raised here as it was there, and the process goes on."""
+    """The child's error is raised here too, and the child lives on."""
     with pytest.raises(kind) as refusal:
         await worker.decode(body, ChatRequest, rules)
 
@@ -103,29 +103,29 @@ async def test_a_refusal_comes_back(
 
 @pytest.mark.parametrize("depth", [100, 300, 500, 900, 2000, 100_000])
 async def test_depth(worker: JsonWorker, depth: int) -> None:
-    """A body is decoded or refused, however deep it is; the process lives."""
+    """A body of any depth is decoded or refused, and the child lives on."""
     body = b'{"user": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
     await worker.decode(chat("a"), ChatRequest, RULES)
     pid = process(worker).pid
 
     try:
-        found = await worker.decode(body, dict, RULES)
+        value = await worker.decode(body, dict, RULES)
     except InvalidParameter:
         assert depth > 100
     else:
-        assert msgspec.json.encode(found) == body.replace(b" ", b"")
+        assert msgspec.json.encode(value) == body.replace(b" ", b"")
     assert process(worker).pid == pid
 
 
-async def test_ascii_has_no_bound_but_the_body(worker: JsonWorker) -> None:
-    """An image in base64 may be longer than a text."""
+async def test_long_ascii(worker: JsonWorker) -> None:
+    """A string of ASCII, such as an image in base64, may be longer than a text."""
     body = chat([{"type": "image_url", "image_url": "a" * (LIMITS.text_characters + 1)}])
 
     assert await worker.decode(body, ChatRequest, RULES)
 
 
 async def test_too_little_memory() -> None:
-    """What takes more than the child may have is refused, and the child goes on."""
+    """A body that takes more memory than the child may have is refused; the child lives on."""
     rules = Rules(limits=Limits(json_values=10**9, list_items=10**9))
     too_much = msgspec.json.encode([[]] * 2_000_000)
     with JsonWorker(memory_bytes=1 << 28) as worker:
@@ -138,29 +138,29 @@ async def test_too_little_memory() -> None:
 
 
 async def test_the_largest_body(worker: JsonWorker) -> None:
-    """A body of as many bytes as are allowed fits into the child's memory."""
+    """The largest body that the limits allow fits into the child's memory."""
     body = chat("a" * (LIMITS.body_bytes - 100))
 
     assert await worker.decode(body, ChatRequest, RULES)
 
 
-async def test_a_client_that_leaves(worker: JsonWorker) -> None:
-    """Requests that are cancelled, decoded already or not yet, do not disturb the next."""
+async def test_cancelled_requests(worker: JsonWorker) -> None:
+    """Requests that are cancelled, while they are decoded or before, do not disturb the next."""
     body = chat("b" * 5_000_000)
-    leaving = [asyncio.create_task(worker.decode(body, ChatRequest, RULES)) for _ in range(3)]
+    cancelled = [asyncio.create_task(worker.decode(body, ChatRequest, RULES)) for _ in range(3)]
     await asyncio.sleep(0)
-    for task in leaving:
+    for task in cancelled:
         task.cancel()
-    await asyncio.gather(*leaving, return_exceptions=True)
+    await asyncio.gather(*cancelled, return_exceptions=True)
 
-    answer = await worker.decode(chat("c"), ChatRequest, RULES)
+    request = await worker.decode(chat("c"), ChatRequest, RULES)
 
-    assert all(task.cancelled() for task in leaving)
-    assert answer == decoded(chat("c"), ChatRequest, RULES)
+    assert all(task.cancelled() for task in cancelled)
+    assert request == decoded(chat("c"), ChatRequest, RULES)
 
 
 async def test_a_death_costs_one_request() -> None:
-    """Whoever asks a process that dies gets a 503; the next one gets another process."""
+    """A request whose child dies gets a 503; the next one gets another child."""
     with JsonWorker() as worker:
         await worker.decode(chat("a"), ChatRequest, RULES)
         first = process(worker)
@@ -175,13 +175,13 @@ async def test_a_death_costs_one_request() -> None:
 
 async def _killed_in_the_middle(worker: JsonWorker, child: psutil.Process) -> None:
     waiting = asyncio.create_task(worker.decode(chat("a" * 5_000_000), ChatRequest, RULES))
-    await asyncio.sleep(0)  # it is on its way to the child, whose pipe holds a fifth of it
+    await asyncio.sleep(0)  # the body is being sent: the child's pipe holds a fifth of it
     child.kill()
     await waiting
 
 
-async def test_a_death_in_between_costs_none() -> None:
-    """A process that has died while it had nothing to do is replaced."""
+async def test_a_death_between_requests() -> None:
+    """A child that has died while it was idle is replaced."""
     with JsonWorker() as worker:
         await worker.decode(chat("a"), ChatRequest, RULES)
         process(worker).kill()
@@ -190,10 +190,10 @@ async def test_a_death_in_between_costs_none() -> None:
         assert await worker.decode(chat("a"), ChatRequest, RULES)
 
 
-async def test_a_body_has_its_time() -> None:
-    """A process that does not answer is ended."""
+async def test_a_child_that_hangs() -> None:
+    """A child that does not reply in time is killed."""
     with JsonWorker(seconds=0.2) as worker:
-        child = psutil.Process(worker._running().pid)
+        child = psutil.Process(worker._running_child().pid)
         child.suspend()
 
         with pytest.raises(DecoderFailed):
@@ -202,10 +202,10 @@ async def test_a_body_has_its_time() -> None:
         assert not child.is_running()
 
 
-def test_leaving_ends_it() -> None:
-    """No process stays behind a worker that is closed, twice or before it began."""
+def test_closing_ends_the_child() -> None:
+    """Closing a worker ends its child, and works without a child too."""
     with JsonWorker() as worker:
-        child = psutil.Process(worker._running().pid)
+        child = psutil.Process(worker._running_child().pid)
 
     assert not child.is_running()
     with JsonWorker():
@@ -214,7 +214,7 @@ def test_leaving_ends_it() -> None:
 
 @pytest.mark.parametrize("sign", ["terminate", "kill"])
 def test_it_ends_with_the_server(sign: str) -> None:
-    """However a server ends, its process for large bodies ends, too."""
+    """The child ends when its server does, however that ends."""
     with serving("--model", "m=fake:chat") as live:
         server = psutil.Process(live.process.pid)
         answer = httpx.post(

@@ -1,4 +1,4 @@
-"""Paths that clients make of a base URL that is set otherwise."""
+"""Paths of clients with another base URL."""
 
 import time
 
@@ -14,8 +14,8 @@ known = KnownPaths(None, PATHS).known  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if "{" not in path])
-def test_their_own(path: str) -> None:
-    """A route's own path is itself; without `/v1` a recording's is the one with it."""
+def test_paths_of_routes(path: str) -> None:
+    """A route's own path is not changed; `/v1` is added to paths of recordings without it."""
     assert known(path) in (path, f"/v1{path}")
 
 
@@ -51,14 +51,14 @@ BASES = [
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("path", V1)
 def test_behind_another_base(base: str, path: str) -> None:
-    """The client's own part of the path comes last, and decides."""
+    """The part that the client's call adds comes last, and decides."""
     assert known(base + path) == f"/v1/{path}"
     assert known(f"{base}{path}/") == f"/v1/{path}"
 
 
 @pytest.mark.parametrize("path", ["/tokenize", "/tokenizer_info", "/health", "/openapi.json"])
 def test_at_the_root(path: str) -> None:
-    """Routes outside of `/v1` are found below it, too."""
+    """Routes outside of `/v1` are found below it too."""
     assert known(f"/v1{path}") == path
     assert known(f"/v1/chat/completions{path}") == path
 
@@ -85,13 +85,13 @@ def test_at_the_root(path: str) -> None:
         "/x/metrics",
     ],
 )
-def test_none(path: str) -> None:
-    """Anything else is not guessed."""
+def test_unknown_paths(path: str) -> None:
+    """Any other path is unknown."""
     assert known(path) is None
 
 
 def test_long_paths() -> None:
-    """A path of a request's whole head takes a few milliseconds."""
+    """A path as long as a request's head takes a few milliseconds."""
     started = time.thread_time()
     for path in ("/v1" * 10_000, "/chat" * 6_000, "/chat/completions" * 1_900, "/" * 32_000):
         known(path)
@@ -100,7 +100,7 @@ def test_long_paths() -> None:
 
 
 def test_after_base() -> None:
-    """The rest behind a word is returned if only a base precedes it."""
+    """The rest of the path is returned if only a base URL's segments precede the word."""
     assert after_base("/openai/deployments/a/b", "/deployments/") == "a/b"
     assert after_base("/v1/openai/deployments/a/b", "/deployments/") == "a/b"
     assert after_base("/x/deployments/a/b", "/deployments/") is None

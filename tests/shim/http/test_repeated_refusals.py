@@ -1,4 +1,4 @@
-"""The same refusal, given to one client again and again, comes later each time."""
+"""The same refusal to the same client is delayed by more each time."""
 
 import asyncio
 import logging
@@ -9,8 +9,8 @@ from litestar.exceptions import NotFoundException
 
 from backends.failures import PromptTooLong
 from shim.errors import InvalidKey, InvalidParameter, QueueFull, TooLarge, UnknownModel
-from shim.http.held_bodies import HeldBodies, hold
-from shim.http.repeated_refusals import Repeated
+from shim.http.body_memory import BodyMemory, reserve
+from shim.http.repeated_refusals import RefusalDelays
 from shim.limits import Limits
 
 TOO_LONG = PromptTooLong.by(prompt=10, completion=5000, context=2048)
@@ -22,31 +22,33 @@ class Clock:
     now = 1000.0
 
     def __call__(self) -> float:
-        """Return the time."""
+        """Return the time in seconds."""
         return self.now
 
 
 def scope(**more: Any) -> Any:
     """Return the scope of a request."""
     headers = [(b"authorization", b"Bearer a"), (b"content-length", b"100")]
-    given = {"headers": headers, "client": ("10.0.0.1", 5000)}
-    return {"type": "http", "method": "POST", "path": "/v1/completions", **given, **more}
+    url = {"method": "POST", "path": "/v1/completions"}
+    return {"type": "http", "headers": headers, "client": ("10.0.0.1", 5000), **url, **more}
 
 
-def delays(repeated: Repeated, count: int, error: Exception = TOO_LONG, **more: Any) -> list[float]:
-    """Return how long each of *count* refusals is delayed."""
+def delays(
+    repeated: RefusalDelays, count: int, error: Exception = TOO_LONG, **more: Any
+) -> list[float]:
+    """Return the delays of *count* refusals, in seconds."""
     return [repeated.seconds(error, scope(**more)) for _ in range(count)]
 
 
 def test_a_delay_that_grows() -> None:
-    """Nine are answered at once, each further one waits twice as long, up to the bound."""
-    repeated = Repeated(Limits())
+    """Nine are answered at once, each further one is delayed twice as long, up to the bound."""
+    repeated = RefusalDelays(Limits())
 
-    found = delays(repeated, 100)
+    seconds = delays(repeated, 100)
 
-    assert found[:9] == [0.0] * 9
-    assert found[9:15] == pytest.approx([0.02, 0.04, 0.08, 0.16, 0.32, 0.64])
-    assert set(found[15:]) == {1.0}
+    assert seconds[:9] == [0.0] * 9
+    assert seconds[9:15] == pytest.approx([0.02, 0.04, 0.08, 0.16, 0.32, 0.64])
+    assert set(seconds[15:]) == {1.0}
 
 
 @pytest.mark.parametrize(
@@ -55,8 +57,8 @@ def test_a_delay_that_grows() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_what_is_delayed(error: Exception) -> None:
-    """All refusals that the same request gets again."""
-    assert delays(Repeated(Limits()), 10, error)[-1] > 0
+    """Refusals that the same request would get again are delayed."""
+    assert delays(RefusalDelays(Limits()), 10, error)[-1] > 0
 
 
 @pytest.mark.parametrize(
@@ -64,9 +66,9 @@ def test_what_is_delayed(error: Exception) -> None:
     [QueueFull("a"), TooLarge(1, 2), RuntimeError("a")],
     ids=lambda error: type(error).__name__,
 )
-def test_what_is_not(error: Exception) -> None:
-    """A full queue says itself when to come again; failures of the server are no refusals."""
-    assert set(delays(Repeated(Limits()), 20, error)) == {0.0}
+def test_what_is_not_delayed(error: Exception) -> None:
+    """Temporary, costly and server errors are not delayed."""
+    assert set(delays(RefusalDelays(Limits()), 20, error)) == {0.0}
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,8 @@ def test_what_is_not(error: Exception) -> None:
     ],
 )
 def test_others_are_not_delayed(other: dict[str, Any]) -> None:
-    """Another client, key, request or refusal has a row of its own; another port has not."""
-    repeated = Repeated(Limits())
+    """Another client, key, request or refusal has a streak of its own, another port does not."""
+    repeated = RefusalDelays(Limits())
 
     delays(repeated, 20)
 
@@ -89,10 +91,10 @@ def test_others_are_not_delayed(other: dict[str, Any]) -> None:
     assert delays(repeated, 1, client=("10.0.0.1", 6000)) == [1.0]
 
 
-def test_a_pause_ends_the_row() -> None:
-    """Ten seconds after its answer a refusal counts from one again, and not before."""
+def test_a_pause_ends_the_streak() -> None:
+    """Ten seconds after its answer, and not earlier, a refusal counts from one again."""
     clock = Clock()
-    repeated = Repeated(Limits(), clock=clock)
+    repeated = RefusalDelays(Limits(), clock=clock)
     delays(repeated, 20)
 
     clock.now += 10
@@ -103,26 +105,26 @@ def test_a_pause_ends_the_row() -> None:
 
 
 def test_a_long_delay_is_no_pause() -> None:
-    """A client that waits for each answer does not begin a new row."""
+    """A client that waits for each delayed answer does not begin a new streak."""
     clock = Clock()
-    repeated = Repeated(Limits(refusal_delay_seconds=60.0), clock=clock)
+    repeated = RefusalDelays(Limits(refusal_delay_seconds=60.0), clock=clock)
 
-    found = []
+    seconds = []
     for _ in range(40):
-        found += delays(repeated, 1)
-        clock.now += found[-1] + 0.01
+        seconds += delays(repeated, 1)
+        clock.now += seconds[-1] + 0.01
 
-    assert found[-10:] == [60.0] * 10
+    assert seconds[-10:] == [60.0] * 10
 
 
-def test_none_is_delayed() -> None:
-    """A bound of 0 turns it off."""
-    assert set(delays(Repeated(Limits(refusal_delay_seconds=0.0)), 100)) == {0.0}
+def test_no_delays() -> None:
+    """A bound of 0 turns delays off."""
+    assert set(delays(RefusalDelays(Limits(refusal_delay_seconds=0.0)), 100)) == {0.0}
 
 
 def test_memory_is_bounded() -> None:
-    """However many refusals there are, only the latest are counted; the row goes on meanwhile."""
-    repeated = Repeated(Limits())
+    """Only the latest streaks are counted; one that goes on is not forgotten."""
+    repeated = RefusalDelays(Limits())
 
     for number in range(10_000):
         repeated.seconds(InvalidParameter(str(number)), scope())
@@ -133,58 +135,58 @@ def test_memory_is_bounded() -> None:
     assert delays(repeated, 1) == [1.0]
 
 
-async def test_a_row_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """One line when it begins to be delayed, one with the count when it has ended."""
+async def test_a_streak_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A streak has one line in the log when its delays begin, one with its count when it ends."""
     clock = Clock()
-    repeated = Repeated(Limits(), clock=clock)
+    repeated = RefusalDelays(Limits(), clock=clock)
 
     with caplog.at_level(logging.WARNING):
         await repeated.delay(TOO_LONG, scope())
         delays(repeated, 999)
         clock.now += 20
-        assert repeated._next_look is not None
-        repeated._next_look.cancel()
-        repeated._look()
+        assert repeated._next_cleanup is not None
+        repeated._next_cleanup.cancel()
+        repeated._clean_up()
 
     first, last = [record.getMessage() for record in caplog.records]
     assert "10.0.0.1 POST /v1/completions: This model's maximum context length" in first
     assert last.startswith("refused 1000 times in all: 10.0.0.1")
-    assert (repeated._streaks, repeated._next_look) == ({}, None)
+    assert (repeated._streaks, repeated._next_cleanup) == ({}, None)
 
 
-async def test_what_is_held_meanwhile() -> None:
-    """A refusal that waits keeps nothing of its request: neither bytes nor frames."""
-    repeated = Repeated(Limits(refusal_delay_seconds=60.0))
+async def test_memory_of_a_delayed_answer() -> None:
+    """A delayed answer keeps neither reserved bytes nor frames of its request."""
+    repeated = RefusalDelays(Limits(refusal_delay_seconds=60.0))
     delays(repeated, 30)
     error = PromptTooLong(str(TOO_LONG))
 
     async def app(scope: Any, *_: Any) -> None:
-        hold(scope, 1000)
+        reserve(scope, 1000)
         try:
             raise error from InvalidParameter("a")
         except PromptTooLong as raised:
             await repeated.delay(raised, scope)
 
-    held = HeldBodies(app, 10_000)
-    waiting = asyncio.create_task(held(scope(), None, None))  # type: ignore[arg-type]
+    memory = BodyMemory(app, 10_000)
+    waiting = asyncio.create_task(memory(scope(), None, None))  # type: ignore[arg-type]
     await asyncio.sleep(0)
 
-    assert held.bytes == 0
+    assert memory.bytes == 0
     assert error.__traceback__ is None
     assert repeated._delayed == 1
 
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert (held.bytes, repeated._delayed) == (0, 0)
+    assert (memory.bytes, repeated._delayed) == (0, 0)
 
 
-async def test_connections_are_left() -> None:
-    """Only an eighth of the connections may wait: beyond it a refusal is answered at once."""
-    repeated = Repeated(Limits(refusal_delay_seconds=60.0, connections=16))
+async def test_connections_that_wait() -> None:
+    """Only an eighth of the connections may wait; further refusals are answered at once."""
+    repeated = RefusalDelays(Limits(refusal_delay_seconds=60.0, connections=16))
     delays(repeated, 30)
 
     waiting = [
-        asyncio.create_task(HeldBodies(_refusing(repeated), 1)(scope(), None, None))  # type: ignore[arg-type]
+        asyncio.create_task(BodyMemory(_refusing(repeated), 1)(scope(), None, None))  # type: ignore[arg-type]
         for _ in range(5)
     ]
     done, still = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -195,7 +197,7 @@ async def test_connections_are_left() -> None:
     await asyncio.gather(*still, return_exceptions=True)
 
 
-def _refusing(repeated: Repeated) -> Any:
+def _refusing(repeated: RefusalDelays) -> Any:
     async def app(scope: Any, *_: Any) -> None:
         await repeated.delay(PromptTooLong(str(TOO_LONG)), scope)
 

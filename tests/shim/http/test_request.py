@@ -1,4 +1,4 @@
-"""Bodies that cannot be read, or that break off."""
+"""Bodies that cannot be decoded, and bodies whose client disconnects."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,29 +8,29 @@ from litestar import Litestar, post
 from litestar.datastructures import State
 from msgspec import Struct
 
+from shim.http.body_memory import BodyMemory
 from shim.http.error_handlers import HANDLERS
-from shim.http.held_bodies import HeldBodies
-from shim.http.request import BodyRequest
+from shim.http.request import ApiRequest
 from shim.settings import ServerSettings
 
 
-class Asked(Struct):
-    """What may be sent."""
+class Body(Struct):
+    """A body."""
 
     a: int = 0
     stream: bool = False
 
 
 @post("/", status_code=200)
-async def echo(request: BodyRequest) -> Asked:
-    """Return what was sent."""
-    return await request.read(Asked)
+async def echo(request: ApiRequest) -> Body:
+    """Return the decoded body."""
+    return await request.read(Body)
 
 
 async def status(*events: dict[str, Any]) -> int:
-    """Return how a request that arrives as these *events* is answered."""
+    """Return the status of the answer to a request that arrives as these *events*."""
     state = State({"server": ServerSettings()})
-    app = Litestar([echo], request_class=BodyRequest, exception_handlers=HANDLERS, state=state)
+    app = Litestar([echo], request_class=ApiRequest, exception_handlers=HANDLERS, state=state)
     scope: Any = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
     coming: Iterator[Any] = iter(events)
     sent: list[Any] = []
@@ -41,7 +41,7 @@ async def status(*events: dict[str, Any]) -> int:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await HeldBodies(app, limit=1 << 20)(scope, receive, send)
+    await BodyMemory(app, limit=1 << 20)(scope, receive, send)
     return sent[0]["status"]
 
 
@@ -51,7 +51,7 @@ def part(body: bytes, *, more: bool = False) -> dict[str, Any]:
 
 
 async def test_json_in_pieces() -> None:
-    """A body may come in pieces."""
+    """A body may arrive in pieces."""
     assert await status(part(b'{"a"', more=True), part(b": 1}")) == 200
 
 
@@ -60,20 +60,20 @@ async def test_json_in_pieces() -> None:
     [b"", b"{", b"nonsense", b'"\xff"', b"[" * 100_000],
     ids=["empty", "cut", "words", "bytes", "deep"],
 )
-async def test_what_is_no_json(body: bytes) -> None:
-    """Whatever is wrong with it, it is the client's fault."""
+async def test_invalid_json(body: bytes) -> None:
+    """A body that is not JSON is a 400."""
     assert await status(part(body)) == 400
 
 
 @pytest.mark.parametrize(
     "body", [b'{"a": "1"}', b'{"a": true}', b'{"stream": 1}', b'{"stream": "no"}']
 )
-async def test_what_has_another_type(body: bytes) -> None:
-    """A text is no number, and neither is a truth, as at OpenAI; vLLM's server guesses."""
+async def test_other_types(body: bytes) -> None:
+    """Texts and booleans are not numbers, as at OpenAI; vLLM's server converts them."""
     assert await status(part(body)) == 400
 
 
-async def test_a_client_that_leaves(caplog: pytest.LogCaptureFixture) -> None:
-    """A body that breaks off is nobody's failure, and no news."""
+async def test_a_client_that_disconnects(caplog: pytest.LogCaptureFixture) -> None:
+    """A disconnect in the middle of a body is a 499, which is not logged as an error."""
     assert await status(part(b"{", more=True), {"type": "http.disconnect"}) == 499
     assert caplog.text == ""

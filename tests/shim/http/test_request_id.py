@@ -1,11 +1,11 @@
-"""Ids of requests: how an answer is logged."""
+"""Ids of requests, and the log's line for an answer."""
 
 import logging
 from typing import Any
 
 import pytest
 
-from shim.http.request_id import logged
+from shim.http.request_id import log_answer
 
 SCOPE: Any = {"method": "GET", "path": "/x", "headers": [(b"x-request-id", b"mine")]}
 
@@ -14,18 +14,18 @@ SCOPE: Any = {"method": "GET", "path": "/x", "headers": [(b"x-request-id", b"min
     ("status", "level"), [(200, logging.INFO), (503, logging.INFO), (500, logging.ERROR)]
 )
 def test_levels(caplog: pytest.LogCaptureFixture, status: int, level: int) -> None:
-    """Answers are logged at `info`, but for those whose cause is in the log at any level."""
+    """Answers are logged at the level `info`; a 500 is logged as an error."""
     with caplog.at_level(logging.INFO):
-        assert logged(SCOPE, status) == b"mine"
+        assert log_answer(SCOPE, status) == b"mine"
 
     [record] = caplog.records
     assert (record.levelno, record.getMessage()) == (level, f"GET /x {status} mine")
 
 
 def test_a_long_path(caplog: pytest.LogCaptureFixture) -> None:
-    """What a client sends as a path does not fill the log."""
+    """A long path is shortened in the log."""
     with caplog.at_level(logging.INFO):
-        logged({**SCOPE, "path": "/" + "x" * 30_000}, 431)
+        log_answer({**SCOPE, "path": "/" + "x" * 30_000}, 431)
 
     [record] = caplog.records
     assert len(record.getMessage()) < 500

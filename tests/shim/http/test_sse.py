@@ -1,4 +1,4 @@
-"""Server-sent events: when the first byte goes out, what a stream is made of, how it ends."""
+"""Server-sent events: their bytes, and how a stream ends."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -19,8 +19,8 @@ class Word(Struct):
     word: str
 
 
-async def said(*words: str, log: list[str] | None = None) -> AsyncGenerator[Word, None]:
-    """Say *words*; die at one that is called `die`, note in *log* when closed."""
+async def words_of(*words: str, log: list[str] | None = None) -> AsyncGenerator[Word, None]:
+    """Yield *words*; raise an error at `die` or `break`, and add to *log* when closed."""
     try:
         for word in words:
             if word == "die":
@@ -34,7 +34,7 @@ async def said(*words: str, log: list[str] | None = None) -> AsyncGenerator[Word
 
 
 async def text(chunks: AsyncGenerator[Word, None]) -> str:
-    """Return a whole framed stream."""
+    """Return all bytes of a stream as a text."""
     return b"".join([frame async for frame in frames(chunks)]).decode()
 
 
@@ -57,13 +57,13 @@ ERROR = (
     ids=["nothing", "word", "newlines", "letters", "error", "error at once"],
 )
 async def test_frames(words: list[str], stream: str) -> None:
-    """Each chunk is a `data:` line, a failure too; `[DONE]` always ends the stream."""
-    assert await text(said(*words)) == stream
+    """Each chunk is a `data:` line, an error too; `[DONE]` always ends the stream."""
+    assert await text(words_of(*words)) == stream
 
 
-async def test_the_unforeseen_in_mid_stream() -> None:
-    """What nobody foresaw ends the stream in order, without telling what it was."""
-    stream = await text(said("a", "break"))
+async def test_an_unforeseen_error() -> None:
+    """An unforeseen error ends the stream in order, without its details."""
+    stream = await text(words_of("a", "break"))
 
     assert "secret" not in stream
     assert '"type":"server_error"' in stream
@@ -71,14 +71,14 @@ async def test_the_unforeseen_in_mid_stream() -> None:
 
 
 class Reader:
-    """Takes an answer, and fails after so many messages."""
+    """A client that reads *patience* messages of an answer, then disconnects."""
 
     def __init__(self, patience: int = 100) -> None:
         self._patience = patience
         self.read: list[Any] = []
 
     async def take(self, message: Any) -> None:
-        """Take *message*. Raises CancelledError when it is too many."""
+        """Add *message*; raise CancelledError if it is one too many."""
         if len(self.read) == self._patience:
             raise asyncio.CancelledError
         self.read.append(message)
@@ -91,10 +91,10 @@ async def answered(stream: EventStream, reader: Reader) -> None:
 
 
 async def test_an_event_stream() -> None:
-    """It is announced as one that is not to be kept; each event leaves by itself."""
+    """The headers forbid caching, and each event is a message of its own."""
     reader = Reader()
 
-    await answered(EventStream(said("a", "b"), headers={"x-more": "y"}), reader)
+    await answered(EventStream(words_of("a", "b"), headers={"x-more": "y"}), reader)
 
     start, *pieces, end = reader.read
     assert start["status"] == 200
@@ -114,9 +114,9 @@ async def test_an_event_stream() -> None:
 
 @pytest.mark.parametrize("read", [0, 1, 2, 3])
 async def test_closing_reaches_the_engine(read: int) -> None:
-    """Wherever a stream is left, even before it began, the generator below is closed."""
+    """Wherever a stream is cancelled, even before it began, its generator is closed."""
     log: list[str] = []
-    chunks = await primed(said("a", "b", "c", log=log))
+    chunks = await primed(words_of("a", "b", "c", log=log))
     holding = ExitStack()
     holding.callback(log.append, "released")
     answer = EventStream(chunks, holding=holding)
@@ -127,8 +127,8 @@ async def test_closing_reaches_the_engine(read: int) -> None:
     assert log == ["closed", "released"]
 
 
-async def test_what_is_held_is_left_whatever_happens() -> None:
-    """Also where closing fails."""
+async def test_holding_is_exited_if_closing_fails() -> None:
+    """The context manager is exited even if closing the generator raises."""
     log: list[str] = []
 
     async def unclosable() -> AsyncGenerator[Word, None]:

@@ -21,7 +21,7 @@ from shim.api.transcription.protocol import TextDelta, TextDone, TranscriptionFo
 from shim.api.transcription.stream import events
 from shim.api.transcription.translate import to_job
 from shim.errors import InvalidParameter, UnsupportedParameter
-from shim.server import THRESHOLDS
+from shim.server import GC_THRESHOLDS
 from tests.watchdog import loop_watched, tried_again
 
 FOUND = TranscriptInfo(language="de", language_probability=0.9, duration=2.1, prompt_tokens=4)
@@ -326,7 +326,7 @@ async def test_hours_do_not_stop_the_loop(fields: dict[str, Any]) -> None:
     thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         async with loop_watched() as lag:
             await asyncio.to_thread(

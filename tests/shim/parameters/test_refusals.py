@@ -1,4 +1,4 @@
-"""Names in a request that are not honoured: refused by their path, ignored, or unknown."""
+"""Parameters that are not honoured: refused by their path, ignored, or unknown."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from shim.api.responses.translate import to_generation
 from shim.api.tokenizer.protocol import DetokenizeRequest, TokenizeRequest
 from shim.errors import UnsupportedParameter
 from shim.parameters.derived_types import refused_names
+from shim.parameters.refusals import refuse_unknown_names
 from shim.parameters.rules import Ignored
 from shim.parameters.table import rules_of, wire_names
 from tests.shim.wire import read
@@ -41,8 +42,8 @@ IGNORED = [
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize(("kind", "name"), REFUSED)
-def test_what_is_refused(kind: Any, name: str, *, strict: bool) -> None:
-    """What would change an answer is refused by its name in both modes, but not its defaults."""
+def test_refused_names(kind: Any, name: str, *, strict: bool) -> None:
+    """A name that would change the answer is refused in both modes, but not with its defaults."""
     with pytest.raises(UnsupportedParameter, match=f"^`{name}` is not supported") as refusal:
         read({**BODIES[kind], name: SOMETHING}, kind, strict=strict)
 
@@ -53,8 +54,8 @@ def test_what_is_refused(kind: Any, name: str, *, strict: bool) -> None:
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize(("kind", "name"), IGNORED)
-def test_what_is_ignored(kind: Any, name: str, *, strict: bool) -> None:
-    """What cannot change an answer may have any value in both modes, and changes nothing."""
+def test_ignored_names(kind: Any, name: str, *, strict: bool) -> None:
+    """A name that cannot change the answer may have any value in both modes."""
     assert read({**BODIES[kind], name: SOMETHING}, kind, strict=strict) == read(BODIES[kind], kind)
 
 
@@ -73,20 +74,20 @@ CHAT: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("fields", "hint"), CHAT)
 def test_hints(fields: dict[str, Any], hint: str) -> None:
-    """A refusal says what to do instead."""
+    """A refusal has a hint about what to do instead."""
     with pytest.raises(UnsupportedParameter, match=hint):
         read({**BODIES[ChatRequest], **fields}, ChatRequest)
 
 
 @pytest.mark.parametrize("value", [{"prompt_logprobs": 0}, {"n": 2}, {"response_format": {"a": 1}}])
 def test_zero_is_not_false(value: dict[str, Any]) -> None:
-    """A number of 0 is not the false that asks for nothing, where the default is no number."""
+    """The number 0 is not accepted in place of false, unless false is a default."""
     with pytest.raises(UnsupportedParameter):
         read({"input": "a", **value}, ResponsesRequest)
 
 
 def test_false_where_the_default_is_true() -> None:
-    """False asks for something where true is the default."""
+    """False is refused if true is the default."""
     with pytest.raises(UnsupportedParameter):
         read({"input": "a", "add_generation_prompt": False}, ResponsesRequest)
 
@@ -127,10 +128,10 @@ WITHIN: list[tuple[Any, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize(("kind", "fields", "path"), WITHIN)
-def test_what_is_refused_within(
+def test_refused_names_at_depth(
     kind: Any, fields: dict[str, Any], path: str, *, strict: bool
 ) -> None:
-    """So is what stands within a body, by its path."""
+    """A name deeper in a body is refused by its path."""
     with pytest.raises(UnsupportedParameter, match="is not supported by this server") as refusal:
         read({**BODIES[kind], **fields}, kind, strict=strict)
 
@@ -194,8 +195,8 @@ UNKNOWN: list[tuple[Any, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("kind", "fields", "path"), UNKNOWN)
-def test_what_nobody_documents_within(kind: Any, fields: dict[str, Any], path: str) -> None:
-    """Strict mode refuses a name that nobody documents at any depth; otherwise it is ignored."""
+def test_undocumented_names_at_depth(kind: Any, fields: dict[str, Any], path: str) -> None:
+    """An undocumented name at any depth is refused in strict mode, and otherwise ignored."""
     assert read({**BODIES[kind], **fields}, kind)
 
     with pytest.raises(UnsupportedParameter, match="refused in strict mode") as refusal:
@@ -236,8 +237,8 @@ DOCUMENTED: list[tuple[Any, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "fields"), DOCUMENTED)
-def test_what_is_documented_within(kind: Any, fields: dict[str, Any]) -> None:
-    """Strict mode accepts what is documented, and free form."""
+def test_documented_names_at_depth(kind: Any, fields: dict[str, Any]) -> None:
+    """Strict mode accepts documented names, and any names in free form."""
     body = {**BODIES[kind], **fields}
 
     assert read(body, kind, strict=True) == read(body, kind)
@@ -260,7 +261,7 @@ ITEMS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("item", "path"), ITEMS)
 def test_items_of_responses(item: dict[str, Any], path: str) -> None:
-    """So it is with the items of a response's input."""
+    """Strict mode refuses undocumented names in the items of a response's input too."""
     body = read({"input": [ITEM, item]}, ResponsesRequest)
     assert to_generation(body)
 
@@ -271,8 +272,8 @@ def test_items_of_responses(item: dict[str, Any], path: str) -> None:
 
 
 def test_items_that_are_sent_back() -> None:
-    """An answer's items, which have ids and more, are accepted in strict mode."""
-    said = {"type": "output_text", "text": "b", "annotations": [], "logprobs": []}
+    """The items of an answer, with their ids and statuses, are accepted in strict mode."""
+    text_part = {"type": "output_text", "text": "b", "annotations": [], "logprobs": []}
     items = [
         ITEM,
         {"type": "reasoning", "id": "rs_1", "status": None, "summary": [], "content": None},
@@ -282,7 +283,7 @@ def test_items_that_are_sent_back() -> None:
             "role": "assistant",
             "status": "completed",
             "phase": None,
-            "content": [said],
+            "content": [text_part],
         },
         {
             "type": "function_call",
@@ -301,8 +302,8 @@ def test_items_that_are_sent_back() -> None:
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_what_an_item_may_not_ask(*, strict: bool) -> None:
-    """What would change what a model is told is refused in both modes."""
+def test_refused_names_of_items(*, strict: bool) -> None:
+    """A name of an item that would change the model's prompt is refused in both modes."""
     call = {"type": "function_call", "call_id": "x", "name": "f", "arguments": "{}"}
     body = read({"input": [{**call, "namespace": "n"}]}, ResponsesRequest)
 
@@ -313,10 +314,35 @@ def test_what_an_item_may_not_ask(*, strict: bool) -> None:
 
 
 def test_long_names() -> None:
-    """A refusal repeats little of a name that is long, and does not trip over what is in it."""
+    """A refusal repeats little of a long name, and text like a path in it does no harm."""
     name = "`$[0] - at `" + "a" * 100_000
 
     with pytest.raises(UnsupportedParameter, match="refused in strict mode") as refusal:
         read({"messages": [{**USER, name: 1}]}, ChatRequest, strict=True)
 
     assert len(str(refusal.value)) < 1000
+
+
+def test_no_unknown_names() -> None:
+    """Without unknown names nothing is raised."""
+    refuse_unknown_names(())
+
+
+def test_unknown_names() -> None:
+    """The refusal lists all unknown names in alphabetical order; the first is its `param`."""
+    with pytest.raises(UnsupportedParameter, match=r"refused in strict mode: a, b, c\.") as refusal:
+        refuse_unknown_names(("b", "a", "c"))
+
+    assert refusal.value.param == "a"
+
+
+def test_many_unknown_names() -> None:
+    """Of many names the first ten are listed, and of a long name its beginning and its end."""
+    names = {f"k{number:07}" for number in range(100_000)} | {"a" * 1_000_000}
+
+    with pytest.raises(UnsupportedParameter) as refusal:
+        refuse_unknown_names(names)
+
+    message = str(refusal.value)
+    assert message.endswith("k0000007, k0000008 … and 99991 more.")
+    assert len(message) < 300

@@ -1,4 +1,4 @@
-"""The bodies of all requests in progress have a bound together."""
+"""The limit on the bodies of all requests in progress together."""
 
 import asyncio
 import json
@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from shim.app import create_app
-from shim.errors import BodiesHeld
-from shim.http.disconnects import Presence
-from shim.http.held_bodies import HeldBodies, hold
+from shim.errors import BodyMemoryFull
+from shim.http.body_memory import BodyMemory, reserve
+from shim.http.disconnects import CancelOnDisconnect
 from shim.settings import load
 
 LIMIT = 10_000
 
 
 @asynccontextmanager
-async def serving() -> AsyncGenerator[tuple[HeldBodies, Any], None]:
-    """Yield an application's counter, and the application, which answers slowly."""
+async def serving() -> AsyncGenerator[tuple[BodyMemory, Any], None]:
+    """Yield an application's counter, and the application; its model `m` takes an hour."""
     settings = load(
         environment={},
         flags={
@@ -36,15 +36,15 @@ async def serving() -> AsyncGenerator[tuple[HeldBodies, Any], None]:
         },
     )
     app = create_app(settings)
-    presence = app.asgi_handler
-    assert isinstance(presence, Presence)
-    assert isinstance(presence._app, HeldBodies)
+    outer = app.asgi_handler
+    assert isinstance(outer, CancelOnDisconnect)
+    assert isinstance(outer._app, BodyMemory)
     async with app.lifespan():
-        yield presence._app, app
+        yield outer._app, app
 
 
 class Client:
-    """One request over ASGI, whose client can leave."""
+    """One request over ASGI, whose client can disconnect."""
 
     def __init__(self, app: Any, body: dict[str, Any], size: int) -> None:
         self._events: asyncio.Queue[Any] = asyncio.Queue()
@@ -69,12 +69,12 @@ class Client:
         event = {"type": "http.request", "body": self._content, "more_body": more}
         self._events.put_nowait(event)
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """Close the connection."""
         self._events.put_nowait({"type": "http.disconnect"})
 
     async def status(self) -> int:
-        """Return the answer's."""
+        """Return the status of the answer."""
         return int((await self.sent.get())["status"])
 
 
@@ -83,15 +83,15 @@ def chat(model: str = "m", *, stream: bool = False) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": "a"}], "stream": stream}
 
 
-async def until(counter: HeldBodies, held: int) -> None:
-    """Wait until so many bytes are held."""
+async def until(counter: BodyMemory, size: int) -> None:
+    """Wait until *size* bytes are reserved."""
     async with asyncio.timeout(20):
-        while counter.bytes != held:  # noqa: ASYNC110 - it counts, and tells nobody
+        while counter.bytes != size:  # noqa: ASYNC110 - the counter has no event to wait for
             await asyncio.sleep(0)
 
 
-async def test_more_than_all_may_hold() -> None:
-    """Beyond the bound a body is a 503 with Retry-After, until another request has ended."""
+async def test_the_limit() -> None:
+    """Beyond the limit a body is a 503 with Retry-After, until another request has ended."""
     async with serving() as (counter, app):
         first = Client(app, chat(), 8000)
         first.send()
@@ -105,7 +105,7 @@ async def test_more_than_all_may_hold() -> None:
         await second.task
         assert counter.bytes == 8000
 
-        first.leave()
+        first.disconnect()
         await first.task
         third = Client(app, chat("quick"), 3000)
         third.send()
@@ -115,25 +115,25 @@ async def test_more_than_all_may_hold() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_clients_that_leave(*, stream: bool) -> None:
-    """Nothing is held for clients that leave, in the middle of a body or while they wait."""
+async def test_clients_that_disconnect(*, stream: bool) -> None:
+    """Bytes are released if a client disconnects, in the middle of its body or while it waits."""
     async with serving() as (counter, app):
         half, whole = Client(app, chat(stream=stream), 2000), Client(app, chat(stream=stream), 3000)
         half.send(more=True)
         whole.send()
         await until(counter, 5000)
 
-        half.leave()
+        half.disconnect()
         await half.task
         await until(counter, 3000)
-        whole.leave()
+        whole.disconnect()
         await whole.task
 
         assert counter.bytes == 0
 
 
-async def test_a_stream_holds_until_its_end() -> None:
-    """What a streamed answer was asked with counts until the last event."""
+async def test_a_stream_that_ends() -> None:
+    """The body of a streamed answer's request is released with the last event."""
     async with serving() as (counter, app):
         client = Client(app, chat("quick", stream=True), 4000)
         client.send()
@@ -144,16 +144,16 @@ async def test_a_stream_holds_until_its_end() -> None:
 
 
 async def test_a_failure_releases() -> None:
-    """What an application raises does not matter."""
+    """Bytes are released if the application raises an exception."""
 
     async def fails(scope: Any, _receive: Any, _send: Any) -> None:
-        hold(scope, 6)
+        reserve(scope, 6)
         assert counter.bytes == 6
-        hold(scope, 5)
+        reserve(scope, 5)
 
-    counter = HeldBodies(fails, 10)
+    counter = BodyMemory(fails, 10)
 
-    with pytest.raises(BodiesHeld):
+    with pytest.raises(BodyMemoryFull):
         await counter({"type": "http"}, None, None)  # type: ignore[arg-type, typeddict-item]
 
     assert counter.bytes == 0
