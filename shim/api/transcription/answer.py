@@ -8,7 +8,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from backends.base import LOWEST_LOGPROB, Candidate, Segment, TranscriptInfo, Word
-from shim.http.json_answer import in_pieces
+from shim.http.json_answer import encoded_in_pieces
 
 from . import languages, other_names
 from .other_names import Task
@@ -62,7 +62,7 @@ def encoded_answer(
 ) -> bytes:
     """Return `answer` as bytes: JSON, encoded by short calls, or text."""
     body = answer(form, task, items, silence=silence)
-    return body.encode() if isinstance(body, str) else in_pieces(body)
+    return body.encode() if isinstance(body, str) else encoded_in_pieces(body)
 
 
 def _verbose(
