@@ -314,13 +314,13 @@ class Job(Struct, frozen=True, kw_only=True):
     languages: tuple[str, ...] = ()
     """Codes of the languages that may be detected; empty: all that the model knows."""
     prompt: str | None = None
-    """The text before the recording, or words in their spelling."""
+    """Text that precedes the recording, or words as they should be spelled."""
     word_timestamps: bool = False
     token_logprobs: bool = False
     """Whether segments have the log probability of each of their text tokens."""
     options: Mapping[str, Any] = {}
-    """Options that are the engine's own, by name, with the types that `whisper_options.Decoding`
-    declares. A backend raises UnsupportedOption for those that it does not have."""
+    """The engine's own options, by name, with the types that `whisper_options.Decoding` declares. A
+    backend raises UnsupportedOption for an option that it does not have."""
 
 
 class TranscriptInfo(Struct, frozen=True, kw_only=True):
@@ -350,7 +350,7 @@ class Segment(Struct, frozen=True, kw_only=True):
     """A stretch of speech with the numbers that Whisper defines; times are in seconds."""
 
     id: int
-    """From 1."""
+    """Number of the segment, from 1."""
     seek: int
     """The first frame of the segment's window, in hundredths of a second."""
     start: float
@@ -380,7 +380,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
 
     job: Job
     manifest: Manifest
-    """All that decides the answer beside the recording."""
+    """The manifest of every answer to this job."""
     arguments: Mapping[str, Any] = {}
     """Arguments of the engine's own call; only the backend that made them reads them."""
 
@@ -422,8 +422,8 @@ class SpeechBackend(Protocol):
         closed by the caller. *prepared* comes from this backend, and may be used for several
         recordings. Closing the generator stops the work before the next call to the engine.
 
-        Raises, at the first item: UndecodableAudio, AudioTooLong; at any item: InvalidOption,
-        EngineDead.
+        Raises UndecodableAudio or AudioTooLong, or a subclass of them, at the first item, and
+        InvalidOption or EngineDead at any item.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Declares the options of Whisper's decoding, by faster-whisper's names, with types and bounds.
+"""Declares the options of Whisper's decoding, with faster-whisper's names, types and bounds.
 
 A request and a model's configuration take the same options.
 """
@@ -19,7 +19,7 @@ Text = Annotated[str, Meta(max_length=20_000)]
 
 
 class VadParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Fields of `faster_whisper.vad.VadOptions`; None leaves its default."""
+    """Fields of `faster_whisper.vad.VadOptions`; None: faster-whisper's default."""
 
     threshold: Fraction | None = None
     neg_threshold: Fraction | None = None
@@ -30,10 +30,10 @@ class VadParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Decoding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Arguments of `faster_whisper.WhisperModel.transcribe`; None leaves its default."""
+    """Arguments of `faster_whisper.WhisperModel.transcribe`; None: its own default."""
 
     temperatures: Annotated[tuple[Fraction, ...], Meta(min_length=1, max_length=16)] | None = None
-    """Tried in turn until a result passes the thresholds: faster-whisper's `temperature`."""
+    """Temperatures to try in turn until a result passes the thresholds (`temperature` there)."""
     beam_size: Beams | None = None
     best_of: Beams | None = None
     patience: Annotated[float, Meta(gt=0, le=8)] | None = None
@@ -61,7 +61,7 @@ class Decoding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clip_timestamps: Annotated[tuple[Position, ...], Meta(min_length=1, max_length=4096)] | None = (
         None
     )
-    """Seconds: start, end, start, end, …"""
+    """Clips of the recording, in seconds: start, end, start, end, …"""
     hallucination_silence_threshold: NotNegative | None = None
     hotwords: Text | None = None
     language_detection_threshold: Fraction | None = None

@@ -1,4 +1,4 @@
-"""The command `evals`: reads flags, runs an evaluation, prints a table, sets the exit status."""
+"""The command `evals`: reads flags, runs an evaluation, prints a summary, sets the exit status."""
 
 import asyncio
 import math
@@ -26,7 +26,7 @@ from evals.signals import cancel_on_sigterm
 from evals.threshold import objection, valid
 
 INTERRUPTED = 130
-"""Exit status of a run that a signal ended, as shells give it for Ctrl-C: 128 + SIGINT."""
+"""Exit status of a run that a signal ended; the one of shells for Ctrl-C: 128 + SIGINT."""
 HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
@@ -104,7 +104,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
     help="How texts are changed before they are compared.  [default: none for exact match; else "
     "english if all samples are, else basic]",
 )
-@click.option("--concurrency", type=click.IntRange(1), default=8, help="Requests at once.")
+@click.option("--concurrency", type=click.IntRange(1), default=8, help="Most requests at once.")
 @click.option(
     "--on-error",
     type=click.Choice(get_args(OnError)),
@@ -118,7 +118,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
     callback=threshold,
     help="How many samples may fail, a number or a share; beyond it the exit status is 1.",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only so many samples, the first.")
+@click.option("--limit", type=click.IntRange(1), help="Run only the first N samples.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

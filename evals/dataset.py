@@ -14,12 +14,13 @@ FORM = (
     "; a manifest is a text in UTF-8 with a line of JSON for each sample, like"
     ' {"audio": "a.wav", "target": "turn on"}'
 )
+"""The end of a message about a manifest, which describes a right one."""
 BINARY_BYTES = 4096
 """Bytes at the beginning of a file in which a NUL means that it is not a text."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a manifest; *index* counts from 0, *metadata* has the keys that are not used."""
+    """One line of a manifest; *index* counts from 0, *metadata* has the line's unused keys."""
 
     index: int
     id: str
@@ -78,7 +79,7 @@ def load(path: Path, *, limit: int | None = None) -> Dataset:
             break
         try:
             sample = _sample(line, index=len(samples), number=number, folder=path.parent)
-            _refuse_neighbours(sample, samples[:1], seen)
+            _refuse_conflict(sample, samples[:1], seen)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             about_a_field = isinstance(error, msgspec.ValidationError) and "`$" in str(error)
             hint = "" if about_a_field else FORM
@@ -141,9 +142,9 @@ def _is_file(path: Path) -> bool:
         raise msgspec.ValidationError(f"{error.strerror}: {path} - at `$.audio`") from error
 
 
-def _refuse_neighbours(sample: Sample, first: list[Sample], seen: dict[str, int]) -> None:
+def _refuse_conflict(sample: Sample, first: list[Sample], seen: dict[str, int]) -> None:
     if sample.id in seen:
-        message = f"The id {sample.id!r} is line {seen[sample.id]}'s already - at `$.id`"
+        message = f"Line {seen[sample.id]} already has the id {sample.id!r} - at `$.id`"
         raise msgspec.ValidationError(message)
     if first and type(first[0]) is not type(sample):
         # One run has one model, one score and one unit of speed.

@@ -37,12 +37,12 @@ START_SECONDS = 60.0
     default="reports",
     help="Where each evaluation makes its own folder, TASK-MODEL-TIME.",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only so many samples of each, the first.")
+@click.option("--limit", type=click.IntRange(1), help="Run only the first N samples of each.")
 @click.argument("server", nargs=-1)
 def main(out: Path, limit: int | None, server: tuple[str, ...]) -> None:
     """Start SERVER, a command (default: shim serve), evaluate it, stop it.
 
-    It must print its address, http://127.0.0.1:PORT/v1, and serve the models whisper-1 and
+    The server must print its address, http://127.0.0.1:PORT/v1, and serve the models whisper-1 and
     gpt-4o-mini. Exits 1 if it dies or if any sample failed, 130 if it was interrupted.
     """
     summaries: list[Summary] = []

@@ -1,7 +1,7 @@
 """Runs one evaluation, from a data set to a summary, with the parts of the other modules."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from evals.report.summary import Ended, Summary, count, measure, pool, retries, 
 from evals.result import OnError, Result
 from evals.runner import attempt, run, score
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
-from evals.score.scorers import Scorer, judge
+from evals.score.scorers import Scorer, Tally, judge
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,27 +47,23 @@ async def evaluate(
     watch: Callable[[Result], None] = lambda _: None,
     keep: Callable[[Summary], None],
 ) -> None:
-    """Ask every sample; write the results as they come, and the summary, in a new folder in *out*.
+    """Send every sample; write each result at once, and the summary, to a new folder in *out*.
 
     *watch* is called with every result; *keep* with the summary before it is written, also if the
     run is cancelled. *readiness* is the number of probes that failed before the server was ready.
     Raises CannotWrite.
     """
-    scorer, normalizing = settle(plan, dataset)
-    judgement = judge(scorer, normalizer(normalizing))
+    scorer, normalizer_name = settle(plan, dataset)
+    work = _work(client, plan, judge(scorer, normalizer(normalizer_name)))
     now = datetime.now(UTC)
     folder = create(out, task=dataset.path.stem, model=plan.task.model, at=now)
     journal = Journal(folder.results, watch)
     ended: Ended = "interrupted"
-    start = time.perf_counter()
-
-    async def work(sample: Clip | Dialogue) -> Result:
-        return score(await attempt(client, plan.task, sample), judgement, plan.on_error)
-
+    start, wall = time.perf_counter(), 0.0
     try:
         with journal:
             try:
-                whole = await run(
+                complete = await run(
                     dataset.samples,
                     work,
                     concurrency=plan.concurrency,
@@ -76,15 +72,12 @@ async def evaluate(
                 )
             finally:
                 wall = time.perf_counter() - start
-        ended = "finished" if whole else "stopped"
+        ended = "finished" if complete else "stopped"
     finally:
-        counts = count(journal.results, len(dataset.samples))
         summary = Summary(
             started_at=now.isoformat(timespec="seconds"),
-            complete=counts.answered == counts.samples,
             ended=ended,
-            counts=counts,
-            score=pool(journal.results, scorer=scorer, normalizer=normalizing),
+            score=pool(journal.results, scorer=scorer, normalizer=normalizer_name),
             speed=measure(journal.results, wall),
             retries=retries(journal.results, readiness),
             results=str(folder.results),
@@ -94,19 +87,35 @@ async def evaluate(
         write(folder.summary, msgspec.json.format(encoded(summary)) + b"\n")
 
 
+def _work(
+    client: AsyncOpenAI, plan: Plan, tally: Callable[[str, str], Tally]
+) -> Callable[[Clip | Dialogue], Awaitable[Result]]:
+    """Return the function that sends one sample and scores its answer with *tally*."""
+
+    async def work(sample: Clip | Dialogue) -> Result:
+        return score(await attempt(client, plan.task, sample), tally, plan.on_error)
+
+    return work
+
+
 def _setting(
-    client: AsyncOpenAI, dataset: Dataset, plan: Plan, kept: Sequence[Result]
+    client: AsyncOpenAI, dataset: Dataset, plan: Plan, results: Sequence[Result]
 ) -> dict[str, Any]:
-    """Return the summary's fields that name the data, the server, the model and the versions."""
+    """Return the summary's fields on the data, the server, the model, and the samples' numbers."""
+    counts = count(results, len(dataset.samples))
     return {
         "task": dataset.path.stem,
         "kind": "audio" if isinstance(dataset.samples[0], Clip) else "chat",
         "base_url": public(str(client.base_url)),
         "model": plan.task.model,
-        "models_answering": sorted({r.answer.model for r in kept if r.answer and r.answer.model}),
+        "models_answering": sorted(
+            {r.answer.model for r in results if r.answer and r.answer.model}
+        ),
         "manifest": str(dataset.path),
         "manifest_sha256": dataset.sha256,
         "options": options(client, dataset, plan),
+        "counts": counts,
+        "complete": counts.answered == counts.samples,
         "versions": versions(),
     }
 
@@ -121,10 +130,10 @@ def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
 
 def options(client: AsyncOpenAI, dataset: Dataset, plan: Plan) -> dict[str, Any]:
     """Return all options of the run as plain values; the key is not among them."""
-    patience = client.timeout.read if isinstance(client.timeout, openai.Timeout) else client.timeout
+    timeout = client.timeout.read if isinstance(client.timeout, openai.Timeout) else client.timeout
     return {
         **msgspec.to_builtins(plan),
         "limit": dataset.limit,
-        "timeout": patience,
+        "timeout": timeout,
         "max_retries": client.max_retries,
     }

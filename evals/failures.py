@@ -53,7 +53,7 @@ class SampleError(EvalsError):
 
 
 class NoText(SampleError):
-    """An answer without a text: null, missing, or not a completion at all. It is not ""."""
+    """An answer without a text: null, missing, or not a completion. "" is a text."""
 
 
 class NotStreamed(SampleError):
@@ -65,6 +65,6 @@ class StreamCut(SampleError):
 
 
 def short(message: str) -> str:
-    """Return *message* on one line, at most 300 characters: a proxy answers with whole pages."""
+    """Return *message* on one line, cut after 300 characters: a proxy may answer with a page."""
     line = " ".join(message.split())
     return line if len(line) <= MESSAGE_CHARACTERS else f"{line[:MESSAGE_CHARACTERS]} …"

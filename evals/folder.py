@@ -33,7 +33,8 @@ class Folder(msgspec.Struct, frozen=True):
 def create(out: Path, *, task: str, model: str, at: datetime) -> Folder:
     """Create `OUT/TASK-MODEL-TIME` and return it; raises CannotWrite.
 
-    A run that starts in the same second gets `-2` behind its name, the next one `-3`.
+    If that folder exists, from a run that started in the same second, the name ends in `-2`, and
+    so on.
     """
     name = f"{safe(task)}-{safe(model)}-{at:%Y%m%dT%H%M%SZ}"
     try:

@@ -52,9 +52,9 @@ class Journal:
 
 
 def encoded(value: msgspec.Struct) -> bytes:
-    """Return *value* as JSON; half of a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD.
+    """Return *value* as JSON; U+FFFD replaces each half of a surrogate pair.
 
-    Answers may contain one, and so may a file name that is not UTF-8.
+    UTF-8 cannot hold such a half. An answer may contain one, and so may the name of a file.
     """
     try:
         return msgspec.json.encode(value)
@@ -64,7 +64,7 @@ def encoded(value: msgspec.Struct) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace the whole file *path*, or leave it unchanged. Raises CannotWrite."""
+    """Replace the file *path* by one with *content*, or not at all. Raises CannotWrite."""
     draft = path.with_name(f".{path.name}.draft")
     with _writing(path):
         draft.write_bytes(content)

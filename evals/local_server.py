@@ -22,7 +22,7 @@ STOP_SECONDS = 10.0
 
 
 class Server:
-    """A child process whose output is always read, so that it never waits for its pipe."""
+    """A child process. Its output is always read, so that it never waits for a full pipe."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -31,7 +31,7 @@ class Server:
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
-        """Keep the last lines of the output, and take the address from it."""
+        """Read the output to its end; keep its last lines, and find the address in it."""
         assert self.process.stdout is not None  # noqa: S101 - it was opened as a pipe
         async for line in self.process.stdout:
             text = line.decode(errors="replace").rstrip()
@@ -46,7 +46,7 @@ class Server:
             async with asyncio.timeout(seconds):
                 return await self.during(_result(self._address))
         except TimeoutError as error:
-            raise ServerDied(self.last_words(f"printed no address in {seconds:g} s")) from error
+            raise ServerDied(self._message(f"printed no address in {seconds:g} s")) from error
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what *work* returns; raise ServerDied at once if the server ends before it."""
@@ -57,7 +57,7 @@ class Server:
             if task.done():
                 return task.result()
             await asyncio.wait({self._reading}, timeout=1)
-            raise ServerDied(self.last_words(f"ended with code {end.result()}"))
+            raise ServerDied(self._message(f"ended with code {end.result()}"))
         finally:
             task.cancel()
             end.cancel()
@@ -76,9 +76,9 @@ class Server:
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
 
-    def last_words(self, fate: str) -> str:
-        """Return a message of *fate* and the last lines of the output."""
-        return "\n".join([f"the server {fate}; it said last:", *self.tail])
+    def _message(self, event: str) -> str:
+        """Return a message of what happened to the server, with the last lines of its output."""
+        return "\n".join([f"the server {event}; its last output:", *self.tail])
 
 
 async def _result(future: asyncio.Future[T]) -> T:
@@ -89,9 +89,10 @@ async def _result(future: asyncio.Future[T]) -> T:
 async def serving(
     command: Sequence[str], environment: Mapping[str, str] = os.environ
 ) -> AsyncIterator[Server]:
-    """Start *command*, and stop it when the block ends. Raises ServerDied if it cannot start.
+    """Start *command*, yield its Server, and stop it when the block ends.
 
     It gets a process group of its own, so that Ctrl-C only reaches this process, which stops it.
+    Raises ServerDied if it cannot start.
     """
     try:
         process = await asyncio.create_subprocess_exec(

@@ -39,11 +39,11 @@ class _Error(msgspec.Struct):
     error: str | dict[str, object]
 
 
-class Glance(msgspec.Struct, frozen=True, kw_only=True):
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to GET /models.
 
-    *names* are the models in it, None if it is not a list of models; *openai* is whether it has
-    OpenAI's form, as a list or as an error.
+    *names* are the models' names, None if the answer is not a list of models; *openai* is true if
+    it has OpenAI's form, as a list or as an error.
     """
 
     names: list[str] | None = None
@@ -51,9 +51,9 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def preflight(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> None:
-    """Raise WrongServer, with the reason and what to do, if no sample could be answered."""
-    models = await glance(client, "/models")
-    if task.model in (models.names or ()):
+    """Raise WrongServer, with the reason and the remedy, if no sample could be answered."""
+    listing = await listed(client, "/models")
+    if task.model in (listing.names or ()):
         return
     failure = (await attempt(client, task, sample)).error
     if failure is None:
@@ -63,27 +63,27 @@ async def preflight(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) ->
     if failure.status in UNAUTHORISED:
         verb = "asks for a key" if client.api_key == PLACEHOLDER_KEY else "refuses the key"
         raise WrongServer(f"{where} {verb} ({reason}): set OPENAI_API_KEY, or --api-key-file")
-    if models.names is None and (failure.status in NOT_FOUND or not models.openai):
+    if listing.names is None and (failure.status in NOT_FOUND or not listing.openai):
         await _refuse_address(client, where)
     if failure.status in NOT_FOUND:
-        raise WrongServer(_unknown(task.model, where, failure, models.names))
-    if not models.openai:
+        raise WrongServer(_unknown(task.model, where, failure, listing.names))
+    if not listing.openai:
         raise WrongServer(f"{where} does not answer like OpenAI's API: check --base-url ({reason})")
 
 
-async def glance(client: AsyncOpenAI, url: str) -> Glance:
-    """Request the list of models at *url* once; raises nothing if that fails."""
+async def listed(client: AsyncOpenAI, url: str) -> Listing:
+    """Request the list of models at *url* once; return an empty Listing if no answer comes."""
     probe = client.with_options(max_retries=0, timeout=PROBE_TIMEOUT)
     try:
         text = await probe.get(url, cast_to=str)
     except openai.APIStatusError as error:
-        return Glance(openai=_decodes(error.response.text, _Error))
+        return Listing(openai=_decodes(error.response.text, _Error))
     except openai.APIConnectionError:
-        return Glance()
+        return Listing()
     if not _decodes(text, _List):
-        return Glance()
+        return Listing()
     names = [card.id for card in msgspec.json.decode(text, type=_List).data]
-    return Glance(names=names, openai=True)
+    return Listing(names=names, openai=True)
 
 
 def _decodes(text: str, kind: type[msgspec.Struct]) -> bool:
@@ -97,7 +97,7 @@ def _decodes(text: str, kind: type[msgspec.Struct]) -> bool:
 async def _refuse_address(client: AsyncOpenAI, where: str) -> None:
     """Raise WrongServer if another path of the same server has the API."""
     for other in alternatives(where):
-        if (await glance(client, f"{other}/models")).names is not None:
+        if (await listed(client, f"{other}/models")).names is not None:
             raise WrongServer(f"{where} is not where the API is: use --base-url {other}")
 
 

@@ -43,8 +43,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the results.
 
-    *latency* is in seconds, from the first request to the end, retries included; *retries* are the
-    SDK's, *streams_reasked* ours. *tally* is None for a sample that is not scored.
+    *latency* is in seconds, from the first request to the end, retries included. *retries* counts
+    the SDK's, *streams_reasked* ours of cut streams. *tally* is None for a sample that is not
+    scored, *audio_seconds* for a clip of unknown length and for a chat.
     """
 
     index: int

@@ -72,7 +72,7 @@ async def run(
 ) -> bool:
     """Await *work* for every sample, at most *concurrency* at once; call *keep* with each result.
 
-    Results come in the order in which they finish. Returns False if a failure stopped the run: then
+    *keep* gets each result when its sample ends. Returns False if a failure stopped the run: then
     running requests are cancelled, and their samples count as not asked. Raises what *keep* or
     *work* raises, not wrapped in a group.
     """
@@ -90,7 +90,7 @@ async def run(
         async with asyncio.TaskGroup() as group:
             for _ in range(min(concurrency, len(samples))):
                 group.create_task(worker())
-    # Not `except*`: before Python 3.11.4 what is raised in one arrives in a group of its own.
+    # Not `except*`: before Python 3.11.4 it wraps an error that is raised within it in a new group.
     except ExceptionGroup as group:
         # Each worker may raise the same error, as for a full disk: one is enough to report.
         for error in group.exceptions:

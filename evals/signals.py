@@ -5,7 +5,7 @@ import signal
 
 
 def cancel_on_sigterm() -> None:
-    """Cancel the current task at SIGTERM, which would end the process at once without this."""
+    """Cancel the current task at SIGTERM. By default the signal ends the process at once."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

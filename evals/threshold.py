@@ -1,4 +1,4 @@
-"""Decides whether a run is a success: how many of its samples may fail."""
+"""Decides whether a run is a success, by the number of its samples that failed."""
 
 import re
 from fractions import Fraction

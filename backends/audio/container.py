@@ -31,16 +31,16 @@ def _decodes_sound(name: str) -> bool:
         return False
 
 
-_WITHIN = {
+_OPTIONS = {
     "protocol_whitelist": "none",
     "codec_whitelist": ",".join(filter(_decodes_sound, sorted(av.codecs_available))),
 }
-"""Options for the container: options for its streams would not reach streams that appear late,
-and crash PyAV before 17 if all streams do (MPEG, FLV)."""
+"""FFmpeg's options, set for the container. Set for its streams, they would not reach a stream that
+appears late, and would crash PyAV before 17 if all streams appear late (MPEG, FLV)."""
 
 
 class Source:
-    """A file object without a name for FFmpeg, which ends at the first error instead of raising."""
+    """A file object for FFmpeg, without a name. At the first error it ends instead of raising."""
 
     def __init__(self, audio: BinaryIO, budget: Budget) -> None:
         self._audio = audio
@@ -66,7 +66,7 @@ class Source:
             return -errno.EINVAL
 
     def tell(self) -> int:
-        """Return the position."""
+        """Return the position, in bytes."""
         return self._audio.tell()
 
     def check(self) -> None:
@@ -78,16 +78,16 @@ class Source:
 class Unmeasured(Source):
     """A Source that hides the length of the file.
 
-    FFmpeg learns the length by seeking from the end, and does so for no other purpose.
+    FFmpeg only seeks from the end to learn that length.
     """
 
     def __init__(self, audio: BinaryIO, budget: Budget, *, last: int | None = None) -> None:
-        """Report *last* as the result of seeking from the end; None: -ENOSYS, length unknown."""
+        """Take *last*, the result of each seek from the end; None: -ENOSYS, an unknown length."""
         super().__init__(audio, budget)
         self._last = -errno.ENOSYS if last is None else last
 
     def seek(self, offset: int, whence: int) -> int:
-        """Return the new position, or for a seek from the end the value of `__init__`."""
+        """Return the new position; for a seek from the end, the result that `__init__` took."""
         return self._last if whence == os.SEEK_END else super().seek(offset, whence)
 
 
@@ -98,7 +98,7 @@ def opened(source: Source) -> InputContainer:
     and what `Source.check` does.
     """
     try:
-        container: InputContainer = av.open(source, mode="r", container_options=_WITHIN, **_TAGS)
+        container: InputContainer = av.open(source, mode="r", container_options=_OPTIONS, **_TAGS)
     except av.FFmpegError as error:
         source.check()
         if isinstance(error, av.error.EOFError) or error.errno == errno.EIO:

@@ -40,7 +40,7 @@ class Duration(Struct, frozen=True, kw_only=True):
 def plausible(seconds: float | None, *, bytes_per_second: float) -> float | None:
     """Return *seconds*, or None if they are a placeholder.
 
-    *bytes_per_second* is the size of the recording, 0 if it is unknown.
+    *bytes_per_second* is the size of one second of the recording; 0: unknown.
     """
     if seconds is None or not 0 < seconds < _LONGEST:
         return None
@@ -50,7 +50,8 @@ def plausible(seconds: float | None, *, bytes_per_second: float) -> float | None
 def duration(container: InputContainer) -> Duration:
     """Return the duration that FFmpeg reports for *container*: stated, estimated or measured.
 
-    It is the first audio stream's if FFmpeg reports one for that. Raises what `first_stream` does.
+    It is that of the first audio stream or, for `of_all_streams`, of the longest one. Raises what
+    `first_stream` does.
     """
     stream = first_stream(container)
     of_all = container.format.name in _OF_ALL_STREAMS

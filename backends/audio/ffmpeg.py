@@ -38,7 +38,8 @@ _MOST_CHANNELS = 24
 """Channels of the layout 22.2, the largest that FFmpeg can mix to mono."""
 
 _HIGHEST_RATE = 6_144_000
-"""Hz from which resampling costs too much: its filter takes seconds and gigabytes to compute."""
+"""Highest sampling rate, in Hz. Above it, the resampler's filter takes seconds and gigabytes to
+compute."""
 
 
 class Unpacked(Struct, frozen=True, kw_only=True):
@@ -50,18 +51,18 @@ class Unpacked(Struct, frozen=True, kw_only=True):
     container: str
     """FFmpeg's name of the format."""
     stream: Span
-    """From the start of the audio stream to the end of the last decoded frame."""
+    """Time from the start of the audio stream to the end of its last decoded frame."""
     all_streams: Span
-    """From the start of the container to the end of the longest stream."""
+    """Time from the start of the container to the end of the stream that ends last."""
     lost: float
-    """Seconds of audio behind the first damaged frame, where decoding ends."""
+    """Seconds of audio after the first damaged frame, where decoding ends."""
 
 
 def unpack(audio: BinaryIO, budget: Budget) -> Unpacked:
     """Decode the first audio stream of *audio*, whose file name is ignored.
 
-    Raises UndecodableAudio, NoAudio, EmptyAudio for a file that ends in its header, and at once
-    what `Budget.reserve` and `Budget.charge` raise.
+    Raises UndecodableAudio, NoAudio, EmptyAudio for a file that ends in its header, and what
+    `Budget.reserve` and `Budget.charge` raise, as soon as a limit is exceeded.
     """
     audio.seek(0)
     source = Source(audio, budget)
@@ -136,7 +137,7 @@ class _Frames:
                 # IndexError: at the end PyAV looks up every stream, even one that appeared late and
                 # that it does not know.
                 return
-            if packet.stream.index == self._stream.index:  # so too the empty last packet
+            if packet.stream.index == self._stream.index:  # the empty last packet too
                 yield cast("Packet[AudioStream]", packet)
             else:
                 self.timeline.passed(packet)

@@ -31,8 +31,8 @@ class AudioMemory:
 
     The length of a recording is only known once it is decoded, so it reserves by the duration that
     its container states. A recording without one counts as short. A recording that turns out to be
-    longer gives everything back and starts again, with memory for the longest that its limits
-    allow.
+    longer than stated gives everything back and starts again, with memory for the longest that its
+    limits allow.
 
     Short recordings have a pool of their own, so that long and short ones do not delay each other.
     Each pool serves in order of arrival.

@@ -28,12 +28,12 @@ def missing(audio: BinaryIO, unpacked: Unpacked, budget: Budget) -> float:
     share = _share(audio)
     if share == 1:
         return 0.0
-    short = _short(unpacked, stated(audio, unpacked.container, budget), _length(audio))
-    return short if share is None else max(short, unpacked.seconds / share - unpacked.seconds)
+    by_time = _missing_time(unpacked, stated(audio, unpacked.container, budget), _length(audio))
+    return by_time if share is None else max(by_time, unpacked.seconds / share - unpacked.seconds)
 
 
-def _short(unpacked: Unpacked, stated: Duration, length: int) -> float:
-    """Return the seconds between the end of *unpacked* and the *stated* duration.
+def _missing_time(unpacked: Unpacked, stated: Duration, length: int) -> float:
+    """Return the seconds from the end of *unpacked* to the end of the *stated* duration.
 
     *length* is the file's, in bytes. Containers differ in what they count: the audio itself, the
     time from its first sample, or the time from the container's zero. The smallest difference
@@ -51,7 +51,7 @@ def _short(unpacked: Unpacked, stated: Duration, length: int) -> float:
 
 
 def _share(audio: BinaryIO) -> float | None:
-    """Return which share of the bytes that a WAV or AVI file states is there, 1 at most.
+    """Return the share, at most 1, that a WAV or AVI file has of the bytes that it states.
 
     None for other containers, and if the writer did not know the length. FFmpeg's durations do not
     help here: for a WAV it uses the length of the file, for an AVI that of the streams, which
@@ -73,7 +73,7 @@ def _share(audio: BinaryIO) -> float | None:
 
 
 def _data(audio: BinaryIO) -> tuple[int, int] | None:
-    """Return where the samples of a WAV file start and their stated size in bytes.
+    """Return where the samples of a WAV file start, and their stated size, both in bytes.
 
     None if it states no size, or a placeholder.
     """

@@ -34,7 +34,7 @@ class Samples:
     def floats(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return samples *start* to *stop* in [-1, 1): a new array of shape (stop - start,).
 
-        It has zeros beyond both ends. Raises ValueError for samples that were freed.
+        Beyond both ends of the audio it has zeros. Raises ValueError for samples that were freed.
         """
         floats = np.zeros(max(stop - start, 0), np.float32)
         offset = max(start, 0) - start

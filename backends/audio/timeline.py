@@ -38,13 +38,13 @@ class Timeline:
             self._last = frame.pts, frame.samples, frame.sample_rate
 
     def of_stream(self) -> Span:
-        """Return from the stream's start to the end of its last frame; 0 for an unknown end."""
+        """Return the time from the stream's start to its last frame's end; an unknown end is 0."""
         unit = float(self._stream.time_base or 0)
         pts, samples, rate = self._last or (0, 0, 1)
         return Span((self._stream.start_time or 0) * unit, pts * unit + samples / rate)
 
     def of_container(self) -> Span:
-        """Return from the container's start to the end of the stream that goes on longest."""
+        """Return the time from the container's start to the end of the stream that ends last."""
         streams = self._container.streams
         ends = [end * float(streams[index].time_base or 0) for index, end in self._ends.items()]
         start = (self._container.start_time or 0) / av.time_base

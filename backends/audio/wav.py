@@ -15,23 +15,23 @@ _BLOCK = 1 << 18
 """Samples read at a time: few enough for the processor's cache, and for no second copy of all."""
 
 _MOST_CHUNKS = 64
-"""Chunks of a file that is read here; a file with more is left to FFmpeg."""
+"""Most chunks of a file that is read here; FFmpeg decodes a file with more."""
 
 _LOUDEST = 65_536.0
-"""Absolute value from which floats, as infinities and NaN, are quantised differently by different
-processors."""
+"""Absolute value of floats from which their quantisation depends on the processor, as it does for
+infinities and NaN."""
 
 _SPDIF = (b"\x72\xf8\x1f\x4e", 1 << 16)
-"""The mark of a compressed stream within 16-bit samples, and in how many first bytes FFmpeg looks
-for it."""
+"""The mark of a compressed stream within 16-bit samples, and the number of bytes, from the first
+sample, in which FFmpeg looks for it."""
 
 
 def read(audio: BinaryIO, budget: Budget) -> Samples | None:
     """Return the samples that FFmpeg would decode from *audio*, or None if FFmpeg must decode it.
 
     Only a whole file of 16-bit integers or 32-bit floats with consistent sizes is read here. Floats
-    are quantised to 16 bits, as faster-whisper does. Only FFmpeg would look for MP3 or DTS hidden
-    in integers; here they are samples.
+    are quantised to 16 bits, as faster-whisper does. FFmpeg would find MP3 or DTS that is hidden in
+    integers; here its bytes count as samples.
 
     Raises what `Budget.reserve` and `Budget.charge` do.
     """
@@ -111,7 +111,10 @@ def _chunks(audio: BinaryIO) -> dict[bytes, tuple[int, int]]:
 
 
 def _formats(tag: int, width: int) -> list[bytes]:
-    """Return the contents of `fmt ` chunks for samples of *width* bytes that writers use."""
+    """Return the contents that writers give a `fmt ` chunk, for samples of *width* bytes.
+
+    *tag* is 1 for integers, 3 for floats.
+    """
     rest = struct.pack("<HIIHH", 1, RATE, RATE * width, width, width * 8)
     short = struct.pack("<H", tag) + rest
     # The extensible form: valid bits, the channel (none or front centre), the tag as a GUID.

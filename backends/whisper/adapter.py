@@ -31,7 +31,7 @@ from backends.self_test import one_second
 from backends.text.token_bytes import TokenBytes
 
 from . import options
-from .allocator import LONG, give_back, keep_large_blocks
+from .allocator import LONG_SECONDS, give_back, keep_large_blocks
 from .batched_calls import BatchedWhisper
 from .features import Extractor, one_thread_each
 from .manifest import model_manifest
@@ -49,8 +49,8 @@ T = TypeVar("T")
 _FLOAT_BYTES = 4
 
 _SELF_TEST = Job(options={"temperatures": (0.0,), "max_new_tokens": 1, "vad_filter": False})
-"""One token and one temperature, so that a large model on a CPU only pays for the encoder. The
-language is detected, as for a request that names none."""
+"""Job of the self-test: one token at one temperature, so that a large model on a CPU only pays for
+the encoder. The language is detected, as for a request that names none."""
 
 
 class WhisperBackend:
@@ -74,7 +74,7 @@ class WhisperBackend:
         self._memory = memory
         self._vocabulary = model.hf_tokenizer.get_vocab_size()
         self._languages = _languages(model)
-        self._pieces = TokenBytes.of(model.hf_tokenizer)
+        self._token_bytes = TokenBytes.of(model.hf_tokenizer)
         self._special = _special(model.hf_tokenizer)
         self._defaults = options.defaults(model.transcribe)
 
@@ -88,7 +88,7 @@ class WhisperBackend:
         return not self._engine.batcher.failing
 
     async def self_test(self) -> None:
-        """Transcribe a second of sound."""
+        """Transcribe a second of sound; raise the error if that fails."""
         await one_second(self, _SELF_TEST)
 
     def prepare(self, job: Job) -> Prepared:
@@ -105,10 +105,10 @@ class WhisperBackend:
     async def transcribe(
         self, audio: BinaryIO, prepared: Prepared
     ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
-        """Decode and transcribe off the event loop, one window at a time.
+        """Decode *audio*, then transcribe it one window at a time, both off the event loop.
 
-        Nothing is computed ahead: after the generator is closed, at most the engine call that is
-        running is finished.
+        Nothing is computed ahead: after the generator is closed, the engine finishes at most the
+        call that is running.
         """
         job, arguments = prepared.job, options.fresh(prepared.arguments)
         proxy = WhisperProxy(
@@ -129,12 +129,12 @@ class WhisperBackend:
             duration = info.duration
             yield info
             while (native := await self._run(partial(next, segments, None))) is not None:
-                yield segment(native, self._pieces, logprobs=job.token_logprobs)
+                yield segment(native, self._token_bytes, logprobs=job.token_logprobs)
         finally:
             proxy.cancel()
             reservation.withdraw()
             segments = None
-            if duration > LONG:
+            if duration > LONG_SECONDS:
                 self._threads.submit(give_back)
 
     def _start(
@@ -150,7 +150,7 @@ class WhisperBackend:
             samples = decode(audio, self._options, reservation)
             duration = len(samples) / RATE
             segments, info = _transcribed(self._model, proxy, samples, arguments, reservation.turn)
-            if duration > LONG:
+            if duration > LONG_SECONDS:
                 give_back()
         except BaseException:
             reservation.release()
@@ -189,10 +189,10 @@ class WhisperBackend:
 async def open_backend(
     config: WhisperModelConfig, on_batch: Callable[[Batch], None], memory: AudioMemory
 ) -> AsyncGenerator[SpeechBackend, None]:
-    """Load the weights of *config* off the event loop, from a directory or the hub.
+    """Load the weights of *config*, from a directory or the hub, and yield the backend.
 
-    *on_batch* is called in an engine thread after every batch. Recordings wait for room in
-    *memory*.
+    They are loaded off the event loop. *on_batch* is called in an engine thread after every batch
+    that succeeded. Recordings wait for room in *memory*.
     """
     from faster_whisper import WhisperModel
 
@@ -273,7 +273,10 @@ def _bytes_per_second(model: "WhisperModel", arguments: dict[str, Any]) -> int:
 
 
 def _languages(model: "WhisperModel") -> tuple[str, ...]:
-    """Return the codes that have a token: faster-whisper lists those of every Whisper model."""
+    """Return the codes of the languages for which *model* has a token.
+
+    faster-whisper lists the languages of all Whisper models, also those that this one lacks.
+    """
     codes = model.supported_languages
     if not model.model.is_multilingual:
         return tuple(codes)

@@ -15,15 +15,16 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 _KEPT = 1 << 30
 """Bytes that may lie free at the end of the heap before glibc returns them to the kernel."""
 
-LONG = 600.0
-"""Seconds of a recording from which returning its memory, some 60 MB, is worth the time."""
+LONG_SECONDS = 600.0
+"""Duration of a recording, in seconds, from which returning its freed memory, some 60 MB, is worth
+the time."""
 
 
 _GLIBC = platform.libc_ver()[0] == "glibc"
 
 
 def keep_large_blocks() -> None:
-    """Set the allocator of this process; call it before the engine starts its threads.
+    """Make this process keep large freed blocks; call it before the engine starts its threads.
 
     Does nothing without glibc: no other C library is known to need it.
     """

@@ -69,7 +69,7 @@ class BatchedWhisper:
 
         The windows have shape (1, mels, spectrogram frames), all the same.
         """
-        # On the CPU outputs can be stacked again, for whichever GPU makes the next call.
+        # Outputs on the CPU can be stacked again, and the next call may run on another GPU.
         encoded = self.whisper.encode(_stacked(features), to_cpu=self._on_gpu)
         return [encoded] if len(features) == 1 else _split(encoded)
 

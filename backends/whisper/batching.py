@@ -166,8 +166,8 @@ def awaited(future: "Future[Any]") -> Any:
 
 
 class Abandoned(Exception):
-    """The client has left, so nobody needs the result. Ends the thread that worked for it.
+    """The client has left, so nobody needs the result: ends the work in the request's thread.
 
-    Raised in that thread only: by a call that was cancelled while queued, and by the next call or
-    check after `WhisperProxy.cancel`. It never reaches a client.
+    It is raised in that thread only, by a call that was cancelled while queued and by each call or
+    check after the request was cancelled. It never reaches a client.
     """

@@ -53,7 +53,7 @@ class Extractor:
     n_samples: int
     nb_max_frames: int
     mel_filters: NDArray[np.float32]
-    """Of shape (mels, n_fft // 2 + 1)."""
+    """Weights of the mel bands: an array of shape (mels, n_fft // 2 + 1)."""
 
     def __init__(
         self,
@@ -98,14 +98,15 @@ def _log_mel(extractor: Extractor, samples: Samples, total: int) -> NDArray[np.f
     for first, last in _blocks(frames):
         extractor.check()
         with extractor.turn:
-            piece = _reflected(samples, first * hop - half, (last - 1) * hop + half, total)
-            windows = np.lib.stride_tricks.sliding_window_view(piece, extractor.n_fft)[::hop]
+            floats = _reflected(samples, first * hop - half, (last - 1) * hop + half, total)
+            windows = np.lib.stride_tricks.sliding_window_view(floats, extractor.n_fft)[::hop]
             spectrum = np.fft.rfft(windows * window, n=extractor.n_fft).astype(np.complex64)
             block = extractor.mel_filters @ np.abs(spectrum.T) ** 2
             np.log10(np.clip(block, 1e-10, None), out=mels[:, first:last])
         samples.free(last * hop - half)
         if last % (_GIVE_BACK * _BLOCK) == 0:
             give_back()
+    # Whisper's scaling: values at most 80 dB below the greatest, mapped to about -1 to 1.
     np.maximum(mels, mels.max() - 8.0, out=mels)
     mels += 4.0
     mels /= 4.0
@@ -113,10 +114,10 @@ def _log_mel(extractor: Extractor, samples: Samples, total: int) -> NDArray[np.f
 
 
 def _blocks(frames: int) -> Iterator[tuple[int, int]]:
-    """Yield the first frame of each block and the one behind its last, without a short block.
+    """Yield the first frame of each block and the frame after its last.
 
-    The last block is longer instead: OpenBLAS sums a product with a very narrow matrix in another
-    order than one with a wide matrix.
+    No block is short, the last one is longer instead: OpenBLAS sums a product with a very narrow
+    matrix in another order than one with a wide matrix.
     """
     count = max(frames // _BLOCK, 1)
     for block in range(count):
@@ -126,7 +127,7 @@ def _blocks(frames: int) -> Iterator[tuple[int, int]]:
 def _reflected(samples: Samples, start: int, stop: int, total: int) -> NDArray[np.float32]:
     """Return samples *start* to *stop* of the recording, padded with zeros to *total* samples.
 
-    Beyond both ends of that, samples are mirrored.
+    Before sample 0 and from *total* on, the samples are mirrored.
     """
     inner = samples.floats(max(start, 0), min(stop, total))
     before, after = max(-start, 0), max(stop - total, 0)

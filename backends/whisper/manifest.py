@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 _PACKAGES = ("faster-whisper", "ctranslate2", "av", "numpy", "tokenizers", "onnxruntime")
-"""Packages whose versions change answers: loop, weights, resampling, spectrogram, text, speech
-detection."""
+"""Packages whose versions change answers. In this order they compute: the decoding loop, the
+network, the resampling, the spectrogram, the text, and the detection of speech."""
 
 
 def model_manifest(config: WhisperModelConfig, model: "WhisperModel") -> Manifest:
@@ -40,7 +40,7 @@ def model_manifest(config: WhisperModelConfig, model: "WhisperModel") -> Manifes
 
 
 def _cached(download: Any, config: WhisperModelConfig) -> str:
-    """Return the folder that the model was loaded from; nothing is downloaded any more."""
+    """Return the folder that the model was loaded from, without a download."""
     folder: str = download(config.source, revision=config.options.revision, local_files_only=True)
     return folder
 

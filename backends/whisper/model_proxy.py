@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Token(int):
     """A token id with the natural logarithm of its probability.
 
-    faster-whisper copies the ids of a result into its segments unchanged, and so the number too.
+    faster-whisper copies the ids of a result into its segments as they are, so each segment has
+    the log probabilities too.
     """
 
     logprob: float
@@ -48,7 +49,7 @@ class SpecialTokens:
 
 
 class WhisperProxy:
-    """What one request's `WhisperModel` has as its `model`.
+    """The attribute `model` of one request's `WhisperModel`.
 
     Every method raises Abandoned after `cancel`, EngineDead once the engine is closed, and what
     CTranslate2 raises: ValueError for wrong arguments, RuntimeError for a device that failed.
@@ -154,13 +155,14 @@ class WhisperProxy:
         text when it aligns it; faster-whisper's word probabilities are means of the same numbers.
         """
         end, tokens = self._special.end, result.sequences_ids[0]
-        task = prompt[prompt.index(self._special.start) :]
-        start = [t for t in task if self._special.start <= t < self._special.no_timestamps]
-        prefix = [t for t in task if t < end]
-        texts = [t for t in tokens if t < end]
-        if not texts:
+        sequence = prompt[prompt.index(self._special.start) :]
+        start = [t for t in sequence if self._special.start <= t < self._special.no_timestamps]
+        prefix = [t for t in sequence if t < end]
+        text = [t for t in tokens if t < end]
+        if not text:
             return Result([tokens], result.scores, result.no_speech_prob)
-        (aligned,) = self.align(encoded, start, [prefix + texts], 2 * encoded.shape[1])
+        # The encoder halves the number of frames.
+        (aligned,) = self.align(encoded, start, [prefix + text], 2 * encoded.shape[1])
         probabilities = iter(aligned.text_token_probs[len(prefix) :])
         with_logprobs = [_token(t, next(probabilities)) if t < end else t for t in tokens]
         return Result([with_logprobs], result.scores, result.no_speech_prob)

@@ -15,7 +15,7 @@ _NEEDED: dict[str, tuple[str, str]] = {
     "vad_parameters": ("vad_filter", "voice activity detection"),
     "hallucination_silence_threshold": ("word_timestamps", "timestamps of words"),
 }
-"""Options that have no effect without another one: its name, and its description."""
+"""Option → the name and the description of another option, without which it has no effect."""
 
 _EXCLUSIVE: tuple[tuple[str, str], ...] = (
     ("hotwords", "prefix"),
@@ -48,7 +48,7 @@ def arguments(job: Job, defaults: Decoding) -> dict[str, Any]:
 
 
 def fresh(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *arguments* with new lists for sequences: faster-whisper changes lists it is given."""
+    """Return *arguments* with new lists for all sequences: faster-whisper changes them in place."""
     return {
         name: list(value) if isinstance(value, tuple | list) else value
         for name, value in arguments.items()

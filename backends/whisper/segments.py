@@ -8,11 +8,11 @@ from backends.text.token_bytes import TokenBytes
 from .model_proxy import Token
 
 
-def segment(native: Any, pieces: TokenBytes, *, logprobs: bool) -> Segment:
+def segment(native: Any, token_bytes: TokenBytes, *, logprobs: bool) -> Segment:
     """Return *native*, a `faster_whisper.transcribe.Segment`, as a Segment.
 
-    With *logprobs* it has its text tokens, whose bytes *pieces* knows, with their log
-    probabilities.
+    With *logprobs* the Segment also has each token of its text with its bytes, from *token_bytes*,
+    and its log probability.
     """
     # With word timestamps faster-whisper's times are NumPy scalars, which msgspec cannot encode.
     words = native.words
@@ -28,7 +28,7 @@ def segment(native: Any, pieces: TokenBytes, *, logprobs: bool) -> Segment:
         compression_ratio=native.compression_ratio,
         no_speech_prob=native.no_speech_prob,
         words=None if words is None else tuple(map(_word, words)),
-        logprobs=_candidates(native.tokens, pieces) if logprobs else None,
+        logprobs=_candidates(native.tokens, token_bytes) if logprobs else None,
     )
 
 
@@ -41,7 +41,7 @@ def _word(native: Any) -> Word:
     )
 
 
-def _candidates(token_ids: list[int], pieces: TokenBytes) -> tuple[Candidate, ...]:
+def _candidates(token_ids: list[int], token_bytes: TokenBytes) -> tuple[Candidate, ...]:
     """Return the tokens of *token_ids* that have a log probability: those of the text."""
     tokens = (token for token in token_ids if isinstance(token, Token))
-    return tuple(pieces.candidate(int(token), token.logprob) for token in tokens)
+    return tuple(token_bytes.candidate(int(token), token.logprob) for token in tokens)

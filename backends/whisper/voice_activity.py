@@ -19,7 +19,7 @@ from backends.audio.samples import RATE, Samples
 _WINDOW, _CONTEXT, _STATE = 512, 64, (1, 1, 128)
 
 _BATCH = 1000
-"""Windows (32 s) in one call of the network, which takes some 30 MB for them."""
+"""Windows (32 s) in one call of the network, which then takes some 30 MB."""
 
 Stretch = dict[str, int]
 """The `start` and `end` of a stretch of speech, in samples."""
@@ -35,7 +35,7 @@ def speech(
     """
     from faster_whisper import vad
 
-    # Its code with another model in its globals: it does not take a model as an argument.
+    # The function takes no model as an argument, so its code runs with other globals.
     model = partial(_probabilities, samples, vad.get_vad_model(), check)
     names = {**vars(vad), "get_vad_model": lambda: model}
     timestamps = FunctionType(vad.get_speech_timestamps.__code__, names)
@@ -79,7 +79,7 @@ def _windows(samples: Samples, first: int, last: int, count: int) -> NDArray[np.
     view = np.lib.stride_tricks.sliding_window_view(floats, _CONTEXT + _WINDOW)[::_WINDOW]
     windows = np.array(view)
     if last == count:
-        # As faster-whisper does: it makes the first window's context of the end of the last window,
-        # which it clears in place.
+        # As in faster-whisper, which makes the first window's context from the end of the last one,
+        # and clears that in place.
         windows[-1, -_CONTEXT:] = 0
     return windows

@@ -1,4 +1,4 @@
-"""The way to the server: the only room that builds openai clients and waits for a server."""
+"""Builds openai clients and waits until a server is ready; no other module does."""
 
 import os
 
@@ -19,9 +19,9 @@ MAX_RETRIES = 3
 CONNECT_TIMEOUT = 10.0
 """Seconds that a connection may take to open."""
 PROBE_TIMEOUT = 5.0
-"""Seconds that a question to the server may take before the run, such as whether it is ready."""
+"""Seconds that one request before the run may take, such as whether the server is ready."""
 PLACEHOLDER_KEY = "no-key"
-"""Key for a server on this machine: the SDK demands one, the server seldom does."""
+"""Key for a server on this machine: the SDK requires one, the server seldom does."""
 
 
 def connect(
@@ -60,13 +60,13 @@ def connect(
 async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: float = 60.0) -> int:
     """Wait until *path* is answered with a status below 500; return how many probes failed before.
 
-    A 401 or a 404 is an answer too: the server runs, and the samples will show the rest. *path* is
+    A 401 or a 404 is an answer too: the server runs, and a later request shows the rest. *path* is
     relative to the base URL, or a whole URL. Raises ServerNotReady after *seconds*, or at once for
-    an error of TLS, which does not pass.
+    an error of TLS, which waiting does not cure.
     """
     probe = client.with_options(max_retries=0, timeout=PROBE_TIMEOUT)
     failed: list[object] = []
-    patiently = backoff.on_exception(
+    retrying = backoff.on_exception(
         backoff.expo,
         (openai.APIConnectionError, openai.InternalServerError),
         factor=0.05,
@@ -87,7 +87,7 @@ async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: fl
             return
 
     try:
-        await patiently(probe_once)()
+        await retrying(probe_once)()
     except (openai.APIConnectionError, openai.InternalServerError) as error:
         where = public(str(client.base_url))
         if reason := _hopeless(error):
@@ -101,7 +101,7 @@ async def await_ready(client: AsyncOpenAI, *, path: str = "/models", seconds: fl
 
 
 def _hopeless(error: BaseException) -> str | None:
-    """Return the reason and what to do if *error* is one of TLS, else None."""
+    """Return the reason and the remedy if *error* is one of TLS, else None."""
     message = describe(error) if isinstance(error, Exception) else ""
     if "WRONG_VERSION_NUMBER" in message or "RECORD_LAYER_FAILURE" in message:
         return "it does not speak TLS; write http:// instead of https://"

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Tries(msgspec.Struct):
-    """Further requests that one sample needed: retries of the SDK, and streams that were cut."""
+    """Numbers of retries that one sample needed: the SDK's, and ours of streams."""
 
     sdk: int = 0
     streams: int = 0
@@ -33,7 +33,7 @@ async def send(call: Awaitable[LegacyAPIResponse[T]], tries: Tries) -> LegacyAPI
 
 
 async def unbroken(read: Callable[[], Awaitable[T]], *, max_retries: int, tries: Tries) -> T:
-    """Call *read* until its stream arrives whole, at most *max_retries* times after the first.
+    """Call *read* until its stream arrives whole, at most *max_retries* times after the first call.
 
     A stream that was cut is requested again from its beginning: two halves of two answers are not
     an answer. The waits are the SDK's (0.5 s, doubled, at most 8 s), with full jitter. Raises the
@@ -47,7 +47,7 @@ async def unbroken(read: Callable[[], Awaitable[T]], *, max_retries: int, tries:
     async def once() -> T:
         return await read()
 
-    again = backoff.on_exception(
+    retrying = backoff.on_exception(
         backoff.expo,
         StreamCut,
         factor=0.5,
@@ -56,5 +56,5 @@ async def unbroken(read: Callable[[], Awaitable[T]], *, max_retries: int, tries:
         on_backoff=count,
         logger=None,
     )
-    answer: T = await again(once)()
+    answer: T = await retrying(once)()
     return answer

@@ -1,4 +1,4 @@
-"""Reads a stream to its end, and raises an error if the stream was cut before."""
+"""Reads a stream to its end, and raises an error if it was cut before."""
 
 from collections.abc import AsyncIterator
 from typing import Any

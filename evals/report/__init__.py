@@ -1,1 +1,1 @@
-"""Results for people: the summary and the table."""
+"""Reports a run to its user: the summary, and how a terminal shows it."""

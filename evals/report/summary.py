@@ -60,7 +60,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
-    """Speed of the answered samples, in seconds. None: unknown, or without a sample.
+    """Speed of the answered samples, times in seconds. None: unknown, or no sample was answered.
 
     *wall* is the time of the whole run; *p50*, *p95* are nearest-rank percentiles of the latency.
     *audio* and *completion_tokens* are sums; they are None if one sample's value is unknown, as a
@@ -112,7 +112,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def count(results: Sequence[Result], samples: int) -> Counts:
-    """Count the *results* by what became of them; *samples* is the number of samples in all."""
+    """Count the *results* by their outcome; *samples* is the number of samples in the run."""
     failed = [result.error for result in results if result.error is not None]
     reasons = [result.answer.finish_reason for result in results if result.answer is not None]
     return Counts(
@@ -134,7 +134,7 @@ def _kinds(failures: Sequence[Failure]) -> list[Kind]:
 
 
 def pool(results: Sequence[Result], *, scorer: str, normalizer: str) -> Score:
-    """Pool the tallies. Without an answer or a scored unit there is no score, which is not 0."""
+    """Pool the tallies. Without an answer or a scored unit the score's value is None, not 0."""
     scored = [result for result in results if result.tally is not None]
     pairs = [(r.tally.numerator, r.tally.denominator) for r in scored if r.tally is not None]
     numerator, denominator = sum(n for n, _ in pairs), sum(d for _, d in pairs)
@@ -178,7 +178,7 @@ def retries(results: Sequence[Result], readiness: int) -> Retries:
 
 
 def measure(results: Sequence[Result], wall: float) -> Speed:
-    """Measure the answered samples against *wall* seconds."""
+    """Return the speed of the answered samples of a run that took *wall* seconds."""
     answers = [(result, result.answer) for result in results if result.answer is not None]
     latencies = [result.latency for result, _ in answers]
     firsts = [a.first_token for _, a in answers if a.first_token is not None]

@@ -33,7 +33,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def bar() -> Progress:
-    """Return a progress bar on stderr, so that the table can be piped alone."""
+    """Return a progress bar on stderr, so that the summaries can be piped alone."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -77,7 +77,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
 
 
 def score(score: Score) -> str:
-    """Return the score in percent and its fraction, if there is one."""
+    """Return the score in percent and as a fraction, or that there is none."""
     label = LABELS[score.scorer]
     if score.value is None:
         return f"no {label}"
@@ -101,7 +101,7 @@ def rate(speed: Speed) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration with the digits that matter."""
+    """Return a duration with its unit: in whole ms below 1 s, else in seconds."""
     if value is None:
         return UNKNOWN
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 DRAWS = 1000
-"""Bootstrap samples."""
+"""Number of times that a bootstrap draws all samples anew, with replacement."""
 MIN_SAMPLES = 20
-"""Fewest samples of a bootstrap."""
+"""Fewest samples for a bootstrap."""
 MIN_WITH_ERRORS = 5
-"""Fewest samples with an error of a bootstrap."""
+"""Fewest samples with an error for a bootstrap."""
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution, which gives a two-sided 95 % interval."""
 
@@ -20,9 +20,9 @@ class NoInterval(Exception):
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Return the nearest-rank percentile: the least of *values* that *percent* % do not exceed.
+    """Return the nearest-rank percentile, which is one of *values*, never interpolated.
 
-    It is always one of *values*, never interpolated; None without values.
+    It is the least that at least *percent* % of *values* do not exceed; None without values.
     """
     if not values:
         return None

@@ -8,7 +8,7 @@ Normalizer = Literal["english", "basic", "none"]
 
 
 def normalizer(name: Normalizer) -> Callable[[str], str]:
-    """Return the function called *name*.
+    """Return the normalizer *name*, a function from a text to the text that is compared.
 
     `english` and `basic` are Whisper's own (Radford et al. 2022, "Robust Speech Recognition via
     Large-Scale Weak Supervision", appendix C), from the package whisper-normalizer. `english`

@@ -62,7 +62,7 @@ def test_a_limit_takes_the_first(manifest: Callable[..., Path]) -> None:
         ({"target": "4"}, "either `audio` or `messages`"),
         ({"target": "4", "audio": "a.wav", "messages": MESSAGES}, "either `audio` or `messages`"),
         ({"target": "4", "audio": "gone.wav"}, r"No such file: .*gone\.wav - at `\$\.audio`"),
-        (SUM, r"The id 'a' is line 1's already - at `\$\.id`"),
+        (SUM, r"Line 1 already has the id 'a' - at `\$\.id`"),
         ({"target": "4", "audio": "silence.wav"}, "Audio and messages in one manifest"),
         ('{"target": "\udcff"}', "utf-8|UTF-8"),
     ],

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from backends.base import Finish, Generated, Job, Segment, SpeechBackend, TextDelta, TranscriptInfo
 from shim.api.generation.parameter_names import renamed, renaming
 from shim.api.transcription.base64_audio import decoded
-from shim.api.transcription.protocol import TextDelta as Said
-from shim.api.transcription.protocol import TranscriptionForm
+from shim.api.transcription.protocol import TextDone, TokenUsage, TranscriptionForm
 from shim.api.transcription.stream import events
 from shim.serving.models import ServedModel
 from shim.serving.request_metrics import Route
@@ -59,15 +58,17 @@ async def generated(
     """Yield a transcription as a generation's only choice: a delta per segment, then its finish."""
     async with aclosing(events(_FORM, items)) as transcript:
         async for event in transcript:
-            if isinstance(event, Said):
-                if event.delta:
-                    yield TextDelta(index=0, text=event.delta)
-                continue
-            usage = event.usage
-            yield Finish(
-                index=0,
-                reason="stop",
-                prompt_tokens=usage.input_tokens,
-                audio_tokens=usage.input_token_details.audio_tokens,
-                completion_tokens=usage.output_tokens,
-            )
+            if isinstance(event, TextDone):
+                yield _finish(event.usage)
+            elif event.delta:
+                yield TextDelta(index=0, text=event.delta)
+
+
+def _finish(usage: TokenUsage) -> Finish:
+    return Finish(
+        index=0,
+        reason="stop",
+        prompt_tokens=usage.input_tokens,
+        audio_tokens=usage.input_token_details.audio_tokens,
+        completion_tokens=usage.output_tokens,
+    )

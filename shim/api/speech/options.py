@@ -23,7 +23,7 @@ _ELSEWHERE: dict[str, tuple[object, ...]] = {
     "include": ([],),
     "timestamp_granularities": ([],),
 }
-"""Fields of that form which shape the answer, and their values for a plain text."""
+"""Field of a transcription's form that shapes the answer → its values that give a plain text."""
 
 ELSEWHERE = frozenset(_ELSEWHERE)
 """Names of the form's fields that only `/v1/audio/transcriptions` honours."""
@@ -66,7 +66,7 @@ def _refuse_elsewhere(form: TranscriptionForm) -> None:
 
 @contextmanager
 def _within_field() -> Iterator[None]:
-    """Change the field's name in errors to its path in the whole request."""
+    """Replace the name of an option in errors by its path in the whole request."""
     try:
         yield
     except ApiError as error:
@@ -83,4 +83,4 @@ def _names() -> Iterator[str]:
 
 
 PLACES = {name: f"{FIELD}.{name}" for name in _names()}
-"""Names of options in a backend's errors, and the paths of their fields in the request."""
+"""Name of an option in a backend's errors → the path of its field in the request."""

@@ -15,7 +15,7 @@ class Recording(NamedTuple):
     """A recording as it comes in the request: text, not yet decoded."""
 
     place: str
-    """The path of its field."""
+    """The path of its field in the request."""
     text: str
     """Base64, or a `data:` URL."""
 
@@ -25,7 +25,7 @@ class Turn(NamedTuple):
 
     role: str
     place: str
-    """The path of the message."""
+    """The path of the message in the request."""
     recordings: tuple[Recording, ...]
 
 
@@ -39,7 +39,7 @@ def of_url(url: str, place: str) -> Recording:
 
 
 def only_recording(turns: Sequence[Turn], *, param: str) -> Recording:
-    """Return the only recording of *turns*, which are the field *param*.
+    """Return the only recording of *turns*, the messages in the request's field *param*.
 
     Raises InvalidParameter for none, for several, for one in a message that is not a user's, and
     for one before a message of an assistant or a tool: the request is then about an earlier answer.

@@ -1,4 +1,4 @@
-"""JSON schema of the field `transcription` of chats and responses, for the OpenAPI document."""
+"""Describes the field `transcription` of chats and responses in the OpenAPI document."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _NAME = "SpeechOptions"
 def describe_options(request: type[Struct], schemas: dict[str, Any]) -> None:
     """Add the schema of the field's options to *schemas*, and refer to it in that of *request*.
 
-    *schemas* has those of transcriptions, too, see `options`.
+    *schemas* also has those that `options` needs.
     """
     properties = {
         name: schema for name, schema in options(schemas).items() if name not in ELSEWHERE

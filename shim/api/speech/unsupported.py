@@ -6,10 +6,10 @@ from shim.api.generation.response_format import TextFormat
 from shim.api.generation.vllm_parameters import fields_set
 from shim.errors import UnsupportedParameter
 
-TAKEN = frozenset({"model", "stream", "stream_options", "temperature", "transcription"})
+_HONOURED = frozenset({"model", "stream", "stream_options", "temperature", "transcription"})
 """Parameters that are honoured."""
 
-NO_BEARING: dict[str, str] = {
+IGNORED: dict[str, str] = {
     # Harnesses send these with every request.
     "max_tokens": "a transcription is as long as what is said",
     "max_completion_tokens": "a transcription is as long as what is said",
@@ -45,7 +45,7 @@ NO_BEARING: dict[str, str] = {
 """Parameters that are ignored because they change no transcription, each with the reason."""
 
 _DRAWING = frozenset({"top_k", "min_p", "seed"})
-"""Parameters of random drawing, ignored at temperature 0, where Whisper searches instead."""
+"""Parameters of random drawing, which are ignored at temperature 0: Whisper then searches."""
 
 _HARMLESS: dict[str, tuple[object, ...]] = {
     "n": (1,),
@@ -64,7 +64,7 @@ _HARMLESS: dict[str, tuple[object, ...]] = {
     "response_format": (TextFormat(),),
     "watermarking": (False,),
 }
-"""Values that equal leaving the field out. For all other parameters only null does."""
+"""Parameter → values that are the same as no value. For all others only null is."""
 
 
 def refuse_beyond_speech(
@@ -72,10 +72,10 @@ def refuse_beyond_speech(
 ) -> None:
     """Raise UnsupportedParameter for the first field of *request* that would change the answer.
 
-    A field is refused unless it is listed above. *content* are the names of the fields that the
-    caller reads, *temperature* is the request's.
+    A field that this module does not list is refused. *content* are the names of the fields that
+    the caller reads, *temperature* is the request's.
     """
-    skipped = TAKEN | content | NO_BEARING.keys()
+    skipped = _HONOURED | content | IGNORED.keys()
     if not temperature:
         skipped |= _DRAWING
     names = tuple(name for name in request.__struct_fields__ if name not in skipped)

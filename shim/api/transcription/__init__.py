@@ -1,1 +1,1 @@
-"""`POST /v1/audio/transcriptions`."""
+"""The routes `POST /v1/audio/transcriptions` and `POST /v1/audio/translations`."""

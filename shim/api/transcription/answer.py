@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from backends.base import LOWEST_LOGPROB, Candidate, Segment, TranscriptInfo, Word
+from shim.http.json_answer import encoded_in_pieces
 
 from . import languages, other_names
 from .other_names import Task
@@ -27,11 +27,9 @@ from .subtitles import srt, vtt
 Items = Iterable[TranscriptInfo | Segment]
 Body = Transcription | VerboseTranscription | str
 
-_encode = msgspec.json.Encoder().encode
-
 
 def answer(form: TranscriptionForm, task: Task, items: Items, *, silence: str = "") -> Body:
-    """Return the answer that the *items* of a finished transcription make, in the form's format.
+    """Return the answer that *items*, a finished transcription, have in the format of *form*.
 
     *silence* is the text of an answer in JSON if nothing was said. Raises TypeError if *items* do
     not begin with a TranscriptInfo.
@@ -62,23 +60,9 @@ def answer(form: TranscriptionForm, task: Task, items: Items, *, silence: str = 
 def encoded_answer(
     form: TranscriptionForm, task: Task, items: Items, *, silence: str = ""
 ) -> bytes:
-    """Return `answer` as bytes: JSON or text.
-
-    Meant for a thread: it encodes in short calls, because msgspec holds the interpreter's lock for
-    a whole call.
-    """
+    """Return `answer` as bytes: JSON, encoded by short calls, or text."""
     body = answer(form, task, items, silence=silence)
-    if isinstance(body, str):
-        return body.encode()
-    fields = {name: getattr(body, name) for name in body.__struct_fields__}
-    return _encode({name: _in_pieces(v) for name, v in fields.items() if v is not UNSET})
-
-
-def _in_pieces(value: Any) -> Any:
-    """Return a list encoded item by item, any other *value* as it is."""
-    if not isinstance(value, list):
-        return value
-    return msgspec.Raw(b"[" + b",".join([_encode(item) for item in value]) + b"]")
+    return body.encode() if isinstance(body, str) else encoded_in_pieces(body)
 
 
 def _verbose(

@@ -37,10 +37,10 @@ async def decoded(text: str, *, param: str) -> io.BytesIO:
 
 
 def decode(text: str, *, param: str) -> io.BytesIO:
-    """Return the bytes of *text*: base64 in either alphabet, or a `data:` URL with it.
+    """Return a file with the bytes of *text*: base64 in either alphabet, or a `data:` URL with it.
 
-    White space is ignored, and padding may be missing at the end. Raises InvalidParameter for
-    anything else; *param* is the name of the field.
+    The file's position is its end. White space is ignored, and padding may be missing at the end.
+    Raises InvalidParameter for anything else; *param* is the name of the field.
     """
     start = _start(text, param) if is_data_url(text) else 0
     try:

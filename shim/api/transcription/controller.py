@@ -1,4 +1,4 @@
-"""Transcriptions and translations: read and check the request, run, answer."""
+"""Serves transcriptions and translations: reads and checks the request, runs it, answers."""
 
 import asyncio
 from contextlib import ExitStack
@@ -82,9 +82,9 @@ async def _answer(request: ApiRequest, models: Models, task: Task) -> Response[b
         manifest = served.manifests.keep(recording.prepared.manifest)
         headers = {"x-shim-manifest": manifest}
         if form.stream:
-            first = await primed(events(form, items))
+            stream = await primed(events(form, items))
             # The stream owns the recording from here on, and closes it at its end.
-            return EventStream(first, headers=headers, holding=stack.pop_all())
+            return EventStream(stream, headers=headers, holding=stack.pop_all())
         collected_items = await collected(items)
         make = partial(
             encoded_answer,
@@ -104,4 +104,4 @@ _TEXTS = ("text", "srt", "vtt")
 _ROUTES: dict[Task, Route] = {"transcribe": "transcriptions", "translate": "translations"}
 
 _MANY = 100
-"""Most segments (minutes of speech) whose answer is made on the event loop, which takes 5 ms."""
+"""Most items of an answer (minutes of speech) that is made on the event loop: it takes 5 ms."""

@@ -33,13 +33,13 @@ _OTHER_NAMES = {"logprob_threshold": "log_prob_threshold"}
 """Names of options in OpenAI's and Hugging Face's Whisper, and their names in faster-whisper."""
 
 _NUMBER_LENGTH = 32
-"""Characters of a number and the white space around it, in a list that comes as one string."""
+"""Most characters of a number with its white space, in a list that comes as one string."""
 
 _NAME_LENGTH = 100
-"""Characters of an unknown name that an error message quotes."""
+"""Most characters of an unknown name that an error message quotes."""
 
 _DEPTH = 4
-"""Brackets that a name may have; no field is nested deeper."""
+"""Most brackets of a name; no field is nested deeper."""
 
 _BRACKETED = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 

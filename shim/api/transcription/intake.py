@@ -7,7 +7,7 @@ early.
 import io
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, BinaryIO
 
 from litestar.enums import RequestEncodingType
@@ -63,16 +63,20 @@ async def read_request(request: ApiRequest, models: Models, task: Task) -> Recor
             "Send the recording as `multipart/form-data`, or in base64 as `application/json`."
         )
 
-    def validate(fields: list[Field]) -> _Validated:
+    @cache  # in most forms no field follows the file, so the second call gets the same fields
+    def validate(*fields: Field) -> _Validated:
         return _validated(nested(fields), models, task, strictly=strictly)
 
     limits: Limits = request.app.state.server.limits
     upload = await receive(
-        request.stream(), parameters["boundary"], validate, field_bytes=limits.field_bytes
+        request.stream(),
+        parameters["boundary"],
+        lambda fields: validate(*fields),
+        field_bytes=limits.field_bytes,
     )
     with ExitStack() as stack:
         stack.callback(upload.close)
-        recording = _recording(validate(upload.fields), upload.file)
+        recording = _recording(validate(*upload.fields), upload.file)
         stack.pop_all()  # the Recording owns the file from here on
         return recording
 

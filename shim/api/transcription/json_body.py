@@ -11,8 +11,8 @@ from .base64_audio import decode
 SILENCE = " "
 """The text of a silent recording, for JSON bodies only.
 
-The harness that sends them takes an empty text for a missing one, and then scores the whole answer
-as the text. A space counts as a text for it, and every normaliser removes it.
+The harness that sends such bodies treats an empty text as a missing one, and then scores the JSON
+of the whole answer. It accepts a space as a text, and every normaliser removes the space.
 """
 
 

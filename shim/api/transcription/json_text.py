@@ -14,7 +14,7 @@ from shim.errors import InvalidParameter
 from shim.http.json_decoding import refuse_values
 
 VALUES = 4096
-"""Most items of a list, or members and items of an object; no declared field takes more."""
+"""Most items and members, at all levels, of one field's value; no declared field takes more."""
 
 _SPACE = " \t\r\n"
 

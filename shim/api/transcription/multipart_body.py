@@ -16,10 +16,10 @@ from .fields import is_known
 from .multipart_part import Field, Part, fields
 
 _IN_MEMORY = 1 << 18
-"""Bytes of the largest file that stays in memory, some eight seconds of speech."""
+"""Bytes of the largest file that stays in memory: some eight seconds of speech."""
 
 _WRITTEN_AT_ONCE = 1 << 20
-"""Bytes that are collected before they are written, in a thread because a disk may block it."""
+"""Bytes that are collected before each write, which runs in a thread because a disk may block."""
 
 _PARTS = 1000
 """Most parts of one form."""
@@ -28,10 +28,10 @@ _HEADERS_OF_PART = 8
 """Most headers of one part."""
 
 _HEADER_BYTES = 16 << 10
-"""Bytes of a header line: enough for a path of 4,096 bytes, with three characters for each byte."""
+"""Most bytes of a header line: enough for a path of 4,096 bytes, at three characters a byte."""
 
 _NAME_LENGTH = 128
-"""Characters of a field's name."""
+"""Most characters of a field's name."""
 
 _HEADER_CHARSET = "latin-1"
 """The charset of headers. It decodes any bytes, which is enough: file names are not used."""
@@ -40,7 +40,7 @@ _PLAIN_CODINGS = frozenset({"", "7bit", "8bit", "binary", "identity"})
 """Codings that change no byte. RFC 7578, 4.7 forbids the others; mail libraries send them."""
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Error numbers of a disk without room, or of a user's quota."""
+"""Error numbers of a full disk, and of a user's quota that is used up."""
 
 Validate = Callable[[list[Field]], object]
 """Checks the fields that have arrived so far; raises for an invalid one."""
@@ -70,12 +70,12 @@ async def receive(
 ) -> Upload:
     """Read *body* to its end and return its parts; the caller closes the Upload.
 
-    All names and values of its fields together have at most *field_bytes*. Files under other names
-    than `file` are discarded. *validate* is called with the fields that precede the file, before
-    the file is read; what it raises ends the reading.
+    Files under unknown names are discarded. *validate* is called with the fields that precede the
+    file, before the file is read; an error that it raises ends the reading.
 
-    Raises InvalidParameter if the body is not a multipart form, and StorageFull if there is no room
-    on the disk.
+    Raises InvalidParameter if the body is not a multipart form, has two files, has a part that is
+    compressed or encoded, or has more than *field_bytes* of names and values in its fields
+    together. Raises StorageFull if there is no room on the disk.
     """
     upload = Upload()
     try:
@@ -93,7 +93,7 @@ async def receive(
                 await reader.write(at_least=_WRITTEN_AT_ONCE)
         await reader.write(at_least=1)
     except BaseException as error:
-        # Closing flushes, so an error of writing comes again: it is raised below already.
+        # Closing flushes, so it repeats an error of writing, which is raised below anyway.
         with suppress(OSError):
             upload.close()
         if isinstance(error, MultipartError):
@@ -127,7 +127,7 @@ class _Parts:
                 self._more(event)
 
     async def write(self, *, at_least: int) -> None:
-        """Write the collected bytes of the file if there are *at_least* so many."""
+        """Write the collected bytes of the file, if they are *at_least* so many."""
         if len(self._unwritten) < at_least:
             return
         content, self._unwritten = self._unwritten, bytearray()

@@ -6,13 +6,13 @@ from msgspec import Struct
 from shim.http.charset import codec
 
 CHARSET = "_charset_"
-"""The field with the charset of all parts that do not declare one (RFC 7578, 4.6)."""
+"""Name of the field with the charset of all parts that do not declare one (RFC 7578, 4.6)."""
 
 _DEFAULT = "utf-8"
 
 
 class Unread(Struct, frozen=True):
-    """Stands for a value that could not be read, which is an error if its field is known."""
+    """A value that could not be read, which is an error if its field is known."""
 
     why: str
     """The message of that error."""
@@ -57,7 +57,7 @@ def _text(part: Part, default: str) -> str | Unread:
 
 
 def _unquoted(text: str) -> str:
-    """Return *text* of the content type JSON, with a JSON string replaced by its value.
+    """Return *text*, a part's JSON; a JSON string is replaced by its value, null by "".
 
     Lists and objects stay as they are: `json_text.py` reads them by the type of their field.
     """

@@ -10,8 +10,8 @@ from .protocol import TranscriptionForm
 Task = Literal["transcribe", "translate"]
 
 _MOST_TOKENS = 448
-"""Tokens of a prompt and a text that Whisper's decoder can hold: a limit from here on is never
-reached."""
+"""Most tokens, of prompt and text together, that Whisper's decoder can hold. A limit that is not
+lower has no effect."""
 
 
 def task(form: TranscriptionForm, route: Task) -> Task:
@@ -76,6 +76,6 @@ def granularities(form: TranscriptionForm) -> set[str]:
 
 
 def max_new_tokens(form: TranscriptionForm) -> int | None:
-    """Return the most tokens of a window, None for a limit that cannot be reached."""
+    """Return the most tokens of a window's text; None for no limit, or one without effect."""
     limit = form.max_completion_tokens
     return None if limit is None or limit >= _MOST_TOKENS else limit

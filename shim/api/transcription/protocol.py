@@ -1,4 +1,4 @@
-"""The wire types of transcriptions: OpenAI's form and answers, nothing else."""
+"""The wire types of transcriptions: the form, the answers, and the events of a stream."""
 
 from typing import Annotated, Literal
 

@@ -18,7 +18,7 @@ _POSITIONS_PER_SECOND = 50
 async def events(
     form: TranscriptionForm, items: AsyncGenerator[TranscriptInfo | Segment, None]
 ) -> AsyncGenerator[TextDelta | TextDone, None]:
-    """Yield a delta for each segment, then the whole text, which is that of the deltas together.
+    """Yield a delta for each segment, then the whole text: the deltas joined.
 
     Raises TypeError unless *items* are a TranscriptInfo and then segments. Closing this generator
     closes *items*.

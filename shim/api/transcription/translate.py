@@ -77,7 +77,7 @@ def _decoding(form: TranscriptionForm, decoding: Decoding) -> Decoding:
 
 
 def _vad(strategy: ServerVad) -> VadParameters:
-    """Return OpenAI's three numbers as Silero's, which pads speech on both sides."""
+    """Return OpenAI's numbers as faster-whisper's, which pads speech before and after."""
     return VadParameters(
         threshold=strategy.threshold,
         min_silence_duration_ms=strategy.silence_duration_ms,

@@ -11,7 +11,7 @@ from shim.api.chat.speech import to_speech_request as chat_to_speech_request
 from shim.api.responses.protocol import ResponsesRequest
 from shim.api.responses.speech import to_speech_request as responses_to_speech_request
 from shim.api.speech.answer import SpeechRequest
-from shim.api.speech.unsupported import _HARMLESS, NO_BEARING
+from shim.api.speech.unsupported import _HARMLESS, IGNORED
 from shim.errors import ApiError, InvalidParameter, UnsupportedParameter
 from shim.http.json_decoding import Rules, decoded
 from shim.limits import Limits
@@ -299,11 +299,11 @@ def test_how_tokens_are_drawn(route: Any, name: str) -> None:
 
 def test_reasons() -> None:
     """Every ignored parameter has a reason."""
-    assert all(NO_BEARING.values())
+    assert all(IGNORED.values())
 
 
 def test_names_are_those_of_fields() -> None:
     """Every listed name is a field of a request."""
     fields = {*ChatRequest.__struct_fields__, *ResponsesRequest.__struct_fields__}
 
-    assert NO_BEARING.keys() | _HARMLESS.keys() <= fields
+    assert IGNORED.keys() | _HARMLESS.keys() <= fields
