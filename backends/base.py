@@ -76,11 +76,11 @@ class Generation(Struct, frozen=True, kw_only=True):
     """Whether the answer begins with a PromptEcho."""
     format: JsonFormat | None = None
     """Form of the generated text; None: any text."""
-    adapter: str | None = None
+    lora: str | None = None
     """Configured name of one of the model's LoRA adapters; None: the model without any."""
     stream: bool = True
     """Whether deltas are sent while the text is generated; else they may all come at the end."""
-    extras: Mapping[str, Any] = {}
+    engine_options: Mapping[str, Any] = {}
     """Options of one engine, by that engine's names, as JSON values. A backend raises
     UnsupportedOption for an option that it does not have."""
 
@@ -129,8 +129,8 @@ class PromptEcho(Struct, frozen=True, kw_only=True):
     """Log probability of each token, given those before it; None for the first token."""
 
 
-class Extras(Struct, frozen=True):
-    """Values that an engine adds to its answer for options in `extras`.
+class EngineExtras(Struct, frozen=True):
+    """Values that an engine adds to its answer for options in `engine_options`.
 
     Comes first, and at most once.
     """
@@ -148,7 +148,7 @@ class TextDelta(Struct, frozen=True, kw_only=True):
     logprobs: tuple[TokenLogprob, ...] = ()
     """One for each token since the last delta; empty without `top_logprobs`."""
     token_ids: tuple[int, ...] = ()
-    """One for each token since the last delta, if an option in `extras` requests them."""
+    """One for each token since the last delta, if an option in `engine_options` requests them."""
 
 
 class ReasoningDelta(Struct, frozen=True, kw_only=True):
@@ -192,7 +192,7 @@ class Finish(Struct, frozen=True, kw_only=True):
 
 
 Delta = TextDelta | ReasoningDelta | ToolCallDelta
-Generated = Extras | PromptEcho | Delta | Finish
+Generated = EngineExtras | PromptEcho | Delta | Finish
 
 
 @runtime_checkable
@@ -251,7 +251,7 @@ class ChatBackend(TextBackend, Protocol):
     def generate(self, generation: Generation) -> AsyncGenerator[Generated, None]:
         """Yield the answer to *generation*; closing the generator aborts it in the engine.
 
-        The order: Extras, PromptEcho, then the deltas and the Finish of each of the `n` choices,
+        The order: EngineExtras, PromptEcho, then deltas and the Finish of each of the `n` choices,
         which may alternate. Raises PromptTooLong, UnsupportedOption or InvalidOption at the first
         item; EngineDead at any item; InvalidOption also at a later one, if a constraint leaves no
         token to draw.

@@ -31,9 +31,9 @@ def refuse_prompt_beyond_text(prompt: Prompt, *, engine: str) -> None:
 def _options(generation: Generation) -> Iterator[str]:
     if generation.format is not None:
         yield "response_format"
-    if generation.adapter is not None:
+    if generation.lora is not None:
         yield "model"
-    for name, value in generation.extras.items():
+    for name, value in generation.engine_options.items():
         if name not in _ALWAYS or value != _ALWAYS[name]:
             yield name
 

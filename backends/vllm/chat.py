@@ -7,7 +7,7 @@ from typing import Any
 
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from backends.base import Extras, Generated, Generation, Prompt, PromptEcho
+from backends.base import EngineExtras, Generated, Generation, Prompt, PromptEcho
 from backends.config import VllmModelConfig
 from backends.self_test import one_token
 from backends.vllm.answers.deltas import Choices
@@ -110,26 +110,30 @@ class VllmChat(EngineBackend):
     def _outputs(
         self, engine: AsyncLLM, generation: Generation, request: EngineRequest
     ) -> AsyncGenerator[Any, None]:
-        lora = self._loras.request(generation.adapter)
+        lora = self._loras.request(generation.lora)
         options = {"lora_request": lora, **request.options}
         return engine_outputs(engine, request.prompt, request.params, **options)
 
-    async def _prompt_items(self, generation: Generation, first: Any) -> list[Extras | PromptEcho]:
+    async def _prompt_items(
+        self, generation: Generation, first: Any
+    ) -> list[EngineExtras | PromptEcho]:
         """Return the items about the prompt that *generation* requests, from its *first* output."""
         items = self._read_prompt(generation, first)
         if first.prompt_logprobs is None or len(first.prompt_token_ids) <= _SHORT_PROMPT:
             return list(items)
         return await asyncio.to_thread(lambda: list(items))
 
-    def _read_prompt(self, generation: Generation, first: Any) -> Iterator[Extras | PromptEcho]:
+    def _read_prompt(
+        self, generation: Generation, first: Any
+    ) -> Iterator[EngineExtras | PromptEcho]:
         values: dict[str, Any] = {}
-        if generation.extras.get("return_token_ids"):
+        if generation.engine_options.get("return_token_ids"):
             values["prompt_token_ids"] = list(first.prompt_token_ids)
-        if generation.extras.get("prompt_logprobs") is not None:
+        if generation.engine_options.get("prompt_logprobs") is not None:
             values["prompt_logprobs"] = self._logprobs.prompt_logprobs(first.prompt_logprobs)
         if values:
-            yield Extras(values)
+            yield EngineExtras(values)
         if generation.echo:
-            whole = "truncate_prompt_tokens" not in generation.extras
+            whole = "truncate_prompt_tokens" not in generation.engine_options
             text = generation.prompt if whole and isinstance(generation.prompt, str) else None
             yield self._logprobs.echo(first, text=text, top=generation.sampling.top_logprobs)

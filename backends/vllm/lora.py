@@ -73,7 +73,7 @@ class LoraAdapters:
 
 def _prompt_logprobs_option(generation: Generation) -> str | None:
     """Return the option that requests log probabilities of the prompt; None if none does."""
-    if generation.extras.get("prompt_logprobs") is not None:
+    if generation.engine_options.get("prompt_logprobs") is not None:
         return "prompt_logprobs"
     echoes = generation.echo and generation.sampling.top_logprobs is not None
     return "top_logprobs" if echoes else None

@@ -31,7 +31,7 @@ _NAME_BYTES = 256
 class ServedModel(Generic[B_co]):
     """A backend with the queue in front of it, under its configured name."""
 
-    adapter: str | None = None
+    lora: str | None = None
     """The name of the LoRA adapter that this is; None if this is the model itself."""
     parent: str | None = None
     """The id of the model that a LoRA adapter belongs to; None if this is a model."""
@@ -96,13 +96,13 @@ class ServedModel(Generic[B_co]):
                 param=param,
             )
 
-    def adapted(self, name: str) -> "ServedModel[B_co]":
+    def with_lora(self, name: str) -> "ServedModel[B_co]":
         """Return this model with its LoRA adapter *name*, under that name; both share the queue."""
-        adapted = copy(self)
-        adapted.parent = self.id
-        adapted.id = adapted.adapter = name
-        adapted.names = (name,)
-        return adapted
+        model = copy(self)
+        model.parent = self.id
+        model.id = model.lora = name
+        model.names = (name,)
+        return model
 
 
 class Models:
@@ -124,7 +124,7 @@ class Models:
         for config, backend in zip(configs, backends, strict=True):
             self.served.append(model := ServedModel(config, backend, metrics))
             if isinstance(config, VllmModelConfig):
-                self.served += [model.adapted(name) for name in config.adapters]
+                self.served += [model.with_lora(name) for name in config.adapters]
         self._by_name = {name: model for model in self.served for name in model.names}
         self._pinned: str | None = None
         self._listed = True

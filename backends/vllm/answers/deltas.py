@@ -27,9 +27,12 @@ class Choices:
         self._empty = generation.sampling.max_tokens == 0
         """Whether the request wants no token. vLLM generates at least one, which is dropped."""
         # Log probabilities and token ids would show the reasoning that the request hides.
-        hides = request.parser is not None and generation.extras.get("include_reasoning") is False
+        hides = (
+            request.parser is not None
+            and generation.engine_options.get("include_reasoning") is False
+        )
         self._top = None if hides else generation.sampling.top_logprobs
-        self._wants_ids = bool(generation.extras.get("return_token_ids")) and not hides
+        self._wants_ids = bool(generation.engine_options.get("return_token_ids")) and not hides
         self._parsers: dict[int, ChoiceParser] = {}
         self._counts: dict[int, int] = {}
 

@@ -26,8 +26,8 @@ from .constraint_limits import check_constraints
 from .engine_request import EngineRequest
 from .media import check_media
 from .prompt_length import check_length
-from .protocol import chat_request, completion_request, constraint_option, must_call
 from .renderer import PromptRenderer
+from .translate import chat_request, completion_request, constraint_option, must_call
 from .verification import ConstraintVerifier
 
 _MESSAGES, _TOOLS, _IDS = 64, 16, 16_384
@@ -168,7 +168,7 @@ class RequestBuilder:
         prompt = generation.prompt
         if isinstance(prompt, Conversation):
             self._check_conversation(prompt)
-            self._check_template(generation.extras, prompt.template_kwargs)
+            self._check_template(generation.engine_options, prompt.template_kwargs)
             return chat_request(generation, prompt)
         self._check_prompt(prompt)
         return completion_request(self._within_context(generation), prompt)
@@ -196,9 +196,9 @@ class RequestBuilder:
             raise InvalidOption(f"There is no tool `{unknown.pop()}`.", option="tool_choice")
         check_media(conversation, self._model_config.allowed_media_domains or ())
 
-    def _check_template(self, extras: Mapping[str, Any], kwargs: Mapping[str, Any]) -> None:
+    def _check_template(self, options: Mapping[str, Any], kwargs: Mapping[str, Any]) -> None:
         """Refuse a chat template in the request unless the model's options allow one."""
-        for values, option in ((extras, "chat_template"), (kwargs, "chat_template_kwargs")):
+        for values, option in ((options, "chat_template"), (kwargs, "chat_template_kwargs")):
             if values.get("chat_template") is not None and not self._trusts_templates:
                 raise UnsupportedOption(
                     "A chat template of a request needs `trust_request_chat_template = true` in "

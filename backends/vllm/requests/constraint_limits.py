@@ -48,7 +48,7 @@ class _Size:
 def _constraints(generation: Generation) -> Iterator[tuple[str, Any, _Size]]:
     if generation.format is not None:
         yield "response_format", generation.format.schema, _Size()
-    yield "structured_outputs", generation.extras.get("structured_outputs"), _Size()
+    yield "structured_outputs", generation.engine_options.get("structured_outputs"), _Size()
     if isinstance(generation.prompt, Conversation):
         shared = _Size()
         for index, tool in enumerate(generation.prompt.tools):

@@ -15,8 +15,8 @@ from backends.base import Generation
 from backends.conversation import Conversation, Tool
 from backends.failures import InvalidOption
 
-from .protocol import must_call
 from .tool_schemas import Fault, find_fault
+from .translate import must_call
 
 _OBJECT = {"type": "object"}
 _ONE_SPACE = {"whitespace_flexible": False, "item_separator": ", ?", "key_separator": ": ?"}

@@ -18,7 +18,7 @@ def check_length(generation: Generation, tokenizer: Tokenizer, *, max_model_len:
     applied the chat template. All contents count, also parts that a template may leave out. A
     prompt that will be truncated is not checked.
     """
-    if generation.extras.get(_TRUNCATE) is not None:
+    if generation.engine_options.get(_TRUNCATE) is not None:
         return
     prompt = generation.prompt
     if isinstance(prompt, tuple):

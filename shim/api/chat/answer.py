@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import UNSET, UnsetType
 
 from backends.base import (
-    Extras,
+    EngineExtras,
     Finish,
     Generated,
     PromptEcho,
@@ -27,14 +27,14 @@ def completion(heading: Heading, items: Iterable[Generated]) -> ChatCompletion:
 
     Raises Unfinished if there is no `Finish` among them.
     """
-    extras: Extras = Extras({})
+    extras: EngineExtras = EngineExtras({})
     contents: dict[int, ChoiceContent] = {}
     finishes: list[Finish] = []
     for item in items:
         match item:
             case Finish():
                 finishes.append(item)
-            case Extras():
+            case EngineExtras():
                 extras = item
             case PromptEcho():
                 raise TypeError("a conversation is not echoed")

@@ -66,6 +66,6 @@ async def _run(data: ChatRequest, models: Models) -> Answer:
         return await transcribed(to_speech_request(data), speech, route="chat")
     served = models.chat(data.model)
     refuse_options(data.transcription)
-    generation = to_generation(data, adapter=served.adapter)
+    generation = to_generation(data, lora=served.lora)
     items = served.backend.generate(generation)
     return Answer(served, served.run(items, route="chat", streamed=generation.stream))

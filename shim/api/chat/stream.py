@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from backends.base import Delta as EngineDelta
 from backends.base import (
-    Extras,
+    EngineExtras,
     Finish,
     Generated,
     PromptEcho,
@@ -38,7 +38,7 @@ async def chunks(
     finishes: list[Finish] = []
     async with aclosing(items):
         async for item in items:
-            if isinstance(item, Extras):
+            if isinstance(item, EngineExtras):
                 prompt_ids = item.values.get("prompt_token_ids", UNSET)
                 continue
             if isinstance(item, PromptEcho):

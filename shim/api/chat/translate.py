@@ -18,10 +18,10 @@ from shim.errors import InvalidParameter
 from .protocol import ChatRequest
 
 
-def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Generation:
+def to_generation(request: ChatRequest, *, lora: str | None = None) -> Generation:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
 
-    *adapter* is that of `Generation`.
+    *lora* is that of `Generation`.
     """
     if request.top_logprobs and not request.logprobs:
         raise InvalidParameter("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
@@ -34,9 +34,9 @@ def to_generation(request: ChatRequest, *, adapter: str | None = None) -> Genera
             top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         ),
         format=to_format(request.response_format),
-        adapter=adapter,
+        lora=lora,
         stream=bool(request.stream),
-        extras={**engine_options(request), **fields_set(request, ("reasoning_effort",))},
+        engine_options={**engine_options(request), **fields_set(request, ("reasoning_effort",))},
     )
 
 

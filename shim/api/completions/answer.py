@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from backends.base import (
     LOWEST_LOGPROB,
-    Extras,
+    EngineExtras,
     Finish,
     Generated,
     PromptEcho,
@@ -61,7 +61,7 @@ class ChoiceText:
     def add(self, item: Generated) -> None:
         """Append *item*; raise TypeError for reasoning and tool calls, which no text has."""
         match item:
-            case Extras(values):
+            case EngineExtras(values):
                 self._extras = values
             case PromptEcho():
                 self._texts.append(item.text)
@@ -152,7 +152,7 @@ def choices_of(item: Generated, prompt: int, n: int) -> Sequence[int]:
 
     The echo and the extras of a prompt belong to all of its *n* choices.
     """
-    if isinstance(item, PromptEcho | Extras):
+    if isinstance(item, PromptEcho | EngineExtras):
         return range(prompt * n, (prompt + 1) * n)
     return (prompt * n + item.index,)
 

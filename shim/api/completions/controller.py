@@ -48,7 +48,7 @@ class CompletionsController(Controller):
         """Continue texts."""
         data = await request.read(CompletionRequest)
         served = models.chat(data.model)
-        generations = to_generations(data, adapter=served.adapter, choices=request.limits.choices)
+        generations = to_generations(data, lora=served.lora, choices=request.limits.choices)
         # Each prompt takes a slot: for the engine, a batch of a thousand is a thousand requests.
         served.refuse_beyond_capacity(len(generations), "prompt")
         streams = [

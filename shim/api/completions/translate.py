@@ -17,11 +17,11 @@ _MAX_TOKENS = 16
 
 
 def to_generations(
-    request: CompletionRequest, *, adapter: str | None = None, choices: int | None = None
+    request: CompletionRequest, *, lora: str | None = None, choices: int | None = None
 ) -> list[Generation]:
     """Return a generation for each prompt of *request*.
 
-    *adapter* is that of `Generation`. *choices* is the largest number of choices that all prompts
+    *lora* is that of `Generation`. *choices* is the largest number of choices that all prompts
     together may have; None allows any number. Raises InvalidParameter or UnsupportedParameter,
     which names the field.
     """
@@ -50,9 +50,9 @@ def to_generations(
             sampling=sampling,
             echo=bool(request.echo),
             format=format_,
-            adapter=adapter,
+            lora=lora,
             stream=bool(request.stream),
-            extras=options,
+            engine_options=options,
         )
         for prompt in prompts
     ]

@@ -1,4 +1,4 @@
-"""vLLM's own parameters: their wire types, and their translation to `Generation.extras`."""
+"""vLLM's own parameters: their wire types, and their translation to `Generation.engine_options`."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -108,7 +108,7 @@ PARAMETERS: dict[str, object] = {
     "mm_processor_kwargs": {},
     "media_io_kwargs": {},
 }
-"""The parameters that `Generation.extras` carries, each with its neutral value.
+"""The parameters that `Generation.engine_options` carries, each with its neutral value.
 
 Sending the neutral value, or null, is the same as leaving the field out. `chat_template_kwargs` is
 missing here because it travels as `Conversation.template_kwargs`.
@@ -124,7 +124,7 @@ def fields_set(fields: Struct, names: Iterable[str]) -> dict[str, Any]:
 
 
 def engine_options(fields: GenerationFields) -> dict[str, Any]:
-    """Return the `Generation.extras` of a request: those of vLLM's parameters that it sets."""
+    """Return the `Generation.engine_options` of a request: the parameters of vLLM that it sets."""
     options = fields_set(fields, [name for name in PARAMETERS if hasattr(fields, name)])
     if "truncate_prompt_tokens" not in options:
         # Without a length nothing is cut, on either side.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from backends.base import Extras, Finish, Generated, PromptEcho
+from backends.base import EngineExtras, Finish, Generated, PromptEcho
 from shim.api.generation.response_format import TextFormat
 from shim.api.generation.usage import Unfinished
 
@@ -59,7 +59,7 @@ def response(initial: Response, items: Iterable[Generated]) -> Response:
         match item:
             case Finish():
                 finish = item
-            case Extras() | PromptEcho():
+            case EngineExtras() | PromptEcho():
                 raise TypeError(f"a response has no {type(item).__name__}")
             case _:
                 output.add(item)

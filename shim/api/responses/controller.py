@@ -68,7 +68,7 @@ async def _run(data: ResponsesRequest, models: Models, *, strict: bool) -> Answe
         return await transcribed(request, speech, route="responses")
     served = models.chat(data.model)
     refuse_options(data.transcription)
-    translated = to_generation(data, adapter=served.adapter, strict=strict)
+    translated = to_generation(data, lora=served.lora, strict=strict)
     generation = translated.generation
     items = served.backend.generate(generation)
     items = served.run(items, route="responses", streamed=generation.stream)

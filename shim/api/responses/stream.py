@@ -9,7 +9,7 @@ import msgspec
 
 from backends.base import (
     Delta,
-    Extras,
+    EngineExtras,
     Finish,
     Generated,
     PromptEcho,
@@ -77,7 +77,7 @@ class _EventBuilder:
             case Finish():
                 yield from self._end(item)
                 self.finished = True
-            case Extras() | PromptEcho():
+            case EngineExtras() | PromptEcho():
                 raise TypeError(f"a response has no {type(item).__name__}")
             case _:
                 yield from self._added(self._output.add(item))

@@ -38,11 +38,11 @@ class EngineCall(NamedTuple):
 
 
 def to_generation(
-    request: ResponsesRequest, *, adapter: str | None = None, strict: bool = False
+    request: ResponsesRequest, *, lora: str | None = None, strict: bool = False
 ) -> EngineCall:
     """Translate *request*; raise InvalidParameter or UnsupportedParameter, which names the field.
 
-    *adapter* is that of `Generation`. *strict* also refuses undocumented names in the items.
+    *lora* is that of `Generation`. *strict* also refuses undocumented names in the items.
     """
     turns = to_turns(request.input, request.instructions, strict=strict)
     tools = to_tools([_tool(tool) for tool in request.tools or ()])
@@ -62,9 +62,9 @@ def to_generation(
             top_logprobs=_top_logprobs(request),
         ),
         format=_format(request),
-        adapter=adapter,
+        lora=lora,
         stream=bool(request.stream),
-        extras={**engine_options(request), **_effort(request)},
+        engine_options={**engine_options(request), **_effort(request)},
     )
     return EngineCall(generation, {**turns.places, **_PLACES})
 

@@ -21,7 +21,7 @@ class Unread(str):
 
 def generation(**extras: object) -> Generation:
     """Return a request with these options of another engine."""
-    return Generation(prompt="a", sampling=Sampling(), extras=extras)
+    return Generation(prompt="a", sampling=Sampling(), engine_options=extras)
 
 
 def test_what_is_done_anyway() -> None:

@@ -43,12 +43,12 @@ def chat(messages: int, content: str) -> Generation:
 
 def text(prompt: str | tuple[int, ...], **extras: Any) -> Generation:
     """Return a text to continue."""
-    return Generation(prompt=prompt, sampling=Sampling(max_tokens=1), extras=extras)
+    return Generation(prompt=prompt, sampling=Sampling(max_tokens=1), engine_options=extras)
 
 
 def constrained(**outputs: Any) -> Generation:
     """Return a request that constrains its answer, which has one token."""
-    return replace(generation(max_tokens=1), extras={"structured_outputs": outputs})
+    return replace(generation(max_tokens=1), engine_options={"structured_outputs": outputs})
 
 
 def formatted(schema: dict[str, Any]) -> Generation:

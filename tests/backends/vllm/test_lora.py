@@ -23,7 +23,7 @@ def check(lora: Any, **fields: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "option"),
     [
-        ({"extras": {"prompt_logprobs": 1}}, "prompt_logprobs"),
+        ({"engine_options": {"prompt_logprobs": 1}}, "prompt_logprobs"),
         ({"echo": True, "sampling": Sampling(top_logprobs=0)}, "top_logprobs"),
     ],
 )
@@ -38,7 +38,7 @@ def test_numbers_that_would_be_wrong(fields: Any, option: str, modules: Any) -> 
 
 def test_numbers_that_are_right() -> None:
     """Without adapters, with none for that layer, or without such numbers, nothing is refused."""
-    scored = {"extras": {"prompt_logprobs": 1}}
+    scored = {"engine_options": {"prompt_logprobs": 1}}
 
     check(None, **scored)
     check(SimpleNamespace(target_modules=["q_proj"]), **scored)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from backends.base import ChatBackend, Extras, Generation, Sampling
+from backends.base import ChatBackend, EngineExtras, Generation, Sampling
 from backends.conversation import Conversation, Message
 from backends.failures import InvalidOption, PromptTooLong
 from tests.backends.vllm.dialogue import ask, finish, generation
@@ -61,12 +61,12 @@ async def test_a_long_prompt_that_is_truncated(backend: ChatBackend, side: str |
     words = "one " * 1_000_000
     extras = {"truncate_prompt_tokens": 3, "truncation_side": side, "return_token_ids": True}
     request = Generation(
-        prompt=f"What is{words}plus", sampling=Sampling(max_tokens=1), extras=extras
+        prompt=f"What is{words}plus", sampling=Sampling(max_tokens=1), engine_options=extras
     )
 
     first, *_ = [item async for item in backend.generate(request)]
 
-    assert isinstance(first, Extras)
+    assert isinstance(first, EngineExtras)
     text = await backend.detokenize(tuple(first.values["prompt_token_ids"]))
     # vLLM has tokenizers of models that generate cut on the left.
     assert text.startswith("What is") if side == "right" else text.endswith("plus")

@@ -36,7 +36,7 @@ def request_for_tokens(**sampling: Any) -> Generation:
     """Return a request for 64 tokens and their ids."""
     return replace(
         generation(max_tokens=TOKENS, temperature=0.0, logit_bias=WITHOUT_END, **sampling),
-        extras={"return_token_ids": True},
+        engine_options={"return_token_ids": True},
     )
 
 

@@ -54,7 +54,9 @@ async def test_any_order(backend: ChatBackend, seed: int) -> None:
 
     for constraint, satisfies in order:
         request = generation(temperature=1.0, seed=seed, max_tokens=100)
-        written = await answer(backend, replace(request, extras={"structured_outputs": constraint}))
+        written = await answer(
+            backend, replace(request, engine_options={"structured_outputs": constraint})
+        )
 
         assert satisfies(written), constraint
 

@@ -138,7 +138,7 @@ async def test_a_prompt_that_is_cut(backend: ChatBackend) -> None:
         prompt="What is the capital of Oslo",
         sampling=Sampling(max_tokens=0, temperature=0.0, top_logprobs=0),
         echo=True,
-        extras={"truncate_prompt_tokens": 3},
+        engine_options={"truncate_prompt_tokens": 3},
     )
 
     echo, *_ = [item async for item in backend.generate(request)]

@@ -29,7 +29,7 @@ def with_format(schema: dict[str, Any]) -> Generation:
 
 def with_outputs(**outputs: Any) -> Generation:
     """Return a request with vLLM's own constraint."""
-    return replace(generation(), extras={"structured_outputs": outputs})
+    return replace(generation(), engine_options={"structured_outputs": outputs})
 
 
 @pytest.mark.parametrize(

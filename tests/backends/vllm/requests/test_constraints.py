@@ -51,7 +51,7 @@ def request_with(*tools: Tool, choice: ToolChoice) -> Generation:
 
 def tag(generation: Generation, tokenizer: Any, *, level: str = "PARAMETER") -> str:
     """Return vLLM's grammar of the calls that *generation* allows, as its server makes it."""
-    request = import_module("backends.vllm.requests.protocol").chat_request(
+    request = import_module("backends.vllm.requests.translate").chat_request(
         generation, generation.prompt
     )
     hermes = import_module("vllm.tool_parsers").ToolParserManager.get_tool_parser("hermes")

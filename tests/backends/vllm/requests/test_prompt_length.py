@@ -124,7 +124,9 @@ def test_by_its_size_alone(counting: Counting, prompt: Any) -> None:
     with pytest.raises(PromptTooLong, match="maximum context length is 2048 tokens"):
         check_length(generation, counting, max_model_len=CONTEXT)
 
-    truncated = Generation(prompt=prompt, sampling=Sampling(), extras={"truncate_prompt_tokens": 5})
+    truncated = Generation(
+        prompt=prompt, sampling=Sampling(), engine_options={"truncate_prompt_tokens": 5}
+    )
     check_length(truncated, counting, max_model_len=CONTEXT)
 
 

@@ -308,8 +308,8 @@ def test_formats(response_format: Any, expected: JsonFormat | None) -> None:
 )
 def test_extras(name: str, value: Any, neutral: Any) -> None:
     """Parameters of vLLM keep their names; their neutral values are left out."""
-    assert to_generation(request(**{name: value})).extras == {name: value}
-    assert to_generation(request(**{name: neutral})).extras == {}
+    assert to_generation(request(**{name: value})).engine_options == {name: value}
+    assert to_generation(request(**{name: neutral})).engine_options == {}
 
 
 def test_where_the_prompt_ends() -> None:

@@ -97,7 +97,7 @@ def test_truncation() -> None:
     """The side that is cut reaches the engine with the number of tokens that are kept."""
     cut = {"truncate_prompt_tokens": 4, "truncation_side": "right"}
 
-    assert generation(**cut).extras == cut
+    assert generation(**cut).engine_options == cut
 
 
 @pytest.mark.parametrize("seed", [-(2**63), -1, 0, 2**63 - 1])

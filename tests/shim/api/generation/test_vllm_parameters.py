@@ -4,7 +4,7 @@ from shim.api.generation.sampling import SamplingFields
 from shim.api.generation.vllm_parameters import PARAMETERS, ChatFields
 
 ELSEWHERE = {"chat_template_kwargs", "transcription"}
-"""Fields that `Generation.extras` does not carry."""
+"""Fields that `Generation.engine_options` does not carry."""
 
 
 def test_the_table_is_complete() -> None:

@@ -55,7 +55,7 @@ def test_nothing_is_dropped() -> None:
 
     assert result.sampling == Sampling(max_tokens=3, stop=("a",), top_logprobs=4, **values)
     assert result.stream
-    assert result.extras == {"min_tokens": 2}
+    assert result.engine_options == {"min_tokens": 2}
 
 
 @pytest.mark.parametrize("name", ["max_output_tokens", "max_completion_tokens", "max_tokens"])
@@ -281,10 +281,10 @@ def test_logprobs(fields: dict[str, Any], top_logprobs: int | None) -> None:
 
 def test_effort() -> None:
     """The effort becomes chat's `reasoning_effort`; a summary does not concern the engine."""
-    assert generation(reasoning={"effort": "low", "summary": "auto"}).extras == {
+    assert generation(reasoning={"effort": "low", "summary": "auto"}).engine_options == {
         "reasoning_effort": "low"
     }
-    assert generation(reasoning={"summary": "auto"}).extras == {}
+    assert generation(reasoning={"summary": "auto"}).engine_options == {}
 
 
 NOT_HONOURED: list[tuple[str, Any, Any]] = [

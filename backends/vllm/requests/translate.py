@@ -26,7 +26,7 @@ is more probable than this, so that it alone can be drawn."""
 def chat_request(generation: Generation, conversation: Conversation) -> ChatCompletionRequest:
     """Return *generation*, which continues *conversation*, as a request of vLLM's chat server.
 
-    Raises UnsupportedOption for extras that vLLM's class does not have, InvalidOption for an
+    Raises UnsupportedOption for options that vLLM's class does not have, InvalidOption for an
     unknown key in `structured_outputs`, and what the class's own validation raises.
     """
     sampling = generation.sampling
@@ -62,7 +62,7 @@ def completion_request(generation: Generation, prompt: str | tuple[int, ...]) ->
 
 def constraint_option(generation: Generation) -> str | None:
     """Return the option that limits which tokens *generation* may draw; None if none does."""
-    if "structured_outputs" in generation.extras:
+    if "structured_outputs" in generation.engine_options:
         return "structured_outputs"
     if generation.format is not None:
         return "response_format"
@@ -78,15 +78,15 @@ def must_call(generation: Generation) -> bool:
 
 def _extras(generation: Generation, kind: Any) -> dict[str, Any]:
     # vLLM's classes ignore a field that they do not have.
-    for name in generation.extras:
+    for name in generation.engine_options:
         if name not in kind.model_fields:
             raise UnsupportedOption(f"`{name}` is not supported here by vLLM.", option=name)
-    constraint = generation.extras.get("structured_outputs", {})
+    constraint = generation.engine_options.get("structured_outputs", {})
     if unknown := constraint.keys() - _CONSTRAINTS:
         raise InvalidOption(
             f"`structured_outputs` has no `{min(unknown)}`.", option="structured_outputs"
         )
-    return dict(generation.extras)
+    return dict(generation.engine_options)
 
 
 def _shared_fields(generation: Generation) -> dict[str, Any]:
