@@ -102,19 +102,19 @@ SELECTED ?= not slow
 PYTEST := $(BIN)/python -m pytest
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-# Two processes, because starting the engines takes most of the time, on one core each.
+# Two processes of about the same length: starting the engines takes most of the time, on one core.
 .PHONY: tests
 tests: ## run the tests in two processes; SELECTED="slow or not slow": all of them
-	@$(MAKE) --no-print-directory -j2 $(SYNC) tests-engines tests-servers
+	@$(MAKE) --no-print-directory -j2 $(SYNC) tests-one tests-two
 
-.PHONY: tests-engines
-tests-engines:
-	$(PYTEST) -m "$(SELECTED)" tests/backends tests/fidelity tests/evals
+.PHONY: tests-one
+tests-one:
+	$(PYTEST) -m "$(SELECTED)" tests/backends tests/fidelity tests/evals tests/shim
 
-.PHONY: tests-servers
-tests-servers:
+.PHONY: tests-two
+tests-two:
 	$(PYTEST) -m "$(SELECTED)" --ignore=tests/backends --ignore=tests/fidelity \
-		--ignore=tests/evals tests
+		--ignore=tests/evals --ignore=tests/shim tests
 
 # With the newest and the oldest dependencies; ARGS=--smoke: a few tests, a few environments.
 .PHONY: test-wheel

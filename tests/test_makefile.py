@@ -5,7 +5,7 @@ import subprocess
 
 from tests.live import ROOT
 
-INTERNAL = {"FORCE", "tests-engines", "tests-servers"}
+INTERNAL = {"FORCE", "tests-one", "tests-two"}
 """Rules that only the Makefile itself uses."""
 
 
