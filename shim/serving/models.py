@@ -61,12 +61,9 @@ class ServedModel(Generic[B_co]):
         """Return a generator that runs one request: *items* of the backend, admitted and measured.
 
         Every request of every route goes through here, and no other code admits or measures one.
-        The stages, from the client to the engine, are generators, each around the next:
-
-            measure (`RequestObserver`)  →  wait for a slot (`Admission`)  →  *items*
-
-        A new stage for all requests belongs here: around the measurement if its refusals must not
-        be counted, within the admission if it concerns only the engine.
+        `Admission` waits for a slot, passes *items* on and reports to a `RequestObserver`. A new
+        stage for all requests belongs here, as a generator: around the admission if its refusals
+        must not be counted, around *items* if it concerns only the engine.
 
         Nothing happens before the first item is requested. Then the generator raises QueueFull,
         ServerStopping or an error of the backend. `primed` waits for the first item, so that a
@@ -76,8 +73,8 @@ class ServedModel(Generic[B_co]):
         *route* labels the metrics. *streamed* is False if the backend may yield all output at the
         end: the time to its first token is then not measured.
         """
-        request = self._metrics.request(self.id, route, streamed=streamed)
-        return request.observe(self.admission.admit(items, on_start=request.started))
+        observer = self._metrics.request(self.id, route, streamed=streamed)
+        return self.admission.admit(items, observer)
 
     async def ready(self) -> bool:
         """Return True if the model has passed its self-test and would answer a request now."""

@@ -5,10 +5,8 @@ each input of an embedding is one.
 """
 
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from functools import partial
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -22,8 +20,6 @@ from backends.base import (
     TranscriptInfo,
 )
 from shim.errors import ClientGone, status_of
-
-T = TypeVar("T")
 
 Route: TypeAlias = Literal[
     "chat", "completions", "responses", "embeddings", "transcriptions", "translations"
@@ -160,10 +156,15 @@ class _Series:
 
 
 class RequestObserver:
-    """Measures one request while its items pass."""
+    """Measures one request, as `Admission` has it: a context manager around waiting and running.
+
+    A piece of text after the first costs a look into a set; the clock is not read for it.
+    """
 
     def __init__(self, series: _Series, *, streamed: bool) -> None:
         self._series = series
+        self.skipped: set[type] = set()
+        """Types of items that are not observed: those of pieces, after the first piece."""
         self._streamed = streamed
         self._joined = 0.0
         """When the request joined the queue. All times here are in seconds of `perf_counter`."""
@@ -178,33 +179,27 @@ class RequestObserver:
         self._decoded = 0.0
         """When `_info` came."""
 
-    async def observe(self, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-        """Yield *items* and measure them; count how the request ends.
-
-        Closing it closes *items*. A piece of text after the first costs two comparisons; the clock
-        is not read for it.
-        """
+    def __enter__(self) -> None:
         self._joined = time.perf_counter()
-        status = _CLOSED
-        try:
-            async with aclosing(items):
-                async for item in items:
-                    if type(item) not in _PIECES or self._first is None:
-                        self._add(item)
-                    yield item
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        """Count the request by how it ended; without *error* it was answered in full."""
+        status = _CLOSED  # GeneratorExit, CancelledError
+        if error is None:
             status = _ANSWERED
             self._record()
-        except Exception as error:
+        elif isinstance(error, Exception):
             status = str(status_of(error))
-            raise
-        finally:
-            self._series.result(status).inc()
+        self._series.result(status).inc()
 
     def started(self) -> None:
         """Record how long the request waited; called when it has its slot."""
         self._series.queued.observe(time.perf_counter() - self._joined)
 
-    def _add(self, item: object) -> None:
+    def add(self, item: object) -> None:
+        """Record what *item* says of the request: its first output, its end, its tokens."""
         match item:
             case Finish():
                 self._last = time.perf_counter()
@@ -225,6 +220,7 @@ class RequestObserver:
     def _note_first(self) -> None:
         if self._first is None:
             self._first = time.perf_counter()
+            self.skipped |= _PIECES
             if self._streamed:
                 self._series.first_token.observe(self._first - self._joined)
 

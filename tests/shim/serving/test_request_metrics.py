@@ -15,6 +15,7 @@ from backends.base import (
     TranscriptInfo,
 )
 from backends.failures import EngineDead, PromptTooLong
+from shim.serving.admission import Admission
 from shim.serving.metrics import Metrics
 from shim.serving.request_metrics import Route
 from tests.shim.serving.samples import value
@@ -63,12 +64,17 @@ async def items(clock: list[float], *values: object) -> AsyncGenerator[object, N
         yield each
 
 
+def admission() -> Admission:
+    """Return a queue with a free slot."""
+    return Admission(max_running=1, max_waiting=0)
+
+
 async def observed(
     metrics: Metrics, stream: AsyncGenerator[object, None], route: Route, *, streamed: bool = True
 ) -> list[object]:
     """Return all items of a request of the model "m"."""
-    request = metrics.requests.request("m", route, streamed=streamed)
-    return [item async for item in request.observe(stream)]
+    observer = metrics.requests.request("m", route, streamed=streamed)
+    return [item async for item in admission().admit(stream, observer)]
 
 
 async def test_a_chat(metrics: Metrics, clock: list[float]) -> None:
@@ -166,7 +172,8 @@ async def test_a_failure(
 async def test_a_request_that_is_closed(metrics: Metrics, clock: list[float]) -> None:
     """A request that is closed early counts as 499, and the backend's items are closed."""
     below = items(clock, *ANSWER)
-    stream = metrics.requests.request("m", "chat", streamed=True).observe(below)
+    observer = metrics.requests.request("m", "chat", streamed=True)
+    stream = admission().admit(below, observer)
     await anext(stream)
 
     await stream.aclose()
