@@ -1,6 +1,6 @@
 """Combines OpenAI's fields with those of other servers for the same thing: pure functions."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from shim.errors import InvalidParameter, UnsupportedParameter
 
@@ -14,7 +14,28 @@ _MOST_TOKENS = 448
 lower has no effect."""
 
 
-def task(form: TranscriptionForm, route: Task) -> Task:
+class Combined(NamedTuple):
+    """What a form says by the names of all servers."""
+
+    task: Task
+    prompt: str | None
+    word_timestamps: bool
+    max_new_tokens: int | None
+    """Most tokens of a window's text; None for no limit, or one without effect."""
+
+
+def combined(form: TranscriptionForm, route: Task) -> Combined:
+    """Return what *form* says, sent to the route of that task.
+
+    Raises InvalidParameter if two of its names contradict each other, UnsupportedParameter for a
+    `to_language` that Whisper cannot write.
+    """
+    task = _task(form, route)
+    _check_language(form, task)
+    return Combined(task, _prompt(form), _word_timestamps(form), _max_new_tokens(form))
+
+
+def _task(form: TranscriptionForm, route: Task) -> Task:
     """Return the task of *form*, by default that of the *route*.
 
     Raises InvalidParameter if `task`, `translate` and the route contradict each other.
@@ -33,7 +54,7 @@ def task(form: TranscriptionForm, route: Task) -> Task:
     return task or route
 
 
-def check_language(form: TranscriptionForm, task: Task) -> None:
+def _check_language(form: TranscriptionForm, task: Task) -> None:
     """Raise UnsupportedParameter if `to_language` is one that Whisper cannot write for *task*."""
     if not form.to_language:
         return
@@ -47,14 +68,14 @@ def check_language(form: TranscriptionForm, task: Task) -> None:
         )
 
 
-def prompt(form: TranscriptionForm) -> str | None:
+def _prompt(form: TranscriptionForm) -> str | None:
     """Return the prompt; raise InvalidParameter if the fields of its two names differ."""
     if form.prompt and form.initial_prompt and form.prompt != form.initial_prompt:
         raise InvalidParameter("`initial_prompt` contradicts `prompt`.", param="initial_prompt")
     return form.prompt or form.initial_prompt or None
 
 
-def word_timestamps(form: TranscriptionForm) -> bool:
+def _word_timestamps(form: TranscriptionForm) -> bool:
     """Return whether words have timestamps; raise InvalidParameter if two fields contradict."""
     words = "word" in form.timestamp_granularities
     if words and form.word_timestamps is False:
@@ -75,7 +96,6 @@ def granularities(form: TranscriptionForm) -> set[str]:
     }
 
 
-def max_new_tokens(form: TranscriptionForm) -> int | None:
-    """Return the most tokens of a window's text; None for no limit, or one without effect."""
+def _max_new_tokens(form: TranscriptionForm) -> int | None:
     limit = form.max_completion_tokens
     return None if limit is None or limit >= _MOST_TOKENS else limit

@@ -23,16 +23,15 @@ def to_job(parsed: ParsedForm, task: Task) -> Job:
     """
     form = parsed.form
     _check(form)
-    task = other_names.task(form, task)
-    other_names.check_language(form, task)
+    combined = other_names.combined(form, task)
     return Job(
-        task=task,
+        task=combined.task,
         language=languages.code(form.language) if form.language else None,
         languages=tuple(map(languages.code, form.languages)),
-        prompt=other_names.prompt(form),
-        word_timestamps=other_names.word_timestamps(form),
+        prompt=combined.prompt,
+        word_timestamps=combined.word_timestamps,
         token_logprobs=bool(form.include),
-        options=options_set(_decoding(form, parsed.decoding)),
+        options=options_set(_decoding(form, parsed.decoding, combined.max_new_tokens)),
     )
 
 
@@ -54,7 +53,7 @@ def _check(form: TranscriptionForm) -> None:
         )
 
 
-def _decoding(form: TranscriptionForm, decoding: Decoding) -> Decoding:
+def _decoding(form: TranscriptionForm, decoding: Decoding, max_new_tokens: int | None) -> Decoding:
     """Merge OpenAI's fields into the engine options.
 
     Raises InvalidParameter if a request sets both to different values.
@@ -64,8 +63,8 @@ def _decoding(form: TranscriptionForm, decoding: Decoding) -> Decoding:
         options["temperatures"] = (form.temperature,)
     if form.keywords:
         options["hotwords"] = ", ".join(form.keywords)
-    if (limit := other_names.max_new_tokens(form)) is not None:
-        options["max_new_tokens"] = limit
+    if max_new_tokens is not None:
+        options["max_new_tokens"] = max_new_tokens
     if form.chunking_strategy is not None:
         options["vad_filter"] = True
     if isinstance(form.chunking_strategy, ServerVad):
