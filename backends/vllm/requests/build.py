@@ -1,4 +1,8 @@
-"""Builds vLLM's engine requests, with vLLM's own renderer and its own server's sampling."""
+"""Builds vLLM's engine requests, with vLLM's own renderer and its own server's sampling.
+
+A little longer than a file should be, so that all steps of a request are in the order of vLLM's
+own server, with which they are compared when its version is raised.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -124,7 +124,7 @@ async def test_giving_up_while_waiting_takes_nothing() -> None:
 async def test_few_start_in_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """If many requests get a slot at once, they start a few at a time, in order, between others."""
     now = 100.0
-    monkeypatch.setattr("shim.serving.admission.time.monotonic", lambda: now)
+    monkeypatch.setattr("shim.serving.start_limiter.time.monotonic", lambda: now)
     admission = Admission(max_running=100, max_waiting=0)
     starts: list[int | None] = []
 
@@ -235,7 +235,7 @@ async def test_refused_clients_come_back_one_after_the_other() -> None:
 async def test_the_rate_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """If four requests end in a second, refused clients come back every 0.3 s, a fifth later."""
     now = 100.0
-    monkeypatch.setattr("shim.serving.admission.time.monotonic", lambda: now)
+    monkeypatch.setattr("shim.serving.retry_schedule.time.monotonic", lambda: now)
     admission = Admission(max_running=1, max_waiting=0)
     for _ in range(8):
         running = admission.admit(words())
