@@ -198,8 +198,8 @@ def pull(names: tuple[str, ...], *, listed: bool, card: bool, path: bool) -> Non
 def check(**flags: Any) -> None:
     """Validate the settings and print what would be served; no model is loaded.
 
-    Exits with status 1 for an invalid setting, and for a model whose engine, directory or precision
-    is not available.
+    With NAMEs it is about `shim serve NAME...`. Exits with status 1 for an invalid setting, and for
+    a model whose engine, directory or precision is not available.
     """
     settings = _settings(**flags)
     faults = [fault for model in settings.models if (fault := _fault(model))]

@@ -66,7 +66,7 @@ def _fetch(client: httpx.Client, url: str, part: Path, size: int, advance: Advan
             advance(-there)
             there, digest = 0, hashlib.sha256()
         with part.open("ab" if there else "wb") as file:
-            for chunk in response.iter_raw(_CHUNK):
+            for chunk in response.iter_raw():
                 there += len(chunk)
                 if there > size:
                     break

@@ -8,6 +8,7 @@ from backends.config import (
     ModelConfig,
     VllmModelConfig,
     WhisperModelConfig,
+    WhisperOptions,
 )
 
 from .cache import Cache
@@ -53,7 +54,11 @@ def _configured(entries: list[Entry], cache: Cache) -> tuple[ModelConfig, ...]:
 def _model(entry: Entry, aliases: tuple[str, ...], cache: Cache) -> ModelConfig:
     match entry.kind:
         case "speech":
-            return WhisperModelConfig(id=entry.name, source=str(cache.path(entry)), aliases=aliases)
+            # The stored float16 is not for CPUs: there CTranslate2 would take float32 and warn.
+            options = WhisperOptions(compute_type="float32")
+            return WhisperModelConfig(
+                id=entry.name, source=str(cache.path(entry)), aliases=aliases, options=options
+            )
         case "chat":
             # Not int8: its answers are others than the model's, mostly (see the model's card).
             return Ct2ModelConfig(
