@@ -12,10 +12,13 @@ from backends.config import (
 )
 
 from .cache import Cache
-from .entries import Entry, Kind, catalogue, selected
+from .entries import Entry, Form, Kind, catalogue, selected
 
 TOYS = "toys"
 """The name of the models that the package contains, beside those of the catalogue."""
+
+_FORM: dict[Kind, Form] = {"chat": "ct2-float32"}
+"""The form of a kind that is served. Not int8, whose answers are mostly others than the model's."""
 
 _OPENAI: dict[Kind, str] = {
     "speech": "whisper-1",
@@ -27,7 +30,7 @@ _OPENAI: dict[Kind, str] = {
 
 def pulled(cache: Cache) -> tuple[ModelConfig, ...]:
     """Return every model that is pulled and can be served here; () if none is."""
-    return _configured([entry for entry in catalogue().entries if cache.record(entry)], cache)
+    return _configured([e for e in catalogue().entries if cache.has(e, _FORM.get(e.kind))], cache)
 
 
 def named(names: tuple[str, ...], cache: Cache) -> tuple[ModelConfig, ...]:
@@ -60,10 +63,8 @@ def _model(entry: Entry, aliases: tuple[str, ...], cache: Cache) -> ModelConfig:
                 id=entry.name, source=str(cache.path(entry)), aliases=aliases, options=options
             )
         case "chat":
-            # Not int8: its answers are others than the model's, mostly (see the model's card).
-            return Ct2ModelConfig(
-                id=entry.name, source=str(cache.path(entry, "ct2-float32")), aliases=aliases
-            )
+            source = cache.path(entry, _FORM["chat"])
+            return Ct2ModelConfig(id=entry.name, source=str(source), aliases=aliases)
         case _:
             # Eager: compiling takes longer than such a small model gains.
             return VllmModelConfig(

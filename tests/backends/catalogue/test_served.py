@@ -11,9 +11,10 @@ from backends.config import BUILTIN
 
 
 def keep(cache: Cache, *entries: Entry) -> None:
-    """Make *entries* count as pulled."""
+    """Make *entries* count as pulled, in all their forms."""
     for entry in entries:
-        cache.path(entry).mkdir(parents=True)
+        for form in (None, *entry.forms):
+            cache.path(entry, form).mkdir(parents=True, exist_ok=True)
         digests = {file.path: file.sha256 for file in entry.files}
         cache.keep(entry, Record(name=entry.name, source="", licence="", sha256=digests))
 
@@ -40,6 +41,16 @@ def test_aliases(tmp_path: Path) -> None:
         ("whisper-base", ()),
         ("smollm2-135m-instruct", ("gpt-4o-mini",)),
     ]
+
+
+def test_an_interrupted_conversion(tmp_path: Path) -> None:
+    """A model whose weights are not converted yet is not served."""
+    cache = Cache(tmp_path)
+    (entry,) = selected(("smollm2-135m-instruct",))
+    keep(cache, entry)
+    cache.path(entry, "ct2-float32").rmdir()
+
+    assert pulled(cache) == ()
 
 
 def test_an_unknown_name(tmp_path: Path) -> None:
