@@ -78,7 +78,11 @@ def pull(entry: Entry, cache: Cache, progress: Progress) -> None:
 def _client() -> Iterator[httpx.Client]:
     file = package_index.certificates()
     verify = ssl.create_default_context(cafile=file) if file else True
-    with httpx.Client(verify=verify, timeout=_TIMEOUT, follow_redirects=True) as client:
+    # A packed answer would have another hash.
+    headers = {"Accept-Encoding": "identity"}
+    with httpx.Client(
+        verify=verify, timeout=_TIMEOUT, follow_redirects=True, headers=headers
+    ) as client:
         yield client
 
 

@@ -39,6 +39,12 @@ class Index(BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
+        if self.path.startswith("/hub/") and self.path in self.files and not with_body:
+            # As the hub does: the other address takes no HEAD.
+            self.send_response(302)
+            self.send_header("Location", "/signed")
+            self.end_headers()
+            return
         wanted = self.headers["Range"] if self.has_ranges else None
         if with_body:
             self.requests.append((self.path, wanted))
@@ -47,6 +53,7 @@ class Index(BaseHTTPRequestHandler):
         elif (body := self.files.get(self.path)) is None:
             self._send(404, b"", "text/plain")
         else:
+            assert "gzip" not in self.headers["Accept-Encoding"]
             start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
             self._send(206 if wanted else 200, body[start:] if with_body else b"", "x/y")
 
