@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -80,11 +81,20 @@ class Index(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """A server that does not report clients that close the connection."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Report only what is a fault of the handler."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Index]]:
     """Run an index on a free port; pip's and the hub's variables point to it."""
     kind = type("Fresh", (Index,), {"files": {}, "requests": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+    with Server(("127.0.0.1", 0), kind) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}"
