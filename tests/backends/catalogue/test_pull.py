@@ -95,7 +95,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Index]]:
     """Run an index on a free port; pip's and the hub's variables point to it."""
     kind = type("Fresh", (Index,), {"files": {}, "requests": []})
     with Server(("127.0.0.1", 0), kind) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple")
