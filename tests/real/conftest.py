@@ -9,7 +9,7 @@ from openai import AsyncOpenAI
 
 from tests.client.stock import connect
 from tests.live import KEY, VLLM_OPTIONS, LiveServer, as_toml, serving, skip_without_vllm
-from tests.real.pulled import BASE, CACHE, MINILM, NEEDED, SMOLLM, TINY
+from tests.real.pulled import BASE, MINILM, NAMES, SMOLLM, TINY, missing
 from tests.weights import Weights
 
 SPEECH = """
@@ -48,11 +48,16 @@ source = "{MINILM}"
 """
 
 
-@pytest.fixture(scope="session", autouse=True)
-def pulled() -> None:
-    """Skip loudly where a model is missing; in CI that is a failure."""
-    if missing := [str(path.relative_to(CACHE)) for path in NEEDED if not path.exists()]:
-        reason = f"`shim pull` HAS NOT FETCHED {', '.join(missing)}: NO TEST ON REAL MODELS RAN"
+def pytest_runtest_setup() -> None:
+    """Skip each test of this folder where a model is missing; in CI that is a failure.
+
+    A hook, and no fixture: the skips are then reported in one line.
+    """
+    if lacking := missing():
+        reason = (
+            f"{', '.join(lacking)} NOT PULLED: NO TEST ON REAL MODELS RAN. "
+            f"First: .venv/bin/shim pull {' '.join(NAMES)}"
+        )
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from openai import AsyncOpenAI
@@ -29,21 +30,21 @@ class Case(NamedTuple):
     offline: dict[str, Any]
 
 
-async def online(client: AsyncOpenAI, model: str, cases: Sequence[Case]) -> list[Any]:
+async def online(client: AsyncOpenAI, model: Path, cases: Sequence[Case]) -> list[Any]:
     """Return the answers to all *cases*, 8 in flight."""
     slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def one(case: Case) -> Any:
         async with slots:
             return await client.audio.transcriptions.create(
-                model=model, file=case.audio, **case.online
+                model=model.name, file=case.audio, **case.online
             )
 
     return await asyncio.gather(*map(one, cases))
 
 
 async def both(
-    client: AsyncOpenAI, model: str, cases: Sequence[Case]
+    client: AsyncOpenAI, model: Path, cases: Sequence[Case]
 ) -> list[tuple[Any, Transcript]]:
     """Return each case's answer and what *model* hears offline; both sides work meanwhile."""
 

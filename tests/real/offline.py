@@ -2,18 +2,18 @@
 
 import io
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from faster_whisper import WhisperModel
 
 from backends.whisper.features import one_thread_each
 from tests.fidelity.transcripts import Transcript
-from tests.real.pulled import MODELS
 from tests.reference import decode_audio
 
 
-def transcript(model: str, audio: bytes, **options: Any) -> Transcript:
-    """Return what *model* hears in *audio*."""
+def transcript(model: Path, audio: bytes, **options: Any) -> Transcript:
+    """Return what the *model* of that folder hears in *audio*."""
     # A thread for NumPy too: the last bit of a spectrogram depends on their number.
     with one_thread_each():
         segments, info = _loaded(model).transcribe(decode_audio(io.BytesIO(audio)), **options)
@@ -21,5 +21,5 @@ def transcript(model: str, audio: bytes, **options: Any) -> Transcript:
 
 
 @cache
-def _loaded(model: str) -> WhisperModel:
-    return WhisperModel(str(MODELS / model), device="cpu", compute_type="float32", cpu_threads=1)
+def _loaded(model: Path) -> WhisperModel:
+    return WhisperModel(str(model), device="cpu", compute_type="float32", cpu_threads=1)

@@ -1,30 +1,31 @@
-"""Where `shim pull` keeps real models and recordings, and what the tests need of them."""
+"""Which real models and recordings the tests need, and where `shim pull` keeps them."""
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
-CACHE = Path(os.environ.get("SHIM_CACHE") or Path.home() / ".cache" / "shim")
-MODELS = CACHE / "models"
-RECORDINGS = CACHE / "recordings"
+from backends.catalogue.cache import Cache
+from backends.catalogue.entries import selected
+from backends.catalogue.pull import is_whole
 
-TINY = MODELS / "whisper-tiny.en"
-BASE = MODELS / "whisper-base"
-SMOLLM = MODELS / "smollm2-135m-instruct"
-MINILM = MODELS / "all-minilm-l6-v2"
+NAMES = ("small", "whisper-base", "recordings")
+"""What `shim pull` has to fetch, as in the Makefile."""
 
-NEEDED = (
-    TINY / "model.bin",
-    BASE / "model.bin",
-    SMOLLM / "ct2-float32" / "model.bin",
-    SMOLLM / "hf" / "model.safetensors",
-    MINILM / "model.safetensors",
-    RECORDINGS / "recordings.jsonl",
-    RECORDINGS / "word-times.jsonl",
-)
+_CACHE = Cache.default()
+_PATHS = {entry.name: _CACHE.path(entry) for entry in selected(NAMES)}
+
+TINY = _PATHS["whisper-tiny.en"]
+BASE = _PATHS["whisper-base"]
+SMOLLM = _PATHS["smollm2-135m-instruct"]
+MINILM = _PATHS["all-minilm-l6-v2"]
+RECORDINGS = _PATHS["recordings"]
+
+
+def missing() -> list[str]:
+    """Return the names of what has not been pulled."""
+    return [entry.name for entry in selected(NAMES) if not is_whole(_CACHE, entry)]
 
 
 class Clip(msgspec.Struct, frozen=True):
@@ -33,7 +34,6 @@ class Clip(msgspec.Struct, frozen=True):
     id: str
     audio: str
     target: str
-    language: str
 
     @property
     def path(self) -> Path:
@@ -43,15 +43,24 @@ class Clip(msgspec.Struct, frozen=True):
 
 @cache
 def clips() -> list[Clip]:
-    """Return all recordings, by their ids."""
+    """Return all recordings."""
     lines = (RECORDINGS / "recordings.jsonl").read_bytes().splitlines()
-    return sorted((msgspec.json.decode(line, type=Clip) for line in lines), key=lambda c: c.id)
+    return [msgspec.json.decode(line, type=Clip) for line in lines]
 
 
-def word_times() -> dict[str, list[tuple[str, float, float]]]:
-    """Return each word with its start and end in s, by clip, as pocketsphinx's package has them."""
-    lines = map(json.loads, (RECORDINGS / "word-times.jsonl").read_text().splitlines())
-    return {
-        line["id"]: [(word["word"], word["start"], word["end"]) for word in line["words"]]
-        for line in lines
-    }
+Word = tuple[str, float, float]
+"""A word in small letters, and the seconds at which it starts and ends."""
+
+
+def aligned(clip: Clip) -> list[Word]:
+    """Return a clip's words as pocketsphinx has aligned them; [] for one without an alignment."""
+    file = clip.path.with_suffix(".json")
+    if not file.exists():
+        return []
+    words = json.loads(file.read_text())["w"]
+    # `<sil>` is silence; `the(2)` is the second pronunciation of a word.
+    return [
+        (word["t"].partition("(")[0], word["b"], word["b"] + word["d"])
+        for word in words
+        if not word["t"].startswith("<")
+    ]

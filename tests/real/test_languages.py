@@ -28,7 +28,7 @@ async def test_detected(client: AsyncOpenAI) -> None:
     """Without a language the one is detected that faster-whisper detects, which is right here."""
     files = [file.read_bytes() for file in (ENGLISH, GERMAN, SPANISH)]
 
-    found = await both(client, BASE.name, [Case(f, VERBOSE | SURE, SURE_OFFLINE) for f in files])
+    found = await both(client, BASE, [Case(f, VERBOSE | SURE, SURE_OFFLINE) for f in files])
 
     assert [answer.language for answer, _ in found] == ["english", "german", "spanish"]
     assert [info.language for _, (_, info) in found] == ["en", "de", "es"]
@@ -48,7 +48,7 @@ async def test_given(client: AsyncOpenAI) -> None:
         for file, language in given
     ]
 
-    found = await both(client, BASE.name, cases)
+    found = await both(client, BASE, cases)
 
     for answer, expected in found:
         assert answer.language == "german"
@@ -62,6 +62,4 @@ async def test_translated(client: AsyncOpenAI, file: Any) -> None:
 
     answer = await client.audio.translations.create(model=BASE.name, file=audio, **VERBOSE, **SURE)
 
-    assert_transcript(
-        answer.to_dict(), transcript(BASE.name, audio, task="translate", **SURE_OFFLINE)
-    )
+    assert_transcript(answer.to_dict(), transcript(BASE, audio, task="translate", **SURE_OFFLINE))

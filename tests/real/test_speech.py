@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from pathlib import Path
 from statistics import median
 
 import jiwer
@@ -13,7 +14,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from tests.client.recordings import CONTAINERS, encoded, speech
 from tests.fidelity.transcripts import assert_transcript, text_of
 from tests.real.heard import SURE, SURE_OFFLINE, WORDS, Case, both, online
-from tests.real.pulled import BASE, TINY, Clip, clips, word_times
+from tests.real.pulled import BASE, TINY, Clip, Word, aligned, clips
 from tests.real.recordings import CONDITIONS, five_minutes
 
 pytestmark = pytest.mark.usefixtures("frozen_garbage")
@@ -29,7 +30,7 @@ async def test_clean(client: AsyncOpenAI, part: slice) -> None:
     """Texts, times, tokens and words with the options that a request has by default."""
     cases = [Case(clip.path.read_bytes(), WORDS, {"word_timestamps": True}) for clip in clips()]
 
-    found = await both(client, TINY.name, cases[part])
+    found = await both(client, TINY, cases[part])
 
     for answer, expected in found:
         assert_transcript(answer.to_dict(), expected)
@@ -43,7 +44,7 @@ async def test_hard_to_hear(client: AsyncOpenAI, condition: str) -> None:
     options = WORDS | SURE, SURE_OFFLINE | {"word_timestamps": True}
     cases = [Case(make(speech(clip.path)), *options) for clip in clips()]
 
-    found = await both(client, TINY.name, cases)
+    found = await both(client, TINY, cases)
 
     for answer, expected in found:
         assert_transcript(answer.to_dict(), expected)
@@ -54,7 +55,7 @@ async def test_five_minutes(client: AsyncOpenAI) -> None:
     """A recording of many windows, each of which is heard after the text of the one before."""
     case = Case(five_minutes(), WORDS | SURE, SURE_OFFLINE | {"word_timestamps": True})
 
-    [(answer, expected)] = await both(client, TINY.name, [case])
+    [(answer, expected)] = await both(client, TINY, [case])
 
     assert len({segment.seek for segment in expected[0]}) >= 10
     assert_transcript(answer.to_dict(), expected)
@@ -68,7 +69,7 @@ async def test_subtitles_and_text(client: AsyncOpenAI) -> None:
         Case(file, {"response_format": kind}, {}) for file in files for kind in ("json", "srt")
     ]
 
-    found = await both(client, TINY.name, cases)
+    found = await both(client, TINY, cases)
 
     for answer, (segments, _) in found:
         if isinstance(answer, str):
@@ -83,7 +84,7 @@ async def test_containers(client: AsyncOpenAI) -> None:
     [jfk] = (clip for clip in clips() if clip.id == "jfk")
     files = [encoded(speech(jfk.path), container) for container in CONTAINERS]
 
-    found = await both(client, TINY.name, [Case(file, {}, {}) for file in files])
+    found = await both(client, TINY, [Case(file, {}, {}) for file in files])
 
     for answer, (segments, _) in found:
         assert answer.text == text_of(segments)
@@ -91,8 +92,8 @@ async def test_containers(client: AsyncOpenAI) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("model", "most"), [(TINY.name, 0.054), (BASE.name, 0.031)])
-async def test_word_errors(client: AsyncOpenAI, model: str, most: float) -> None:
+@pytest.mark.parametrize(("model", "most"), [(TINY, 0.054), (BASE, 0.031)], ids=["tiny.en", "base"])
+async def test_word_errors(client: AsyncOpenAI, model: Path, most: float) -> None:
     """Its word error rate on the clips is that which faster-whisper was measured to have."""
     answers = await online(client, model, [Case(c.path.read_bytes(), {}, {}) for c in clips()])
 
@@ -104,24 +105,18 @@ async def test_word_times(client: AsyncOpenAI) -> None:
 
     Measured: 0.11 s apart in the median, 0.35 s at the worst.
     """
-    aligned = word_times()
-    said = [clip for clip in clips() if clip.id in aligned]
+    read = [clip for clip in clips() if aligned(clip)]
 
-    answers = await online(client, TINY.name, [Case(c.path.read_bytes(), WORDS, {}) for c in said])
+    answers = await online(client, TINY, [Case(c.path.read_bytes(), WORDS, {}) for c in read])
 
     apart: list[float] = []
-    for clip, answer in zip(said, answers, strict=True):
-        ours = [(spoken(word.word), word.start, word.end) for word in answer.words]
-        pairs = matched(ours, aligned[clip.id])
-        apart += [
-            abs(a - b) for one, other in pairs for a, b in zip(one[1:], other[1:], strict=True)
-        ]
-    assert len(apart) >= 2 * 0.9 * sum(map(len, aligned.values()))
+    for clip, answer in zip(read, answers, strict=True):
+        heard = [(spoken(word.word), word.start, word.end) for word in answer.words]
+        for (_, *ours), (_, *theirs) in matched(heard, aligned(clip)):
+            apart += (abs(a - b) for a, b in zip(ours, theirs, strict=True))
+    assert len(apart) >= 2 * 0.9 * sum(len(aligned(clip)) for clip in read)
     assert median(apart) <= 0.15
     assert max(apart) <= 0.4
-
-
-Word = tuple[str, float, float]
 
 
 def matched(ours: list[Word], theirs: list[Word]) -> list[tuple[Word, Word]]:
