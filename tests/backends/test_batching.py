@@ -1,6 +1,5 @@
 """Calls of many threads in few batches: which calls share one, and which wait."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -10,8 +9,8 @@ from typing import Any
 import pytest
 
 from backends.base import Batch
+from backends.batching import Abandoned, Batcher, MaxBatch, awaited
 from backends.failures import EngineDead
-from backends.whisper.batching import Abandoned, Batcher, awaited
 
 SECONDS = 20.0
 """After which a test that hangs fails."""
@@ -53,7 +52,7 @@ def batching(
     batcher = Batcher(
         {"double": engine.run, "again": engine.run},
         workers=workers,
-        max_batch={"double": most, "again": most},
+        max_batch={"double": MaxBatch(calls=most), "again": MaxBatch(calls=most)},
         on_batch=on_batch or (lambda _: None),
     )
     with batcher.running():
@@ -120,8 +119,6 @@ def test_free_workers_share_the_work() -> None:
     engine = Engine()
 
     with batching(engine, workers=2, most=8) as batcher:
-        while batcher._idle < 2:
-            os.sched_yield()
         with batcher._changed:  # so that neither looks before all are there
             calls = submit(batcher, 1, 2, 3, 4)
         engine.await_begun()
@@ -241,7 +238,9 @@ def test_a_failing_engine_is_reported() -> None:
             raise error
         return list(inputs)
 
-    batcher = Batcher({"call": run}, workers=1, max_batch={"call": 1}, on_batch=lambda _: None)
+    batcher = Batcher(
+        {"call": run}, workers=1, max_batch={"call": MaxBatch(calls=1)}, on_batch=lambda _: None
+    )
     with batcher.running():
         for _ in range(3):
             batcher.submit("call", None, 1).exception(timeout=SECONDS)
