@@ -169,6 +169,7 @@ async def open_backend(
         await asyncio.to_thread(_load, directory, options),
         asyncio.get_running_loop(),
         batches=options.inter_threads,
+        max_length_difference=options.max_length_difference,
         on_batch=on_batch,
     )
     with (

@@ -25,14 +25,13 @@ T = TypeVar("T")
 Read = Callable[[NDArray[np.float32]], T]
 """Reads what a request wants of its log probabilities, of shape (tokens, vocabulary)."""
 
-_CONTINUED = MaxBatch(calls=32, spread=64, cost=65_536)
-"""Cost is in tokens of prompts and completions, each of which takes 4 kB in the built-in model.
-
-The engine reads a batch's prompts together up to the shortest, then token by token while the others
-already generate: at SmolLM2-135M, a difference of 64 tokens delays the longest by 2 s at most.
-"""
-_SCORED = MaxBatch(calls=32, spread=64, cost=1024)
-"""Cost is in tokens, each of which takes 4 bytes for each token of the vocabulary."""
+_MOST = 32
+"""Texts of one batch."""
+_TOKENS = 65_536
+"""Tokens of a batch's prompts and completions: each takes 4 kB in the built-in model."""
+_SCORED = MaxBatch(calls=_MOST, spread=16, cost=1024)
+"""Cost is in tokens, each of which takes 4 bytes for each token of the vocabulary. A shorter text
+is computed as if it were as long as the longest."""
 _LOGITS = 4096
 """Logits that take as much memory as a token of a prompt: the engine keeps them to the end."""
 _SHARED_PREFIX = 16
@@ -59,20 +58,26 @@ class BatchedGenerator:
         loop: AbstractEventLoop,
         *,
         batches: int,
+        max_length_difference: int,
         on_batch: Callable[[Batch], None],
     ) -> None:
         """Put a batcher in front of *generator*, which has `threads(batches)` threads.
 
-        Items are sent on *loop*.
+        Prompts of one batch differ by at most *max_length_difference* tokens. Items are sent on
+        *loop*.
         """
         self._generator = generator
+        self._exact = max_length_difference == 0
         self._loop = loop
         self.batcher = Batcher(
             {"generate": self._generate, "score": self._score},
             workers=batches,
             spare=_SPARE,
             patience=_PATIENCE,
-            max_batch={"generate": _CONTINUED, "score": _SCORED},
+            max_batch={
+                "generate": MaxBatch(calls=_MOST, spread=max_length_difference, cost=_TOKENS),
+                "score": _SCORED,
+            },
             on_batch=on_batch,
         )
 
@@ -100,7 +105,7 @@ class BatchedGenerator:
             raise RuntimeError("The engine failed in the middle of an answer.")
         # In the engine's own order, in which `Steps` finds the logits.
         ordered = sorted(choices, key=lambda choice: -len(choice.prompt))
-        prefix = _shared_prefix([choice.prompt for choice in ordered])
+        prefix = _shared_prefix([choice.prompt for choice in ordered], exact=self._exact)
         rests = [choice.prompt[len(prefix) :] for choice in ordered]
         steps = Steps(ordered, self._loop, yields=self._yields(ordered))
         self._generator.generate_batch(
@@ -148,15 +153,17 @@ def _size(choice: Choice) -> Size:
     return Size(length=len(choice.prompt), cost=cost)
 
 
-def _shared_prefix(prompts: list[list[str]]) -> list[str]:
-    """Return the tokens with which all *prompts* begin, to be read once; [] if they are few.
+def _shared_prefix(prompts: list[list[str]], *, exact: bool) -> list[str]:
+    """Return the tokens with which all *prompts*, the longest first, begin: to be read once.
 
-    At least two tokens of each prompt remain, see `_group`.
+    [] if they are few. *exact*: only if it rounds as each prompt alone does, which the engine reads
+    in one piece up to its last token.
     """
-    if len(prompts) == 1:
-        return []
+    longest, shortest = len(prompts[0]), len(prompts[-1])
     # What the first and the last in sorted order share, those between share too.
-    pairs = zip(min(prompts)[:-2], max(prompts)[:-2], strict=False)
+    pairs = zip(min(prompts), max(prompts), strict=False)
     shared = [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
-    shared = shared[: min(map(len, prompts)) - 2]
-    return shared if len(shared) >= _SHARED_PREFIX else []
+    # Two tokens remain of prompts of unlike lengths, see `_group`.
+    shared = shared[: shortest - (1 if longest == shortest else 2)]
+    worthwhile = len(prompts) > 1 and len(shared) >= _SHARED_PREFIX
+    return shared if worthwhile and not (exact and len(shared) < longest - 1) else []
