@@ -38,7 +38,9 @@ from .verification import ConstraintVerifier
 _MESSAGES, _TOOLS, _IDS = 64, 16, 16_384
 """The most messages, tools and token ids that vLLM's request class reads in a few milliseconds."""
 _KEPT = 64
-"""Requests for plain chats that are kept, one for each way to sample."""
+"""The most requests for plain chats that are kept, one for each way to sample."""
+_SETTINGS = 4096
+"""The most characters that describe a way to sample which is kept."""
 
 
 class RequestBuilder:
@@ -105,6 +107,8 @@ class RequestBuilder:
             return await self._request(generation)
         # Plain chats with the same settings differ only in their prompts.
         settings = repr((generation.sampling, generation.stream, generation.engine_options))
+        if len(settings) > _SETTINGS:
+            return await self._request(generation)
         kept = self._kept.get(settings)
         if kept is None:
             if len(self._kept) >= _KEPT:

@@ -1,8 +1,8 @@
 """Renders chats of nothing but text, token for token as vLLM does, in a fifth of the time.
 
-vLLM's own way passes through its request class, its parser of messages, transformers' and its own
-look for the template, and transformers' tokenizer. All of them reach the same result for every
-plain chat, so that it is looked up once. What remains for each is the template and the tokens.
+vLLM's own way passes through its request class, its parser of messages, two searches for the
+template, and transformers' layers around template and tokenizer. What they find out is the same for
+all plain chats of a model. So it is found out once, and each chat takes a template and a tokenizer.
 """
 
 from collections.abc import Mapping
@@ -41,8 +41,8 @@ _SAMPLING_OPTIONS = {
     "stop_token_ids",
 }
 """Engine options that a prompt does not depend on."""
-_ARGUMENTS = signature(PreTrainedTokenizerBase.apply_chat_template).parameters.keys()
-"""What transformers takes for itself; other variables are the template's."""
+_ARGUMENTS = {*signature(PreTrainedTokenizerBase.apply_chat_template).parameters, "messages"}
+"""What transformers takes for itself, or sets; other variables are the template's."""
 
 
 class PlainChats:
@@ -129,9 +129,11 @@ def plain_chats(
         return None
     own, given = renderer.tokenizer, online.chat_template
     source = resolve_chat_template(own, given, None, model_config=config)
+    if source is None:
+        return None
     try:
         template = _compile_jinja_template(source)
-    except (TemplateError, TypeError):  # vLLM reports it to each request; TypeError: no template
+    except TemplateError:  # vLLM reports it to each request
         return None
     wanted = online.chat_template_content_format
     content_format = resolve_chat_template_content_format(

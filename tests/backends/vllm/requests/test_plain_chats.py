@@ -192,6 +192,7 @@ def test_the_prompt_is_that_of_vllm(name: str, model: Model, loop: asyncio.Runne
         chat("Hi", sampling=Sampling()),
         chat("Hi", sampling=Sampling(temperature=0, n=3, max_tokens=5, stop=("a", "b"))),
         chat("Hi", sampling=Sampling(temperature=0.7, n=2, seed=1, logit_bias={3: -1.5})),
+        chat("Hi", sampling=Sampling(logit_bias=dict.fromkeys(range(1000), 0.5))),
         chat("Hi", sampling=Sampling(top_logprobs=2, top_p=0.5, top_k=4, min_p=0.1)),
         chat("Hi", engine_options={"min_tokens": 3, "ignore_eos": True, "stop_token_ids": [5]}),
     ],
