@@ -46,9 +46,12 @@ class Server:
 
 @contextmanager
 def starting(
-    log: Path, module: str, *arguments: str, folder: Path | None = None
+    log: Path, module: str, *arguments: str, folder: Path | None = None, **environment: str
 ) -> Iterator[Server]:
-    """Run `python -m MODULE ARGUMENTS --port …`, of the checkout *folder*, until the block ends."""
+    """Run `python -m MODULE ARGUMENTS --port …`, of the checkout *folder*, until the block ends.
+
+    *environment* is added to this process's own.
+    """
     port = _free_port()
     command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
     with log.open("w") as output:
@@ -57,7 +60,7 @@ def starting(
             stdout=output,
             stderr=output,
             cwd=folder,
-            env=os.environ | ({"PYTHONPATH": str(folder)} if folder else {}),
+            env=os.environ | ({"PYTHONPATH": str(folder)} if folder else {}) | environment,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  there are no threads yet
         )
     try:
