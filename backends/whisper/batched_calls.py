@@ -55,7 +55,9 @@ class BatchedWhisper:
                 "encode": max_batch if self._on_gpu else 1,
                 "detect_language": max_batch,
                 "generate": max_batch,
-                "align": max_batch,
+                # Texts of unlike lengths are padded. On a CPU this costs more than it saves, and
+                # changes the sums: probabilities of words then depend on the batch.
+                "align": max_batch if self._on_gpu else 1,
             },
             on_batch=on_batch,
         )

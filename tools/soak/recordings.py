@@ -16,15 +16,15 @@ BOUNDARY = "2c9ab5d07ef1"
 Samples = NDArray[np.int16]
 
 
-def clips() -> list[Samples]:
-    """Return the English clips, at 16 kHz."""
-    return [_samples(path) for path in sorted(CLIPS.glob("en-*.flac"))]
+def read(folder: Path, pattern: str) -> list[Samples]:
+    """Return the recordings of *folder* that match *pattern*: mono, at 16 kHz."""
+    return [_samples(path) for path in sorted(folder.glob(pattern))]
 
 
 def spoken(seconds: float, draw: random.Random) -> Samples:
     """Return so much speech, a pause of a quarter of a second after each clip."""
     parts, length, pause = [], 0, np.zeros(RATE // 4, np.int16)
-    choices = clips()
+    choices = read(CLIPS, "en-*.flac")
     while length < seconds * RATE:
         parts += [draw.choice(choices), pause]
         length += len(parts[-2]) + len(pause)
