@@ -60,7 +60,7 @@ setup: .venv/.vllm ## install everything into .venv/, with vLLM for CPUs (4 GB)
 # ── running ───────────────────────────────────────────────────────────────────
 
 .PHONY: demo
-demo: .venv/.base ## serve the built-in models, run two evaluations, print the scores
+demo: .venv/.base ## fetch small real models, serve and evaluate them, print the scores
 	@$(BIN)/python -m evals.demo
 
 .PHONY: serve
@@ -160,8 +160,8 @@ image: ## build the container image; IMAGE_FLAGS: flags of the build
 	@container/build.sh $(IMAGE_FLAGS)
 
 .PHONY: image-test
-image-test: .venv/.base ## build the image for CPUs and try it
-	@container/test.sh
+image-test: .venv/.base ## build the image for CPUs and try it; IMAGE_FLAGS as above
+	@container/test.sh $(IMAGE_FLAGS)
 
 # ── attacks ───────────────────────────────────────────────────────────────────
 
