@@ -35,14 +35,15 @@ QUESTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request, and what to call its kind in a table."""
+    """A request to one of the routes, ready to be sent."""
 
     kind: str
+    """What a table calls requests of this kind."""
     path: str
     headers: dict[str, str]
     body: bytes
-    asked: dict[str, Any]
-    """What the body says, without the recording."""
+    fields: dict[str, Any]
+    """What the body contains beside the recording."""
 
 
 def transcription(draw: random.Random, clips: Sequence[Samples]) -> Request:
@@ -67,7 +68,7 @@ def transcription(draw: random.Random, clips: Sequence[Samples]) -> Request:
         path="/audio/transcriptions",
         headers=headers,
         body=body,
-        asked={**fields, "seconds": seconds},
+        fields={**fields, "seconds": seconds},
     )
 
 
@@ -75,21 +76,21 @@ def chat(draw: random.Random) -> Request:
     """Return a greedy chat, with log probabilities or without."""
     question = draw.choice([*QUESTIONS, *_sums()])
     logprobs = draw.random() < 0.5
-    asked: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "model": "chat",
         "messages": [{"role": "user", "content": question}],
         "temperature": 0,
         "max_tokens": draw.randint(1, 24),
     }
     if logprobs:
-        asked |= {"logprobs": True, "top_logprobs": draw.randint(0, 5)}
-    return _json("chat: logprobs" if logprobs else "chat: text", "/chat/completions", asked)
+        fields |= {"logprobs": True, "top_logprobs": draw.randint(0, 5)}
+    return _json("chat: logprobs" if logprobs else "chat: text", "/chat/completions", fields)
 
 
 def loglikelihood(draw: random.Random) -> Request:
     """Return a request for the log probabilities of a text."""
     texts = [row["target"] for row in _rows("speech.jsonl")]
-    asked = {
+    fields = {
         "model": "chat",
         "prompt": " ".join(draw.sample(texts, draw.randint(1, 4))),
         "temperature": 0,
@@ -97,7 +98,7 @@ def loglikelihood(draw: random.Random) -> Request:
         "echo": True,
         "logprobs": 1,
     }
-    return _json("loglikelihood", "/completions", asked)
+    return _json("loglikelihood", "/completions", fields)
 
 
 def _recording(draw: random.Random, clips: Sequence[Samples]) -> Samples:
@@ -114,10 +115,10 @@ def _recording(draw: random.Random, clips: Sequence[Samples]) -> Samples:
     return np.concatenate(parts)
 
 
-def _json(kind: str, path: str, asked: dict[str, Any]) -> Request:
+def _json(kind: str, path: str, fields: dict[str, Any]) -> Request:
     headers = {"content-type": "application/json"}
     return Request(
-        kind=kind, path=path, headers=headers, body=json.dumps(asked).encode(), asked=asked
+        kind=kind, path=path, headers=headers, body=json.dumps(fields).encode(), fields=fields
     )
 
 
