@@ -54,7 +54,9 @@ class BatchedWhisper:
                 "encode": MaxBatch(calls=max_batch if self._on_gpu else 1),
                 "detect_language": MaxBatch(calls=max_batch),
                 "generate": MaxBatch(calls=max_batch),
-                "align": MaxBatch(calls=max_batch),
+                # Texts of unlike lengths are padded. On a CPU this costs more than it saves, and
+                # changes the sums: probabilities of words then depend on the batch.
+                "align": MaxBatch(calls=max_batch if self._on_gpu else 1),
             },
             on_batch=on_batch,
         )
