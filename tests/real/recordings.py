@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from functools import cache
 
 import av
 import numpy as np
@@ -39,7 +38,6 @@ CONDITIONS: dict[str, Callable[[Samples], bytes]] = {
 }
 
 
-@cache
 def five_minutes() -> bytes:
     """Return the clips in turns, with half a second between them, until 300 s are full."""
     files = sorted(RECORDINGS.glob("*.wav"))
