@@ -160,8 +160,8 @@ image: ## build the container image; IMAGE_FLAGS: flags of the build
 	@container/build.sh $(IMAGE_FLAGS)
 
 .PHONY: image-test
-image-test: .venv/.base ## build the image for CPUs and try it
-	@container/test.sh
+image-test: .venv/.base ## build the image for CPUs and try it; IMAGE_FLAGS as above
+	@container/test.sh $(IMAGE_FLAGS)
 
 # ── attacks ───────────────────────────────────────────────────────────────────
 

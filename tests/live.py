@@ -76,8 +76,21 @@ class LiveServer:
 
 @contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
-    """Run `shim serve` with *arguments* on a free port until the block ends."""
-    command = [PYTHON, "-m", "shim", "serve", "--port", "0", *arguments]
+    """Run `shim serve` with *arguments* on a free port until the block ends.
+
+    Without `--model` and `--config` it serves the built-in toys, and not what was pulled here.
+    """
+    named = {"--model", "--config"} & set(arguments)
+    command = [
+        PYTHON,
+        "-m",
+        "shim",
+        "serve",
+        "--port",
+        "0",
+        *arguments,
+        *([] if named else ["toys"]),
+    ]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SHIM_")}
     process = subprocess.Popen(  # noqa: S603
         command, env={**clean, **environment}, stdout=subprocess.PIPE, text=True, cwd=ROOT

@@ -24,7 +24,7 @@ from evals.local_server import Server, serving
 from tools.soak.memory import forget_peak, megabytes
 from tools.soak.recordings import RATE, form, spoken, wav
 
-COMMAND = (sys.executable, "-m", "shim", "serve", "--port", "0")
+COMMAND = (sys.executable, "-m", "shim", "serve", "toys", "--port", "0")
 # Nothing that is drawn at random: the same recording has to have the same answer.
 SURE = {"model": "whisper-1", "language": "en", "temperatures": "0"}
 AT_ONCE = 16
