@@ -46,18 +46,23 @@ class Server:
 
 @contextmanager
 def starting(
-    log: Path, module: str, *arguments: str, folder: Path | None = None
+    log: Path,
+    module: str,
+    *arguments: str,
+    folder: Path | None = None,
+    python: str | Path = sys.executable,
+    **environment: str,
 ) -> Iterator[Server]:
     """Run `python -m MODULE ARGUMENTS --port …`, of the checkout *folder*, until the block ends."""
     port = _free_port()
-    command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
+    command = [python, "-m", module, *arguments, "--port", str(port)]
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603  our own
             command,
             stdout=output,
             stderr=output,
             cwd=folder,
-            env=os.environ | ({"PYTHONPATH": str(folder)} if folder else {}),
+            env=os.environ | environment | ({"PYTHONPATH": str(folder)} if folder else {}),
             preexec_fn=_end_with_parent,  # noqa: PLW1509  there are no threads yet
         )
     try:
