@@ -61,8 +61,8 @@ ARG MODELS
 COPY --from=package /opt/package /opt/shim
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
-    mkdir /models && if [ -n "${MODELS}" ]; then \
-        SHIM_CACHE=/models /opt/shim/bin/shim pull ${MODELS} && rm -rf /models/downloads; \
+    mkdir /opt/shim-cache && if [ -n "${MODELS}" ]; then \
+        SHIM_CACHE=/opt/shim-cache /opt/shim/bin/shim pull ${MODELS} && rm -rf /opt/shim-cache/downloads; \
     fi
 
 FROM base
@@ -70,14 +70,14 @@ RUN groupadd --gid 10001 shim \
     && useradd --uid 10001 --gid shim --home-dir /cache --no-create-home shim \
     && install -d -o shim -g shim /cache
 COPY --from=dependencies /opt/shim /opt/shim
-COPY --from=models /models /models
+COPY --from=models /opt/shim-cache /opt/shim-cache
 # A layer of its own: it is small, and the only one that a change of the sources changes.
 COPY --from=package /opt/package /opt/shim
 # HOME, because engines keep compiled kernels under ~/.cache.
 # SHIM_CACHE, because a volume at /cache would hide models that are baked in.
 # SHIM_HOST and not a flag, so that `docker run IMAGE serve --model …` is reachable too.
 ARG MODELS
-ARG BAKED=${MODELS:+/models}
+ARG BAKED=${MODELS:+/opt/shim-cache}
 ENV PATH=/opt/shim/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     HOME=/cache \

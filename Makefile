@@ -60,7 +60,7 @@ setup: .venv/.vllm ## install everything into .venv/, with vLLM for CPUs (4 GB)
 # ── running ───────────────────────────────────────────────────────────────────
 
 .PHONY: demo
-demo: .venv/.base ## serve the built-in models, run two evaluations, print the scores
+demo: .venv/.base ## fetch small real models, serve and evaluate them, print the scores
 	@$(BIN)/python -m evals.demo
 
 .PHONY: serve

