@@ -49,7 +49,6 @@ VLLM_FLAGS = (
     ),
     *("--max-num-seqs=64", "--disable-log-stats", "--disable-uvicorn-access-log"),
 )
-VLLM_ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +140,7 @@ class Match:
         return starting(
             self._folder / "vllm.log",
             *("vllm.entrypoints.openai.api_server", *served, *VLLM_FLAGS),
-            **VLLM_ENVIRONMENT,
+            VLLM_NO_USAGE_STATS="1",
         )
 
     def _toml(self, setting: Setting) -> str:

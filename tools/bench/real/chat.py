@@ -97,7 +97,8 @@ class Match:
         file = self._model / "ct2-float32" / "tokenizer_config.json"
         template = jinja2.Template(json.loads(file.read_text(encoding="utf-8"))["chat_template"])
         turns = [{"role": "user", "content": question}]
-        return template.render(messages=turns, add_generation_prompt=True)
+        prompt: str = template.render(messages=turns, add_generation_prompt=True)
+        return prompt
 
     def _work(self, name: Name, in_flight: int, setting: Setting, questions: list[str]) -> Run:
         if name.engine == CT2:
