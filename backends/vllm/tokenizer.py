@@ -44,9 +44,18 @@ class Tokenizer:
         return int(self._tokenizer.max_chars_per_token)
 
     @property
+    def is_fast(self) -> bool:
+        """Whether it is one of Hugging Face's `tokenizers`, and not written in Python."""
+        return self._fast is not None
+
+    @property
     def truncates_left(self) -> bool:
         """Whether truncation removes a prompt's beginning if the request names no side."""
         return bool(self._tokenizer.truncation_side == "left")
+
+    def ids(self, text: str) -> list[int]:
+        """Return the token ids of *text*, without special ones that it does not name; blocks."""
+        return self._ids(text, special=False)
 
     def count(self, text: str) -> int:
         """Return the number of *text*'s tokens, without special ones; blocks."""

@@ -106,6 +106,19 @@ def family(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in family(child))]
 
 
+def named(pid: int, name: str) -> int:
+    """Return the id of the one process called *name* among *pid* and its descendants.
+
+    Raises ValueError if there is not exactly one.
+    """
+    (found,) = (each for each in family(pid) if _name(each) == name)
+    return found
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+
+
 def machine_seconds() -> tuple[float, float]:
     """Return the time that all processors were busy so far, and that they had (proc_stat(5))."""
     first = Path("/proc/stat").read_text().partition("\n")[0]

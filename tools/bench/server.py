@@ -53,7 +53,10 @@ def starting(
     python: str | Path = sys.executable,
     **environment: str,
 ) -> Iterator[Server]:
-    """Run `python -m MODULE ARGUMENTS --port …`, of the checkout *folder*, until the block ends."""
+    """Run `python -m MODULE ARGUMENTS --port …`, of the checkout *folder*, until the block ends.
+
+    *environment* is added to this process's own.
+    """
     port = _free_port()
     command = [python, "-m", module, *arguments, "--port", str(port)]
     with log.open("w") as output:
@@ -62,7 +65,7 @@ def starting(
             stdout=output,
             stderr=output,
             cwd=folder,
-            env=os.environ | environment | ({"PYTHONPATH": str(folder)} if folder else {}),
+            env=os.environ | ({"PYTHONPATH": str(folder)} if folder else {}) | environment,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  there are no threads yet
         )
     try:

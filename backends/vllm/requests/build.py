@@ -29,6 +29,7 @@ from backends.vllm.tokenizer import Tokenizer
 from .constraint_limits import check_constraints
 from .engine_request import EngineRequest
 from .media import check_media
+from .plain_chats import plain_chats
 from .prompt_length import check_length
 from .renderer import PromptRenderer
 from .translate import chat_request, completion_request, constraint_option, must_call
@@ -36,6 +37,10 @@ from .verification import ConstraintVerifier
 
 _MESSAGES, _TOOLS, _IDS = 64, 16, 16_384
 """The most messages, tools and token ids that vLLM's request class reads in a few milliseconds."""
+_KEPT = 64
+"""The most requests for plain chats that are kept, one for each way to sample."""
+_SETTINGS = 4096
+"""The most characters that describe a way to sample which is kept."""
 
 
 class RequestBuilder:
@@ -82,6 +87,8 @@ class RequestBuilder:
         # A required call must satisfy its tool's schema. An optional one need not, as in vLLM.
         self._strict = OnlineRenderer(**{"tool_strict_level": "parameter", **arguments})
         self._online.warmup()
+        self._plain = plain_chats(self._online, renderer, tokenizer)
+        self._kept: dict[str, EngineRequest] = {}
         self._shorten = shorten
         self._parses_calls = options.tool_call_parser is not None
         self._trusts_templates = options.trust_request_chat_template
@@ -95,6 +102,27 @@ class RequestBuilder:
         completion exceed the context. vLLM's server would shorten the completion instead; here
         that happens only if the model is configured so.
         """
+        prompt = None if self._plain is None else self._plain.prompt(generation)
+        if prompt is None:
+            return await self._request(generation)
+        # Plain chats with the same settings differ only in their prompts.
+        settings = repr((generation.sampling, generation.stream, generation.engine_options))
+        if len(settings) > _SETTINGS:
+            return await self._request(generation)
+        kept = self._kept.get(settings)
+        if kept is None:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            request = self._kept[settings] = await self._request(generation)
+            return request
+        max_tokens = self._max_tokens(generation.sampling, len(prompt["prompt_token_ids"]))
+        if max_tokens != kept.params.max_tokens:
+            with translated_errors():
+                kept = kept._replace(params=replace(kept.params, max_tokens=max_tokens))
+        return kept._replace(prompt=prompt)
+
+    async def _request(self, generation: Generation) -> EngineRequest:
+        """Return *generation* as vLLM's own server would send it to the engine."""
         constraint = constraint_option(generation)
         with translated_errors(default_option=constraint):
             request, prompt = await self._rendered(generation, constraint)

@@ -65,7 +65,7 @@ class PromptRenderer:
                 self, conversations, params, *args, **kwargs
             )
         render = partial(self._methods.render_chat, self, conversations, params, *args, **kwargs)
-        return render() if _is_short(messages, params) else await self.in_thread(render)
+        return render() if _are_short(messages, params) else await self.in_thread(render)
 
     async def render_cmpl_async(self, prompts: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the rendered form of *prompts*, which are parsed as by vLLM's text server.
@@ -95,9 +95,16 @@ class PromptRenderer:
                 prompt["prompt"] = fit_to_context(text, params, self._tokenizer)
 
 
-def _is_short(messages: list[Any], params: Any) -> bool:
+def is_short(messages: int, characters: int, *, tools: int = 0) -> bool:
+    """Return whether so much is rendered in a millisecond or two.
+
+    *characters* are those of the contents of the *messages*.
+    """
+    return characters + _MESSAGE * messages + _TOOL * tools <= _SHORT
+
+
+def _are_short(messages: list[Any], params: Any) -> bool:
     """Return whether *messages* and the tools in *params* are rendered in a millisecond or two."""
     tools = params.chat_template_kwargs.get("tools") or ()
-    total = _MESSAGE * len(messages) + _TOOL * len(tools)
-    total += sum(len(message.get("content") or "") for message in messages)
-    return total <= _SHORT and len(str(tools)) <= _SHORT
+    characters = sum(len(message.get("content") or "") for message in messages)
+    return is_short(len(messages), characters, tools=len(tools)) and len(str(tools)) <= _SHORT

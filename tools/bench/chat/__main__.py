@@ -1,4 +1,4 @@
-r"""Measures Shim against vLLM's own server and its bare engine, on this machine, in turns.
+r"""Measures Shim against vLLM's own servers and its bare engine, on this machine, in turns.
 
     python -m tools.bench.chat
     python -m tools.bench.chat --quick
@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tools.bench import tables
-from tools.bench.chat import report
-from tools.bench.chat.match import KINDS, PEERS, SCORED, STREAMED, WHOLE, Load, Match, play
+from tools.bench.chat import report, rust
+from tools.bench.chat.match import KINDS, PEERS, RUST, SCORED, STREAMED, WHOLE, Load, Match, play
 
 MODEL = Path("tests") / "models" / "chat-hf"
 STREAMS = [1, 8, 64, 256]
@@ -68,7 +68,9 @@ def main() -> None:
     if unknown := set(given.kinds) - set(KINDS):
         sys.exit(f"no such kinds: {', '.join(unknown)}")
     loads = [Load(streams, kind) for streams in given.streams for kind in given.kinds]
-    peers = [peer for peer in PEERS if peer in given.peers]
+    # The Rust front end is fetched apart.
+    here = [peer for peer in PEERS if peer != RUST or rust.program() is not None]
+    peers = [peer for peer in here if peer in given.peers]
     engine = {**ENGINE, "enforce_eager": not given.compile}
     starts, rounds = (1, 1) if given.quick else (given.starts, given.rounds)
     played = []
@@ -82,7 +84,7 @@ def main() -> None:
     command = shlex.join(["python", "-m", "tools.bench.chat", *sys.argv[1:]])
     text = report.document(played, engine, tokens=given.tokens, starts=starts, command=command)
     print(text)
-    everything = given.streams == STREAMS and peers == list(PEERS) and given.tokens == TOKENS
+    everything = given.streams == STREAMS and peers == here and given.tokens == TOKENS
     for section, kinds in SECTIONS.items():
         if everything and given.kinds == kinds and not given.quick:
             tables.write(tables.DOCUMENT, section, tables=text, results=report.results(played))

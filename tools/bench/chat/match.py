@@ -11,13 +11,23 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from tools.bench.child import Child, Run, cpu_clock, cpu_seconds, family, machine_seconds
+from tools.bench.chat import rust
+from tools.bench.child import (
+    Child,
+    Run,
+    cpu_clock,
+    cpu_seconds,
+    family,
+    machine_seconds,
+    named,
+)
 from tools.bench.server import Server, starting
 
-BARE, VLLM, STOCK, SHIM = "bare", "vllm", "vllm-stock", "shim"
-PEERS = (BARE, VLLM, STOCK, SHIM)
-"""`VLLM` has the settings of the others; `STOCK` has its default settings too: statistics of its
-engine and a line in the log for each request."""
+BARE, VLLM, STOCK, RUST, SHIM = "bare", "vllm", "vllm-stock", "vllm-rust", "shim"
+PEERS = (BARE, VLLM, STOCK, RUST, SHIM)
+"""`VLLM` and `RUST`, vLLM's front ends in Python and in Rust, have the settings of the others.
+`STOCK` is `VLLM` with its default settings: statistics of its engine and a line in the log for each
+request."""
 
 STREAMED, WHOLE, SCORED = "streamed", "whole", "scored"
 KINDS = (STREAMED, WHOLE, SCORED)
@@ -105,7 +115,8 @@ class Match:
             for peer in self._peers:
                 if peer != BARE:
                     command = self._command(peer, folder)
-                    server = stack.enter_context(starting(folder / f"{peer}.log", *command))
+                    log, environment = folder / f"{peer}.log", self._environment(peer)
+                    server = stack.enter_context(starting(log, *command, **environment))
                     self._servers[peer] = server
             self._load = stack.enter_context(Child("tools.bench.chat.load"))
             for server in self._servers.values():
@@ -120,8 +131,14 @@ class Match:
         engine = {**self._engine, "disable_uvicorn_access_log": True}
         if peer == STOCK:
             engine |= {"disable_log_stats": False, "disable_uvicorn_access_log": False}
-        names = (f"--model={self._model}", f"--served-model-name={NAME}", "--host=127.0.0.1")
-        return ["vllm.entrypoints.openai.api_server", *names, *_flags(engine)]
+        flags = (f"--served-model-name={NAME}", "--host=127.0.0.1", *_flags(engine))
+        if peer == RUST:
+            return ["vllm.entrypoints.cli.main", "serve", str(self._model), *flags]
+        return ["vllm.entrypoints.openai.api_server", f"--model={self._model}", *flags]
+
+    def _environment(self, peer: str) -> dict[str, str]:
+        program = rust.program() if peer == RUST else None
+        return {} if program is None else rust.environment(program)
 
     def _toml(self) -> str:
         options = (f"{name} = {json.dumps(value)}\n" for name, value in self._engine.items())
@@ -147,8 +164,10 @@ class Match:
 
     def measure(self, peer: str, load: Load, count: int) -> Measured:
         """Let a peer answer *count* requests."""
-        front = self._bare.pid if peer == BARE else self._servers[peer].pid
-        watched = [self._load.pid, *family(front)]
+        process = self._bare.pid if peer == BARE else self._servers[peer].pid
+        # The process that talks to the client.
+        front = named(process, rust.PROGRAM) if peer == RUST else process
+        watched = [self._load.pid, *family(process)]
         before, (busy, had) = {pid: cpu_seconds(pid) for pid in watched}, machine_seconds()
         clock = cpu_clock(front)
         run = self._work(peer, load, count)

@@ -6,10 +6,12 @@ from importlib.metadata import packages_distributions
 from typing import Any
 
 from tools.bench import tables
+from tools.bench.chat import rust
 from tools.bench.chat.match import (
     BARE,
     KINDS,
     PEERS,
+    RUST,
     SCORED,
     SCORED_TOKENS,
     SHIM,
@@ -26,11 +28,14 @@ NAMES = {
     BARE: "AsyncLLM",
     VLLM: "vLLM's server",
     STOCK: "vLLM's server, as it comes",
+    RUST: "vLLM's Rust front end",
     SHIM: "Shim",
 }
+OTHERS = {VLLM: "vLLM's server's", RUST: "the Rust front end's", BARE: "AsyncLLM's"}
+"""Contestants with which the others are compared, as they are called in the columns."""
 COLUMNS = (
-    *("requests in flight", "", "tokens/s", "tokens/s ÷ vLLM's server's", "tokens/s ÷ AsyncLLM's"),
-    *("CPU, µs/token", "CPU ÷ vLLM's server's", "CPU ÷ AsyncLLM's", "p50, ms", "p99, ms"),
+    *("requests in flight", "", "tokens/s", *(f"tokens/s ÷ {name}" for name in OTHERS.values())),
+    *("CPU, µs/token", *(f"CPU ÷ {name}" for name in OTHERS.values()), "p50, ms", "p99, ms"),
     *("client, % of a core", tables.OTHERS, tables.SAME),
 )
 
@@ -64,11 +69,13 @@ def document(
     """Return everything between the marks."""
     (package,) = set(packages_distributions()["vllm"])
     settings = ", ".join(f"{name}={value}" for name, value in engine.items())
+    has_rust = any(peer == RUST for _, peer in rounds[0])
     return (
         f"\n    {command}\n\n"
         f"{tables.machine(package, 'litestar', 'uvicorn')} Medians of {len(rounds)} rounds, "
         f"all processes started {starts} times; chats' answers have {tokens} tokens. "
         f"The engine of all: {settings}.\n\n"
+        + ("" if has_rust else f"{NAMES[RUST]} was not measured; `{rust.COMMAND}` fetches it.\n\n")
         + "\n".join(filter(None, (table(rounds, kind) for kind in KINDS)))
     )
 
@@ -122,9 +129,9 @@ def _row(rounds: Sequence[Round], load: Load, peer: str) -> str:
         str(load.in_flight),
         NAMES[peer],
         f"{median(lambda m: m.rate):.0f}",
-        *(ratio(other, lambda m: m.rate) for other in (VLLM, BARE)),
+        *(ratio(other, lambda m: m.rate) for other in OTHERS),
         f"{median(lambda m: m.cpu) * 1e6:.1f}",
-        *(ratio(other, lambda m: m.cpu) for other in (VLLM, BARE)),
+        *(ratio(other, lambda m: m.cpu) for other in OTHERS),
         *(milliseconds(share) for share in (0.5, 0.99)),
         "" if peer == BARE else f"{median(lambda m: m.client):.0%}",
         f"{median(lambda m: m.others):.0%}",
