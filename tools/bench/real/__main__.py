@@ -11,11 +11,13 @@ import argparse
 import shlex
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from backends.catalogue.cache import Cache
 from backends.catalogue.entries import selected
 from tools.bench import match, tables
+from tools.bench.child import PEERS_PYTHON
 from tools.bench.real import chat, report, speech
 
 TINY, BASE = "whisper-tiny.en", "whisper-base"
@@ -55,6 +57,10 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="both models with both weights")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    if find_spec("vllm") is None:
+        sys.exit("vLLM is not installed here: make setup")
+    if not PEERS_PYTHON.exists():
+        sys.exit("whisper.cpp and llama.cpp are not installed here: make bench-real")
     rounds = 1 if given.quick else given.rounds
     recordings, chat_model, tiny, base = pulled(RECORDINGS, CHAT, TINY, BASE)
     folders = {TINY: tiny, BASE: base}
