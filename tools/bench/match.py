@@ -195,7 +195,7 @@ class Match:
             cpu=spent.own / count,
             others=spent.others,
             equal=sum(same) / count,
-            right=errors(files, run.texts) if errors else None,
+            score=errors(files, run.texts) if errors else None,
         )
 
 

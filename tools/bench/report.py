@@ -20,7 +20,7 @@ def table(result: Result) -> str:
     """Return the section of one scenario."""
     names = {entry.name for entry in result.best}
     rivals = [name for name in RIVALS if name in names]
-    knows_words = all(m.right is not None for m in result.rounds[0].values())
+    knows_words = all(m.score is not None for m in result.rounds[0].values())
     rows = [
         _row(result, entry, rivals, knows_words=knows_words)
         for entry in sorted(result.best, key=_place)
@@ -114,7 +114,7 @@ def _row(result: Result, entry: Entry, rivals: Sequence[str], *, knows_words: bo
         f"{median(lambda m: tables.quantile(m.run.latencies, 0.5)):.3f}",
         f"{median(lambda m: tables.quantile(m.run.latencies, 0.95)):.3f}",
         f"{median(lambda m: m.cpu):.3f}",
-        *(["" if alone else f"{median(lambda m: m.right or 0.0):.1%}"] if knows_words else []),
+        *(["" if alone else f"{median(lambda m: m.score or 0.0):.1%}"] if knows_words else []),
         f"{median(lambda m: m.others):.0%}",
         f"{min(each[entry].equal for each in result.rounds):.0%}",
     ]

@@ -40,8 +40,8 @@ class Measured:
     """Share of the machine that other processes took, which do not belong to the benchmark."""
     equal: float
     """Share of texts that are those of the first contestant."""
-    right: float | None = None
-    """Share of answers that are right, or of words that are wrong; None: it is not known."""
+    score: float | None = None
+    """Word error rate, or share of right answers; None: nobody knows what is right."""
 
 
 Round = dict[Entry, Measured]

@@ -128,7 +128,7 @@ class Match:
             cpu=spent.own / sum(run.tokens),
             others=spent.others,
             equal=sum(same) / count,
-            right=sum(QUESTIONS[question] in text for question, text in pairs) / count,
+            score=sum(QUESTIONS[question] in text for question, text in pairs) / count,
         )
 
 

@@ -100,7 +100,7 @@ def _row(result: Result, name: chat.Name, in_flight: int) -> str:
         ),
         f"{median(lambda m: statistics.median(m.run.firsts)) * 1e3:.0f}",
         f"{median(lambda m: m.cpu) * 1e3:.1f}",
-        f"{median(lambda m: m.right or 0.0):.0%}",
+        f"{median(lambda m: m.score or 0.0):.0%}",
         f"{median(lambda m: m.others):.0%}",
         f"{min(each[entry].equal for each in result.rounds):.0%}",
     ]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from evals.result import Answer
 from evals.score.normalizers import normalizer
 from evals.score.scorers import judge
 from tools.bench.match import PIPELINE, SHIM, TUNED, VLLM, WHISPER_CPP, Scenario
@@ -67,7 +68,8 @@ def word_errors(targets: dict[str, str]) -> Callable[[Sequence[str], Sequence[st
     tally = judge("wer", normalizer("english"))
 
     def rate(files: Sequence[str], texts: Sequence[str]) -> float:
-        tallies = [tally(targets[file], text) for file, text in zip(files, texts, strict=True)]
+        pairs = zip(files, texts, strict=True)
+        tallies = [tally(targets[file], Answer(text=text)) for file, text in pairs]
         return sum(t.numerator for t in tallies) / sum(t.denominator for t in tallies)
 
     return rate

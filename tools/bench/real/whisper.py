@@ -17,20 +17,15 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from faster_whisper.feature_extractor import FeatureExtractor
 from gguf import GGMLQuantizationType, quants
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
+from tools.bench.real.model_bin import Array, read
 from tools.byte_letters import byte_letters
 
-Array = npt.NDArray[Any]
 Names = Literal["hf", "ggml"]
-
-CT2_VERSION = 6
-"""The version of `model.bin` that `ctranslate2.specs.model_spec` writes."""
-CT2_TYPES = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 
 GGML_MAGIC = 0x67676D6C
 FILE_TYPES = {"f16": 1, "q8_0": 7 + 2 * 1000}
@@ -70,39 +65,6 @@ ENDS = {
 KINDS = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 KEYS_WITHOUT_BIAS = re.compile(r"(k_proj|key)\.bias$")
 """Zeros that CTranslate2 adds, to keep keys beside queries and values, which have a bias."""
-
-
-def read(path: Path) -> dict[str, Array]:
-    """Return the variables of a `model.bin` by CTranslate2's names.
-
-    Raises ValueError for another version of the format, or weights in 8 bits.
-    """
-    with path.open("rb") as file:
-        version = _number(file, "I")
-        if version != CT2_VERSION:
-            raise ValueError(f"{path} is of version {version} instead of {CT2_VERSION}")
-        _text(file)  # the specification's name and, next, its revision
-        _number(file, "I")
-        found = dict(_variable(file) for _ in range(_number(file, "I")))
-    if any(name.endswith("weight_scale") for name in found):
-        raise ValueError(f"{path} is quantized")
-    return found
-
-
-def _variable(file: IO[bytes]) -> tuple[str, Array]:
-    name = _text(file)
-    shape = [_number(file, "I") for _ in range(_number(file, "B"))]
-    kind = CT2_TYPES[_number(file, "B")]
-    return name, np.frombuffer(file.read(_number(file, "I")), kind).reshape(shape)
-
-
-def _number(file: IO[bytes], kind: str) -> int:
-    (number,) = struct.unpack(f"<{kind}", file.read(struct.calcsize(kind)))
-    return int(number)
-
-
-def _text(file: IO[bytes]) -> str:
-    return file.read(_number(file, "H"))[:-1].decode()
 
 
 def renamed(variables: dict[str, Array], names: Names) -> Iterator[tuple[str, Array]]:

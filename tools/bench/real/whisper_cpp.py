@@ -31,7 +31,8 @@ def samples(path: str) -> npt.NDArray[np.float32]:
     with wave.open(path) as file:
         if (file.getnchannels(), file.getsampwidth(), file.getframerate()) != (1, 2, 16_000):
             raise ValueError(f"{path} is not 16 bits, mono, 16 kHz")
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2") / np.float32(32768)
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return sound.astype(np.float32) / np.float32(32768)
 
 
 def work(
