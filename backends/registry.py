@@ -51,7 +51,7 @@ def adapter(
         case VllmModelConfig():
             return vllm.open_backend(model)
         case Ct2ModelConfig():
-            return ct2.open_backend(model)
+            return ct2.open_backend(model, partial(on_batch, model.id))
         case FakeModelConfig():
             return fake.open_backend(model)
 

@@ -77,14 +77,14 @@ def check_answers(base_url: str) -> None:
 
     question = "What is 3 plus 4?"
     chat = client.chat.completions.create(
-        model="toy-chat", messages=[{"role": "user", "content": question}]
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
     )
     answer = chat.choices[0].message.content
     assert answer
     print(f"chat: {question} {answer}")
 
     clip = json.loads((DATA / "speech.jsonl").read_text().splitlines()[0])
-    heard = client.audio.transcriptions.create(model="toy-speech", file=DATA / clip["audio"])
+    heard = client.audio.transcriptions.create(model="whisper-1", file=DATA / clip["audio"])
     assert heard.text
     print(f"transcription: {heard.text} (said: {clip['target']})")
 

@@ -4,7 +4,7 @@
 # - An engine: docker or podman if one works; else Debian's podman is installed, given root and apt.
 # - A base: the one the Dockerfile names; if no registry answers, a minimal Debian with the same
 #   Python. It is made once and stays in the engine's storage, as the layers of the build do.
-# - Then container/build.sh and container/check.py.
+# - Then container/build.sh, which gets the arguments, and container/check.py.
 #
 # `docker rmi` (podman, likewise) shim-test and localhost/shim-base:bookworm frees the disk again.
 set -eu
@@ -56,7 +56,7 @@ digests=$("$ENGINE" image inspect --format '{{range .RepoDigests}}{{println .}}{
 echo "base: $base, ${digests:-of no known digest}"
 echo "Building with $ENGINE …"
 mkdir -p build
-IMAGE=shim-test container/build.sh --network host --build-arg "BASE=$base" >build/image.log 2>&1 ||
+IMAGE=shim-test container/build.sh --network host --build-arg "BASE=$base" "$@" >build/image.log 2>&1 ||
     { tail -n 40 build/image.log >&2; exit 1; }
 # What this build superseded.
 "$ENGINE" image prune --force --filter label=org.opencontainers.image.title=Shim >/dev/null

@@ -96,13 +96,14 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--scorer",
     type=click.Choice(get_args(Scorer)),
-    help="Word errors, character errors, or exact match.  [default: wer for audio, exact for chat]",
+    help="Word errors, character errors, exact match, the target's words in the answer, or the most"
+    " probable choice.  [default: wer for audio, exact for chat, loglikelihood for choices]",
 )
 @click.option(
     "--normalizer",
     type=click.Choice(get_args(Normalizer)),
-    help="How texts are changed before they are compared.  [default: none for exact match; else "
-    "english if all samples are, else basic]",
+    help="How texts are changed before they are compared.  [default: none for exact match and "
+    "choices; else english if all samples are, else basic]",
 )
 @click.option("--concurrency", type=click.IntRange(1), default=8, help="Most requests at once.")
 @click.option(

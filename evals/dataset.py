@@ -1,4 +1,4 @@
-"""Manifests: JSON lines, each with a target and either audio or messages, checked before use."""
+"""Manifests: JSON lines of audio, messages or questions with choices, checked before use."""
 
 import codecs
 import hashlib
@@ -41,13 +41,28 @@ class Dialogue(Sample, frozen=True, kw_only=True):
     messages: list[dict[str, Any]]
 
 
+class MultipleChoice(Sample, frozen=True, kw_only=True):
+    """A question with choices, of which *target* is the right one.
+
+    A choice continues *prompt* after *delimiter*; neither gets a chat template.
+    """
+
+    prompt: str
+    choices: list[str]
+    delimiter: str
+
+    def text(self, choice: str) -> str:
+        """Return the prompt, continued by *choice*."""
+        return self.prompt + self.delimiter + choice
+
+
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """The samples of a manifest, or its first *limit*; *sha256* is the whole file's, in hex."""
 
     path: Path
     sha256: str
     limit: int | None
-    samples: list[Clip] | list[Dialogue]
+    samples: list[Clip] | list[Dialogue] | list[MultipleChoice]
 
 
 class _Message(msgspec.Struct):
@@ -63,6 +78,19 @@ class _Line(msgspec.Struct):
     audio: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     messages: Annotated[list[_Message], msgspec.Meta(min_length=1)] | None = None
     language: str | None = None
+
+
+NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _ChoiceLine(msgspec.Struct):
+    """The same for a question with choices; *target* is a choice, or its index from 0."""
+
+    target: str | int
+    prompt: NonEmpty
+    choices: Annotated[list[NonEmpty], msgspec.Meta(min_length=2)]
+    id: str | int | None = None
+    delimiter: str = " "
 
 
 def load(path: Path, *, limit: int | None = None) -> Dataset:
@@ -116,23 +144,54 @@ def _numbered(content: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
-def _sample(line: bytes, *, index: int, number: int, folder: Path) -> Clip | Dialogue:
-    checked = msgspec.json.decode(line, type=_Line)
+def _sample(
+    line: bytes, *, index: int, number: int, folder: Path
+) -> Clip | Dialogue | MultipleChoice:
     raw = msgspec.json.decode(line)
-    common: dict[str, Any] = {
-        "index": index,
-        "id": str(number if checked.id is None else checked.id),
-        "target": checked.target,
-        "metadata": {k: v for k, v in raw.items() if k not in _Line.__struct_fields__},
-    }
+    # Beside audio or messages, `prompt` and `choices` are metadata.
+    if isinstance(raw, dict) and "prompt" in raw and not raw.keys() & {"audio", "messages"}:
+        question = msgspec.convert(raw, _ChoiceLine)
+        return MultipleChoice(
+            prompt=question.prompt,
+            choices=question.choices,
+            delimiter=question.delimiter,
+            target=_right(question),
+            **_common(raw, question, index, number),
+        )
+    checked = msgspec.convert(raw, _Line)
     if (checked.audio is None) == (checked.messages is None):
-        raise msgspec.ValidationError("Expected either `audio` or `messages` - at `$`")
+        raise msgspec.ValidationError(
+            "Expected either `audio` or `messages`, or `prompt` and `choices` - at `$`"
+        )
+    common = _common(raw, checked, index, number) | {"target": checked.target}
     if checked.audio is None:
         return Dialogue(messages=raw["messages"], **common)
     audio = folder / checked.audio
     if not _is_file(audio):
         raise msgspec.ValidationError(f"No such file: {audio} - at `$.audio`")
     return Clip(audio=audio, language=checked.language, **common)
+
+
+def _common(
+    raw: dict[str, Any], checked: _Line | _ChoiceLine, index: int, number: int
+) -> dict[str, Any]:
+    """Return the fields that all kinds of samples have, but for the target."""
+    return {
+        "index": index,
+        "id": str(number if checked.id is None else checked.id),
+        "metadata": {k: v for k, v in raw.items() if k not in checked.__struct_fields__},
+    }
+
+
+def _right(line: _ChoiceLine) -> str:
+    """Return the choice that is the target. Raises ValidationError for one that is not there."""
+    if len(set(line.choices)) < len(line.choices):
+        raise msgspec.ValidationError("Expected different choices - at `$.choices`")
+    if isinstance(line.target, int) and 0 <= line.target < len(line.choices):
+        return line.choices[line.target]
+    if line.target not in line.choices:
+        raise msgspec.ValidationError("Expected a choice, or its index from 0 - at `$.target`")
+    return line.target
 
 
 def _is_file(path: Path) -> bool:
@@ -148,4 +207,4 @@ def _refuse_conflict(sample: Sample, first: list[Sample], seen: dict[str, int]) 
         raise msgspec.ValidationError(message)
     if first and type(first[0]) is not type(sample):
         # One run has one model, one score and one unit of speed.
-        raise msgspec.ValidationError("Audio and messages in one manifest - at `$`")
+        raise msgspec.ValidationError("Samples of two kinds in one manifest - at `$`")

@@ -12,14 +12,20 @@ from openai import AsyncOpenAI
 
 from evals.address import public
 from evals.ask.task import Task
-from evals.dataset import Clip, Dataset, Dialogue
+from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice
+from evals.failures import WrongTask
 from evals.folder import create
 from evals.journal import Journal, encoded, write
 from evals.report.summary import Ended, Summary, count, measure, pool, retries, versions
-from evals.result import OnError, Result
+from evals.result import Answer, OnError, Result, Tally
 from evals.runner import attempt, run, score
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
-from evals.score.scorers import Scorer, Tally, judge
+from evals.score.scorers import OF_CHOICES, Scorer, judge
+
+KINDS: dict[type, str] = {Clip: "audio", Dialogue: "chat", MultipleChoice: "choices"}
+"""The name of each kind of samples in a summary."""
+SCORERS: dict[str, Scorer] = {"audio": "wer", "chat": "exact", "choices": "loglikelihood"}
+"""Each kind's scorer, where the plan names none."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +57,7 @@ async def evaluate(
 
     *watch* is called with every result; *keep* with the summary before it is written, also if the
     run is cancelled. *readiness* is the number of probes that failed before the server was ready.
-    Raises CannotWrite.
+    Raises CannotWrite, and WrongTask if the plan does not fit the samples.
     """
     scorer, normalizer_name = settle(plan, dataset)
     work = _work(client, plan, judge(scorer, normalizer(normalizer_name)))
@@ -88,11 +94,11 @@ async def evaluate(
 
 
 def _work(
-    client: AsyncOpenAI, plan: Plan, tally: Callable[[str, str], Tally]
-) -> Callable[[Clip | Dialogue], Awaitable[Result]]:
+    client: AsyncOpenAI, plan: Plan, tally: Callable[[str, Answer], Tally]
+) -> Callable[[Clip | Dialogue | MultipleChoice], Awaitable[Result]]:
     """Return the function that sends one sample and scores its answer with *tally*."""
 
-    async def work(sample: Clip | Dialogue) -> Result:
+    async def work(sample: Clip | Dialogue | MultipleChoice) -> Result:
         return score(await attempt(client, plan.task, sample), tally, plan.on_error)
 
     return work
@@ -105,7 +111,7 @@ def _setting(
     counts = count(results, len(dataset.samples))
     return {
         "task": dataset.path.stem,
-        "kind": "audio" if isinstance(dataset.samples[0], Clip) else "chat",
+        "kind": KINDS[type(dataset.samples[0])],
         "base_url": public(str(client.base_url)),
         "model": plan.task.model,
         "models_answering": sorted(
@@ -121,9 +127,19 @@ def _setting(
 
 
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
-    """Return the scorer and the normalizer for *dataset*: those of *plan*, else the defaults."""
+    """Return the scorer and the normalizer for *dataset*: those of *plan*, else the defaults.
+
+    Raises WrongTask for a scorer of choices without choices, any other one with them, and for
+    choices in a stream.
+    """
     clips = [sample for sample in dataset.samples if isinstance(sample, Clip)]
-    scorer = plan.scorer or ("wer" if clips else "exact")
+    kind = KINDS[type(dataset.samples[0])]
+    scorer = plan.scorer or SCORERS[kind]
+    if (scorer in OF_CHOICES) != (kind == "choices"):
+        samples = "questions with choices" if kind == "choices" else "samples without choices"
+        raise WrongTask(f"the scorer {scorer} is not for {samples}")
+    if kind == "choices" and plan.task.stream:
+        raise WrongTask("questions with choices cannot be streamed: nothing is written")
     languages = {clip.language or plan.task.language for clip in clips}
     return scorer, plan.normalizer or default_normalizer(scorer, languages)
 

@@ -24,6 +24,10 @@ class CannotWrite(EvalsError):
         return cls(f"cannot write to {place}: {reason}; choose another place with --out")
 
 
+class WrongTask(EvalsError):
+    """Options that do not fit the kind of the samples."""
+
+
 class NoKey(EvalsError):
     """A server on another machine without a key, or with a key that cannot be sent."""
 
@@ -54,6 +58,10 @@ class SampleError(EvalsError):
 
 class NoText(SampleError):
     """An answer without a text: null, missing, or not a completion. "" is a text."""
+
+
+class NoLikelihood(SampleError):
+    """An answer that does not have the log probability of each token of each choice."""
 
 
 class NotStreamed(SampleError):

@@ -14,7 +14,7 @@ from openai import AsyncOpenAI
 from evals.address import alternatives, public
 from evals.ask.client import PLACEHOLDER_KEY, PROBE_TIMEOUT
 from evals.ask.task import Task
-from evals.dataset import Clip, Dialogue
+from evals.dataset import Clip, Dialogue, MultipleChoice
 from evals.failures import WrongServer, short
 from evals.result import Failure
 from evals.runner import attempt
@@ -50,7 +50,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     openai: bool = False
 
 
-async def preflight(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> None:
+async def preflight(
+    client: AsyncOpenAI, task: Task, sample: Clip | Dialogue | MultipleChoice
+) -> None:
     """Raise WrongServer, with the reason and the remedy, if no sample could be answered."""
     listing = await listed(client, "/models")
     if task.model in (listing.names or ()):

@@ -4,20 +4,32 @@ from typing import Any, Literal
 
 import msgspec
 
-from evals.score.scorers import Tally
-
 OnError = Literal["record", "stop", "empty"]
 """The effect of a failed sample: it is not scored, it stops the run, or it counts as empty text."""
+
+
+class Loglikelihood(msgspec.Struct, frozen=True, kw_only=True):
+    """How probable a choice is after its prompt.
+
+    *value* is the sum of its *tokens* tokens' natural logarithms of probability, the delimiter
+    before the choice included.
+    """
+
+    choice: str
+    value: float
+    tokens: int
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The server's answer to one sample; None: the server did not send the value.
 
     *model* is the name in the answer, *first_token* the seconds from the sample's start to the
-    first text of the stream that arrived whole.
+    first text of the stream that arrived whole. For a question with choices *loglikelihoods* has
+    one value for each, in their order, and *text* is the most probable choice; else it is None.
     """
 
     text: str
+    loglikelihoods: list[Loglikelihood] | None = None
     model: str | None = None
     finish_reason: str | None = None
     prompt_tokens: int | None = None
@@ -40,12 +52,24 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
 
 
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """One sample's part of the score, and the two texts as they were compared.
+
+    `evals.score.scorers` says what *numerator* and *denominator* count.
+    """
+
+    numerator: int
+    denominator: int
+    target: str
+    answer: str
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the results.
 
     *latency* is in seconds, from the first request to the end, retries included. *retries* counts
     the SDK's, *streams_reasked* ours of cut streams. *tally* is None for a sample that is not
-    scored, *audio_seconds* for a clip of unknown length and for a chat.
+    scored, *audio_seconds* for a clip of unknown length and for a text.
     """
 
     index: int

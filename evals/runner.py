@@ -9,31 +9,35 @@ from typing import Any
 import msgspec
 from openai import AsyncOpenAI
 
-from evals.ask import chat, transcription
+from evals.ask import chat, choices, transcription
 from evals.ask.clip_duration import seconds
 from evals.ask.describe import to_failure
 from evals.ask.retries import Tries
 from evals.ask.task import Task
-from evals.dataset import Clip, Dialogue, Sample
-from evals.result import Answer, Failure, OnError, Result
-from evals.score.scorers import Tally
+from evals.dataset import Clip, Dialogue, MultipleChoice, Sample
+from evals.result import Answer, Failure, OnError, Result, Tally
 
 
 class _Stopped(Exception):
     """A sample that failed in a run that stops at the first failure."""
 
 
-async def attempt(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> Result:
+async def attempt(
+    client: AsyncOpenAI, task: Task, sample: Clip | Dialogue | MultipleChoice
+) -> Result:
     """Send *sample* and return its result, not scored yet; only cancellation is raised."""
     tries = Tries()
     answer: Answer | None = None
     failure: Failure | None = None
     start = time.perf_counter()
     try:
-        if isinstance(sample, Clip):
-            answer = await transcription.ask(client, task, sample, tries)
-        else:
-            answer = await chat.ask(client, task, sample, tries)
+        match sample:
+            case Clip():
+                answer = await transcription.ask(client, task, sample, tries)
+            case Dialogue():
+                answer = await chat.ask(client, task, sample, tries)
+            case MultipleChoice():
+                answer = await choices.ask(client, task, sample, tries)
     except Exception as error:  # noqa: BLE001 - a sample ends here; it must not end the others
         failure = to_failure(error, secret=client.api_key)
     latency = time.perf_counter() - start
@@ -53,12 +57,12 @@ async def attempt(client: AsyncOpenAI, task: Task, sample: Clip | Dialogue) -> R
     )
 
 
-def score(result: Result, judge: Callable[[str, str], Tally], on_error: OnError) -> Result:
+def score(result: Result, judge: Callable[[str, Answer], Tally], on_error: OnError) -> Result:
     """Return *result* with its tally. A failed sample gets one only if *on_error* is "empty"."""
     if result.answer is not None:
-        return msgspec.structs.replace(result, tally=judge(result.target, result.answer.text))
+        return msgspec.structs.replace(result, tally=judge(result.target, result.answer))
     if on_error == "empty":
-        return msgspec.structs.replace(result, tally=judge(result.target, ""))
+        return msgspec.structs.replace(result, tally=judge(result.target, Answer(text="")))
     return result
 
 

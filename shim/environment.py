@@ -12,8 +12,8 @@ from msgspec.structs import fields
 log = logging.getLogger(__name__)
 
 PREFIX = "SHIM_"
-_ELSEWHERE = {"SHIM_CONFIG"}
-"""Variables that the command line reads."""
+_ELSEWHERE = {"SHIM_CONFIG", "SHIM_CACHE"}
+"""Variables that other parts read: the command line, and the cache of pulled models."""
 
 _LINK = re.compile(r"SHIM_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 """Names of the variables that Kubernetes sets for a service named `shim`, except `SHIM_PORT`."""

@@ -68,10 +68,15 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] = os.environ,
     flags: Mapping[str, Any] | None = None,
+    *,
+    models: tuple[ModelConfig, ...] = (),
+    default: tuple[ModelConfig, ...] = BUILTIN,
 ) -> Settings:
     """Return the settings of *file*, overridden by `SHIM_…` variables, overridden by *flags*.
 
-    *flags* has the shape of the file. Raises SettingsError for the first invalid setting.
+    *flags* has the shape of the file. *models*, if there are any, are served instead of the file's;
+    *default* are served where neither names a model. Raises SettingsError for the first invalid
+    setting.
     """
     try:
         variables = from_environment(environment, ServerSettings, Limits)
@@ -86,6 +91,8 @@ def load(
     except msgspec.ValidationError as error:
         message = f"{error}{hint(str(error), Settings)}".replace("`", "")
         raise SettingsError(message + _source(message, environment)) from error
+    if models or "models" not in merged:
+        settings = replace(settings, models=models or default)
     settings = _with_key_file(settings)
     _check_names(settings)
     _check_exposure(settings.server)

@@ -9,10 +9,15 @@ from pathlib import Path
 import click
 
 from backends.base import ChatBackend
-from backends.config import ModelConfig, is_local, names
+from backends.config import BUILTIN, ModelConfig, is_local, names
 from shim.serving.models import Models
 
 from .settings import Settings
+
+_PULL = (
+    "  These are toys; `shim pull small` fetches real models: whisper-tiny.en and\n"
+    "  smollm2-135m-instruct, and all-minilm-l6-v2 for vLLM (250 MB)."
+)
 
 
 def announce(url: str, settings: Settings, models: Models) -> None:
@@ -23,6 +28,8 @@ def announce(url: str, settings: Settings, models: Models) -> None:
     """
     click.echo(f"Shim listens on {url}/v1")
     show_models(settings)
+    if settings.models == BUILTIN:
+        click.echo(_PULL)
     key = "YOUR_KEY" if settings.server.api_keys else None
     # Chat needs no file. Only open backends show whether a vLLM model can chat.
     chat = next((m.id for m in models.served if isinstance(m.backend, ChatBackend)), None)

@@ -60,6 +60,9 @@ source = "embedding"
 """
 
 
+UNDELAYED = {"SHIM_LIMITS_REFUSAL_DELAY_SECONDS": "0"}
+
+
 class LiveServer:
     """A running `shim serve` and what it printed."""
 
@@ -76,11 +79,29 @@ class LiveServer:
 
 @contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
-    """Run `shim serve` with *arguments* on a free port until the block ends."""
-    command = [PYTHON, "-m", "shim", "serve", "--port", "0", *arguments]
+    """Run `shim serve` with *arguments* on a free port until the block ends.
+
+    Without `--model` and `--config` it serves the built-in toys, and not what was pulled here. It
+    does not delay the same refusal, which some tests would wait for a hundred times.
+    """
+    named = {"--model", "--config"} & set(arguments)
+    command = [
+        PYTHON,
+        "-m",
+        "shim",
+        "serve",
+        "--port",
+        "0",
+        *arguments,
+        *([] if named else ["toys"]),
+    ]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SHIM_")}
     process = subprocess.Popen(  # noqa: S603
-        command, env={**clean, **environment}, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        command,
+        env={**clean, **UNDELAYED, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     )
     assert process.stdout is not None
     try:

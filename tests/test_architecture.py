@@ -14,7 +14,19 @@ PACKAGES = ("shim", "backends", "evals")
 FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
 SEAM = {
     f"backends.{name}"
-    for name in ("base", "config", "conversation", "failures", "registry", "whisper_options")
+    for name in (
+        "base",
+        "config",
+        "conversation",
+        "failures",
+        "registry",
+        "whisper_options",
+        "catalogue.cache",
+        "catalogue.entries",
+        "catalogue.failures",
+        "catalogue.pull",
+        "catalogue.served",
+    )
 }
 """The modules of `backends` that `shim` may import."""
 
@@ -24,7 +36,7 @@ FLOORS: tuple[set[str], ...] = (
     {"http", "serving"},
     {"api"},
     {"app"},
-    {"server", "welcome"},
+    {"server", "welcome", "pulling"},
     {"cli"},
     {"__main__"},
 )

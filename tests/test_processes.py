@@ -32,7 +32,14 @@ def answering(tmp_path: Path) -> Iterator[LiveServer]:
         stream.close()
 
 
-@pytest.mark.parametrize("sign", ["terminate", "kill"])
+@pytest.mark.parametrize(
+    "sign",
+    [
+        # `tests/client/test_dying_engine.py` terminates a server in a worse moment.
+        pytest.param("terminate", marks=pytest.mark.slow),
+        "kill",
+    ],
+)
 def test_a_signal_leaves_no_process(answering: LiveServer, sign: str) -> None:
     """A server that is told to stop (SIGTERM), or killed, takes all of vLLM's processes along."""
     server = psutil.Process(answering.process.pid)

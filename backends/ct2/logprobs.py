@@ -16,21 +16,21 @@ class LogprobReader:
         self._token_bytes = token_bytes
         self._top = top
 
-    def token_logprob(self, token: int, logits: Any) -> TokenLogprob:
-        """Return the log probability of *token* in the *logits* of its step: (1, vocabulary)."""
-        values = np.asarray(logits, np.float32).reshape(-1).astype(np.float64)
+    def token_logprob(self, token: int, logits: NDArray[np.floating[Any]]) -> TokenLogprob:
+        """Return the log probability of *token* in the *logits* of its step: (vocabulary)."""
+        values = logits.astype(np.float64)
         highest = values.max()
         return self._ranked(token, values - highest - np.log(np.exp(values - highest).sum()))
 
-    def echo(self, text: str, tokens: list[int], log_probs: Any) -> PromptEcho:
+    def echo(
+        self, text: str, tokens: list[int], log_probs: NDArray[np.floating[Any]]
+    ) -> PromptEcho:
         """Return the echo of *text*, whose token ids are *tokens*.
 
-        *log_probs* has the shape (1, len(tokens), vocabulary). Row i is about the token after i.
+        *log_probs* has the shape (len(tokens), vocabulary). Row i is about the token after i.
         """
-        rows = np.asarray(log_probs)[0]
-        pairs = zip(
-            tokens[1:], rows, strict=False
-        )  # the last row is about the first generated token
+        # The last row is about the first generated token.
+        pairs = zip(tokens[1:], log_probs[:-1], strict=True)
         logprobs = (self._ranked(token, row) for token, row in pairs)
         return self._token_bytes.echo(text, tokens, (None, *logprobs))
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.base import Batch
-
-from .batching import Batcher
+from backends.batching import Batcher, MaxBatch
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
@@ -52,10 +51,12 @@ class BatchedWhisper:
             max_batch={
                 # One window already keeps a CPU busy in the encoder: waiting for others only
                 # delays it.
-                "encode": max_batch if self._on_gpu else 1,
-                "detect_language": max_batch,
-                "generate": max_batch,
-                "align": max_batch,
+                "encode": MaxBatch(calls=max_batch if self._on_gpu else 1),
+                "detect_language": MaxBatch(calls=max_batch),
+                "generate": MaxBatch(calls=max_batch),
+                # Texts of unlike lengths are padded. On a CPU this costs more than it saves, and
+                # changes the sums: probabilities of words then depend on the batch.
+                "align": MaxBatch(calls=max_batch if self._on_gpu else 1),
             },
             on_batch=on_batch,
         )

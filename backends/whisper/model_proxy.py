@@ -10,8 +10,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from backends.batching import Abandoned, awaited
+
 from .batched_calls import AlignInputs, BatchedWhisper, GenerateInputs
-from .batching import Abandoned, awaited
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView

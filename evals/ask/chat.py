@@ -90,7 +90,7 @@ async def _streamed(
     return Answer(text="".join(parts), **fields)
 
 
-def tokens(usage: Any) -> dict[str, int]:
+def tokens(usage: Any) -> dict[str, Any]:
     """Return the counts that *usage* holds; a count that the server did not send is left out."""
     names = ("prompt_tokens", "completion_tokens")
     counts = {name: getattr(usage, name, None) for name in names}

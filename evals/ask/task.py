@@ -11,6 +11,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     *language* is for clips that do not state one. *prompt* is the transcription's prompt, or a
     system message before a dialogue. *temperature* None: the server's default. *max_tokens* and
     *seed* are for chats. *extra* is added to the request's body and overrides all other fields.
+    For questions with choices only *model* and *extra* count: the server writes nothing.
     """
 
     model: str

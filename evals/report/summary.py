@@ -9,6 +9,7 @@ import msgspec
 
 from evals.result import Failure, Result
 from evals.score.intervals import NoInterval, bootstrap, percentile, wilson
+from evals.score.scorers import ERROR_RATES, Scorer
 
 Ended = Literal["finished", "stopped", "interrupted"]
 """How a run ended: after all samples; by a failed sample; by a signal or a server that ended."""
@@ -47,7 +48,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     score, or if no sample was answered: failures that count as empty answers measure no model.
     """
 
-    scorer: str
+    scorer: Scorer
     normalizer: str
     value: float | None
     numerator: int
@@ -133,7 +134,7 @@ def _kinds(failures: Sequence[Failure]) -> list[Kind]:
     ]
 
 
-def pool(results: Sequence[Result], *, scorer: str, normalizer: str) -> Score:
+def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score:
     """Pool the tallies. Without an answer or a scored unit the score's value is None, not 0."""
     scored = [result for result in results if result.tally is not None]
     pairs = [(r.tally.numerator, r.tally.denominator) for r in scored if r.tally is not None]
@@ -157,10 +158,10 @@ def pool(results: Sequence[Result], *, scorer: str, normalizer: str) -> Score:
 
 
 def _interval(
-    scorer: str, pairs: Sequence[tuple[int, int]]
+    scorer: Scorer, pairs: Sequence[tuple[int, int]]
 ) -> tuple[float | None, float | None, str]:
     """Return the bounds of the 95 % interval and its name; else None, None and the reason."""
-    if scorer == "exact":
+    if scorer not in ERROR_RATES:
         return *wilson(sum(n for n, _ in pairs), len(pairs)), "Wilson score"
     try:
         return *bootstrap(pairs), "percentile bootstrap, 1000 draws, seed 0"

@@ -16,9 +16,11 @@ from evals.failures import short
 from evals.folder import Folder
 from evals.report.summary import Score, Speed, Summary
 from evals.result import Result
+from evals.score.scorers import Scorer
 
 UNKNOWN = "-"
-LABELS = {"wer": "WER", "cer": "CER", "exact": "accuracy"}
+LABELS: dict[Scorer, str] = {"wer": "WER", "cer": "CER"}
+"""The names of the scores that are not an accuracy."""
 PIPE_WIDTH = 120
 """Columns of the output to a pipe: in Rich's 80 the names of the progress bar would be cut."""
 
@@ -78,7 +80,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
 
 def score(score: Score) -> str:
     """Return the score in percent and as a fraction, or that there is none."""
-    label = LABELS[score.scorer]
+    label = LABELS.get(score.scorer, "accuracy")
     if score.value is None:
         return f"no {label}"
     return f"{label} {score.value:.2%} ({score.numerator}/{score.denominator})"

@@ -4,6 +4,8 @@ import warnings
 from collections.abc import Callable
 from typing import Literal
 
+from evals.score.scorers import OF_CHOICES, Scorer
+
 Normalizer = Literal["english", "basic", "none"]
 
 
@@ -26,12 +28,14 @@ def normalizer(name: Normalizer) -> Callable[[str], str]:
     return normalise
 
 
-def default_normalizer(scorer: str, languages: set[str | None]) -> Normalizer:
-    """Return the default for *scorer* and the samples' *languages*: `none` for exact match.
+def default_normalizer(scorer: Scorer, languages: set[str | None]) -> Normalizer:
+    """Return the default for *scorer* and the samples' *languages*.
+
+    It is `none` where the answer has to equal the target: for exact match and for choices.
 
     For the others `english` if no sample states another language, as its rules corrupt other
     languages; else `basic`.
     """
-    if scorer == "exact":
+    if scorer == "exact" or scorer in OF_CHOICES:
         return "none"
     return "english" if languages <= {None, "en", "english"} else "basic"

@@ -35,7 +35,7 @@ class Logging:
 @pytest.fixture
 def live() -> Iterator[Logging]:
     """Serve the built-in models; refusals may wait for a minute."""
-    command = [PYTHON, "-m", "shim", "serve", "--port", "0", "--api-key", KEY]
+    command = [PYTHON, "-m", "shim", "serve", "toys", "--port", "0", "--api-key", KEY]
     with subprocess.Popen(  # noqa: S603
         command,
         stdout=subprocess.PIPE,

@@ -5,7 +5,14 @@ import pytest
 from tools.attack import sigterm, states
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize(
+    "signals",
+    [
+        # `test_shutdown.py` sends one signal in the same states.
+        pytest.param(1, marks=pytest.mark.slow),
+        2,
+    ],
+)
 @pytest.mark.parametrize("state", states.STATES)
 async def test_the_end(state: str, signals: int) -> None:
     """Every client gets an answer in OpenAI's shape or none, the process ends within its grace."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from evals.dataset import Clip, Dialogue, load
+from evals.dataset import Clip, Dialogue, MultipleChoice, load
 from evals.failures import ManifestError
 
 MESSAGES = [{"role": "user", "content": "2+2=", "name": "x"}]
 SUM = {"id": "a", "messages": MESSAGES, "target": "4"}
+CHOICES = {"id": "c", "prompt": "2+2=", "choices": ["3", "4"]}
 
 
 def test_dialogues(manifest: Callable[..., Path]) -> None:
@@ -30,6 +31,28 @@ def test_clips(manifest: Callable[..., Path], wav: Path) -> None:
     [sample] = load(path).samples
 
     assert sample == Clip(index=0, id="7", target="", metadata={}, audio=wav, language="en")
+
+
+@pytest.mark.parametrize("target", ["4", 1])
+def test_choices(target: str | int, manifest: Callable[..., Path]) -> None:
+    """The right choice is named by its text or by its index; before it stands one space."""
+    path = manifest(CHOICES | {"target": target, "level": 1})
+
+    [sample] = load(path).samples
+
+    assert isinstance(sample, MultipleChoice)
+    assert (sample.target, sample.choices, sample.metadata) == ("4", ["3", "4"], {"level": 1})
+    assert sample.text("4") == "2+2= 4"
+
+
+def test_choices_beside_messages_are_metadata(manifest: Callable[..., Path]) -> None:
+    """A dialogue may keep the choices that its question names."""
+    path = manifest(SUM | CHOICES | {"delimiter": ""})
+
+    [sample] = load(path).samples
+
+    assert isinstance(sample, Dialogue)
+    assert sample.metadata == {"prompt": "2+2=", "choices": ["3", "4"], "delimiter": ""}
 
 
 def test_lines_number_what_has_no_id(manifest: Callable[..., Path]) -> None:
@@ -63,7 +86,15 @@ def test_a_limit_takes_the_first(manifest: Callable[..., Path]) -> None:
         ({"target": "4", "audio": "a.wav", "messages": MESSAGES}, "either `audio` or `messages`"),
         ({"target": "4", "audio": "gone.wav"}, r"No such file: .*gone\.wav - at `\$\.audio`"),
         (SUM, r"Line 1 already has the id 'a' - at `\$\.id`"),
-        ({"target": "4", "audio": "silence.wav"}, "Audio and messages in one manifest"),
+        ({"target": "4", "audio": "silence.wav"}, "Samples of two kinds in one manifest"),
+        (CHOICES | {"target": "4"}, "Samples of two kinds in one manifest"),
+        (CHOICES | {"target": "5"}, r"Expected a choice, or its index from 0 - at `\$\.target`"),
+        (CHOICES | {"target": 2}, r"Expected a choice, or its index from 0 - at `\$\.target`"),
+        (CHOICES | {"target": -1}, r"Expected a choice, or its index from 0 - at `\$\.target`"),
+        (CHOICES | {"target": 0, "choices": ["4", "4"]}, r"different choices - at `\$\.choices`"),
+        (CHOICES | {"target": 0, "choices": ["4"]}, r"length >= 2 - at `\$\.choices`"),
+        (CHOICES | {"target": 0, "choices": ["4", ""]}, r"length >= 1 - at `\$\.choices\[1\]`"),
+        ({"target": "4", "prompt": "2+2="}, "missing required field `choices`"),
         ('{"target": "\udcff"}', "utf-8|UTF-8"),
     ],
 )

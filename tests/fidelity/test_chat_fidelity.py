@@ -1,9 +1,9 @@
 """Greedy answers: what transformers gives offline, both chat engines give online."""
 
 import openai
-import pytest
 
 from tests.live import KEY, MODELS, LiveServer
+from tests.weights import Weights
 
 QUESTIONS = [
     *(f"What is {a} plus {b}?" for a, b in ((3, 4), (17, 25), (40, 59), (8, 90))),
@@ -22,44 +22,23 @@ def client(server: LiveServer) -> openai.OpenAI:
     )
 
 
-def ask(server: LiveServer, question: str) -> tuple[str, str, int, int]:
-    """Return the greedy answer, how it finished, and its tokens."""
+def ask(server: LiveServer, question: str) -> tuple[str, int, int]:
+    """Return the greedy answer, and its prompt's and own tokens."""
     with client(server) as stock:
         answer = stock.chat.completions.create(
             model="gpt-4o-mini", messages=[{"role": "user", "content": question}], temperature=0
         )
     assert answer.usage is not None
-    choice = answer.choices[0]
+    [choice] = answer.choices
+    assert choice.finish_reason == "stop"
     usage = answer.usage
-    return (
-        choice.message.content or "",
-        choice.finish_reason,
-        usage.prompt_tokens,
-        usage.completion_tokens,
-    )
-
-
-def offline_answers() -> list[tuple[str, str, int, int]]:
-    """Answer the questions with transformers, on the weights that CTranslate2's were made of."""
-    transformers = pytest.importorskip("transformers")
-    model = transformers.AutoModelForCausalLM.from_pretrained(MODELS / "chat-hf")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(MODELS / "chat-hf")
-    answers = []
-    for question in QUESTIONS:
-        turns = [{"role": "user", "content": question}]
-        prompt = tokenizer.apply_chat_template(
-            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
-        length = prompt["input_ids"].shape[1]
-        output = model.generate(**prompt, do_sample=False, max_new_tokens=100)[0][length:]
-        text = tokenizer.decode(output, skip_special_tokens=True)
-        answers.append((text, "stop", length, len(output)))
-    return answers
+    return choice.message.content or "", usage.prompt_tokens, usage.completion_tokens
 
 
 def test_three_engines_give_one_answer(server: LiveServer, vllm_server: LiveServer) -> None:
     """Greedy answers, their ends and their token counts: ct2, vLLM and transformers agree."""
-    offline = offline_answers()
+    weights = Weights(MODELS / "chat-hf")
+    offline = [weights.greedy(question, max_tokens=100) for question in QUESTIONS]
 
     assert [ask(server, question) for question in QUESTIONS] == offline
     assert [ask(vllm_server, question) for question in QUESTIONS] == offline

@@ -17,7 +17,8 @@ from shim.api.embeddings.protocol import EmbeddingRequest
 from shim.api.generation.messages import ChatMessage
 from shim.api.transcription.protocol import ServerVad, TranscriptionForm
 from shim.app import create_app
-from shim.settings import Settings
+from shim.limits import Limits
+from shim.settings import ServerSettings, Settings
 
 MODELS = (
     FakeModelConfig(id="chat", source="chat"),
@@ -73,8 +74,9 @@ any_input = settings(
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    """Serve a model of each kind."""
-    with TestClient(create_app(Settings(models=MODELS))) as client:
+    """Serve a model of each kind; the same refusal, over and over, is not delayed."""
+    server = ServerSettings(limits=Limits(refusal_delay_seconds=0.0))
+    with TestClient(create_app(Settings(server=server, models=MODELS))) as client:
         yield client
 
 

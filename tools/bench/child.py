@@ -5,11 +5,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from msgspec import Struct
+
+PEERS_PYTHON = Path("build") / "bench-peers" / "bin" / "python"
+"""The interpreter beside other engines, which `make bench-real` installs."""
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -24,6 +29,8 @@ class Run(Struct, frozen=True, kw_only=True):
     """Seconds to the first token of each request, where they stream."""
     cpu: float = 0.0
     """Processor time of the child, in seconds, while the clock ran; where it tells."""
+    tokens: list[int] = []
+    """Tokens of each answer, where they are counted."""
 
     @property
     def rate(self) -> float:
@@ -34,9 +41,15 @@ class Run(Struct, frozen=True, kw_only=True):
 class Child:
     """A process `python -m MODULE ARGUMENTS` that answers each line with a line; a context."""
 
-    def __init__(self, module: str, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        python: str | Path = sys.executable,
+        **environment: str,
+    ) -> None:
         self._process = subprocess.Popen(  # noqa: S603  our own modules
-            [sys.executable, "-m", module, *arguments],
+            [python, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -112,3 +125,26 @@ def machine_seconds() -> tuple[float, float]:
     user, nice, system, idle, waiting, *rest = map(int, first.split()[1:9])
     busy = (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
     return busy, busy + (idle + waiting) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Cost:
+    """What a piece of work took."""
+
+    own: float = 0.0
+    """Processor time of those who worked, in seconds."""
+    others: float = 0.0
+    """Share of the machine that neither they nor the client took."""
+
+
+@contextmanager
+def cost(worker: int, client: int) -> Iterator[Cost]:
+    """Measure the work of a process and its descendants for a *client*, until the block ends."""
+    spent = Cost()
+    workers = family(worker)
+    before, (busy, had) = {pid: cpu_seconds(pid) for pid in (*workers, client)}, machine_seconds()
+    yield spent
+    took = {pid: cpu_seconds(pid) - then for pid, then in before.items()}
+    busy, had = (now - then for now, then in zip(machine_seconds(), (busy, had), strict=True))
+    spent.own = sum(took[pid] for pid in workers)
+    spent.others = max(busy - spent.own - took[client], 0) / had

@@ -1,28 +1,33 @@
-"""Who runs against whom: a model's contestants, their best settings, and the rounds."""
+"""The contestants of transcription: their processes, and what a measurement of one is."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.bench.child import Child, Run, cpu_seconds, machine_seconds
-from tools.bench.server import serving
+from tools.bench.child import PEERS_PYTHON, Child, Run, cost
+from tools.bench.rounds import MANY, Entry, Measured, Result, Setting, play, settings
+from tools.bench.server import Server, serving, starting
 
-CLIPS = Path("evals") / "data" / "clips"
-
-LOOP, TUNED, PIPELINE, SHIM = (
+LOOP, TUNED, PIPELINE, WHISPER_CPP, VLLM, SHIM = (
     "faster-whisper",
     "faster-whisper, tuned",
     "BatchedInferencePipeline",
+    "whisper.cpp",
+    "vLLM's server",
     "Shim",
 )
 IN_FLIGHT = (1, 8, 64)
-MANY = 8
-"""Requests in flight in the trials; only the server behaves otherwise with still more."""
-
+LOADS = {
+    LOOP: (1, MANY),
+    TUNED: (1, MANY),
+    PIPELINE: (MANY,),
+    WHISPER_CPP: (1, MANY),
+    VLLM: (1, MANY),
+    SHIM: IN_FLIGHT,
+}
+"""Requests in flight of each contestant, in the order of the table."""
 
 TUNING = {
     # NumPy's threads would spin beside CTranslate2's after each spectrogram.
@@ -35,21 +40,17 @@ TUNING = {
 }
 """The environment in which bare faster-whisper is fastest on a CPU, as far as we know."""
 
-
-@dataclass(frozen=True, order=True)
-class Setting:
-    """`num_workers` and `cpu_threads` of a `WhisperModel`."""
-
-    workers: int
-    threads: int
-
-    def __str__(self) -> str:
-        return f"{self.workers}x{self.threads}"
+VLLM_FLAGS = (
+    *("--dtype=float32", "--enforce-eager", "--host=127.0.0.1", "--max-num-seqs=16"),
+    # Whisper base keeps 37 MB of each recording, for the attention to it.
+    f"--kv-cache-memory-bytes={1 << 30}",
+    *("--disable-log-stats", "--disable-uvicorn-access-log"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One model and the options of every request."""
+    """One model, the options of every request, and who takes part."""
 
     title: str
     model: Path
@@ -59,93 +60,85 @@ class Scenario:
     """Arguments of `transcribe`."""
     fields: dict[str, Any]
     """The same options by the names of a form's fields."""
+    clips: Sequence[str]
+    """Files, over and over in this order."""
     requests: tuple[int, ...]
-    """How many requests a round sends, for each of `IN_FLIGHT`."""
+    """How many requests a round sends, for each of `IN_FLIGHT`; 0: that load is left out."""
     batch: int
+    names: Sequence[str] = (LOOP, TUNED, PIPELINE, SHIM)
+    """The contestants; the first one's texts are what the others' are compared with."""
+    ggml: Path | None = None
+    """The same weights for whisper.cpp."""
+    hf: Path | None = None
+    """The same weights for vLLM."""
+    word_errors: Callable[[Sequence[str], Sequence[str]], float] | None = None
+    """From files and texts to the word error rate; None: nobody knows what is said."""
 
+    def files(self, count: int) -> list[str]:
+        """Return the files of *count* requests."""
+        return [self.clips[place % len(self.clips)] for place in range(count)]
 
-@dataclass(frozen=True, order=True)
-class Entry:
-    """A row of the table: a contestant under a load."""
+    def counts(self) -> dict[Entry, int]:
+        """Return the number of requests of each row of the table."""
+        number = dict(zip(IN_FLIGHT, self.requests, strict=True))
+        entries = [Entry(name, n) for name in self.names for n in LOADS[name] if number[n]]
+        return {entry: number[entry.in_flight] for entry in entries}
 
-    name: str
-    in_flight: int
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A run and its cost for the process that did the work."""
-
-    run: Run
-    cpu: float
-    """Seconds for each request."""
-    others: float
-    """Share of the machine that other processes took, which do not belong to the benchmark."""
-    equal: float
-    """Share of texts that are those of the bare loop."""
-
-
-@dataclass
-class Result:
-    """All that was measured of one scenario."""
-
-    scenario: Scenario
-    trials: dict[Entry, dict[Setting, float]] = field(default_factory=dict)
-    """Requests per second of each setting, once."""
-    best: dict[Entry, Setting] = field(default_factory=dict)
-    rounds: list[dict[Entry, Measured]] = field(default_factory=list)
-
-
-def settings(device: str) -> list[Setting]:
-    """Return the settings to try: one call on all cores, a call on each core, and halfway."""
-    if device != "cpu":
-        return [Setting(1, 1), Setting(2, 1), Setting(4, 1)]
-    cores = len(os.sched_getaffinity(0))
-    halfway = [Setting(cores // 2, 2)] if cores > 3 else []
-    return [Setting(1, cores), *halfway, Setting(cores, 1)]
-
-
-def clips(count: int) -> list[str]:
-    """Return the files of *count* requests: every other English clip of `evals`, over and over."""
-    files = sorted(map(str, CLIPS.glob("en-*")))[::2]
-    return [files[place % len(files)] for place in range(count)]
+    def tried(self, name: str) -> list[Setting]:
+        """Return the settings of the contestant *name* that are tried; vLLM has its own."""
+        every = settings(self.device)
+        return every[:1] if name == VLLM else every
 
 
 class Match:
     """The processes of one scenario."""
 
-    def __init__(self, scenario: Scenario, tried: Sequence[Setting], folder: Path) -> None:
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
         self._scenario = scenario
-        self._tried = tried
-        self._config = folder / "bench.toml"
+        self._tried = settings(scenario.device)
+        self._folder = folder
         self._bare: dict[tuple[str, Setting], Child] = {}
+        self._servers: dict[str, Server] = {}
         self._expected: dict[str, str] = {}
 
     @contextmanager
     def open(self) -> Iterator["Match"]:
-        """Start two bare processes for each setting, and one server with a model for each."""
-        self._config.write_text("".join(map(self._toml, self._tried)), encoding="utf-8")
+        """Start the bare processes for each setting, and one server with a model for each."""
+        names = self._scenario.names
         with ExitStack() as stack:
             for setting in self._tried:
-                plain, tuned = self._peer(setting), self._peer(setting, **TUNING)
-                self._bare[LOOP, setting] = stack.enter_context(plain)
-                self._bare[PIPELINE, setting] = plain
-                self._bare[TUNED, setting] = stack.enter_context(tuned)
-            self._server = stack.enter_context(serving(self._config))
+                for name in names:
+                    if name in (LOOP, TUNED, WHISPER_CPP):
+                        self._bare[name, setting] = stack.enter_context(self._peer(name, setting))
+                self._bare[PIPELINE, setting] = self._bare[names[0], setting]
+            if VLLM in names:
+                self._servers[VLLM] = stack.enter_context(self._vllm())
+            config = self._folder / "bench.toml"
+            config.write_text("".join(map(self._toml, self._tried)), encoding="utf-8")
+            self._servers[SHIM] = stack.enter_context(serving(config))
             self._load = stack.enter_context(Child("tools.bench.load"))
+            for server in self._servers.values():
+                server.wait()
             self._expect()
             yield self
 
-    def _peer(self, setting: Setting, **environment: str) -> Child:
+    def _peer(self, name: str, setting: Setting) -> Child:
         given = self._scenario
-        arguments = {
-            "device": given.device,
-            "compute-type": given.compute_type,
-            "workers": setting.workers,
-            "threads": setting.threads,
-        }
-        flags = [f"--{name}={value}" for name, value in arguments.items()]
-        return Child("tools.bench.peers", str(given.model), *flags, **environment)
+        size = (f"--workers={setting.workers}", f"--threads={setting.threads}")
+        if name == WHISPER_CPP:
+            program = "tools.bench.real.whisper_cpp"
+            return Child(program, str(given.ggml), *size, python=PEERS_PYTHON)
+        kind = (f"--device={given.device}", f"--compute-type={given.compute_type}")
+        environment = TUNING if name == TUNED else {}
+        return Child("tools.bench.peers", str(given.model), *kind, *size, **environment)
+
+    def _vllm(self) -> Any:
+        served = (f"--model={self._scenario.hf}", f"--served-model-name={VLLM}")
+        return starting(
+            self._folder / "vllm.log",
+            *("vllm.entrypoints.openai.api_server", *served, *VLLM_FLAGS),
+            VLLM_NO_USAGE_STATS="1",
+        )
 
     def _toml(self, setting: Setting) -> str:
         given = self._scenario
@@ -157,78 +150,60 @@ class Match:
         )
 
     def _expect(self) -> None:
-        """Keep the bare loop's text of every clip, and warm everybody up."""
-        files = sorted(set(clips(max(self._scenario.requests))))
-        run = self._work(Entry(LOOP, MANY), self._tried[-1], files)
+        """Keep the first contestant's text of every clip, and warm everybody up."""
+        first, *others = (name for name in self._scenario.names if name != PIPELINE)
+        files = sorted(set(self._scenario.files(max(self._scenario.requests))))
+        run = self._work(Entry(first, MANY), self._tried[-1], files)
         self._expected = dict(zip(files, run.texts, strict=True))
-        for setting in self._tried:
-            for name in (LOOP, TUNED, SHIM):
+        for name in (first, *others):
+            for setting in self._scenario.tried(name):
                 self._work(Entry(name, 1), setting, files[:1])
 
     def _work(self, entry: Entry, setting: Setting, files: list[str]) -> Run:
-        if entry.name == SHIM:
-            fields = {"model": str(setting), "language": "en", **self._scenario.fields}
-            url = self._server.url
-            return self._load.ask(url=url, clips=files, fields=fields, in_flight=entry.in_flight)
-        way = "pipeline" if entry.name == PIPELINE else "loop"
+        given = self._scenario
+        if entry.name in self._servers:
+            own = given.fields if entry.name == SHIM else {"temperature": 0}
+            model = str(setting) if entry.name == SHIM else entry.name
+            return self._load.ask(
+                url=self._servers[entry.name].url,
+                clips=files,
+                fields={"model": model, "language": "en", **own},
+                in_flight=entry.in_flight,
+            )
         return self._bare[entry.name, setting].ask(
-            way=way,
+            way="pipeline" if entry.name == PIPELINE else "loop",
             clips=files,
-            options={"language": "en", **self._scenario.options},
+            options={"language": "en", **given.options},
             in_flight=entry.in_flight,
-            batch=self._scenario.batch,
+            batch=given.batch,
         )
 
     def measure(self, entry: Entry, setting: Setting, count: int) -> Measured:
         """Let a contestant do *count* requests."""
-        files = clips(count)
-        pid = self._server.pid if entry.name == SHIM else self._bare[entry.name, setting].pid
-        before, (busy, had) = self._cpu(pid), machine_seconds()
-        run = self._work(entry, setting, files)
-        own, client = (now - then for now, then in zip(self._cpu(pid), before, strict=True))
-        busy, had = (now - then for now, then in zip(machine_seconds(), (busy, had), strict=True))
+        files = self._scenario.files(count)
+        server = self._servers.get(entry.name)
+        pid = server.pid if server else self._bare[entry.name, setting].pid
+        with cost(pid, self._load.pid) as spent:
+            run = self._work(entry, setting, files)
         same = [self._expected[name] == text for name, text in zip(files, run.texts, strict=True)]
+        errors = self._scenario.word_errors
         return Measured(
             run=run,
-            cpu=own / count,
-            others=max(busy - own - client, 0) / had,
+            cpu=spent.own / count,
+            others=spent.others,
             equal=sum(same) / count,
+            score=errors(files, run.texts) if errors else None,
         )
 
-    def _cpu(self, pid: int) -> tuple[float, float]:
-        return cpu_seconds(pid), cpu_seconds(self._load.pid)
 
-
-def play(scenario: Scenario, *, rounds: int, folder: Path, say: Callable[[str], None]) -> Result:
-    """Find the best setting of every contestant, then let them take turns."""
-    result = Result(scenario)
-    tried = settings(scenario.device)
-    counts = dict(zip(IN_FLIGHT, scenario.requests, strict=True))
-    entries = [
-        *(Entry(name, n) for name in (LOOP, TUNED) for n in (1, MANY)),
-        Entry(PIPELINE, MANY),
-        *(Entry(SHIM, n) for n in IN_FLIGHT),
-    ]
-    with Match(scenario, tried, folder).open() as match:
-        for entry in entries:
-            trial = Entry(entry.name, min(entry.in_flight, MANY))
-            if trial not in result.trials:
-                rate = partial(_rate, match, trial, max(counts[trial.in_flight] // 2, 2))
-                result.trials[trial] = {setting: rate(setting) for setting in tried}
-            rates = result.trials[trial]
-            result.best[entry] = max(rates, key=rates.__getitem__)
-        for number in range(rounds):
-            # In turns from either end, so that a drift of the machine affects all alike.
-            order = entries if number % 2 == 0 else entries[::-1]
-            result.rounds.append(
-                {
-                    entry: match.measure(entry, result.best[entry], counts[entry.in_flight])
-                    for entry in order
-                }
-            )
-            say(f"{scenario.title}: round {number + 1} of {rounds}")
-    return result
-
-
-def _rate(match: Match, entry: Entry, count: int, setting: Setting) -> float:
-    return match.measure(entry, setting, count).run.rate
+def compete(scenario: Scenario, *, rounds: int, folder: Path, say: Callable[[str], None]) -> Result:
+    """Start all contestants of *scenario*, and measure them."""
+    with Match(scenario, folder).open() as match:
+        return play(
+            scenario.title,
+            scenario.counts(),
+            match.measure,
+            tried=scenario.tried,
+            rounds=rounds,
+            say=say,
+        )

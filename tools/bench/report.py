@@ -1,32 +1,46 @@
 """Writes what was measured of transcription as tables in Markdown."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tools.bench import tables
-from tools.bench.match import LOOP, MANY, PIPELINE, SHIM, TUNED, Entry, Measured, Result
+from tools.bench.match import LOADS, LOOP, PIPELINE, SHIM, TUNED, VLLM, WHISPER_CPP
+from tools.bench.rounds import MANY, Entry, Measured, Result
 
-COLUMNS = (
-    *("", "requests in flight", "workers x threads", "requests/s"),
-    *("requests/s ÷ faster-whisper's", "÷ tuned", "÷ the pipeline's"),
-    *("latency p50, s", "latency p95, s", "CPU, s/request", tables.OTHERS, tables.SAME),
-)
+RIVALS = {
+    LOOP: "faster-whisper's",
+    TUNED: "tuned",
+    PIPELINE: "the pipeline's",
+    WHISPER_CPP: "whisper.cpp's",
+    VLLM: "vLLM's",
+}
 
 
 def table(result: Result) -> str:
     """Return the section of one scenario."""
-    rows = [_row(result, entry) for entry in sorted(result.best, key=_place)]
+    names = {entry.name for entry in result.best}
+    rivals = [name for name in RIVALS if name in names]
+    knows_words = all(m.score is not None for m in result.rounds[0].values())
+    rows = [
+        _row(result, entry, rivals, knows_words=knows_words)
+        for entry in sorted(result.best, key=_place)
+    ]
+    return (
+        f"### {result.title}\n\n{tables.table(_columns(rivals, knows_words=knows_words), rows)}\n"
+        f"{trials(result)}\n"
+    )
+
+
+def trials(result: Result) -> str:
+    """Return a sentence with the settings of a result that were tried."""
     tried = [
         f"{entry.name} {entry.in_flight}: "
         + ", ".join(f"{setting} {rate:.2f}" for setting, rate in rates.items())
         for entry, rates in result.trials.items()
+        if len(rates) > 1
     ]
-    return (
-        f"### {result.scenario.title}\n\n{tables.table(COLUMNS, rows)}\n"
-        "Settings tried (contestant, in flight: workers x threads, requests/s): "
-        + "; ".join(tried)
-        + ".\n"
-    )
+    head = "Settings tried (contestant, in flight: workers x threads, requests/s)"
+    return f"{head}: {'; '.join(tried)}."
 
 
 def document(results: list[Result], command: str) -> str:
@@ -47,40 +61,60 @@ def results(measured: list[Result]) -> str:
 
 def _result(result: Result, entry: Entry) -> str:
     rivals = [Entry(name, min(entry.in_flight, MANY)) for name in (LOOP, TUNED)]
-    bare, tuned = (_ratio(result, entry, rival) for rival in rivals)
-    model = result.scenario.title.partition(",")[0]
+    bare, tuned = (ratio(result, entry, rival, _rate) for rival in rivals)
+    model = result.title.partition(",")[0]
     return (
         f"- Transcription ({model}), {entry.in_flight} in flight: **{bare} times** the requests/s "
         f"of faster-whisper, {tuned} times those of the tuned one.\n"
     )
 
 
-def _ratio(result: Result, entry: Entry, other: Entry) -> str:
+def ratio(result: Result, entry: Entry, other: Entry, number: Callable[[Measured], float]) -> str:
+    """Return the ratio of a *number* of two entries; "" where the other one did not take part."""
+    if other not in result.best:
+        return ""
     pairs = [(each[entry], each[other]) for each in result.rounds]
-    rates = [(mine.run.rate, theirs.run.rate) for mine, theirs in pairs]
-    return tables.ratio(rates, [max(m.others for m in pair) for pair in pairs])
+    numbers = [(number(mine), number(theirs)) for mine, theirs in pairs]
+    return tables.ratio(numbers, [max(m.others for m in pair) for pair in pairs])
+
+
+def _rate(measured: Measured) -> float:
+    return measured.run.rate
 
 
 def _place(entry: Entry) -> tuple[bool, int, int]:
     """Return a key that sorts bare before Shim, and the loads from one in flight upwards."""
-    return entry.in_flight > 1, (LOOP, TUNED, PIPELINE, SHIM).index(entry.name), entry.in_flight
+    return entry.in_flight > 1, list(LOADS).index(entry.name), entry.in_flight
 
 
-def _row(result: Result, entry: Entry) -> str:
+def _columns(rivals: Sequence[str], *, knows_words: bool) -> list[str]:
+    first, *others = (f"÷ {RIVALS[name]}" for name in rivals)
+    return [
+        *("", "requests in flight", "workers x threads", "requests/s"),
+        *(f"requests/s {first}", *others),
+        *("latency p50, s", "latency p95, s", "CPU, s/request"),
+        *(["word errors"] if knows_words else []),
+        *(tables.OTHERS, tables.SAME),
+    ]
+
+
+def _row(result: Result, entry: Entry, rivals: Sequence[str], *, knows_words: bool) -> str:
     def median(number: Callable[[Measured], float]) -> float:
         return statistics.median(number(each[entry]) for each in result.rounds)
 
     alone = entry.in_flight == 1
+    load = 1 if alone else MANY
+    bare = entry.name not in (SHIM, VLLM)
     cells = [
         entry.name,
-        str(entry.in_flight) if alone or entry.name == SHIM else "all",
-        str(result.best[entry]),
-        f"{median(lambda m: m.run.rate):.2f}",
-        *(_ratio(result, entry, Entry(name, 1 if alone else MANY)) for name in (LOOP, TUNED)),
-        "" if alone else _ratio(result, entry, Entry(PIPELINE, MANY)),
+        "all" if bare and not alone else str(entry.in_flight),
+        "" if entry.name == VLLM else str(result.best[entry]),
+        f"{median(_rate):.2f}",
+        *(ratio(result, entry, Entry(name, load), _rate) for name in rivals),
         f"{median(lambda m: tables.quantile(m.run.latencies, 0.5)):.3f}",
         f"{median(lambda m: tables.quantile(m.run.latencies, 0.95)):.3f}",
         f"{median(lambda m: m.cpu):.3f}",
+        *(["" if alone else f"{median(lambda m: m.score or 0.0):.1%}"] if knows_words else []),
         f"{median(lambda m: m.others):.0%}",
         f"{min(each[entry].equal for each in result.rounds):.0%}",
     ]

@@ -46,14 +46,19 @@ class Server:
 
 @contextmanager
 def starting(
-    log: Path, module: str, *arguments: str, folder: Path | None = None, **environment: str
+    log: Path,
+    module: str,
+    *arguments: str,
+    folder: Path | None = None,
+    python: str | Path = sys.executable,
+    **environment: str,
 ) -> Iterator[Server]:
     """Run `python -m MODULE ARGUMENTS --port …`, of the checkout *folder*, until the block ends.
 
     *environment* is added to this process's own.
     """
     port = _free_port()
-    command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
+    command = [python, "-m", module, *arguments, "--port", str(port)]
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603  our own
             command,

@@ -14,9 +14,10 @@ import tempfile
 from pathlib import Path
 
 from tools.bench import model, report, tables
-from tools.bench.match import Scenario, play
+from tools.bench.match import Scenario, compete
 
 BUILTIN = Path("backends") / "builtin" / "speech"
+CLIPS = Path("evals") / "data" / "clips"
 TOKENS = 32
 """Text tokens of every answer of a random model: some ten seconds of speech."""
 
@@ -31,6 +32,7 @@ def scenarios(given: argparse.Namespace) -> list[Scenario]:
     on_cpu = given.device == "cpu"
     quantization = "int8" if on_cpu else "float16"
     share = 4 if given.quick else 1
+    clips = sorted(map(str, CLIPS.glob("en-*")))[::2]
     random = model.cached(given.size, tokens=TOKENS, quantization=quantization)
     found = [
         Scenario(
@@ -40,6 +42,7 @@ def scenarios(given: argparse.Namespace) -> list[Scenario]:
             compute_type=quantization,
             options={"beam_size": beam},
             fields={"beam_size": beam},
+            clips=clips,
             requests=_shared((4, 12, 64) if on_cpu else (16, 128, 256), share),
             batch=given.batch,
         )
@@ -55,6 +58,7 @@ def scenarios(given: argparse.Namespace) -> list[Scenario]:
                 # No fallback: what is drawn at random is never the same text twice.
                 options={"temperature": 0},
                 fields={"temperatures[]": 0},
+                clips=clips,
                 requests=_shared((16, 32, 64), share),
                 batch=given.batch,
             )
@@ -79,7 +83,7 @@ def main() -> None:
     rounds = 1 if given.quick else given.rounds
     with tempfile.TemporaryDirectory() as folder:
         results = [
-            play(scenario, rounds=rounds, folder=Path(folder), say=say)
+            compete(scenario, rounds=rounds, folder=Path(folder), say=say)
             for scenario in scenarios(given)
         ]
     command = shlex.join(["python", "-m", "tools.bench.transcription", *sys.argv[1:]])

@@ -4,6 +4,7 @@
     python -m tools.soak upload   a file of 500 MB, before anything is decoded
     python -m tools.soak hours    two hours in one file
     python -m tools.soak many     2,000 requests, one after the other batch
+    python -m tools.soak same     different requests at once: each is answered as it is alone
 
 Figures are of the built-in models, in MB of 10^6 bytes and in seconds.
 """
@@ -23,8 +24,9 @@ import httpx
 from evals.local_server import Server, serving
 from tools.soak.memory import forget_peak, megabytes
 from tools.soak.recordings import RATE, form, spoken, wav
+from tools.soak.same import add_arguments, same
 
-COMMAND = (sys.executable, "-m", "shim", "serve", "--port", "0")
+COMMAND = (sys.executable, "-m", "shim", "serve", "toys", "--port", "0")
 # Nothing that is drawn at random: the same recording has to have the same answer.
 SURE = {"model": "whisper-1", "language": "en", "temperatures": "0"}
 AT_ONCE = 16
@@ -147,9 +149,15 @@ def main() -> None:
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("load", choices=LOADS)
-    arguments.add_argument("--amount", type=float, help="Requests, bytes or hours.")
+    words = arguments.add_subparsers(dest="load", required=True)
+    for name in LOADS:
+        words.add_parser(name).add_argument(
+            "--amount", type=float, help="Requests, bytes or hours."
+        )
+    add_arguments(words.add_parser("same", help="Exits with 1 if an answer differs."))
     given = arguments.parse_args()
+    if given.load == "same":
+        sys.exit(asyncio.run(same(given)) > 0)
     load = LOADS[given.load]
     amount = () if given.amount is None else (given.amount if load is hours else int(given.amount),)
     print(json.dumps(asyncio.run(load(*amount)), indent=2))

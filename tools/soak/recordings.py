@@ -16,15 +16,19 @@ BOUNDARY = "2c9ab5d07ef1"
 Samples = NDArray[np.int16]
 
 
-def clips() -> list[Samples]:
-    """Return the English clips, at 16 kHz."""
-    return [_samples(path) for path in sorted(CLIPS.glob("en-*.flac"))]
+def read(folder: Path, prefix: str = "") -> list[Samples]:
+    """Return the WAV and FLAC files of *folder* whose names begin with *prefix*.
+
+    They have to be mono, at 16 kHz.
+    """
+    paths = sorted(folder.glob(f"{prefix}*"))
+    return [_samples(path) for path in paths if path.suffix in (".wav", ".flac")]
 
 
 def spoken(seconds: float, draw: random.Random) -> Samples:
     """Return so much speech, a pause of a quarter of a second after each clip."""
     parts, length, pause = [], 0, np.zeros(RATE // 4, np.int16)
-    choices = clips()
+    choices = read(CLIPS, "en-")
     while length < seconds * RATE:
         parts += [draw.choice(choices), pause]
         length += len(parts[-2]) + len(pause)

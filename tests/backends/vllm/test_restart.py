@@ -82,15 +82,18 @@ async def until(backend: ChatBackend, *, ready: bool) -> float:
     return longest
 
 
-async def test_a_dead_engine_leaves_nothing(
+async def test_a_dead_engine_is_restarted(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """EngineDead for every running request, and for others at once; not ready; no process left.
+    """EngineDead for every running request, and for others until another engine takes its place.
 
-    The steps of its start are logged, by this process and by the engine's own.
+    Nothing is left of the first, and nobody else has to wait. The steps of a start are logged, by
+    this process and by the engine's own.
     """
     caplog.set_level(logging.INFO, "backends")
-    async with opened(SOURCE, max_restarts=0) as patient:
+    async with opened(SOURCE, max_restarts=1) as patient:
+        assert_start_logged(caplog.text, capfd.readouterr().err)
+        before = await ask(patient.backend, "What is 3 plus 4?")
         answers = [await in_mid_answer(patient.backend) for _ in range(2)]
 
         patient.kill()
@@ -99,29 +102,11 @@ async def test_a_dead_engine_leaves_nothing(
             with pytest.raises(EngineDead, match="died while it answered"):
                 async for _ in answer:
                     pass
-        assert not await patient.backend.ready()
+        await until(patient.backend, ready=False)
         with pytest.raises(EngineDead, match="not running"):
             await ask(patient.backend, "Hi")
         with pytest.raises(EngineDead, match="not running"):
             await patient.backend.tokenize("Hi")
-
-    assert not await patient.backend.ready()
-    _, alive = psutil.wait_procs(patient.processes, timeout=15)
-    assert not alive
-    assert re.search(r"t: configured in .+\n(.*\n)*.* t: ready after", caplog.text)
-    steps = ["is up", "loading weights", "weights read", "the cache holds", "warmed up in"]
-    lines = [
-        line for line in capfd.readouterr().err.splitlines() if " backends.vllm.process t: " in line
-    ]
-    assert [step for line in lines for step in steps if step in line] == steps
-
-
-async def test_a_dead_engine_is_restarted() -> None:
-    """Another takes its place, with nothing left of the first, and nobody else has to wait."""
-    async with opened(SOURCE, max_restarts=1) as patient:
-        before = await ask(patient.backend, "What is 3 plus 4?")
-        patient.kill()
-        await until(patient.backend, ready=False)
 
         begin = time.monotonic()
         blocked = await until(patient.backend, ready=True)
@@ -131,7 +116,21 @@ async def test_a_dead_engine_is_restarted() -> None:
         assert blocked < took / 3, "a start of 15 s blocks the loop for some hundredths of a second"
         assert not any(process.is_running() for process in patient.engine)
 
+    assert not await patient.backend.ready()
+    _, alive = psutil.wait_procs(patient.processes, timeout=15)
+    assert not alive
 
+
+def assert_start_logged(ours: str, engines: str) -> None:
+    """Compare the steps of a start with the log of this process, and what the engine's printed."""
+    assert re.search(r"t: configured in .+\n(.*\n)*.* t: ready after", ours)
+    steps = ["is up", "loading weights", "weights read", "the cache holds", "warmed up in"]
+    lines = [line for line in engines.splitlines() if " backends.vllm.process t: " in line]
+    assert [step for line in lines for step in steps if step in line] == steps
+
+
+# `process/test_supervisor.py` counts restarts without an engine.
+@pytest.mark.slow
 async def test_an_engine_that_cannot_be_restarted_stays_dead(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from evals.report.summary import Kind, count, measure, pool
 from evals.report.terminal import rate, score, seconds
-from evals.result import Answer, Failure, Result
-from evals.score.scorers import Tally
+from evals.result import Answer, Failure, Result, Tally
 
 
 def result(*pair: int, **answer: Any) -> Result:

@@ -9,8 +9,7 @@ import pytest
 
 from evals.report import terminal
 from evals.report.summary import Summary, count, measure, pool, retries, versions
-from evals.result import Answer, Failure, Result
-from evals.score.scorers import Tally
+from evals.result import Answer, Failure, Result, Tally
 
 MODEL = "organisation/a-model-whose-name-is-longer-than-eighty-columns-" + "x" * 40
 MESSAGE = "\x1b[31mno\n" + "<p>sorry</p> " * 999

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from evals.result import Answer, Loglikelihood, Tally
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
-from evals.score.scorers import Scorer, Tally, judge
+from evals.score.scorers import Scorer, judge
 
 
 @pytest.mark.parametrize(
@@ -24,24 +25,54 @@ from evals.score.scorers import Scorer, Tally, judge
         ("exact", "4", " 4\n", 1, 1),
         ("exact", "4", "4.", 0, 1),
         ("exact", "", "", 1, 1),
+        ("contains", "new  york", "It is New York, or new york.", 0, 1),
+        ("contains", "new  york", "it is new\nyork, or york", 0, 1),
+        ("contains", "new  york", "is it new\nyork ?", 1, 1),
+        ("contains", "art", "a part", 0, 1),
+        ("contains", "", "a part", 0, 1),
     ],
 )
 def test_tallies(
     scorer: Scorer, target: str, answer: str, numerator: int, denominator: int
 ) -> None:
-    """Edits over the size of the target; an empty target adds to the numerator only."""
-    tally = judge(scorer, str)(target, answer)
+    """Edits over the size of the target; an empty target adds to the numerator only.
+
+    Of an accuracy 1 or 0 over 1.
+    """
+    tally = judge(scorer, str)(target, Answer(text=answer))
 
     assert (tally.numerator, tally.denominator) == (numerator, denominator)
 
 
 def test_both_texts_are_kept_as_compared() -> None:
     """The tally has the texts that were compared, so that a person can check the score."""
-    tally = judge("wer", normalizer("english"))("It's twenty-one colours!", "it is 21 colors")
+    answer = Answer(text="it is 21 colors")
+
+    tally = judge("wer", normalizer("english"))("It's twenty-one colours!", answer)
 
     assert tally == Tally(
         numerator=0, denominator=4, target="it is 21 colors", answer="it is 21 colors"
     )
+
+
+@pytest.mark.parametrize(
+    ("scorer", "picked"),
+    [("loglikelihood", "York"), ("loglikelihood-per-character", "New York")],
+)
+def test_the_picked_choice(scorer: Scorer, picked: str) -> None:
+    """By its sum the shorter choice wins; per character of the choice, a longer one may."""
+    answer = Answer(
+        text="York",
+        loglikelihoods=[
+            Loglikelihood(choice="York", value=-4.0, tokens=1),
+            Loglikelihood(choice="New York", value=-4.8, tokens=2),
+            Loglikelihood(choice="New Bern", value=-4.8, tokens=3),
+        ],
+    )
+
+    tally = judge(scorer, str)("New York", answer)
+
+    assert (tally.answer, tally.numerator) == (picked, picked == "New York")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +92,8 @@ def test_normalizers(name: Normalizer, text: str, normal: str) -> None:
     ("scorer", "languages", "name"),
     [
         ("exact", {None}, "none"),
+        ("loglikelihood", {None}, "none"),
+        ("contains", set(), "english"),
         ("wer", {None}, "english"),
         ("wer", {"en", None}, "english"),
         ("cer", {"de", "en"}, "basic"),

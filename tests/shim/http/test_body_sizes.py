@@ -49,7 +49,14 @@ SPEECH: dict[str, dict[str, Any]] = {
 }
 """Fields of a request to a speech model, by each route that it has."""
 
-ASKED = [*MODELS.items(), ("/v1/chat/completions", "speech"), ("/v1/responses", "speech")]
+ASKED = [
+    *MODELS.items(),
+    # The same fields as for chat, in another translation.
+    *(
+        pytest.param(path, "speech", marks=pytest.mark.slow)
+        for path in ("/v1/chat/completions", "/v1/responses")
+    ),
+]
 
 # Lists of token ids: `json_values` bounds them, and a model's context.
 TOKEN_IDS = re.compile(r"^(prompt|input|tokens|[a-z]+_token_ids)(\[\])*$")

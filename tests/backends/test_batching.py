@@ -1,7 +1,7 @@
 """Calls of many threads in few batches: which calls share one, and which wait."""
 
-import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from backends.base import Batch
+from backends.batching import AGAIN, Abandoned, Batcher, MaxBatch, Size, awaited
 from backends.failures import EngineDead
-from backends.whisper.batching import Abandoned, Batcher, awaited
 
 SECONDS = 20.0
 """After which a test that hangs fails."""
@@ -53,7 +53,7 @@ def batching(
     batcher = Batcher(
         {"double": engine.run, "again": engine.run},
         workers=workers,
-        max_batch={"double": most, "again": most},
+        max_batch={"double": MaxBatch(calls=most), "again": MaxBatch(calls=most)},
         on_batch=on_batch or (lambda _: None),
     )
     with batcher.running():
@@ -120,8 +120,6 @@ def test_free_workers_share_the_work() -> None:
     engine = Engine()
 
     with batching(engine, workers=2, most=8) as batcher:
-        while batcher._idle < 2:
-            os.sched_yield()
         with batcher._changed:  # so that neither looks before all are there
             calls = submit(batcher, 1, 2, 3, 4)
         engine.await_begun()
@@ -130,6 +128,78 @@ def test_free_workers_share_the_work() -> None:
         results(calls)
 
     assert [len(batch) for batch in engine.batches] == [2, 2]
+
+
+def test_sizes_limit_a_batch() -> None:
+    """Calls of unlike lengths do not share one, nor calls that cost too much together."""
+    engine = Engine()
+    batcher = Batcher(
+        {"double": engine.run},
+        workers=1,
+        max_batch={"double": MaxBatch(calls=9, spread=2, cost=10)},
+        on_batch=lambda _: None,
+    )
+
+    with batcher.running():
+        calls = submit(batcher, 0)
+        engine.await_begun()
+        for number, length, cost in ((1, 5, 4), (2, 8, 1), (3, 7, 4), (4, 3, 4), (5, 50, 99)):
+            calls.append(batcher.submit("double", "a", number, Size(length=length, cost=cost)))
+        engine.free()
+        answers = results(calls)
+
+    assert answers == [0, 2, 4, 6, 8, 10]
+    assert engine.batches == [[0], [1, 3], [2], [4], [5]]
+
+
+def test_a_spare_worker_takes_what_waited_long() -> None:
+    """A call does not wait for a batch that does not end, but longer for the second such one."""
+    engine = Engine()
+    batcher = Batcher(
+        {"double": engine.run},
+        workers=1,
+        spare=2,
+        patience=0.05,
+        max_batch={"double": MaxBatch(calls=1)},
+        on_batch=lambda _: None,
+    )
+
+    with batcher.running():
+        begun = time.perf_counter()
+        calls = submit(batcher, 1, 2, 3)
+        for _ in calls:
+            engine.await_begun()
+        waited = time.perf_counter() - begun
+        engine.free()
+        answers = results(calls)
+
+    assert answers == [2, 4, 6]
+    assert waited >= 2 * 0.05
+
+
+def test_a_call_may_run_again_with_others() -> None:
+    """What came while a call ran shares its next batch."""
+    engine, sizes, outcomes = Engine(), list[int](), [True, False]
+
+    def run(inputs: Sequence[Any]) -> Sequence[Any]:
+        sizes.append(len(inputs))
+        doubled = engine.run(inputs)
+        return [AGAIN] * len(inputs) if outcomes.pop(0) else doubled
+
+    batcher = Batcher(
+        {"double": run}, workers=1, max_batch={"double": MaxBatch(calls=9)}, on_batch=lambda _: None
+    )
+    with batcher.running():
+        first = submit(batcher, 1)
+        engine.await_begun()
+        assert not batcher.waits("double", "b", Size())
+        others = submit(batcher, 2, 3)
+        assert batcher.waits("double", "a", Size())
+        engine.free()
+        answers = results(first + others)
+
+    assert answers == [2, 4, 6]
+    assert sizes == [1, 3]
 
 
 def test_a_cancelled_call_never_reaches_the_engine() -> None:
@@ -241,7 +311,9 @@ def test_a_failing_engine_is_reported() -> None:
             raise error
         return list(inputs)
 
-    batcher = Batcher({"call": run}, workers=1, max_batch={"call": 1}, on_batch=lambda _: None)
+    batcher = Batcher(
+        {"call": run}, workers=1, max_batch={"call": MaxBatch(calls=1)}, on_batch=lambda _: None
+    )
     with batcher.running():
         for _ in range(3):
             batcher.submit("call", None, 1).exception(timeout=SECONDS)

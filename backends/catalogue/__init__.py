@@ -1,0 +1,1 @@
+"""Small real models and recordings that `shim pull` fetches; `catalogue.toml` lists them."""

@@ -1,0 +1,1 @@
+"""Converts a GGUF file of the Llama architecture, without torch."""

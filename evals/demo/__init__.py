@@ -1,0 +1,1 @@
+"""`make demo`: fetches real models and recordings, serves them, evaluates them."""

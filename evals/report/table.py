@@ -1,0 +1,56 @@
+"""Prints several summaries as one table, a row each; what does not fit a row stands below it."""
+
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from evals.report.summary import Summary
+from evals.report.terminal import UNKNOWN, console, interval, plain, remarks, score
+
+
+def show(title: str, summaries: list[Summary], *, note: str = "") -> None:
+    """Print the table, *note*, reasons for missing intervals, the remarks, and the runs' folders.
+
+    The folders have the summaries and the results.
+    """
+    out = console()
+    out.print()
+    out.print(table(title, summaries))
+    out.print()
+    if note:
+        out.print(plain(note), markup=False, soft_wrap=True)
+    for summary in summaries:
+        if summary.score.low is None:
+            out.print(plain(f"{summary.task}: {interval(summary.score)}"), markup=False)
+        for remark in remarks(summary):
+            out.print(plain(remark), markup=False, soft_wrap=True)
+    for summary in summaries:
+        out.print(f"[dim]{escape(plain(str(Path(summary.results).parent)))}/[/]", soft_wrap=True)
+
+
+def table(title: str, summaries: list[Summary]) -> Table:
+    """Return the table; it has 80 columns at most, unless a task's name is long."""
+    found = Table(
+        title=escape(plain(title)),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for heading in ("evaluation", "score", "95 %"):
+        found.add_column(heading)
+    for heading in ("samples", "failed", "seconds"):
+        found.add_column(heading, justify="right")
+    for summary in summaries:
+        found.add_row(
+            escape(plain(summary.task)),
+            score(summary.score),
+            UNKNOWN if summary.score.low is None else interval(summary.score),
+            str(summary.counts.samples),
+            str(summary.counts.failed),
+            f"{summary.speed.wall:.1f}",
+        )
+    return found
