@@ -20,6 +20,8 @@ from backends.base import (
 )
 from backends.config import Ct2ModelConfig, Ct2Options
 from backends.ct2 import batched_calls
+from backends.ct2.logprobs import LogprobReader
+from backends.ct2.steps import Steps
 from backends.registry import adapter
 from tests.backends.test_contract import answer, generation, text
 from tests.live import BUILTIN
@@ -162,6 +164,51 @@ async def test_leaving_a_batch(opened: Opened) -> None:
     )
 
     assert [text(items) for items in answers[:3]] == [text(expected)] * 3
+
+
+async def test_a_faulty_request(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its failure is its own: the others of its batch are answered."""
+    read = LogprobReader.token_logprob
+
+    def failing(self: LogprobReader, token: int, logits: Any) -> TokenLogprob:
+        if self._top == 7:
+            raise ArithmeticError
+        return read(self, token, logits)
+
+    monkeypatch.setattr(LogprobReader, "token_logprob", failing)
+    requests = [generation(top_logprobs=top) for top in (2, 7, 2)]
+    (expected,) = await opened.alone(requests[:1])
+
+    answers = await asyncio.gather(
+        *(answer(opened.backend, request) for request in requests), return_exceptions=True
+    )
+
+    fine, fault, fine_too = answers
+    assert isinstance(fault, ArithmeticError)
+    for found in (fine, fine_too):
+        assert isinstance(found, list)
+        assert_equal(logprobs(found), logprobs(expected))
+
+
+async def test_an_engine_that_fails_midway(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that has begun fails, instead of beginning again; the next one is complete."""
+    send, sent = Steps.send, list[int]()
+
+    def failing(self: Steps) -> None:
+        sent.append(len(sent))
+        if len(sent) == 3:
+            raise RuntimeError("the device is lost")
+        send(self)
+
+    (expected,) = await opened.alone([generation()])
+    monkeypatch.setattr(Steps, "send", failing)
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        await answer(opened.backend, generation(n=3))
+
+    assert not await opened.backend.ready()
+    assert await opened.alone([generation()]) == [expected]
+    assert await opened.backend.ready()
 
 
 async def test_a_late_request_beside_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,16 @@
-"""The recordings as the tests send them: clean, over a telephone, in noise, joined."""
+"""The recordings made harder to hear, and joined."""
 
 import io
 from collections.abc import Callable
-from functools import cache
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.client.recordings import RATE, encoded, speech
-from tests.real.pulled import RECORDINGS, clips
+from tests.real.pulled import RECORDINGS
 
 Samples = NDArray[np.int16]
-
-
-def clean(samples: Samples) -> bytes:
-    """Return *samples* as WAV."""
-    return encoded(samples, "wav")
 
 
 def mu_law(samples: Samples) -> bytes:
@@ -33,31 +27,23 @@ def noisy(samples: Samples) -> bytes:
     """Return *samples* in white noise of a tenth of their power (10 dB), the same in every run."""
     noise = np.random.default_rng(16).normal(size=len(samples))
     noise *= np.sqrt(np.mean(samples.astype(float) ** 2) / 10)
-    return clean(np.clip(samples + noise, -(1 << 15), (1 << 15) - 1).astype(np.int16))
+    loudest = np.iinfo(np.int16)
+    return encoded(np.clip(samples + noise, loudest.min, loudest.max).astype(np.int16), "wav")
 
 
 CONDITIONS: dict[str, Callable[[Samples], bytes]] = {
-    "clean": clean,
     "mu-law": mu_law,
     "AMR": amr,
     "noise": noisy,
 }
 
 
-@cache
 def five_minutes() -> bytes:
     """Return the clips in turns, with half a second between them, until 300 s are full."""
     files = sorted(RECORDINGS.glob("*.wav"))
     pause = np.zeros(RATE // 2, np.int16)
     once = np.concatenate([part for file in files for part in (speech(file), pause)])
-    return clean(np.resize(once, 300 * RATE))
-
-
-@cache
-def condition(name: str, clip_id: str) -> bytes:
-    """Return a clip under one of the CONDITIONS."""
-    [clip] = (clip for clip in clips() if clip.id == clip_id)
-    return CONDITIONS[name](speech(clip.path))
+    return encoded(np.resize(once, 300 * RATE), "wav")
 
 
 def _at_8_khz(samples: Samples, container: str, codec: str) -> bytes:

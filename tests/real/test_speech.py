@@ -92,9 +92,9 @@ async def test_containers(client: AsyncOpenAI) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("model", "most"), [(TINY, 0.054), (BASE, 0.031)], ids=["tiny.en", "base"])
+@pytest.mark.parametrize(("model", "most"), [(TINY, 0.055), (BASE, 0.032)], ids=["tiny.en", "base"])
 async def test_word_errors(client: AsyncOpenAI, model: Path, most: float) -> None:
-    """Its word error rate on the clips is that which faster-whisper was measured to have."""
+    """The word error rate is what faster-whisper was measured to have: 5.4 % and 3.1 %."""
     answers = await online(client, model, [Case(c.path.read_bytes(), {}, {}) for c in clips()])
 
     assert errors(clips(), [answer.text for answer in answers]) <= most

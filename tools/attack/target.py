@@ -126,7 +126,8 @@ class Target:
 def started(config: str, *, limit: int | None = LIMIT) -> Iterator[Target]:
     """Run `shim serve` with *config* in a process group of its own; end all of it in the end.
 
-    *limit*: bytes of address space.
+    Without models in *config* it serves the toys, and not what was pulled here. *limit*: bytes of
+    address space.
     """
 
     def bound() -> None:
@@ -138,6 +139,8 @@ def started(config: str, *, limit: int | None = LIMIT) -> Iterator[Target]:
         file, log = Path(folder) / "shim.toml", Path(folder) / "log"
         file.write_text(config)
         command = [sys.executable, "-m", "shim", "serve", "--port", "0", "--log-level", "info"]
+        if "[[models]]" not in config:
+            command.append("toys")
         with log.open("wb") as output:
             running = subprocess.Popen(  # noqa: S603
                 [*command, "--config", str(file)],

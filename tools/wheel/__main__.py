@@ -88,9 +88,12 @@ def _environments(
 
 
 def _workplace(folder: Path) -> Path:
-    """Return a folder with the tests but not with the packages that they test."""
+    """Return a folder with the tests but not with the packages that they test.
+
+    Nor with those of real models, which say nothing of a wheel that those of the toys do not.
+    """
     workplace = folder / "workplace"
-    ignored = shutil.ignore_patterns("__pycache__")
+    ignored = shutil.ignore_patterns("__pycache__", "real")
     shutil.copytree(ROOT / "tests", workplace / "tests", ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", workplace)
     for file in (workplace / "tests").rglob("test_*.py"):
