@@ -53,10 +53,11 @@ class Ct2Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     intra_threads: Annotated[int, Meta(ge=0)] | None = None
     """Threads of a batch; None: half of the cores for all batches, 1 to 4 for each; 0:
     CTranslate2's own choice."""
-    max_length_difference: Annotated[int, Meta(ge=0)] = 64
-    """Tokens by which the prompts of one batch may differ in length. The engine reads the end of
-    longer prompts token by token, which rounds otherwise than alone: by 1e-5 in log probabilities
-    of float32, but enough to change texts of int8. With 0, int8 has the very bits of alone."""
+    max_length_difference: Annotated[int, Meta(ge=0)] | None = None
+    """Tokens by which the prompts of one batch may differ in length; None: 64, but 0 in int8. The
+    engine reads the end of longer prompts token by token, which rounds otherwise: by 1e-5 in log
+    probabilities of float32, but enough to change texts of int8. There, with 0, every answer is,
+    bit for bit, what it is alone; in float32 the size of a batch still shows, by 1e-5."""
     max_model_len: Count | None = None
     """Tokens of the context; None: the tokenizer's `model_max_length`."""
     revision: str | None = None

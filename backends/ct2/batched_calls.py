@@ -29,9 +29,11 @@ _MOST = 32
 """Texts of one batch."""
 _TOKENS = 65_536
 """Tokens of a batch's prompts and completions: each takes 4 kB in the built-in model."""
-_SCORED = MaxBatch(calls=_MOST, spread=16, cost=1024)
-"""Cost is in tokens, each of which takes 4 bytes for each token of the vocabulary. A shorter text
-is computed as if it were as long as the longest."""
+_SCORED_TOKENS = 1024
+"""Tokens of a batch that is scored: each takes 4 bytes for each token of the vocabulary."""
+_SCORED_DIFFERENCE = 16
+"""Tokens by which texts that are scored may differ in length: a shorter one is computed as if it
+were as long as the longest."""
 _LOGITS = 4096
 """Logits that take as much memory as a token of a prompt: the engine keeps them to the end."""
 _SHARED_PREFIX = 16
@@ -63,8 +65,8 @@ class BatchedGenerator:
     ) -> None:
         """Put a batcher in front of *generator*, which has `threads(batches)` threads.
 
-        Prompts of one batch differ by at most *max_length_difference* tokens. Items are sent on
-        *loop*.
+        Prompts of one batch differ by at most *max_length_difference* tokens; texts to score too,
+        and by 16 at most. Items are sent on *loop*.
         """
         self._generator = generator
         self._exact = max_length_difference == 0
@@ -76,7 +78,11 @@ class BatchedGenerator:
             patience=_PATIENCE,
             max_batch={
                 "generate": MaxBatch(calls=_MOST, spread=max_length_difference, cost=_TOKENS),
-                "score": _SCORED,
+                "score": MaxBatch(
+                    calls=_MOST,
+                    spread=min(_SCORED_DIFFERENCE, max_length_difference),
+                    cost=_SCORED_TOKENS,
+                ),
             },
             on_batch=on_batch,
         )

@@ -62,11 +62,12 @@ class Opened:
 
 
 @asynccontextmanager
-async def opening(max_length_difference: int) -> AsyncGenerator[Opened, None]:
-    """Open the model with this option."""
+async def opening(**options: Any) -> AsyncGenerator[Opened, None]:
+    """Open the model with these options."""
     batches: list[Batch] = []
-    options = Ct2Options(intra_threads=1, max_length_difference=max_length_difference)
-    config = Ct2ModelConfig(id="ct2", source=str(BUILTIN / "chat"), options=options)
+    config = Ct2ModelConfig(
+        id="ct2", source=str(BUILTIN / "chat"), options=Ct2Options(intra_threads=1, **options)
+    )
     async with adapter(config, lambda _, batch: batches.append(batch)) as backend:
         assert isinstance(backend, ChatBackend)
         yield Opened(backend, batches)
@@ -75,7 +76,7 @@ async def opening(max_length_difference: int) -> AsyncGenerator[Opened, None]:
 @pytest_asyncio.fixture(params=[64, 0])
 async def opened(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
     """Open the model with batches of unlike prompts, and with those of equal lengths only."""
-    async with opening(request.param) as found:
+    async with opening(max_length_difference=request.param) as found:
         yield found
 
 
@@ -150,6 +151,29 @@ async def test_echoes(opened: Opened) -> None:
         assert_equal(list(found.logprobs[1:]), list(expected.logprobs[1:]))
 
 
+async def test_int8_is_exact() -> None:
+    """In int8, where a last bit can change a text, requests in flight change not a bit."""
+    echoed = Sampling(temperature=0.0, max_tokens=0, top_logprobs=0)
+    requests = [
+        *(generation(question, max_tokens=20, top_logprobs=0) for question in QUESTIONS),
+        *(
+            Generation(prompt=tuple(range(50, 50 + length)), sampling=echoed, echo=True)
+            for length in (9, 12, 12, 14, 20, 23)
+        ),
+    ] * 3
+    async with opening(compute_type="int8") as opened:
+        alone = await opened.alone(requests)
+        opened.batches.clear()
+
+        together = await opened.together(requests)
+
+        assert await opened.largest() > 2
+    assert [logprobs(items) for items in together] == [logprobs(items) for items in alone]
+    assert [[i for i in items if isinstance(i, PromptEcho)] for items in together] == [
+        [i for i in items if isinstance(i, PromptEcho)] for items in alone
+    ]
+
+
 async def test_leaving_a_batch(opened: Opened) -> None:
     """A client that leaves takes nothing from the others of its batch, and costs no more steps."""
     request = generation("Repeat the word horse.", max_tokens=40)
@@ -215,7 +239,7 @@ async def test_a_late_request_beside_a_long_one(monkeypatch: pytest.MonkeyPatch)
     """A request that waited too long is computed beside the batch that it waited for."""
     monkeypatch.setattr(batched_calls, "_PATIENCE", 0.0)
     endless = Generation(prompt="one two", sampling=Sampling(max_tokens=1900, temperature=2.0))
-    async with opening(64) as opened:
+    async with opening(max_length_difference=64) as opened:
         async with aclosing(opened.backend.generate(endless)) as long:
             await anext(long)
             await answer(opened.backend, generation("Count to ten"))

@@ -1,6 +1,6 @@
 """Compares answers under load with those alone: thousands of requests, many in flight.
 
-    python -m tools.soak same --models pulled --compute-type int8 --requests 2000
+    python -m tools.soak same --models pulled --speech compute_type=float32 max_batch=1
 
 Each of some different requests is sent alone, twice. Then they are sent in a random order, again
 and again, so many in flight. The tables count the answers that are not the first one alone.
@@ -8,11 +8,12 @@ and again, so many in flight. The tables count the answers that are not the firs
 
 import argparse
 import asyncio
+import json
 import random
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -33,32 +34,12 @@ WEIGHTS = {
         "chat": PULLED / "models" / "smollm2-135m-instruct" / "ct2-float32",
     },
 }
-CONFIG = """
-[[models]]
-id = "speech"
-backend = "whisper"
-source = "{speech}"
-max_running = {at_once}
-
-[models.options]
-device = "cpu"
-compute_type = "{compute_type}"
-cpu_threads = 1
-num_workers = 2
-max_batch = {max_batch}
-
-[[models]]
-id = "chat"
-backend = "ct2"
-source = "{chat}"
-max_running = {at_once}
-
-[models.options]
-compute_type = "float32"
-intra_threads = 1
-inter_threads = 2
-"""
-"""Both models of a server: every request in flight is in work, in two threads of the engine."""
+OPTIONS: dict[str, dict[str, str | int]] = {
+    "speech": {"device": "cpu", "compute_type": "int8", "cpu_threads": 1, "num_workers": 2},
+    "chat": {"compute_type": "float32", "intra_threads": 1, "inter_threads": 2},
+}
+"""Of each model, unless the command line says otherwise."""
+ENGINES = {"speech": "whisper", "chat": "ct2"}
 
 _BATCHES = re.compile(r'shim_batch_size_(sum|count)\{call="(\w+)",model="(\w+)"\} (\S+)')
 
@@ -67,8 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `same`."""
     parser.add_argument("--models", choices=WEIGHTS, default="toys")
     parser.add_argument("--routes", choices=["speech", "chat", "all"], default="all")
-    parser.add_argument("--compute-type", default="int8", help="Of the speech model.")
-    parser.add_argument("--max-batch", type=int, default=8, help="Of the speech model.")
+    for model in OPTIONS:
+        parser.add_argument(
+            f"--{model}", nargs="+", type=_option, default=[], metavar="NAME=VALUE", help="Options."
+        )
     parser.add_argument("--requests", type=int, default=1000, help="Under load, in sum.")
     parser.add_argument("--different", type=int, default=64, help="Different ones, of each route.")
     parser.add_argument("--at-once", type=int, default=32, help="Requests in flight.")
@@ -79,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def same(given: argparse.Namespace) -> int:
     """Run it, print the tables, and return the number of answers that differ."""
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
-        config.write(CONFIG.format(**WEIGHTS[given.models], **vars(given)))
+        config.write("".join(_table(model, given) for model in OPTIONS))
         config.flush()
         command = (sys.executable, "-m", "shim", "serve", "--port", "0", "--config", config.name)
         async with serving(command) as server:
@@ -108,6 +91,31 @@ async def _soak(http: httpx.AsyncClient, requests: list[Request], given: argpars
     print(f"{given.at_once} in flight:\n\n{loaded.table()}\n\nCalls in a batch, mean:")
     print(await _batch_sizes(http))
     return again.differ + loaded.differ
+
+
+def _option(text: str) -> tuple[str, str | int]:
+    name, _, value = text.partition("=")
+    return name, int(value) if value.isdecimal() else value
+
+
+def _table(model: str, given: argparse.Namespace) -> str:
+    """Return the configuration of *model*, "speech" or "chat", as TOML.
+
+    All requests in flight are in work.
+    """
+    options = OPTIONS[model] | dict(getattr(given, model))
+    top = {
+        "id": model,
+        "backend": ENGINES[model],
+        "source": str(WEIGHTS[given.models][model]),
+        "max_running": given.at_once,
+    }
+    return f"[[models]]\n{_lines(top)}[models.options]\n{_lines(options)}"
+
+
+def _lines(values: Mapping[str, str | int]) -> str:
+    # A number or a text of JSON is one of TOML, too.
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
 
 
 def _drawn(given: argparse.Namespace) -> list[Request]:
