@@ -1,6 +1,5 @@
 """The models of the configuration: one Struct per engine, chosen by the key `backend`."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -52,7 +51,8 @@ class Ct2Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inter_threads: Count = 1
     """Batches that the engine computes at once; more for requests that have waited long."""
     intra_threads: Annotated[int, Meta(ge=0)] | None = None
-    """Threads of a batch; None: see `threads_of_a_batch`; 0: CTranslate2's own choice."""
+    """Threads of a batch; None: half of the cores for all batches, 1 to 4 for each; 0:
+    CTranslate2's own choice."""
     max_length_difference: Annotated[int, Meta(ge=0)] | None = None
     """Tokens by which the prompts of one batch may differ in length; None: 64, but 0 in int8. The
     engine reads the end of longer prompts token by token, which rounds otherwise: by 1e-5 in log
@@ -61,17 +61,6 @@ class Ct2Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_model_len: Count | None = None
     """Tokens of the context; None: the tokenizer's `model_max_length`."""
     revision: str | None = None
-
-    def threads_of_a_batch(self) -> int:
-        """Return `intra_threads`, or by default half of the cores in all, at most 4 for a batch.
-
-        Threads of a batch wait for one another: where other work takes their cores, several are far
-        slower than one.
-        """
-        if self.intra_threads is not None:
-            return self.intra_threads
-        cores = len(os.sched_getaffinity(0))
-        return max(1, min(4, cores // 2 // self.inter_threads))
 
 
 class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

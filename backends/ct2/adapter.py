@@ -1,6 +1,7 @@
 """Chat through CTranslate2's Generator, the built-in default: runs on a CPU without torch."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from contextlib import aclosing, asynccontextmanager
@@ -212,8 +213,20 @@ def _load(directory: Path, options: Ct2Options) -> "Generator":
         device=options.device,
         compute_type=options.compute_type,
         inter_threads=BatchedGenerator.threads(options.inter_threads),
-        intra_threads=options.threads_of_a_batch(),
+        intra_threads=_intra_threads(options),
     )
+
+
+def _intra_threads(options: Ct2Options) -> int:
+    """Return the threads of a batch.
+
+    They wait for one another: where other work takes their cores, several can be far slower than
+    one. So the default is half of the cores that the process may use.
+    """
+    if options.intra_threads is not None:
+        return options.intra_threads
+    cores = len(os.sched_getaffinity(0))
+    return max(1, min(4, cores // 2 // options.inter_threads))
 
 
 def _directory(source: str, revision: str | None) -> Path:

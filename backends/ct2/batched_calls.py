@@ -108,8 +108,6 @@ class BatchedGenerator:
     def _generate(self, choices: Sequence[Choice]) -> list[Any]:
         """Continue the prompts of *choices*, which are of one group."""
         if choices[0].begun:  # its batch failed, and the batcher runs it again alone
-            if choices[0].finished:
-                return [None]
             raise RuntimeError("The engine failed in the middle of an answer.")
         # In the engine's own order, in which `Steps` finds the logits.
         ordered = sorted(choices, key=lambda choice: -len(choice.prompt))

@@ -21,7 +21,12 @@ ENGLISH = RECORDINGS / "jfk.wav"
 
 VERBOSE: dict[str, Any] = {"response_format": "verbose_json"}
 
-pytestmark = [pytest.mark.real, pytest.mark.usefixtures("frozen_garbage")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.usefixtures("frozen_garbage"),
+    # The stock client warns of its own method's end.
+    pytest.mark.filterwarnings("ignore:^deprecated$:DeprecationWarning"),
+]
 
 
 async def test_detected(client: AsyncOpenAI) -> None:

