@@ -136,7 +136,7 @@ test-wheel: .venv/.test ## test the wheel as users install it, in several versio
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores bench-real ## the four below, an hour; writes docs/benchmarks.md
+bench: bench-transcription bench-chat bench-scores bench-real ## all of the four below; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
