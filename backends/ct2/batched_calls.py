@@ -123,7 +123,6 @@ class BatchedGenerator:
             callback=steps.take,
             **choices[0].arguments,
         )
-        steps.send()
         return [AGAIN if steps.yielded else None] * len(choices)
 
     def _yields(self, choices: Sequence[Choice]) -> Callable[[], bool]:

@@ -63,14 +63,13 @@ class Steps:
             self._running.remove(batch_id)
         self._awaited -= 1
         if not self._awaited:
-            self.send()
+            self._send()
         return ended
 
-    def send(self) -> None:
-        """Send what the choices returned, in one turn of the event loop."""
-        if self._unsent:
-            self._loop.call_soon_threadsafe(_send, self._unsent)
-            self._unsent = []
+    def _send(self) -> None:
+        """Send what the choices returned for one step, in one turn of the event loop."""
+        self._loop.call_soon_threadsafe(_send, self._unsent)
+        self._unsent = []
 
     def _begin(self, step: "GenerationStepResult") -> None:
         """Begin with the first of the callbacks of a step, which has the logits of all choices.

@@ -1,6 +1,7 @@
 """Requests that CTranslate2 computes together: their answers are those of each alone."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -216,38 +217,43 @@ async def test_a_faulty_request(opened: Opened, monkeypatch: pytest.MonkeyPatch)
 
 async def test_an_engine_that_fails_midway(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that has begun fails, instead of beginning again; the next one is complete."""
-    send, sent = Steps.send, list[int]()
+    take = Steps.take
 
-    def failing(self: Steps) -> None:
-        sent.append(len(sent))
-        if len(sent) == 3:
+    def failing(self: Steps, step: Any) -> bool:
+        if step.step == 1:
             raise RuntimeError("the device is lost")
-        send(self)
+        return take(self, step)
 
     (expected,) = await opened.alone([generation()])
-    monkeypatch.setattr(Steps, "send", failing)
 
-    with pytest.raises(RuntimeError, match="in the middle"):
-        await answer(opened.backend, generation(n=3))
+    with monkeypatch.context() as patched:
+        patched.setattr(Steps, "take", failing)
+        with pytest.raises(RuntimeError, match="in the middle"):
+            await answer(opened.backend, generation(n=3))
 
     assert not await opened.backend.ready()
-    # The state is that of a batch that has ended: the first answer is sent before.
-    assert await opened.alone([generation(), generation()]) == [expected] * 2
-    assert await opened.backend.ready()
+    assert await opened.alone([generation()] * 2) == [expected] * 2
+    assert await opened.backend.ready()  # since the end of the first one's batch
 
 
-async def test_a_late_request_beside_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_late_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that waited too long is computed beside the batch that it waited for."""
+    take, begun, answered = Steps.take, threading.Event(), threading.Event()
+
+    def held(self: Steps, step: Any) -> bool:
+        if not begun.is_set():
+            begun.set()
+            assert answered.wait(60)
+        return take(self, step)
+
     monkeypatch.setattr(batched_calls, "_PATIENCE", 0.0)
-    endless = Generation(prompt="one two", sampling=Sampling(max_tokens=1900, temperature=2.0))
+    monkeypatch.setattr(Steps, "take", held)
     async with opening(max_length_difference=64) as opened:
-        async with aclosing(opened.backend.generate(endless)) as long:
-            await anext(long)
-            await answer(opened.backend, generation("Count to ten"))
-            async for _ in long:
-                pass
+        early = asyncio.create_task(answer(opened.backend, generation()))
+        assert await asyncio.to_thread(begun.wait, 60)
 
-        await opened.largest()
+        late = await asyncio.wait_for(answer(opened.backend, generation("Count to ten")), 60)
 
-    late, early, _ = opened.batches
-    assert late.took < early.took
+        answered.set()
+        assert text(late)
+        assert text(await early)
