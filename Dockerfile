@@ -59,9 +59,11 @@ RUN /opt/pip/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir
 FROM dependencies AS models
 ARG MODELS
 COPY --from=package /opt/package /opt/shim
+# pip knows the default index.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
     mkdir /opt/shim-cache && if [ -n "${MODELS}" ]; then \
+        export PYTHONPATH="$(echo /opt/pip/lib/python3*/site-packages)"; \
         SHIM_CACHE=/opt/shim-cache /opt/shim/bin/shim pull ${MODELS} && rm -rf /opt/shim-cache/downloads; \
     fi
 

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -235,22 +235,3 @@ class Batcher:
         log.warning("a batch of %d failed (%s): running its calls alone", len(batch), error)
         for call in batch:
             self._run([call])
-
-
-def awaited(future: "Future[Any]") -> Any:
-    """Wait for *future* and return its result.
-
-    Raises what the call raised, or Abandoned if it was cancelled while queued.
-    """
-    try:
-        return future.result()
-    except CancelledError as error:
-        raise Abandoned from error
-
-
-class Abandoned(Exception):
-    """The client has left, so nobody needs the result: ends the work in the request's thread.
-
-    It is raised in that thread only, by a call that was cancelled while queued and by each call or
-    check after the request was cancelled. It never reaches a client.
-    """

@@ -13,7 +13,7 @@ from backends.catalogue.cache import Cache
 from backends.catalogue.entries import UnknownName, selected
 from backends.catalogue.failures import PullFailed
 from backends.catalogue.pull import is_whole
-from backends.catalogue.served import TOYS, named, pulled
+from backends.catalogue.served import named, pulled, to_pull
 from backends.config import BUILTIN, ModelConfig
 from backends.registry import ModelNotOpened
 from backends.registry import check as check_model
@@ -111,7 +111,7 @@ def _settings(
 def _pull(names: tuple[str, ...], cache: Cache) -> None:
     """Pull what *names* lacks in the *cache*; `toys` are there already."""
     try:
-        pull_missing(selected(tuple(name for name in names if name != TOYS)), cache)
+        pull_missing(to_pull(names), cache)
     except (UnknownName, PullFailed) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

@@ -13,8 +13,10 @@ _SECONDS = 3.0
 
 def url(hub: HubRepository, path: str) -> str:
     """Return the address of the file *path* in the repository *hub*."""
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    return f"{endpoint.rstrip('/')}/{hub.repository}/resolve/{hub.revision}/{path}"
+    from huggingface_hub import hf_hub_url
+
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    return hf_hub_url(hub.repository, path, revision=hub.revision, endpoint=endpoint)
 
 
 def objection(client: httpx.Client, hub: HubRepository, path: str) -> str | None:

@@ -19,7 +19,6 @@ from .download import reason, server
 from .entries import Package
 from .failures import NotReachable
 
-_PYPI = "https://pypi.org/simple"
 _JSON = "application/vnd.pypi.simple.v1+json"
 """The media type of PEP 691."""
 
@@ -36,12 +35,22 @@ class _Project(msgspec.Struct):
 def index_url() -> str:
     """Return the address of the index, from pip's or uv's variables or pip's configuration.
 
-    The last resort is PyPI.
+    The last resort is pip's own default. Raises NotReachable if pip is not installed either.
     """
     for variable in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
         if url := os.environ.get(variable):
             return url.rsplit("=", 1)[-1] if variable == "UV_DEFAULT_INDEX" else url
-    return _configured("index-url") or _PYPI
+    return _configured("index-url") or _default()
+
+
+def _default() -> str:
+    try:
+        from pip._internal.models.index import PyPI
+    except ImportError as error:
+        raise NotReachable(
+            "which package index to use is not known without pip: set PIP_INDEX_URL"
+        ) from error
+    return str(PyPI.simple_url)
 
 
 def certificates() -> str | None:

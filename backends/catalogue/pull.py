@@ -90,6 +90,9 @@ def _client() -> Iterator[httpx.Client]:
 
 def _fetch(client: httpx.Client, entry: Entry, cache: Cache, progress: Progress) -> None:
     folder = cache.path(entry)
+    # Of other weights, whose pins were others.
+    for form in entry.forms:
+        shutil.rmtree(cache.path(entry, form), ignore_errors=True)
     _refuse_full(cache.folder, entry.package_bytes + sum(file.bytes for file in entry.files))
     source = _from_hub(client, entry, folder, progress)
     if source is None:

@@ -1,5 +1,6 @@
 """The configuration of pulled models, as `shim serve` runs them without a configuration file."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from backends.config import (
@@ -33,17 +34,21 @@ def pulled(cache: Cache) -> tuple[ModelConfig, ...]:
     return _configured([e for e in catalogue().entries if cache.has(e, _FORM.get(e.kind))], cache)
 
 
+def to_pull(names: tuple[str, ...]) -> tuple[Entry, ...]:
+    """Return the entries of *names*, without `toys`, which need no pull. Raises UnknownName."""
+    return selected(tuple(name for name in names if name != TOYS))
+
+
 def named(names: tuple[str, ...], cache: Cache) -> tuple[ModelConfig, ...]:
     """Return the models of *names*: entries and groups of the catalogue, or `toys`.
 
     Raises UnknownName. Whether they are pulled is not looked at.
     """
-    entries = selected(tuple(name for name in names if name != TOYS))
     toys = BUILTIN if TOYS in names else ()
-    return (*_configured(list(entries), cache), *toys)
+    return (*_configured(to_pull(names), cache), *toys)
 
 
-def _configured(entries: list[Entry], cache: Cache) -> tuple[ModelConfig, ...]:
+def _configured(entries: Sequence[Entry], cache: Cache) -> tuple[ModelConfig, ...]:
     free = dict(_OPENAI)
     models: list[ModelConfig] = []
     for entry in entries:

@@ -10,9 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from backends.batching import Abandoned, awaited
-
 from .batched_calls import AlignInputs, BatchedWhisper, GenerateInputs
+from .waiting import Abandoned, awaited
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from backends.base import Batch
-from backends.batching import AGAIN, Abandoned, Batcher, MaxBatch, Size, awaited
+from backends.batching import AGAIN, Batcher, MaxBatch, Size
 from backends.failures import EngineDead
+from backends.whisper.waiting import Abandoned, awaited
 
 SECONDS = 20.0
 """After which a test that hangs fails."""

