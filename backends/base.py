@@ -428,7 +428,80 @@ class SpeechBackend(Protocol):
         ...
 
 
-Backend = ChatBackend | SpeechBackend | EmbeddingBackend
+# ── other servers ─────────────────────────────────────────────────────────────
+
+
+class RemoteBody(Struct, frozen=True, kw_only=True):
+    """The body of a request to another server: *before*, the model's name there, then *after*.
+
+    Without a body, both are empty and *has_model* is False.
+    """
+
+    before: bytes = b""
+    after: bytes | BinaryIO = b""
+    """The rest of the body. A file is read from *after_start* to its end, once for each attempt; it
+    is closed by the caller."""
+    after_start: int = 0
+    """Offset in bytes at which a file *after* begins."""
+    has_model: bool = True
+    """Whether the name stands between *before* and *after*."""
+    in_json: bool = True
+    """Whether the name is written as a JSON string, with its quotes; else as plain UTF-8."""
+
+
+class RemoteRequest(Struct, frozen=True, kw_only=True):
+    """A client's request, to be sent on to another server that speaks OpenAI's API."""
+
+    method: Literal["GET", "POST"] = "POST"
+    path: str
+    """The path of the route below the base URL, as in "/chat/completions"; with the query, if
+    there is one."""
+    at_root: bool = False
+    """Whether *path* is below the server's root and not below its `/v1`: that of the tokenizer."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """The client's headers, with names in lower case. The backend leaves out what concerns only one
+    connection, and the client's key."""
+    body: RemoteBody = RemoteBody(has_model=False)
+    affinity: bytes = b""
+    """Bytes by which requests with the same beginning may go to the same server; empty: none."""
+
+
+class RemoteHead(Struct, frozen=True, kw_only=True):
+    """The beginning of another server's answer: comes exactly once, before its bytes."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    """The headers to send on, with names in lower case, without `content-length`."""
+    upstream: str
+    """Name of the server that answered: its URL without user, password and query."""
+    attempts: int
+    """Servers that were tried, the one that answered included."""
+
+
+@runtime_checkable
+class RemoteBackend(Protocol):
+    """A model on other servers, to which requests are sent on as bytes."""
+
+    async def ready(self) -> bool:
+        """Return whether a request sent now would reach a server that answers."""
+        ...
+
+    async def self_test(self) -> None:
+        """Raise NoUpstream if no server answers."""
+        ...
+
+    def send(self, request: RemoteRequest) -> AsyncGenerator[RemoteHead | bytes, None]:
+        """Send *request* to one of the servers: yield one RemoteHead, then the answer's bytes.
+
+        The bytes of an event stream come in whole events. Closing the generator closes the
+        connection to the server, which aborts the work there. Raises NoUpstream or UpstreamTimeout
+        before the RemoteHead if no server could be reached, and UpstreamLost after it if the
+        answer ended before its end. Every answer of a server, also one with an error, is yielded.
+        """
+        ...
+
+
+Backend = ChatBackend | SpeechBackend | EmbeddingBackend | RemoteBackend
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -139,7 +139,38 @@ class FakeModelConfig(_Model, frozen=True, kw_only=True, tag="fake"):
     options: FakeOptions = FakeOptions()
 
 
-ModelConfig = WhisperModelConfig | VllmModelConfig | Ct2ModelConfig | FakeModelConfig
+class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A server that speaks OpenAI's API: vLLM's, another Shim, a cloud."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$")]
+    """The base URL, as clients have it: mostly ends in `/v1`."""
+    key: str | None = None
+    """The key that the server needs; None: it needs none."""
+    model: str | None = None
+    """The model's name there; None: as in `id`."""
+    weight: Annotated[float, Meta(gt=0)] = 1.0
+    """Share of the requests, relative to the other servers."""
+    max_running: Count | None = None
+    """Most requests there at once; None: not limited."""
+
+
+class RemoteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of a pool of servers: their health, attempts and times."""
+
+
+class RemoteModelConfig(_Model, frozen=True, kw_only=True, tag="remote"):
+    """A model on other servers that speak OpenAI's API."""
+
+    source: Literal[""] = ""
+    """Not used: the servers are `upstreams`."""
+    upstreams: Annotated[tuple[Upstream, ...], Meta(min_length=1)]
+    max_running: Count = 1024
+    options: RemoteOptions = RemoteOptions()
+
+
+ModelConfig = (
+    WhisperModelConfig | VllmModelConfig | Ct2ModelConfig | FakeModelConfig | RemoteModelConfig
+)
 
 
 def names(model: ModelConfig) -> tuple[str, ...]:
@@ -150,7 +181,7 @@ def names(model: ModelConfig) -> tuple[str, ...]:
 
 def is_local(model: ModelConfig) -> bool:
     """Return whether *model* is loaded from this machine and not from the model hub."""
-    return isinstance(model, FakeModelConfig) or Path(model.source).exists()
+    return isinstance(model, FakeModelConfig | RemoteModelConfig) or Path(model.source).exists()
 
 
 _BUILTIN = Path(__file__).parent / "builtin"

@@ -83,3 +83,24 @@ class AudioTooCostly(AudioTooLong):
 
 class EngineDead(BackendError):
     """An engine that has stopped; the same request may succeed later."""
+
+
+class NoUpstream(EngineDead):
+    """None of the servers of a remote model can be reached, or all refuse for now."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """*retry_after*: seconds until a server may answer again; None if it is not known."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UpstreamLost(EngineDead):
+    """A server of a remote model whose answer ended before its end."""
+
+
+class UpstreamTimeout(BackendError):
+    """A server of a remote model that did not answer in time."""
+
+
+class UpstreamRefused(BackendError):
+    """A server of a remote model that refuses the configured key, or answers in another form."""

@@ -6,6 +6,7 @@ from functools import partial
 
 from backends.audio.memory import DEFAULT_BYTES, AudioMemory
 from backends.ct2 import adapter as ct2
+from backends.remote import adapter as remote
 from backends.vllm import adapter as vllm
 from backends.whisper import adapter as whisper
 
@@ -15,6 +16,7 @@ from .config import (
     Ct2ModelConfig,
     FakeModelConfig,
     ModelConfig,
+    RemoteModelConfig,
     VllmModelConfig,
     WhisperModelConfig,
     is_local,
@@ -54,6 +56,8 @@ def adapter(
             return ct2.open_backend(model, partial(on_batch, model.id))
         case FakeModelConfig():
             return fake.open_backend(model)
+        case RemoteModelConfig():
+            return remote.open_backend(model)
 
 
 def check(model: ModelConfig) -> None:

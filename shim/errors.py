@@ -25,6 +25,8 @@ from backends.failures import (
     UndecodableAudio,
     UnknownLanguage,
     UnsupportedOption,
+    UpstreamRefused,
+    UpstreamTimeout,
 )
 
 log = logging.getLogger(__name__)
@@ -216,6 +218,8 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     AudioTooLarge: ErrorStatus(400, code="audio_too_large"),
     AudioTooCostly: ErrorStatus(400, code="audio_too_costly"),
     EngineDead: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
+    UpstreamRefused: ErrorStatus(502, "server_error", "bad_upstream"),
+    UpstreamTimeout: ErrorStatus(504, "server_error", "upstream_timeout"),
     Exception: ErrorStatus(500, "server_error"),
 }
 

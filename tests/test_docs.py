@@ -41,6 +41,12 @@ def test_named_files_exist(page: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_merge_is_left_open(page: Path) -> None:
+    """A page has no line by which Git marks the two sides of a conflict."""
+    assert not re.search(r"(?m)^(<{7}|={7}|>{7})( |$)", page.read_text())
+
+
 def _exists(target: Path, fragment: str | None) -> bool:
     if not fragment or target.suffix != ".md":
         return target.exists()
