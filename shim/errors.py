@@ -141,6 +141,10 @@ class DecoderFailed(Busy):
     """The process that decodes large bodies died, or took too long."""
 
 
+class NotReloaded(ApiError):
+    """A configuration that cannot be served; the server goes on with the one that it had."""
+
+
 class NotFinite(ApiError):
     """The engine returned NaN or infinity, which JSON cannot represent."""
 
@@ -202,6 +206,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
         415, code="unsupported_encoding", headers={"accept-encoding": "gzip, deflate"}
     ),
     ClientGone: ErrorStatus(499),
+    NotReloaded: ErrorStatus(400, code="not_reloaded"),
     NotFinite: ErrorStatus(500, "server_error", "not_finite", {"x-should-retry": "false"}),
     ModelFaulty: ErrorStatus(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
     QueueFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),

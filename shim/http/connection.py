@@ -55,6 +55,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._all = connections
         self._limits = connections.limits
+        self.timeout_keep_alive = self._limits.idle_seconds  # type: ignore[assignment]
         self._arrival = Timer(self.loop)
         """Ends a head or a body that takes too long to arrive."""
         self._reading = Timer(self.loop)
@@ -108,6 +109,8 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """End the connection: at once, or after the answers to requests that are complete."""
+        if self._refused:
+            return  # it ends already
         if self._in_head or self._awaits_body():
             self._fail(ServerStopping("The server is stopping."))
         else:

@@ -3,7 +3,7 @@
 Those of single requests are in `request_metrics.py`. `docs/metrics.md` lists them all.
 """
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backends.base import Batch
 
@@ -61,6 +61,13 @@ class Metrics:
             "Seconds by which a timer of the event loop fires late, measured ten times a second. "
             "While the loop is late, no request is answered.",
             buckets=_SECONDS,
+            registry=registry,
+        )
+
+        self.reloads = Counter(
+            "shim_reloads",
+            "Times that the configuration was read again: `applied`, or `refused` as it was wrong.",
+            ("result",),
             registry=registry,
         )
 
