@@ -111,7 +111,12 @@ async def _serving(
     All of it is closed when the block ends.
     """
     decoded_bytes = settings.server.limits.decoded_bytes
-    opening = opened(settings.models, server_metrics.on_batch, decoded_bytes=decoded_bytes)
+    opening = opened(
+        settings.models,
+        server_metrics.on_batch,
+        on_restart=server_metrics.on_restart,
+        decoded_bytes=decoded_bytes,
+    )
     async with opening as backends:
         models = Models(settings.models, backends, server_metrics.requests)
         app.state.models = models

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from backends.base import Batch
-from backends.batching import AGAIN, Batcher, MaxBatch, Size
+from backends.batch_calls import MaxBatch, Size
+from backends.batch_runs import AGAIN
+from backends.batching import Batcher
 from backends.failures import EngineDead
 from backends.whisper.waiting import Abandoned, awaited
 
@@ -43,6 +45,16 @@ class Engine:
 
 
 @contextmanager
+def running(batcher: Batcher) -> Iterator[None]:
+    """Answer calls until the block ends."""
+    batcher.start()
+    try:
+        yield
+    finally:
+        batcher.close()
+
+
+@contextmanager
 def batching(
     engine: Engine,
     *,
@@ -57,7 +69,7 @@ def batching(
         max_batch={"double": MaxBatch(calls=most), "again": MaxBatch(calls=most)},
         on_batch=on_batch or (lambda _: None),
     )
-    with batcher.running():
+    with running(batcher):
         yield batcher
 
 
@@ -141,7 +153,7 @@ def test_sizes_limit_a_batch() -> None:
         on_batch=lambda _: None,
     )
 
-    with batcher.running():
+    with running(batcher):
         calls = submit(batcher, 0)
         engine.await_begun()
         for number, length, cost in ((1, 5, 4), (2, 8, 1), (3, 7, 4), (4, 3, 4), (5, 50, 99)):
@@ -165,7 +177,7 @@ def test_a_spare_worker_takes_what_waited_long() -> None:
         on_batch=lambda _: None,
     )
 
-    with batcher.running():
+    with running(batcher):
         begun = time.perf_counter()
         calls = submit(batcher, 1, 2, 3)
         for _ in calls:
@@ -190,7 +202,7 @@ def test_a_call_may_run_again_with_others() -> None:
     batcher = Batcher(
         {"double": run}, workers=1, max_batch={"double": MaxBatch(calls=9)}, on_batch=lambda _: None
     )
-    with batcher.running():
+    with running(batcher):
         first = submit(batcher, 1)
         engine.await_begun()
         assert not batcher.waits("double", "b", Size())
@@ -315,7 +327,7 @@ def test_a_failing_engine_is_reported() -> None:
     batcher = Batcher(
         {"call": run}, workers=1, max_batch={"call": MaxBatch(calls=1)}, on_batch=lambda _: None
     )
-    with batcher.running():
+    with running(batcher):
         for _ in range(3):
             batcher.submit("call", None, 1).exception(timeout=SECONDS)
             seen.append(batcher.failing)

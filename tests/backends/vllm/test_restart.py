@@ -129,7 +129,7 @@ def assert_start_logged(ours: str, engines: str) -> None:
     assert [step for line in lines for step in steps if step in line] == steps
 
 
-# `process/test_supervisor.py` counts restarts without an engine.
+# `../test_supervisor.py` counts restarts without an engine.
 @pytest.mark.slow
 async def test_an_engine_that_cannot_be_restarted_stays_dead(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -146,5 +146,5 @@ async def test_an_engine_that_cannot_be_restarted_stays_dead(
                 await asyncio.sleep(0.05)
 
         assert not await patient.backend.ready()
-        messages = [r.getMessage() for r in caplog.records if r.name == "backends.vllm.process"]
+        messages = [r.getMessage() for r in caplog.records if r.name == "backends.supervisor"]
         assert messages[:1] == ["t: the engine is dead: restart 1 of at most 2 in 1 s"]
