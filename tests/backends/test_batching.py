@@ -261,6 +261,86 @@ def test_one_bad_call_fails_alone() -> None:
         with pytest.raises(TypeError):
             bad.result(timeout=SECONDS)
     assert answers == [0, 2, 6]
+    assert engine.batches == [[0], [1, None, 3], [1], [None, 3], [None], [3]]
+
+
+def test_one_bad_call_among_many() -> None:
+    """It costs two further calls of the engine for each halving, not one for each call."""
+    engine = Engine()
+
+    with batching(engine, most=64) as batcher:
+        first = submit(batcher, 0)
+        engine.await_begun()
+        calls = submit(batcher, *range(20), None, *range(21, 64))
+        engine.free()
+        answers = results(first + calls[:20] + calls[21:])
+
+    assert answers == [0, *(2 * number for number in range(64) if number != 20)]
+    assert len(engine.batches) == 1 + 1 + 2 * 6
+
+
+def test_calls_that_are_cancelled_as_they_are_claimed() -> None:
+    """The worker that found none of them left goes on with the next call."""
+    engine = Engine()
+    engine.free()
+
+    class Leaving:
+        def __eq__(self, _other: object) -> bool:
+            return all([call.cancel() for call in calls])
+
+        def __hash__(self) -> int:
+            return 0
+
+    batcher = Batcher(
+        {"double": engine.run},
+        workers=1,
+        max_batch={"double": MaxBatch(calls=2)},
+        on_batch=lambda _: None,
+    )
+    calls = [batcher.submit("double", Leaving(), number) for number in (1, 2)]
+    with running(batcher):
+        for call in calls:
+            with pytest.raises(Abandoned):
+                awaited(call)
+        answers = results(submit(batcher, 3))
+
+    assert answers == [6]
+    assert engine.batches == [[3]]
+
+
+def test_a_fault_of_the_batcher_itself() -> None:
+    """Its calls and those that wait fail, and it takes no others."""
+    engine = Engine()
+
+    def broken(_batch: Batch) -> None:
+        raise KeyError("of a metric")
+
+    with batching(engine, on_batch=broken) as batcher:
+        running = submit(batcher, 1)
+        engine.await_begun()
+        waiting = submit(batcher, 2)
+        engine.free()
+
+        for call in (*running, *waiting):
+            with pytest.raises(EngineDead, match="of a metric"):
+                call.result(timeout=SECONDS)
+        assert batcher.closed
+        with pytest.raises(EngineDead):
+            submit(batcher, 3)
+
+
+def test_closing_with_little_patience() -> None:
+    """A call that runs for longer fails, and its result is dropped."""
+    engine = Engine()
+
+    with batching(engine) as batcher:
+        (call,) = submit(batcher, 1)
+        engine.await_begun()
+        batcher.close(patience=0.01)
+
+        with pytest.raises(EngineDead, match="closed"):
+            call.result(timeout=SECONDS)
+        engine.free()
 
 
 def test_closing_fails_waiting_calls() -> None:
