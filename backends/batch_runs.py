@@ -79,11 +79,11 @@ class BatchRunner:
 
     def _log(self, batch: list[Call], failed: list[_Failed], error: Exception) -> None:
         log.warning(
-            "%s: a call of %s for %d requests failed, and %d of them alone: %s: %s",
+            "%s: a call of %s failed for %d of %d requests: %s: %s",
             self._name,
             batch[0].kind,
-            len(batch),
             len(failed),
+            len(batch),
             type(error).__name__,
             error,
         )

@@ -102,7 +102,7 @@ async def test_a_poisoned_recording(faults: Faults, caplog: pytest.LogCaptureFix
         assert await opened.backend.ready()
         assert not opened.restarts
     (line,) = (r.getMessage() for r in caplog.records if r.name.startswith("backends"))
-    assert "speech: a call of generate for 8 requests failed, and 1 of them alone" in line
+    assert "speech: a call of generate failed for 1 of 8 requests: RuntimeError" in line
 
 
 async def test_too_little_memory_for_a_batch(faults: Faults) -> None:
