@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from backends import batch_calls
+from backends import batching as batching_module
 from backends.base import Batch
 from backends.batch_calls import MaxBatch, Size
 from backends.batch_runs import AGAIN
@@ -329,6 +332,38 @@ def test_a_fault_of_the_batcher_itself() -> None:
         assert batcher.closed
         with pytest.raises(EngineDead):
             submit(batcher, 3)
+
+
+def test_an_engine_without_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may last for long, but not for long without progress."""
+    engine, beats, now = Engine(), list[Callable[[], None]](), [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], perf_counter=time.perf_counter)
+    monkeypatch.setattr(batching_module, "time", clock)
+    monkeypatch.setattr(batch_calls, "time", clock)
+
+    def run(inputs: Sequence[Any]) -> list[Any]:
+        beats.append(batcher.beat())
+        return engine.run(inputs)
+
+    batcher = Batcher(
+        {"double": run}, workers=1, max_batch={"double": MaxBatch(calls=1)}, on_batch=lambda _: None
+    )
+    with running(batcher):
+        (call,) = submit(batcher, 1)
+        engine.await_begun()
+        now[0] = 9.0
+        beats[0]()
+        now[0] = 15.0
+        batcher.give_up_if_stalled(10)
+        assert not batcher.closed
+
+        now[0] = 20.0
+        batcher.give_up_if_stalled(10)
+
+        assert batcher.closed
+        with pytest.raises(EngineDead, match="no progress for 10 s"):
+            call.result(timeout=SECONDS)
+        engine.free()
 
 
 def test_closing_with_little_patience() -> None:

@@ -16,7 +16,7 @@ import pytest
 from backends.base import ChatBackend, Generated
 from backends.config import VllmModelConfig
 from backends.failures import EngineDead
-from backends.vllm.adapter import open_backend
+from backends.registry import adapter
 from tests.backends.vllm.dialogue import ask, endless
 from tests.live import MODELS
 
@@ -61,7 +61,7 @@ async def opened(source: Path, *, max_restarts: int) -> AsyncIterator[Patient]:
     """Open the model at *source*, beside whatever other tests have open."""
     others = family()
     config = VllmModelConfig(id="t", source=str(source), options=QUICK, max_restarts=max_restarts)
-    async with open_backend(config) as backend:
+    async with adapter(config) as backend:
         started = {p: command for p, command in family().items() if p not in others}
         yield Patient(backend, started)
 
