@@ -11,6 +11,14 @@ Count = Annotated[int, Meta(ge=1)]
 """A number of things, at least 1."""
 ModelId = Annotated[str, Meta(min_length=1, max_length=256)]
 
+Restarts = Annotated[int, Meta(ge=0)]
+"""Most restarts in a row of an engine that has died. An engine that lives for five minutes ends the
+row."""
+StallSeconds = Annotated[float, Meta(gt=0)]
+"""Seconds without progress after which an engine counts as dead. For speech the end of each of its
+calls is progress, for chats also each token. The default is long, because a call with many windows
+may take minutes on a slow CPU; infinity: it never counts as dead by this."""
+
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -98,6 +106,8 @@ class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):
     max_running: Count = 16
     """Most recordings that are worked on at once, each in a thread of its own. The default is two
     batches, so that the next recordings are decoded while the engine computes."""
+    max_restarts: Restarts = 5
+    max_stall_seconds: StallSeconds = 1800.0
     options: WhisperOptions = WhisperOptions()
 
 
@@ -111,9 +121,7 @@ class VllmModelConfig(_TextModel, frozen=True, kw_only=True, tag="vllm"):
     """A chat or an embedding model for vLLM's engine, which detects the model's kind."""
 
     max_running: Count = 256
-    max_restarts: Annotated[int, Meta(ge=0)] = 5
-    """Most restarts in a row of an engine that has died. An engine that lives for five minutes ends
-    the row."""
+    max_restarts: Restarts = 5
     stream_interval_ms: Annotated[int, Meta(ge=0, le=60_000)] | None = None
     """Milliseconds between two events of a stream; 0: one event per token; None: 4 ms for each
     running stream, from 40 to 100. The first token and the end are sent at once."""
@@ -128,6 +136,8 @@ class Ct2ModelConfig(_TextModel, frozen=True, kw_only=True, tag="ct2"):
     """A chat model for CTranslate2's Generator."""
 
     max_running: Count = 8
+    max_restarts: Restarts = 5
+    max_stall_seconds: StallSeconds = 1800.0
     options: Ct2Options = Ct2Options()
 
 

@@ -25,7 +25,7 @@ class OpenModels:
     def __init__(self, metrics: Metrics, *, decoded_bytes: int) -> None:
         """*decoded_bytes* are the most that the decoded recordings of all models may take."""
         self._metrics = metrics
-        self._registry = Registry(metrics.on_batch, decoded_bytes=decoded_bytes)
+        self._registry = Registry(metrics.on_batch, metrics.on_restart, decoded_bytes=decoded_bytes)
         self._open: list[_OpenModel] = []
 
     @asynccontextmanager
