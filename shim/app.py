@@ -27,6 +27,7 @@ from shim.http.auth import KeyGuard, Keys, free
 from shim.http.body_memory import BodyMemory
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
+from shim.http.faults import FaultGuard, Faults
 from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
 from shim.http.repeated_refusals import RefusalDelays
@@ -52,7 +53,10 @@ def create_app(settings: Settings) -> Litestar:
     keys = Keys(server.api_keys)
     app = Litestar(
         route_handlers=_handlers(server.limits),
-        guards=[KeyGuard(keys, free=free(server))],
+        guards=[
+            KeyGuard(keys, free=free(server)),
+            FaultGuard(allowed=server.allow_faults, free=free(server)),
+        ],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "metrics": Provide(lambda: server_metrics, sync_to_thread=False),
@@ -70,6 +74,8 @@ def create_app(settings: Settings) -> Litestar:
         openapi_config=None,
     )
     app.state.document = msgspec.json.encode(document(app))
+    if server.allow_faults:
+        app.asgi_handler = Faults(app.asgi_handler)
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
     app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
     return app

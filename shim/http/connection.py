@@ -25,6 +25,7 @@ from shim.errors import (
 
 from .connections import Connections
 from .corking import CorkedTransport
+from .faults import CLOSE
 from .protocol_upgrade import without_offer
 from .refusal import CONNECTION_ERROR, raw_answer
 from .timer import Timer
@@ -159,6 +160,7 @@ class Connection(HttpToolsProtocol):
         self._arrival.stop()
         # The previous request may have been answered since this head began.
         self._unset_keepalive_if_required()
+        self.scope[CLOSE] = self.transport.close  # type: ignore[literal-required]
         if (error := self._error_of_head()) is not None:
             self.scope[CONNECTION_ERROR] = error  # type: ignore[literal-required]
         super().on_headers_complete()
