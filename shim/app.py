@@ -74,10 +74,11 @@ def create_app(settings: Settings) -> Litestar:
         openapi_config=None,
     )
     app.state.document = msgspec.json.encode(document(app))
-    if server.allow_faults:
-        app.asgi_handler = Faults(app.asgi_handler)
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
     app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
+    if server.allow_faults:
+        # Outermost: a fault is one of the connection, as if the network had it.
+        app.asgi_handler = Faults(app.asgi_handler)
     return app
 
 

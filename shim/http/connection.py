@@ -24,8 +24,7 @@ from shim.errors import (
 )
 
 from .connections import Connections
-from .corking import CorkedTransport
-from .faults import CLOSE
+from .corking import TRANSPORT, CorkedTransport
 from .protocol_upgrade import without_offer
 from .refusal import CONNECTION_ERROR, raw_answer
 from .timer import Timer
@@ -147,6 +146,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= _MOST_PIPELINED:
             self._stop_parser(InvalidHttp("Too many requests wait for the first one's answer."))
         super().on_message_begin()
+        self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]
         self._in_head = True
         self._head_bytes = 0
         self._all.idle.pop(self.transport, None)
@@ -160,7 +160,6 @@ class Connection(HttpToolsProtocol):
         self._arrival.stop()
         # The previous request may have been answered since this head began.
         self._unset_keepalive_if_required()
-        self.scope[CLOSE] = self.transport.close  # type: ignore[literal-required]
         if (error := self._error_of_head()) is not None:
             self.scope[CONNECTION_ERROR] = error  # type: ignore[literal-required]
         super().on_headers_complete()

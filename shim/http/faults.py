@@ -1,14 +1,13 @@
 """Injects the fault that the header `x-shim-fault` orders: before the answer, or in its bytes.
 
 A guard reads the header after the key was checked. It refuses it where the configuration does not
-allow faults: a client must not believe that a fault has happened. What needs no work of the engine,
-an error or a disconnect before the answer, happens there; the rest is done to the messages of the
-answer by an ASGI application within `CancelOnDisconnect`.
+allow faults: a client must not believe that a fault has happened. An error and a disconnect before
+the answer need no work of the engine, so the guard ends the request. The rest is done to the
+messages of the answer, by an ASGI application.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from math import ceil
 from typing import Any, NoReturn, cast
@@ -19,12 +18,10 @@ from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Sen
 
 from shim.errors import InjectedError, InvalidParameter
 
+from .corking import TRANSPORT
 from .fault_header import HEADER, LONGEST_SECONDS, RETRY_COUNT, Fault, parse
 
 log = logging.getLogger(__name__)
-
-CLOSE = "shim.close_connection"
-"""The key in a request's scope of a function that closes its connection, after what was sent."""
 
 _FAULT = "shim.fault"
 """The key in a request's scope of its Fault."""
@@ -210,7 +207,7 @@ class _Answer:
         # Closing a connection with unread bytes would reset it, and lose what was sent before.
         while self._request.unread:
             await self._request.receive()
-        cast("Callable[[], None]", self._scope[CLOSE])()  # type: ignore[literal-required]
+        cast("asyncio.Transport", self._scope[TRANSPORT]).close()  # type: ignore[literal-required]
         await self._disconnected()
         raise _Ended
 
@@ -229,7 +226,8 @@ class _Answer:
     async def _pause(self, seconds: float) -> None:
         """Wait; raise _Ended if the client disconnects meanwhile.
 
-        Not left to `CancelOnDisconnect`: it watches only requests whose body has been read.
+        Not left to `CancelOnDisconnect`: it watches neither before the body of the request has been
+        read, nor after the last message of the answer.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
