@@ -263,7 +263,7 @@ def describe(error: Exception) -> tuple[ErrorStatus, ErrorBody]:
         log.error("unforeseen error", exc_info=error)
         message = "The server had an error while processing your request."
         return status, ErrorBody(message, status.type)
-    if isinstance(error, Busy | InjectedError) and error.retry_after is not None:
+    if isinstance(error, _WITH_TIME) and error.retry_after is not None:
         status = replace(status, headers={**status.headers, **_retry_after(error.retry_after)})
     return status, error_body(status, str(error), _param(error))
 
@@ -271,6 +271,10 @@ def describe(error: Exception) -> tuple[ErrorStatus, ErrorBody]:
 def status_of(error: Exception) -> int:
     """Return the status code of the answer to *error*."""
     return error.status_code if isinstance(error, HTTPException) else _status(error).status
+
+
+_WITH_TIME = Busy | EngineDead | InjectedError
+"""Errors whose `retry_after` decides when a client tries again."""
 
 
 def _status(error: Exception) -> ErrorStatus:
