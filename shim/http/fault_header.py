@@ -1,6 +1,7 @@
 """Reads the header `x-shim-fault`, in which a client orders a fault for its own request."""
 
 import random
+import re
 from typing import Annotated
 
 import msgspec
@@ -12,6 +13,8 @@ HEADER = "x-shim-fault"
 
 RETRY_COUNT = "x-stainless-retry-count"
 """The header in which OpenAI's clients count their retries of one call, from 0."""
+
+_NUMBER = re.compile(r"[0-9]{0,9}")
 
 LONGEST_SECONDS = 600.0
 """Most seconds that a fault may make an answer take longer: the time-out of OpenAI's clients."""
@@ -54,7 +57,7 @@ class Fault(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fi
         Raises InvalidParameter if *retry_count* is not a number.
         """
         if self.attempts is not None:
-            if not (retry_count or "0").isdecimal():
+            if not _NUMBER.fullmatch(retry_count):
                 raise InvalidParameter(f"`{RETRY_COUNT}` must be a number.", param=RETRY_COUNT)
             if int(retry_count or 0) >= self.attempts:
                 return False

@@ -23,6 +23,8 @@ from .fault_header import HEADER, LONGEST_SECONDS, RETRY_COUNT, Fault, parse
 
 log = logging.getLogger(__name__)
 
+_RAW_HEADER = HEADER.encode()
+
 _FAULT = "shim.fault"
 """The key in a request's scope of its Fault."""
 
@@ -83,7 +85,7 @@ class Faults:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if not any(name == HEADER.encode() for name, _ in scope["headers"]):
+        if not any(name == _RAW_HEADER for name, _ in scope["headers"]):
             await self._app(scope, receive, send)
             return
         request = _Request(receive)
@@ -144,22 +146,28 @@ class _Answer:
         elif message["type"] == "http.response.start":
             await self._begin(self._fault, message)
         elif message["type"] == "http.response.body":
-            await self._go_on(self._fault, message["body"], more=message["more_body"])
+            more = bool(message.get("more_body"))
+            await self._go_on(self._fault, message.get("body", b""), more=more)
 
     async def _begin(self, fault: Fault, message: Any) -> None:
         if fault.disconnect and fault.after is None:
             await self._disconnect()
-        headers = dict(message["headers"])
-        self._events = headers.get(b"content-type", b"").startswith(b"text/event-stream")
+        kind = next((value for name, value in message["headers"] if name == b"content-type"), b"")
+        self._events = kind.startswith(b"text/event-stream")
         self._left = fault.after or 0
-        length = b"content-length"
-        if (fault.cut or fault.cut_event) and length in headers:
-            headers[length] = b"%d" % _before_last(self._left, int(headers[length]))
-            message = {**message, "headers": [*headers.items()]}
+        if fault.cut or fault.cut_event:
+            headers = [self._shortened(*header) for header in message["headers"]]
+            message = {**message, "headers": headers}
         if fault.stall is not None and fault.after is None:
             self._fault = None
             await self._pause(fault.stall)
         await self._send(message)
+
+    def _shortened(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+        """Return a header of an answer that is cut."""
+        if name == b"content-length":
+            value = b"%d" % _before_last(self._left, int(value))
+        return name, value
 
     async def _go_on(self, fault: Fault, body: bytes, *, more: bool) -> None:
         """Send *body*, and do what *fault* does if its place is in it, or if it is the last one."""

@@ -213,8 +213,8 @@ async def test_a_client_that_leaves_a_stall(
     faulty: LiveServer, direct: httpx.AsyncClient, fault: str, *, stream: bool
 ) -> None:
     """A stall ends when its client disconnects: four of them do not take the four slots."""
-    url, headers = faulty.base_url, direct.headers
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=0.1) as leaving:
+    url, headers, late = faulty.base_url, direct.headers, httpx.Timeout(20, read=0.1)
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=late) as leaving:
         left = await asyncio.gather(
             *(posted(leaving, fault, stream=stream) for _ in range(4)), return_exceptions=True
         )
