@@ -79,7 +79,28 @@ class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     seconds_per_item: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds before each word, vector or segment."""
     fail_after: Annotated[int, Meta(ge=0)] | None = None
-    """Number of items of an answer after which the engine fails; None: it does not fail."""
+    """Number of items of an answer after which the engine fails; None: it does not fail, or at the
+    first item if one of the next two is set."""
+    fail_first: Annotated[int, Meta(ge=0)] = 0
+    """Requests that fail, from the first one; 0: all, or as `fail_rate` says."""
+    fail_rate: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Share of the requests that fail, drawn with `seed`."""
+    seed: int = 0
+    """Seed of the draws: the same requests fail in every run, by their order."""
+    down_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds for which the engine is dead after a failure: all requests fail, those that run
+    too, and the model is not ready."""
+    retry_after: Annotated[float, Meta(ge=0, le=60)] | None = None
+    """Seconds in the Retry-After of a failure; None: as for any engine that is dead."""
+    stall_after: Annotated[int, Meta(ge=0)] | None = None
+    """Number of items of an answer after which the engine pauses once; None: it does not."""
+    stall_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds of that pause."""
+    start_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds that the model takes to open."""
+    log_file: str | None = None
+    """A file to which each computation appends a line when it begins and when it ends: `begin` or
+    `end`, and the digest of its prompt; None: no file."""
     dead: bool = False
     """Whether every request fails."""
     ready: bool = True

@@ -26,6 +26,7 @@ from shim.http.auth import KeyGuard, Keys, free
 from shim.http.body_memory import BodyMemory
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
+from shim.http.faults import FaultGuard, Faults
 from shim.http.model_prefix import IN_SCOPE
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
@@ -55,7 +56,10 @@ def create_app(
     keys = Keys(server.api_keys)
     app = Litestar(
         route_handlers=_handlers(server.limits),
-        guards=[KeyGuard(keys, free=free(server))],
+        guards=[
+            KeyGuard(keys, free=free(server)),
+            FaultGuard(allowed=server.allow_faults, free=free(server)),
+        ],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "metrics": Provide(lambda: metrics_, sync_to_thread=False),
@@ -83,6 +87,9 @@ def create_app(
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
     app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
+    if server.allow_faults:
+        # Outermost: a fault is one of the connection, as if the network had it.
+        app.asgi_handler = Faults(app.asgi_handler)
     return app
 
 

@@ -50,6 +50,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Web pages that may use this server: `https://host[:port]`, or `*` for all."""
     strict: bool = False
     """Whether undocumented parameters are refused instead of ignored."""
+    allow_faults: bool = False
+    """Whether the header `x-shim-fault` is honoured, by which clients order faults to test their
+    retries; else it is refused."""
     tokenizer_needs_key: bool = False
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
