@@ -14,10 +14,10 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler, Scope
 
 from backends.registry import opened
+from shim.api import health
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
-from shim.api.health import health, metrics, ready
 from shim.api.models.controller import ModelsController
 from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
@@ -31,7 +31,7 @@ from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
-from shim.http.request_id import stamp
+from shim.http.request_log import note_error, note_route
 from shim.serving.loop_lag import measured_lag
 from shim.serving.metrics import Metrics
 from shim.serving.models import Models
@@ -41,18 +41,20 @@ from .limits import Limits
 from .settings import Settings
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(settings: Settings, metrics: Metrics | None = None) -> Litestar:
     """Return the ASGI application for *settings*; its lifespan opens and closes the models.
+
+    It counts in *metrics*, or in metrics of its own.
 
     Nothing is loaded before the lifespan begins, so an application can be made only to read its
     routes or its OpenAPI document (`app.state.document`, encoded JSON).
     """
     server = settings.server
-    server_metrics = Metrics()
+    server_metrics = metrics or Metrics()
     keys = Keys(server.api_keys)
     app = Litestar(
         route_handlers=_handlers(server.limits),
-        guards=[KeyGuard(keys, free=free(server))],
+        guards=[note_route, KeyGuard(keys, free=free(server))],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "metrics": Provide(lambda: server_metrics, sync_to_thread=False),
@@ -60,8 +62,7 @@ def create_app(settings: Settings) -> Litestar:
         exception_handlers=HANDLERS,
         lifespan=[partial(_serving, settings, server_metrics)],
         state=State({"server": server, "api_keys": keys, "long_texts": asyncio.Semaphore(2)}),
-        before_send=[stamp],
-        after_exception=[RefusalDelays(server.limits).delay],
+        after_exception=[note_error, RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=ApiRequest,
         request_max_body_size=server.limits.body_bytes,
@@ -71,7 +72,9 @@ def create_app(settings: Settings) -> Litestar:
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
+    memory = BodyMemory(app.asgi_handler, server.limits.held_bytes)
+    app.asgi_handler = CancelOnDisconnect(memory)
+    server_metrics.http.watch_bodies(lambda: memory.bytes)
     return app
 
 
@@ -95,9 +98,9 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
         uploads,
         ModelsController,
         tokenizer,
-        health,
-        ready,
-        metrics,
+        health.health,
+        health.ready,
+        health.metrics,
         openapi,
     ]
 
