@@ -16,6 +16,7 @@ from typing import cast
 import uvicorn
 import uvloop
 from litestar import Litestar
+from litestar.types import ASGIApp
 from msgspec.structs import replace
 
 from backends.config import names
@@ -161,15 +162,28 @@ def run(settings: Settings, address: socket.socket, on_listening: Callable[[Mode
     """
     metrics = Metrics()
     app = create_app(settings, metrics)
-    server = Server(
-        _config(app, settings, metrics),
-        models=lambda: app.state.models,
-        on_listening=on_listening,
-        grace=settings.server.shutdown_seconds,
-    )
-    metrics.http.watch_connections(lambda: len(server.server_state.connections))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(app, server, address))
+    with _tracing(settings) as traced:
+        server = Server(
+            _config(app, settings, metrics, traced),
+            models=lambda: app.state.models,
+            on_listening=on_listening,
+            grace=settings.server.shutdown_seconds,
+        )
+        metrics.http.watch_connections(lambda: len(server.server_state.connections))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(app, server, address))
+
+
+@contextmanager
+def _tracing(settings: Settings) -> Iterator[Callable[[ASGIApp], ASGIApp] | None]:
+    """Return what traces the requests to an application; None unless `tracing` is set."""
+    if not settings.server.tracing:
+        yield None
+        return
+    from shim.http.tracing import tracing  # noqa: PLC0415  needs an extra
+
+    with tracing() as traced:
+        yield traced
 
 
 async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
@@ -183,7 +197,12 @@ async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
         await server.serve([address])
 
 
-def _config(app: Litestar, settings: Settings, metrics: Metrics) -> uvicorn.Config:
+def _config(
+    app: Litestar,
+    settings: Settings,
+    metrics: Metrics,
+    traced: Callable[[ASGIApp], ASGIApp] | None,
+) -> uvicorn.Config:
     def on_end(record: RequestRecord) -> None:
         metrics.http.count(record)
         log_request(record)
@@ -191,7 +210,7 @@ def _config(app: Litestar, settings: Settings, metrics: Metrics) -> uvicorn.Conf
     served = [name for model in settings.models for name in names(model)]
     limits = _within_descriptors(settings.server.limits)
     return uvicorn.Config(
-        wrap(app, settings.server, served, on_end=on_end),
+        wrap(app, settings.server, served, on_end=on_end, traced=traced),
         http=partial(Connection, connections=Connections(limits, on_end)),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",

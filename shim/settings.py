@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,6 +56,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
     log_format: LogFormat = "text"
     """How the log is written."""
+    tracing: bool = False
+    """Whether a span of each request is sent to a collector of OpenTelemetry's."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
     limits: Limits = Limits()
@@ -99,6 +102,7 @@ def load(
     settings = _with_key_file(settings)
     _check_names(settings)
     _check_exposure(settings.server)
+    _check_tracing(settings.server)
     return settings
 
 
@@ -175,4 +179,17 @@ def _check_exposure(server: ServerSettings) -> None:
         raise SettingsError(
             f"Serving on {server.host} without a key lets anyone in: set api_keys or "
             "api_key_file, or allow_keyless = true - at $.server.host"
+        )
+
+
+def _check_tracing(server: ServerSettings) -> None:
+    if not server.tracing:
+        return
+    try:
+        found = all(map(find_spec, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")))
+    except ModuleNotFoundError:  # of a package around it
+        found = False
+    if not found:
+        raise SettingsError(
+            "OpenTelemetry is not installed: pip install 'evalshim[otel]' - at $.server.tracing"
         )

@@ -2,12 +2,12 @@
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 HEADER = b"x-request-id"
 
-_CLIENT_HEADERS = (HEADER, b"x-client-request-id")
-"""Headers in which a client may send its own id; the second is OpenAI's."""
+_OPENAI = b"x-client-request-id"
+"""OpenAI's header for an id of the client's own; `HEADER` is accepted too."""
 
 _ACCEPTED = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
 """Ids that are accepted from a client: up to 128 printable ASCII characters."""
@@ -18,10 +18,10 @@ def new_id() -> bytes:
     return f"req_{secrets.token_hex(16)}".encode()
 
 
-def id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def id_of(headers: Mapping[bytes, bytes]) -> bytes:
     """Return the id of a request with *headers*: the client's own, or a new one.
 
     Two requests may have the same id, because clients choose it; it is never used as a key.
     """
-    client_id = next((value for name, value in headers if name in _CLIENT_HEADERS), b"")
-    return client_id if _ACCEPTED.fullmatch(client_id) else new_id()
+    client_id = headers.get(HEADER) or headers.get(_OPENAI)
+    return client_id if client_id and _ACCEPTED.fullmatch(client_id) else new_id()

@@ -77,15 +77,14 @@ class RequestLog:
 
 
 def _begun(scope: Scope) -> RequestRecord:
-    headers = scope["headers"]
+    headers = dict(scope["headers"])
     record = RequestRecord(
         method=cast("str", scope.get("method")),  # the type includes WebSockets, without methods
         path=scope["raw_path"].decode("latin-1"),
         id=id_of(headers).decode(),
     )
-    for name, value in headers:
-        if name == b"traceparent" and (match := _TRACEPARENT.fullmatch(value)):
-            record.trace_id = match[1].decode()
+    if match := _TRACEPARENT.fullmatch(headers.get(b"traceparent", b"")):
+        record.trace_id = match[1].decode()
     return record
 
 
