@@ -11,6 +11,7 @@ from logging import INFO, LogRecord
 import pytest
 
 from shim.logs import DroppingHandler, JsonFormatter, OneLineFormatter
+from shim.serving.request_record import CURRENT, RequestRecord
 
 
 @pytest.fixture
@@ -73,6 +74,17 @@ def test_json() -> None:
         "status": 200,
         "traceback": "ValueError: caf\u00e9\nforged",
     }
+
+
+def test_a_record_within_a_request() -> None:
+    """In JSON, what is logged while a request is handled has the id of that request."""
+    request = CURRENT.set(RequestRecord(id="mine"))
+    record = LogRecord("x", INFO, "", 0, "%s", ("text",), None)
+
+    line = json.loads(JsonFormatter().format(record))
+
+    CURRENT.reset(request)
+    assert (line["message"], line["request_id"]) == ("text", "mine")
 
 
 def test_records_are_written(logger: logging.Logger) -> None:
