@@ -13,10 +13,10 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler, Scope
 
+from shim.api import health
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
-from shim.api.health import health, metrics, ready
 from shim.api.models.controller import ModelsController
 from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
@@ -30,7 +30,7 @@ from shim.http.faults import FaultGuard, Faults
 from shim.http.model_prefix import IN_SCOPE
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
-from shim.http.request_id import stamp
+from shim.http.request_log import note_error, note_route
 from shim.serving.models import Models
 
 from .limits import Limits
@@ -57,6 +57,7 @@ def create_app(
     app = Litestar(
         route_handlers=_handlers(server.limits),
         guards=[
+            note_route,
             KeyGuard(keys, free=free(server)),
             FaultGuard(allowed=server.allow_faults, free=free(server)),
         ],
@@ -75,8 +76,7 @@ def create_app(
                 "long_texts": asyncio.Semaphore(2),
             }
         ),
-        before_send=[stamp],
-        after_exception=[RefusalDelays(server.limits).delay],
+        after_exception=[note_error, RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=ApiRequest,
         request_max_body_size=server.limits.body_bytes,
@@ -86,7 +86,9 @@ def create_app(
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
+    memory = BodyMemory(app.asgi_handler, server.limits.held_bytes)
+    app.asgi_handler = CancelOnDisconnect(memory)
+    metrics_.http.watch_bodies(lambda: memory.bytes)
     if server.allow_faults:
         # Outermost: a fault is one of the connection, as if the network had it.
         app.asgi_handler = Faults(app.asgi_handler)
@@ -113,9 +115,9 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
         uploads,
         ModelsController,
         tokenizer,
-        health,
-        ready,
-        metrics,
+        health.health,
+        health.ready,
+        health.metrics,
         openapi,
     ]
 

@@ -147,6 +147,12 @@ def _bind(host: str, port: int) -> socket.socket:
     help="The least level of messages on stderr.  [default: warning, and the models' progress in "
     "starting]",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="How the log on stderr is written: lines of text, or a JSON object on each line.  "
+    "[default: text]",
+)
 def serve(log_level: str | None, **flags: Any) -> None:
     """Serve the configured models; without a configuration, those that were pulled.
 
@@ -158,9 +164,10 @@ def serve(log_level: str | None, **flags: Any) -> None:
     if log_level is None:
         logging.getLogger("backends").setLevel(logging.INFO)
 
+    level = (log_level or "warning").upper()
     try:
         with ExitStack() as stack:
-            stack.enter_context(logging_to_stderr((log_level or "warning").upper()))
+            stack.enter_context(logging_to_stderr(level, settings.server.log_format))
             server = settings.server
             address = stack.enter_context(_bind(server.host, server.port))
             admin_address = None

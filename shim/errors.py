@@ -282,6 +282,20 @@ _WITH_TIME = Busy | EngineDead | InjectedError
 """Errors whose `retry_after` decides when a client tries again."""
 
 
+def reason_of(error: Exception) -> str:
+    """Return the name of the meaning of *error*, as in "queue_full"; "unforeseen" if it has none.
+
+    For logs and metrics. Unlike the code, it distinguishes errors with the same answer.
+    """
+    kind = type(error)
+    if _status(error) is _STATUSES[Exception] and not isinstance(error, HTTPException):
+        return "unforeseen"
+    return _CAPITAL.sub("_", kind.__name__.removesuffix("Exception")).lower()
+
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+
 def _status(error: Exception) -> ErrorStatus:
     if isinstance(error, InjectedError):
         kind = "server_error" if error.status >= UNFORESEEN else "invalid_request_error"

@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from backends.config import BUILTIN, ModelConfig, names
 
 from .environment import UnknownVariable, from_environment
 from .limits import Limits
+from .logs import LogFormat
 from .suggestions import hint
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -55,6 +57,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retries; else it is refused."""
     tokenizer_needs_key: bool = False
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
+    log_format: LogFormat = "text"
+    """How the log is written."""
+    tracing: bool = False
+    """Whether a span of each request is sent to a collector of OpenTelemetry's."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
     admin_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
@@ -104,6 +110,7 @@ def load(
     _check_names(settings)
     _check_exposure(settings.server)
     _check_admin(settings.server)
+    _check_tracing(settings.server)
     return settings
 
 
@@ -188,3 +195,16 @@ def _check_admin(server: ServerSettings) -> None:
         raise SettingsError("The admin port needs a key: set admin_key - at $.server.admin_port")
     if server.admin_port and server.admin_port == server.port:
         raise SettingsError("The admin port must be another - at $.server.admin_port")
+
+
+def _check_tracing(server: ServerSettings) -> None:
+    if not server.tracing:
+        return
+    try:
+        found = all(map(find_spec, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")))
+    except ModuleNotFoundError:  # of a package around it
+        found = False
+    if not found:
+        raise SettingsError(
+            "OpenTelemetry is not installed: pip install 'evalshim[otel]' - at $.server.tracing"
+        )
