@@ -11,7 +11,7 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler, Scope
+from litestar.types import ASGIApp, ControllerRouterHandler, Scope
 
 from backends.registry import opened
 from shim.api.chat.controller import ChatController
@@ -23,12 +23,14 @@ from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
-from shim.http.auth import KeyGuard, Keys, free
+from shim.http.auth import KeyGuard, Keys, client_of, free
 from shim.http.body_memory import BodyMemory
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
 from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
+from shim.http.rate_limiter import RateLimiter
+from shim.http.rate_limits import RateLimits, add_headers
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
 from shim.http.request_id import stamp
@@ -41,26 +43,27 @@ from .limits import Limits
 from .settings import Settings
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(settings: Settings, limiter: RateLimiter | None = None) -> Litestar:
     """Return the ASGI application for *settings*; its lifespan opens and closes the models.
 
     Nothing is loaded before the lifespan begins, so an application can be made only to read its
-    routes or its OpenAPI document (`app.state.document`, encoded JSON).
+    routes or its OpenAPI document (`app.state.document`, encoded JSON). *limiter* has what the keys
+    have used before; None: nothing.
     """
     server = settings.server
     server_metrics = Metrics()
-    keys = Keys(server.api_keys)
+    keys = Keys(server)
     app = Litestar(
         route_handlers=_handlers(server.limits),
-        guards=[KeyGuard(keys, free=free(server))],
+        guards=[KeyGuard(keys, limiter or RateLimiter(), free=free(server))],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "metrics": Provide(lambda: server_metrics, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         lifespan=[partial(_serving, settings, server_metrics)],
-        state=State({"server": server, "api_keys": keys, "long_texts": asyncio.Semaphore(2)}),
-        before_send=[stamp],
+        state=State({"server": server, "long_texts": asyncio.Semaphore(2)}),
+        before_send=[stamp, add_headers] if keys.are_limited else [stamp],
         after_exception=[RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=ApiRequest,
@@ -71,7 +74,8 @@ def create_app(settings: Settings) -> Litestar:
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
+    handler: ASGIApp = BodyMemory(app.asgi_handler, server.limits.held_bytes)
+    app.asgi_handler = CancelOnDisconnect(RateLimits(handler) if keys.are_limited else handler)
     return app
 
 
@@ -137,7 +141,15 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
 
 
 def _models(state: State, scope: Scope) -> Models:
-    """Return the models for one request: if its URL names a model, only that one can be found."""
+    """Return the models for one request: those that its key may use.
+
+    If its URL names a model, only that one can be found. Without a key, errors list no names.
+    """
     models: Models = state.models
+    client = client_of(scope)
+    if client is None:
+        models = models.unlisted()
+    elif client.models is not None:
+        models = models.only(client.models)
     named = cast("str | None", scope.get(IN_SCOPE))
     return models if named is None else models.pinned(named)

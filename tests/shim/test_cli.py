@@ -61,7 +61,7 @@ def test_check(file: Path) -> None:
     done = shim("check", "--config", file)
 
     assert done.exit_code == 0
-    assert "http://127.0.0.1:1234/v1, 1 keys" in done.output
+    assert "http://127.0.0.1:1234/v1, 1 key" in done.output
     assert "org/echo" in done.output
     assert "gpt-4o" in done.output
     assert "secret" not in done.output

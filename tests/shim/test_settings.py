@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from backends.config import BUILTIN, Ct2ModelConfig, FakeModelConfig, FakeOptions
+from shim.key_settings import hashed
 from shim.settings import Settings, SettingsError, load, parse_model
 
 ECHO = """
@@ -56,7 +57,7 @@ def test_a_file(file: Path) -> None:
     )
 
     assert settings.server.port == 1234
-    assert settings.server.api_keys == ("a", "b")
+    assert settings.server.api_keys == (hashed("a"), hashed("b"))
     assert settings.models == (
         FakeModelConfig(
             id="org/echo",
@@ -92,7 +93,7 @@ def test_the_environment() -> None:
     )
 
     server = settings.server
-    assert server.api_keys == ("a", "b")
+    assert server.api_keys == (hashed("a"), hashed("b"))
     assert server.limits.body_bytes == 2048
     assert server.allow_keyless is True
     assert server.shutdown_seconds == 0.5
@@ -147,7 +148,7 @@ def test_an_empty_variable(file: Path) -> None:
         file, '[server]\napi_keys = ["a"]', {"SHIM_API_KEYS": "", "SHIM_PORT": "", "SHIM_HOST": ""}
     )
 
-    assert settings.server.api_keys == ("a",)
+    assert settings.server.api_keys == (hashed("a"),)
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
 
 
@@ -165,7 +166,7 @@ def test_a_file_of_keys(by: str, file: Path, tmp_path: Path) -> None:
         {"server": {"api_key_file": str(keys)}} if by == "flag" else {},
     )
 
-    assert settings.server.api_keys == ("zero", "two", "one")
+    assert settings.server.api_keys == (hashed("zero"), hashed("two"), hashed("one"))
 
 
 def test_a_file_of_keys_beyond_loopback(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from litestar.testing import TestClient
 
 from shim.http.auth import PUBLIC, KeyGuard, Keys
 from shim.http.error_handlers import HANDLERS
+from shim.http.rate_limiter import RateLimiter
+from shim.key_settings import NamedKey
+from shim.settings import ServerSettings
 
 DIGEST = "sha256:" + hashlib.sha256(b"secret").hexdigest()
 
@@ -28,9 +31,8 @@ def public() -> str:
 def status(keys: tuple[str, ...], path: str = "/", **headers: str) -> int:
     """Return the status of a request to a server with these *keys*."""
     routes: list[Any] = [guarded, public]
-    app = Litestar(
-        routes, guards=[KeyGuard(Keys(keys), free=frozenset({PUBLIC}))], exception_handlers=HANDLERS
-    )
+    guard = KeyGuard(Keys(ServerSettings(api_keys=keys)), RateLimiter(), free=frozenset({PUBLIC}))
+    app = Litestar(routes, guards=[guard], exception_handlers=HANDLERS)
     with TestClient(app) as client:
         return client.get(path, headers=headers).status_code
 
@@ -66,6 +68,7 @@ def test_public_routes() -> None:
 
 def test_keys_are_not_kept() -> None:
     """Only the digest of a plain key stays in memory."""
-    guard = KeyGuard(Keys(("secret",)), free=frozenset({PUBLIC}))
+    settings = ServerSettings(api_keys=("secret",), keys=(NamedKey(name="alice", key="secret-2"),))
 
-    assert "secret" not in repr(vars(guard))
+    assert "secret" not in repr(settings)
+    assert "secret" not in repr(vars(Keys(settings)))
