@@ -11,13 +11,13 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import ASGIApp, ControllerRouterHandler, Scope
+from litestar.types import ControllerRouterHandler, Scope
 
 from backends.registry import opened
+from shim.api import health
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
-from shim.api.health import health, metrics, ready
 from shim.api.models.controller import ModelsController
 from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
@@ -33,7 +33,7 @@ from shim.http.rate_limiter import RateLimiter
 from shim.http.rate_limits import RateLimits, add_headers
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
-from shim.http.request_id import stamp
+from shim.http.request_log import note_error, note_route
 from shim.serving.loop_lag import measured_lag
 from shim.serving.metrics import Metrics
 from shim.serving.models import Models
@@ -43,19 +43,22 @@ from .limits import Limits
 from .settings import Settings
 
 
-def create_app(settings: Settings, limiter: RateLimiter | None = None) -> Litestar:
+def create_app(
+    settings: Settings, metrics: Metrics | None = None, limiter: RateLimiter | None = None
+) -> Litestar:
     """Return the ASGI application for *settings*; its lifespan opens and closes the models.
 
+    It counts in *metrics*, and in *limiter* what each key has used; or in new ones.
+
     Nothing is loaded before the lifespan begins, so an application can be made only to read its
-    routes or its OpenAPI document (`app.state.document`, encoded JSON). *limiter* has what the keys
-    have used before; None: nothing.
+    routes or its OpenAPI document (`app.state.document`, encoded JSON).
     """
     server = settings.server
-    server_metrics = Metrics()
+    server_metrics = metrics or Metrics()
     keys = Keys(server)
     app = Litestar(
         route_handlers=_handlers(server.limits),
-        guards=[KeyGuard(keys, limiter or RateLimiter(), free=free(server))],
+        guards=[note_route, KeyGuard(keys, limiter or RateLimiter(), free=free(server))],
         dependencies={
             "models": Provide(_models, sync_to_thread=False),
             "metrics": Provide(lambda: server_metrics, sync_to_thread=False),
@@ -63,8 +66,8 @@ def create_app(settings: Settings, limiter: RateLimiter | None = None) -> Litest
         exception_handlers=HANDLERS,
         lifespan=[partial(_serving, settings, server_metrics)],
         state=State({"server": server, "long_texts": asyncio.Semaphore(2)}),
-        before_send=[stamp, add_headers] if keys.are_limited else [stamp],
-        after_exception=[RefusalDelays(server.limits).delay],
+        before_send=[add_headers] if keys.are_limited else [],
+        after_exception=[note_error, RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=ApiRequest,
         request_max_body_size=server.limits.body_bytes,
@@ -74,8 +77,9 @@ def create_app(settings: Settings, limiter: RateLimiter | None = None) -> Litest
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    handler: ASGIApp = BodyMemory(app.asgi_handler, server.limits.held_bytes)
-    app.asgi_handler = CancelOnDisconnect(RateLimits(handler) if keys.are_limited else handler)
+    memory = BodyMemory(app.asgi_handler, server.limits.held_bytes)
+    app.asgi_handler = CancelOnDisconnect(RateLimits(memory) if keys.are_limited else memory)
+    server_metrics.http.watch_bodies(lambda: memory.bytes)
     return app
 
 
@@ -99,9 +103,9 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
         uploads,
         ModelsController,
         tokenizer,
-        health,
-        ready,
-        metrics,
+        health.health,
+        health.ready,
+        health.metrics,
         openapi,
     ]
 

@@ -138,6 +138,12 @@ def _bind(settings: Settings) -> socket.socket:
     help="The least level of messages on stderr.  [default: warning, and the models' progress in "
     "starting]",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="How the log on stderr is written: lines of text, or a JSON object on each line.  "
+    "[default: text]",
+)
 def serve(log_level: str | None, **flags: Any) -> None:
     """Serve the configured models; without a configuration, those that were pulled.
 
@@ -149,8 +155,9 @@ def serve(log_level: str | None, **flags: Any) -> None:
     if log_level is None:
         logging.getLogger("backends").setLevel(logging.INFO)
 
+    level = (log_level or "warning").upper()
     try:
-        with logging_to_stderr((log_level or "warning").upper()), _bind(settings) as address:
+        with logging_to_stderr(level, settings.server.log_format), _bind(settings) as address:
             run(settings, address, lambda models: announce(url(address), settings, models))
     # Not `except*`: before Python 3.11.4 an exception raised inside it is wrapped in a new group.
     except ExceptionGroup as group:

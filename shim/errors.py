@@ -270,6 +270,20 @@ def status_of(error: Exception) -> int:
     return error.status_code if isinstance(error, HTTPException) else _status(error).status
 
 
+def reason_of(error: Exception) -> str:
+    """Return the name of the meaning of *error*, as in "queue_full"; "unforeseen" if it has none.
+
+    For logs and metrics. Unlike the code, it distinguishes errors with the same answer.
+    """
+    kind = type(error)
+    if _status(error) is _STATUSES[Exception] and not isinstance(error, HTTPException):
+        return "unforeseen"
+    return _CAPITAL.sub("_", kind.__name__.removesuffix("Exception")).lower()
+
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+
 def _status(error: Exception) -> ErrorStatus:
     return next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
 

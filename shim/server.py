@@ -21,8 +21,11 @@ from msgspec.structs import replace
 from backends.config import names
 from shim.http.connection import Connection
 from shim.http.connections import Connections
+from shim.http.request_log import log_request
 from shim.http.stack import wrap
+from shim.serving.metrics import Metrics
 from shim.serving.models import Models
+from shim.serving.request_record import RequestRecord
 
 from .app import create_app
 from .limits import Limits
@@ -156,13 +159,15 @@ def run(settings: Settings, address: socket.socket, on_listening: Callable[[Mode
     *on_listening* is called once the server accepts requests. Raises an ExceptionGroup with
     ModelNotOpened if a model cannot be opened.
     """
-    app = create_app(settings)
+    metrics = Metrics()
+    app = create_app(settings, metrics)
     server = Server(
-        _config(app, settings),
+        _config(app, settings, metrics),
         models=lambda: app.state.models,
         on_listening=on_listening,
         grace=settings.server.shutdown_seconds,
     )
+    metrics.http.watch_connections(lambda: len(server.server_state.connections))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, server, address))
 
@@ -178,12 +183,16 @@ async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
         await server.serve([address])
 
 
-def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
+def _config(app: Litestar, settings: Settings, metrics: Metrics) -> uvicorn.Config:
+    def on_end(record: RequestRecord) -> None:
+        metrics.http.count(record)
+        log_request(record)
+
     served = [name for model in settings.models for name in names(model)]
     limits = _within_descriptors(settings.server.limits)
     return uvicorn.Config(
-        wrap(app, settings.server, served),
-        http=partial(Connection, connections=Connections(limits)),  # type: ignore[arg-type]
+        wrap(app, settings.server, served, on_end=on_end),
+        http=partial(Connection, connections=Connections(limits, on_end)),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,

@@ -16,6 +16,7 @@ from backends.config import BUILTIN, ModelConfig, names
 from .environment import UnknownVariable, from_environment
 from .key_settings import ApiKey, NamedKey, RateLimits, hashed
 from .limits import Limits
+from .logs import LogFormat
 from .suggestions import hint
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -54,6 +55,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether undocumented parameters are refused instead of ignored."""
     tokenizer_needs_key: bool = False
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
+    log_format: LogFormat = "text"
+    """How the log is written."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
     limits: Limits = Limits()

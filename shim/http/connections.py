@@ -3,6 +3,7 @@
 from shim.limits import Limits
 
 from .corking import CorkedTransport
+from .request_log import OnEnd
 
 _RESERVE = 256
 """Connections beyond the limit that stay open until they have been refused."""
@@ -11,8 +12,10 @@ _RESERVE = 256
 class Connections:
     """The idle connections of one server, and the limits that all its connections share."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, on_end: OnEnd) -> None:
+        """*on_end* is called with the record of each request that a connection refuses itself."""
         self.limits = limits
+        self.on_end = on_end
         self.idle: dict[CorkedTransport, None] = {}
         """Connections without a request, the longest idle first; the values are not used."""
 

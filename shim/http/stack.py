@@ -11,13 +11,16 @@ from .first_checks import FirstChecks
 from .lingering_close import LingeringClose
 from .model_prefix import ModelPrefix
 from .paths import KnownPaths
+from .request_log import OnEnd, RequestLog
 
 
-def wrap(app: Litestar, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
+def wrap(app: Litestar, server: ServerSettings, names: Iterable[str], *, on_end: OnEnd) -> ASGIApp:
     """Return the ASGI application that the connections call; it ends in *app*.
 
-    *names* are those of the models, aliases and LoRA adapters included. From the outside:
+    *names* are those of the models, aliases and LoRA adapters included. *on_end* is called with the
+    record of each request. From the outside:
 
+    - `RequestLog` makes the record, also of requests that the others refuse;
     - `LingeringClose` handles the unread rest of a request's body, also where the others refuse the
       request;
     - `FirstChecks` refuses requests before anything else looks at them;
@@ -25,4 +28,5 @@ def wrap(app: Litestar, server: ServerSettings, names: Iterable[str]) -> ASGIApp
     - `KnownPaths` turns that path into the path of a route of *app*.
     """
     known = KnownPaths(app, (route.path_format for route in app.routes))
-    return LingeringClose(FirstChecks(ModelPrefix(known, names), server))
+    checked = FirstChecks(ModelPrefix(known, names), server)
+    return RequestLog(LingeringClose(checked), on_end)

@@ -1,6 +1,6 @@
 """The metrics of a server in Prometheus's format: engine batches, queues, the event loop.
 
-Those of single requests are in `request_metrics.py`. `docs/metrics.md` lists them all.
+Those of requests are in `http_metrics.py` and `request_metrics.py`. `docs/metrics.md` lists all.
 """
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 from backends.base import Batch
 
 from .admission import Admission
+from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -19,6 +20,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self._counted: set[str] = set()
         """Ids of the models that have passed their self-test."""

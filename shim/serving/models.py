@@ -17,6 +17,7 @@ from .admission import Admission
 from .manifests import Manifests
 from .metrics import Metrics
 from .request_metrics import RequestMetrics, Route
+from .request_record import CURRENT
 from .self_test import SelfTest
 
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
@@ -178,6 +179,8 @@ class Models:
             short = shortened(name, _NAME_BYTES)
             message = f"The model `{short}` does not exist or you do not have access to it."
             raise self._unknown(message, f"Served here: {', '.join(self._by_name)}.")
+        if (record := CURRENT.get()) is not None:
+            record.model = model.id
         return model
 
     def __contains__(self, name: str) -> bool:
