@@ -1,5 +1,6 @@
 """Keys with names, lists of models and rate limits, as the stock client meets them."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,8 +31,13 @@ key = "sk-thrice"
 requests_per_minute = 3
 
 [[server.keys]]
-name = "wordy"
-key = "sk-wordy"
+name = "writes"
+key = "sk-writes"
+tokens_per_minute = 600
+
+[[server.keys]]
+name = "streams"
+key = "sk-streams"
 tokens_per_minute = 600
 
 [[server.keys]]
@@ -77,9 +83,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
-def client(server: LiveServer, name: str, **options: Any) -> Any:
+def client(server: LiveServer, name: str) -> Any:
     """Return the stock client with the key of *name*, without retries."""
-    return connect("async", server, api_key=f"sk-{name}", max_retries=0, **options)
+    return connect("async", server, api_key=f"sk-{name}", max_retries=0)
+
+
+def sent(server: LiveServer, name: str, path: str, body: Any = None) -> httpx.Response:
+    """Return the answer to *body* at *path*, or to a GET, for the key of *name*."""
+    return httpx.request(
+        "GET" if body is None else "POST",
+        f"{server.url}{path}",
+        json=body,
+        headers={"authorization": f"Bearer sk-{name}"},
+    )
 
 
 async def chat(sender: Any, model: str = "echo", text: str = "a", **options: Any) -> Any:
@@ -88,12 +104,13 @@ async def chat(sender: Any, model: str = "echo", text: str = "a", **options: Any
     return await create(model=model, messages=says(text), **options)
 
 
-async def test_the_models_of_a_key(server: LiveServer) -> None:
+def test_the_models_of_a_key(server: LiveServer) -> None:
     """A key sees its models, each with all of its names, and not the others."""
-    async with client(server, "alice") as alice, client(server, "all") as everyone:
-        seen = {model.id for model in (await alice.models.list()).data}
-        every = {model.id for model in (await everyone.models.list()).data}
-        ready = httpx.get(f"{server.url}/ready", headers={"authorization": "Bearer sk-alice"})
+    seen, every = (
+        {model["id"] for model in sent(server, name, "/v1/models").json()["data"]}
+        for name in ("alice", "all")
+    )
+    ready = sent(server, "alice", "/ready")
 
     assert seen == {"echo", "gpt-4o", "lines"}
     assert every == {*seen, "org/secret", "secret", "later-lines", "vectors"}
@@ -118,52 +135,37 @@ async def test_the_models_of_a_key(server: LiveServer) -> None:
         ("/engines/NAME/completions", {"prompt": "a"}),
     ],
 )
-@pytest.mark.parametrize("hidden", ["secret", "vectors", "later-lines"])
-async def test_a_model_of_others(server: LiveServer, hidden: str, path: str, body: Any) -> None:
+def test_a_model_of_others(server: LiveServer, path: str, body: Any) -> None:
     """A model that the key may not use looks like one that does not exist, on every route."""
-    unknown = "x" * len(hidden)
-
-    def sent(name: str) -> httpx.Response:
-        text = None if body is None else {**body, **({"model": name} if "model" in body else {})}
-        return httpx.request(
-            "GET" if body is None else "POST",
-            f"{server.url}{path.replace('NAME', name)}",
-            json=text,
-            headers={"authorization": "Bearer sk-alice"},
+    unknown, *others = [
+        sent(
+            server,
+            "alice",
+            path.replace("NAME", name),
+            body and json.loads(json.dumps(body).replace("NAME", name)),
         )
+        for name in ("none", "secret", "vectors", "later-lines")
+    ]
 
-    answer, expected = sent(hidden), sent(unknown)
+    for name, answer in zip(("secret", "vectors", "later-lines"), others, strict=True):
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == "model_not_found"
+        assert answer.text == unknown.text.replace("`none`", f"`{name}`")
 
-    assert answer.status_code == 404
-    assert answer.json()["error"]["code"] == "model_not_found"
-    assert answer.text == expected.text.replace(unknown, hidden)
 
-
-async def test_the_default_model_of_a_key(server: LiveServer) -> None:
+def test_the_default_model_of_a_key(server: LiveServer) -> None:
     """What names no model goes to the first one of the kind that the key may use."""
-    speech = httpx.post(
-        f"{server.url}/v1/audio/transcriptions",
-        json={"file": "Z29vZA==", "response_format": "verbose_json"},
-        headers={"authorization": "Bearer sk-speaks"},
-    )
-    text = httpx.post(
-        f"{server.url}/tokenize",
-        json={"prompt": "a"},
-        headers={"authorization": "Bearer sk-speaks"},
-    )
+    speech = sent(server, "speaks", "/v1/audio/transcriptions", {"file": "Z29vZA=="})
+    text = sent(server, "speaks", "/tokenize", {"prompt": "a"})
 
     assert (speech.status_code, speech.json()["text"]) == (200, "good")
     assert (text.status_code, text.json()["error"]["code"]) == (404, "model_not_found")
 
 
-async def test_metrics_are_of_all_models(server: LiveServer) -> None:
+def test_metrics_are_of_all_models(server: LiveServer) -> None:
     """A key for some models may not read the metrics, which name all of them."""
-    statuses = [
-        httpx.get(f"{server.url}/metrics", headers={"authorization": f"Bearer sk-{name}"})
-        for name in ("alice", "all")
-    ]
-
-    assert [answer.status_code for answer in statuses] == [403, 200]
+    assert sent(server, "alice", "/metrics").status_code == 403
+    assert sent(server, "all", "/metrics").status_code == 200
 
 
 async def test_requests_in_a_minute(server: LiveServer) -> None:
@@ -183,14 +185,28 @@ async def test_requests_in_a_minute(server: LiveServer) -> None:
     assert refusal.value.code == "rate_limit_exceeded"
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_tokens_in_a_minute(server: LiveServer, stream: bool) -> None:
+@pytest.mark.parametrize("key", ["writes", "streams"])
+async def test_tokens_in_a_minute(server: LiveServer, key: str) -> None:
     """A request may use more tokens than remain; the next one then waits, streamed or not."""
-    async with client(server, "wordy") as wordy:
-        raw = await chat(wordy, text="a " * 900, stream=stream)
-        if stream:
+    async with client(server, key) as sender:
+        raw = await chat(sender, text="a " * 900, stream=key == "streams")
+        if key == "streams":
             _ = [chunk async for chunk in raw.parse()]
-        with pytest.raises(openai.RateLimitError, match="Limit 600, Used 1") as refusal:
-            await chat(wordy)
+        with pytest.raises(openai.RateLimitError, match=r"tokens per min .*Limit 600") as refusal:
+            await chat(sender)
 
-    assert refusal.value.response.headers["retry-after"] == "60"
+    answer = refusal.value.response.headers
+    assert raw.headers["x-ratelimit-limit-tokens"] == "600"
+    assert answer["x-ratelimit-remaining-tokens"] == "0"
+    assert 30 < int(answer["retry-after"]) <= 60
+
+
+async def test_audio_in_a_minute(server: LiveServer) -> None:
+    """The seconds of a recording count against the key, and the next one then waits."""
+    async with client(server, "listens") as listens:
+        create = listens.audio.transcriptions.create
+        await create(model="lines", file=b"one\ntwo\nthree")
+        with pytest.raises(openai.RateLimitError, match="audio seconds per min") as refusal:
+            await create(model="lines", file=b"good")
+
+    assert refusal.value.response.headers["x-ratelimit-limit-audio-seconds"] == "1"

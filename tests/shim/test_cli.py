@@ -67,6 +67,16 @@ def test_check(file: Path) -> None:
     assert "secret" not in done.output
 
 
+def test_check_names_keys(file: Path) -> None:
+    """`check` names the keys that have a name."""
+    file.write_text(f'{ECHO}\n[[server.keys]]\nname = "alice"\nkey = "sk-alice"\n')
+
+    done = shim("check", "--config", file)
+
+    assert "/v1, 2 keys (alice)" in done.output
+    assert "sk-" not in done.output
+
+
 def test_check_nothing() -> None:
     """Without a configuration the built-in models would be served."""
     done = shim("check")

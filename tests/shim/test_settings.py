@@ -286,6 +286,59 @@ def test_keys_that_nobody_could_send(key: str) -> None:
         load(environment={}, flags={"server": {"api_keys": [key]}})
 
 
+KEYS = """
+[server.rate_limits]
+requests_per_minute = 60
+[[server.keys]]
+name = "alice"
+key = "sk-alice"
+models = ["echo"]
+tokens_per_minute = 1000
+"""
+
+
+def test_keys_with_names(file: Path) -> None:
+    """A key has a name, a list of models and limits of its own; only its digest is kept."""
+    settings = read(file, KEYS + ECHO, {"SHIM_RATE_LIMITS_REQUESTS_PER_MINUTE": "5"})
+
+    (key,) = settings.server.keys
+    assert (key.name, key.key, key.models) == ("alice", hashed("sk-alice"), ("echo",))
+    assert key.over(settings.server.rate_limits).by_unit == {"requests": 5, "tokens": 1000}
+    assert settings.server.needs_key
+    assert "sk-alice" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("sk-alice", "two words"), "at $.server.keys[0].key"),
+        (("alice", ""), "at $.server.keys[0].name"),
+        (('["echo"]', "[]"), "at $.server.keys[0].models"),
+        (('["echo"]', '["echo", "b"]'), "No model 'b' is served here - at $.server.keys[0].models"),
+        (("[server.rate", 'server.api_keys = ["sk-alice"]\n[server.rate'), "keys[0].key"),
+        (("tokens_per_minute = 1000", "tokens_per_minute = 0"), "keys[0].tokens_per_minute"),
+        (
+            ("[[models]]", '[[server.keys]]\nname = "alice"\nkey = "b"\n[[models]]'),
+            "The name 'alice' is used twice - at $.server.keys[1].name",
+        ),
+        (
+            (
+                "[[models]]",
+                f'[[server.keys]]\nname = "b"\nkey = "{hashed("sk-alice")}"\n[[models]]',
+            ),
+            "The key of 'b' is given twice - at $.server.keys[1].key",
+        ),
+    ],
+)
+def test_wrong_keys_with_names(file: Path, change: tuple[str, str], fault: str) -> None:
+    """A wrong entry is refused with its path; the message has no key."""
+    with pytest.raises(SettingsError) as refusal:
+        read(file, (KEYS + ECHO).replace(*change, 1))
+
+    assert fault in str(refusal.value)
+    assert "sk-alice" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org"])  # noqa: S104
 def test_no_key_beyond_loopback(host: str) -> None:
     """Beyond loopback a server needs a key, or `allow_keyless`."""
