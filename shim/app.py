@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import cast
 
 import msgspec
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler, Scope
+from litestar.types import ControllerRouterHandler
 
 from backends.registry import opened
 from shim.api import health
@@ -23,12 +22,12 @@ from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
-from shim.http.auth import KeyGuard, Keys, client_of, free
+from shim.api.visible_models import visible_models
+from shim.http.auth import KeyGuard, Keys, free
 from shim.http.body_memory import BodyMemory
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
 from shim.http.json_worker import JsonWorker
-from shim.http.model_prefix import IN_SCOPE
 from shim.http.rate_limiter import RateLimiter
 from shim.http.rate_limits import RateLimits, add_headers
 from shim.http.repeated_refusals import RefusalDelays
@@ -58,9 +57,9 @@ def create_app(
     keys = Keys(server)
     app = Litestar(
         route_handlers=_handlers(server.limits),
-        guards=[note_route, KeyGuard(keys, limiter or RateLimiter(), free=free(server))],
+        guards=[note_route, KeyGuard(keys, free=free(server), limiter=limiter)],
         dependencies={
-            "models": Provide(_models, sync_to_thread=False),
+            "models": Provide(visible_models, sync_to_thread=False),
             "metrics": Provide(lambda: server_metrics, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
@@ -142,18 +141,3 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         allow_headers=["*"],
         expose_headers=["x-request-id", "retry-after", "retry-after-ms", "x-shim-manifest"],
     )
-
-
-def _models(state: State, scope: Scope) -> Models:
-    """Return the models for one request: those that its key may use.
-
-    If its URL names a model, only that one can be found. Without a key, errors list no names.
-    """
-    models: Models = state.models
-    client = client_of(scope)
-    if client is None:
-        models = models.unlisted()
-    elif client.models is not None:
-        models = models.only(client.models)
-    named = cast("str | None", scope.get(IN_SCOPE))
-    return models if named is None else models.pinned(named)

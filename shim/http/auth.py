@@ -109,10 +109,15 @@ def _sent(connection: ASGIConnection[Any, Any, Any, Any]) -> list[str]:
 class KeyGuard:
     """A Litestar guard that checks the key, and its rate limits, before the body is read."""
 
-    def __init__(self, keys: Keys, limiter: RateLimiter, *, free: frozenset[str]) -> None:
-        """Check for one of *keys*, except on routes with one of the `opt`s *free*."""
+    def __init__(
+        self, keys: Keys, *, free: frozenset[str], limiter: RateLimiter | None = None
+    ) -> None:
+        """Check for one of *keys*, except on routes with one of the `opt`s *free*.
+
+        *limiter* has what the keys have used before; None: nothing.
+        """
         self._keys = keys
-        self._limiter = limiter
+        self._limiter = limiter or RateLimiter()
         self._free = free
 
     # Asynchronous although it awaits nothing: Litestar would run it in a thread.

@@ -13,6 +13,8 @@ from .rate_limiter import Charges, RateLimiter, duration
 _CHARGES = "shim.charges"
 """The key of a request's Charges in its scope."""
 
+_PREFIX = b"x-ratelimit-"
+
 
 class RateLimits:
     """An ASGI application around another that charges requests for their tokens and their audio.
@@ -59,8 +61,10 @@ async def add_headers(message: Message, scope: Scope) -> None:
         if left.amount >= 1 or refused:
             headers.append((f"remaining-{left.unit}", str(max(int(left.amount), 0))))
         headers.append((f"reset-{left.unit}", duration(left.reset_seconds)))
-    added = [(f"x-ratelimit-{name}".encode(), value.encode()) for name, value in headers]
-    message["headers"] = [*message["headers"], *added]
+    added = [(_PREFIX + name.encode(), value.encode()) for name, value in headers]
+    # Those of an answer of another server are of its own key.
+    others = [header for header in message["headers"] if not header[0].startswith(_PREFIX)]
+    message["headers"] = [*others, *added]
 
 
 def _charges(scope: Scope) -> Charges | None:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from litestar import Litestar, get
+from litestar.connection import ASGIConnection
 from litestar.testing import TestClient
 
 from shim.http.auth import PUBLIC, KeyGuard, Keys
 from shim.http.error_handlers import HANDLERS
-from shim.http.rate_limiter import RateLimiter
 from shim.key_settings import NamedKey
+from shim.serving.request_record import CURRENT, RequestRecord
 from shim.settings import ServerSettings
 
 DIGEST = "sha256:" + hashlib.sha256(b"secret").hexdigest()
@@ -31,7 +32,7 @@ def public() -> str:
 def status(keys: tuple[str, ...], path: str = "/", **headers: str) -> int:
     """Return the status of a request to a server with these *keys*."""
     routes: list[Any] = [guarded, public]
-    guard = KeyGuard(Keys(ServerSettings(api_keys=keys)), RateLimiter(), free=frozenset({PUBLIC}))
+    guard = KeyGuard(Keys(ServerSettings(api_keys=keys)), free=frozenset({PUBLIC}))
     app = Litestar(routes, guards=[guard], exception_handlers=HANDLERS)
     with TestClient(app) as client:
         return client.get(path, headers=headers).status_code
@@ -72,3 +73,16 @@ def test_keys_are_not_kept() -> None:
 
     assert "secret" not in repr(settings)
     assert "secret" not in repr(vars(Keys(settings)))
+
+
+async def test_whose_key_it_is() -> None:
+    """The record of a request has the name of its key, and nothing else of it."""
+    settings = ServerSettings(keys=(NamedKey(name="alice", key="secret"),))
+    guard = KeyGuard(Keys(settings), free=frozenset({PUBLIC}))
+    headers = [(b"authorization", b"Bearer secret")]
+    connection: Any = ASGIConnection({"type": "http", "method": "POST", "headers": headers})
+    CURRENT.set(record := RequestRecord())
+
+    await guard(connection, guarded)
+
+    assert record.key == "alice"
