@@ -8,6 +8,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -40,6 +41,12 @@ _REDIRECTS = 3
 _CHUNK = 3 << 14
 """Bytes that are encoded at once: a multiple of 3, so that the pieces of base64 fit together."""
 
+_Place: TypeAlias = tuple[int, int]
+"""The numbers of a message, and of a part of its content."""
+
+_Data: TypeAlias = dict[_Place, str]
+"""`data:` URLs of places."""
+
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 
@@ -60,7 +67,7 @@ class MediaFetcher:
         None: names are resolved as by the system. *most_bytes* and *most_seconds* are those of all
         media of a request together.
         """
-        self._hosts = frozenset(hosts)
+        self._hosts = frozenset(map(str.lower, hosts))
         self._resolver = resolver
         self._most_bytes = most_bytes
         self._most_seconds = most_seconds
@@ -85,57 +92,59 @@ class MediaFetcher:
             yield replace(generation, prompt=await self._with_data(prompt))
 
     async def _with_data(self, conversation: Conversation) -> Conversation:
-        places = [
-            (message, part, url)
+        places = {
+            (message, part): url
             for message, turn in enumerate(conversation.messages)
             for part, url in _urls(turn.content)
-        ]
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=CheckedResolver(self._resolver or ThreadedResolver(), self._hosts),
-                limit=_CONNECTIONS,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"accept-encoding": "identity"},
-            timeout=aiohttp.ClientTimeout(total=self._most_seconds),
-        ) as session:
-            budget = _Budget(self._most_bytes)
-            tasks = [
-                asyncio.create_task(self._data_url(session, url, budget, message, part))
-                for message, part, url in places
-            ]
-            try:
-                found = await asyncio.gather(*tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
-        by_place = {
-            (message, part): url for (message, part, _), url in zip(places, found, strict=True)
         }
+        async with self._session() as session:
+            data = await self._all(session, places)
         messages = tuple(
-            replace(turn, content=_replaced(turn.content, message, by_place))
+            replace(turn, content=_replaced(turn.content, message, data))
             for message, turn in enumerate(conversation.messages)
         )
         return replace(conversation, messages=messages)
 
+    def _session(self) -> aiohttp.ClientSession:
+        resolver = CheckedResolver(self._resolver or ThreadedResolver(), self._hosts)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=resolver, limit=_CONNECTIONS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"accept-encoding": "identity"},
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+
+    async def _all(self, session: aiohttp.ClientSession, places: dict[_Place, str]) -> _Data:
+        """Return the `data:` URL of each place; the first one that fails ends the others."""
+        budget = _Budget(self._most_bytes)
+        tasks = [
+            asyncio.create_task(self._data_url(session, url, budget, place))
+            for place, url in places.items()
+        ]
+        try:
+            async with asyncio.timeout(self._most_seconds):
+                return dict(zip(places, await asyncio.gather(*tasks), strict=True))
+        except TimeoutError as error:
+            raise InvalidOption(
+                f"The URLs were not fetched within {self._most_seconds:g} s.", option="messages"
+            ) from error
+        finally:
+            for task in tasks:
+                task.cancel()
+
     async def _data_url(
-        self,
-        session: aiohttp.ClientSession,
-        url: str,
-        budget: "_Budget",
-        message: int,
-        part: int,
+        self, session: aiohttp.ClientSession, url: str, budget: "_Budget", place: _Place
     ) -> str:
         """Return the `data:` URL of what is at *url*; raise InvalidOption if it is not fetched."""
         try:
             return await self._fetch(session, URL(url), budget)
         except Refused as error:
             reason = str(error)
-        except TimeoutError:
-            reason = f"it took longer than {self._most_seconds:g} s"
         except (aiohttp.ClientError, OSError, ValueError):
             # Not the error's text, which may have an address of this network.
             reason = "its host could not be reached, or did not answer"
+        message, part = place
         raise InvalidOption(
             f"The URL was not fetched: {reason}.", option=f"messages[{message}].content[{part}]"
         )
@@ -170,12 +179,9 @@ class _Budget:
 
 async def _encoded(answer: aiohttp.ClientResponse, budget: _Budget) -> str:
     """Return the body of *answer* as a `data:` URL, encoded as it arrives."""
-    if answer.content_length is not None:
-        budget.take(answer.content_length)
     pieces, rest = [], b""
     async for chunk in answer.content.iter_chunked(_CHUNK):
-        if answer.content_length is None:
-            budget.take(len(chunk))
+        budget.take(len(chunk))
         rest += chunk
         whole = len(rest) - len(rest) % 3
         pieces.append(b64encode(rest[:whole]).decode())
@@ -194,13 +200,13 @@ def _urls(content: Content) -> list[tuple[int, str]]:
     ]
 
 
-def _replaced(content: Content, message: int, by_place: dict[tuple[int, int], str]) -> Content:
-    """Return *content* with the URLs of *by_place* in place of its own."""
+def _replaced(content: Content, message: int, data: _Data) -> Content:
+    """Return *content*, of the message with that number, with the URLs of *data*."""
     if isinstance(content, str):
         return content
     return tuple(
-        replace(part, url=by_place[message, number])
-        if isinstance(part, Media) and (message, number) in by_place
+        replace(part, url=data.get((message, number), part.url))
+        if isinstance(part, Media)
         else part
         for number, part in enumerate(content)
     )
