@@ -174,7 +174,7 @@ async def test_requests_in_a_minute(server: LiveServer) -> None:
         headers = [(await chat(thrice)).headers for _ in range(3)]
         with pytest.raises(openai.RateLimitError, match="Limit 3, Used 3, Requested 1") as refusal:
             await chat(thrice)
-        await thrice.models.list()  # reading costs nothing
+        await thrice.models.list()  # a GET is not charged
 
     remaining = [found.get("x-ratelimit-remaining-requests") for found in headers]
     assert remaining == ["2", "1", None]  # never 0 with a 200

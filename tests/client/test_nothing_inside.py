@@ -1,4 +1,4 @@
-"""Neither a file nor a trace of the server's machine is in an answer, whatever names a client."""
+"""No answer has a file or a trace of the server's machine, for any name that a client sends."""
 
 import base64
 import json

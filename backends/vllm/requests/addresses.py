@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-"""Addresses that stand for IPv4 addresses, which are their last four bytes (RFC 6052)."""
+"""Addresses that contain an IPv4 address, in their last four bytes (RFC 6052)."""
 
 _UNICAST = IPv6Network("2000::/3")
 """The only addresses of IPv6 that are given out on the Internet (RFC 4291)."""
@@ -46,7 +46,7 @@ def is_public(address: str) -> bool:
     """Return whether *address*, IPv4 or IPv6, is one of the Internet.
 
     Addresses of loopback, of private networks, of links (the metadata of clouds), multicast and
-    reserved ones are not, nor are IPv6 addresses that stand for such an IPv4 address.
+    reserved ones are not, nor are IPv6 addresses that contain such an IPv4 address.
     """
     ip: IPv4Address | IPv6Address = ip_address(address)
     if isinstance(ip, IPv6Address) and ip in _NAT64:

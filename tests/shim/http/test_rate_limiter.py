@@ -48,7 +48,7 @@ def refused(limiter: RateLimiter, limits: Rates) -> float:
     return refusal.value.retry_after
 
 
-def test_requests_flow_back(limiter: RateLimiter, time: Time) -> None:
+def test_requests_refill(limiter: RateLimiter, time: Time) -> None:
     """A limit of 30 a minute is 30 at once, and then one every two seconds."""
     limits: Rates = {"requests": 30}
     for _ in range(30):
@@ -60,8 +60,8 @@ def test_requests_flow_back(limiter: RateLimiter, time: Time) -> None:
     assert refused(limiter, limits) == 2
 
 
-def test_a_refusal_costs_nothing(limiter: RateLimiter, time: Time) -> None:
-    """A client that goes on knocking is let in no later."""
+def test_a_refusal_is_not_charged(limiter: RateLimiter, time: Time) -> None:
+    """A request that is refused is not charged, so retries do not delay the next answer."""
     limits: Rates = {"requests": 1, "tokens": 60}
     request(limiter, limits)
 

@@ -21,11 +21,11 @@ NAME, OTHER = "images.example", "other.example"
 
 
 class Names(AbstractResolver):
-    """A name server that answers each question with the next of some addresses."""
+    """A name server that answers each request with the next of some addresses."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = list(addresses)
-        self.asked: list[str] = []
+        self.resolved: list[str] = []
 
     async def resolve(
         self,
@@ -34,7 +34,7 @@ class Names(AbstractResolver):
         family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002
     ) -> list[ResolveResult]:
         """Return one address."""
-        self.asked.append(host)
+        self.resolved.append(host)
         address = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
         return [
             ResolveResult(
@@ -145,7 +145,7 @@ async def test_a_name_that_is_rebound(site: Site) -> None:
 
     await fetched(fetcher, f"http://{NAME}:{site.port}/a.png")
 
-    assert names.asked == [NAME]
+    assert names.resolved == [NAME]
     assert site.paths == ["/a.png"]
 
 
