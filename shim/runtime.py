@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from litestar.types import ASGIApp
 
 from shim.http.json_worker import JsonWorker
+from shim.http.rate_limiter import RateLimiter
 from shim.http.request_log import log_request
 from shim.serving.loop_lag import measured_lag
 from shim.serving.metrics import Metrics
@@ -27,6 +28,7 @@ class Runtime:
         """Open nothing yet."""
         self.metrics = Metrics()
         self.json_worker = JsonWorker()
+        self.rate_limiter = RateLimiter()
         self.models = OpenModels(self.metrics, decoded_bytes=settings.server.limits.decoded_bytes)
 
         self.traced: Callable[[ASGIApp], ASGIApp] | None = None
