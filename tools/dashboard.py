@@ -50,6 +50,8 @@ def _mean(metric: str, by: str, where: str = "") -> tuple[str, str]:
 
 
 _MODEL = 'model=~"$model"'
+_SHIM = 'job="shim"'
+"""Distinguishes metrics that other servers have too, by the name of the job that scrapes Shim."""
 
 ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
@@ -143,6 +145,26 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "s",
                 _quantiles("shim_event_loop_lag_seconds"),
                 "While the loop is late, no request is answered.",
+            ),
+        ),
+    ),
+    (
+        "Process",
+        (
+            Panel("CPU", "percentunit", (_rate("process_cpu_seconds_total", "instance", _SHIM),)),
+            Panel(
+                "Memory",
+                "bytes",
+                ((f"process_resident_memory_bytes{{{_SHIM}}}", "{{instance}}"),),
+                "Without the processes of vLLM's engines.",
+            ),
+            Panel(
+                "File descriptors",
+                "short",
+                (
+                    (f"process_open_fds{{{_SHIM}}}", "{{instance}}"),
+                    (f"process_max_fds{{{_SHIM}}}", "most {{instance}}"),
+                ),
             ),
         ),
     ),
