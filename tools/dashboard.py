@@ -141,6 +141,16 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (_mean("shim_engine_wait_seconds", "model, call", _MODEL),),
             ),
             Panel(
+                "Failed calls to the engine",
+                "cps",
+                (_rate("shim_engine_failed_calls_total", "model, call", _MODEL),),
+            ),
+            Panel(
+                "Restarts of engines",
+                "cps",
+                (_rate("shim_engine_restarts_total", "model", _MODEL),),
+            ),
+            Panel(
                 "Event loop lag",
                 "s",
                 _quantiles("shim_event_loop_lag_seconds"),
@@ -151,6 +161,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
         "Process",
         (
+            Panel("Reloads", "cps", (_rate("shim_reloads_total", "result"),)),
             Panel("CPU", "percentunit", (_rate("process_cpu_seconds_total", "instance", _SHIM),)),
             Panel(
                 "Memory",

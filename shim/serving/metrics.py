@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
     Gauge,
     Histogram,
     ProcessCollector,
@@ -61,6 +62,19 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._failed_calls = Counter(
+            "shim_engine_failed_calls",
+            "Calls to the engine that raised an error. Their requests ran again in smaller calls, "
+            "or failed.",
+            by_call,
+            registry=registry,
+        )
+        self._restarts = Counter(
+            "shim_engine_restarts",
+            "Tries to start another engine in place of one that had died.",
+            ("model",),
+            registry=registry,
+        )
         self._running = Gauge(
             "shim_requests_running",
             "Requests that the backend works on: each holds one slot.",
@@ -78,6 +92,13 @@ class Metrics:
             "Seconds by which a timer of the event loop fires late, measured ten times a second. "
             "While the loop is late, no request is answered.",
             buckets=_SECONDS,
+            registry=registry,
+        )
+
+        self.reloads = Counter(
+            "shim_reloads",
+            "Times that the configuration was read again: `applied`, or `refused` as it was wrong.",
+            ("result",),
             registry=registry,
         )
 
@@ -103,10 +124,17 @@ class Metrics:
         """
         if model not in self._counted:
             return
+        if batch.failed:
+            self._failed_calls.labels(model, batch.call).inc()
+            return
         self._batch_sizes.labels(model, batch.call).observe(batch.size)
         self._engine_times.labels(model, batch.call).observe(batch.took)
         for seconds in batch.waited:
             self._engine_waits.labels(model, batch.call).observe(seconds)
+
+    def on_restart(self, model: str) -> None:
+        """Count a try to restart *model*'s engine."""
+        self._restarts.labels(model).inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
