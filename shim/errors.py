@@ -93,6 +93,10 @@ class InvalidKey(ApiError):
     """A request without a key, or with one that is not configured."""
 
 
+class NotPermitted(ApiError):
+    """A request that the client's key is valid for, but not permitted."""
+
+
 class UnknownModel(ApiError):
     """A name that is not a model's, or a model of another kind than the route needs."""
 
@@ -115,6 +119,10 @@ class Busy(ApiError):
 
 class QueueFull(Busy):
     """The model's queue is full."""
+
+
+class RateLimited(Busy):
+    """The request's key has used up one of its rate limits."""
 
 
 class TooManyConnections(Busy):
@@ -207,6 +215,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     BodyTooSlow: ErrorStatus(408, code="request_timeout"),
     ForbiddenOrigin: ErrorStatus(403, code="forbidden_origin"),
     InvalidKey: ErrorStatus(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
+    NotPermitted: ErrorStatus(403, code="insufficient_permissions"),
     UnknownModel: ErrorStatus(404, code="model_not_found"),
     UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
     TooLarge: ErrorStatus(413, code="content_too_large"),
@@ -220,6 +229,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     NotFinite: ErrorStatus(500, "server_error", "not_finite", {"x-should-retry": "false"}),
     ModelFaulty: ErrorStatus(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
     QueueFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    RateLimited: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
     Busy: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded"),
     InvalidRequest: ErrorStatus(400),
     UnsupportedOption: ErrorStatus(400, code="unsupported_parameter"),
@@ -243,6 +253,9 @@ _INJECTED = {
     503: _STATUSES[Busy],
 }
 """What is sent with statuses that can be ordered, where it is more than a type."""
+
+RATE_LIMITED = _STATUSES[RateLimited].status
+"""The status of a refusal by a rate limit."""
 
 UNFORESEEN = _STATUSES[Exception].status
 """The status for exceptions that are not in the table: their cause is only in the log."""
@@ -278,6 +291,10 @@ def status_of(error: Exception) -> int:
     return error.status_code if isinstance(error, HTTPException) else _status(error).status
 
 
+_WITH_TIME = Busy | EngineDead | InjectedError
+"""Errors whose `retry_after` decides when a client tries again."""
+
+
 def reason_of(error: Exception) -> str:
     """Return the name of the meaning of *error*, as in "queue_full"; "unforeseen" if it has none.
 
@@ -290,10 +307,6 @@ def reason_of(error: Exception) -> str:
 
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
-
-
-_WITH_TIME = Busy | EngineDead | InjectedError
-"""Errors whose `retry_after` decides when a client tries again."""
 
 
 def _status(error: Exception) -> ErrorStatus:

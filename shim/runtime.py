@@ -1,9 +1,12 @@
 """Holds what outlives an application: a changed configuration is served by a new application."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from litestar.types import ASGIApp
 
 from shim.http.json_worker import JsonWorker
+from shim.http.rate_limiter import RateLimiter
 from shim.http.request_log import log_request
 from shim.serving.loop_lag import measured_lag
 from shim.serving.metrics import Metrics
@@ -25,10 +28,14 @@ class Runtime:
         """Open nothing yet."""
         self.metrics = Metrics()
         self.json_worker = JsonWorker()
+        self.rate_limiter = RateLimiter()
         self.models = OpenModels(self.metrics, decoded_bytes=settings.server.limits.decoded_bytes)
 
+        self.traced: Callable[[ASGIApp], ASGIApp] | None = None
+        """Adds tracing to an application; None unless `tracing` is set, and before `running`."""
+
     def on_end(self, record: RequestRecord) -> None:
-        """Count and log the request of *record*, which has ended."""
+        """Count and log a request that has ended."""
         self.metrics.http.count(record)
         log_request(record)
 
@@ -38,9 +45,21 @@ class Runtime:
 
         Everything is closed when the block ends. Raises ModelNotOpened.
         """
-        with self.json_worker:
+        with self.json_worker, _tracing(settings) as self.traced:
             async with (
                 self.models.running(settings.models) as models,
                 measured_lag(self.metrics.loop_lag.observe),
             ):
                 yield models
+
+
+@contextmanager
+def _tracing(settings: Settings) -> Iterator[Callable[[ASGIApp], ASGIApp] | None]:
+    """Return what traces the requests to an application; None unless `tracing` is set."""
+    if not settings.server.tracing:
+        yield None
+        return
+    from shim.http.tracing import tracing  # noqa: PLC0415  needs an extra
+
+    with tracing() as traced:
+        yield traced

@@ -18,7 +18,6 @@ from litestar.types import ASGIApp
 from backends.registry import ModelNotOpened
 from shim.http.connection import Connection
 from shim.http.connections import Connections, within_descriptors
-from shim.http.request_log import RequestLog
 from shim.serving.models import Models
 
 from .admin import serving as admin_serving
@@ -196,23 +195,8 @@ def run(
     *on_listening* is called once the server accepts requests; *load* reads the settings anew for a
     reload. Raises ModelNotOpened if a model cannot be opened.
     """
-    with (
-        _tracing(settings) as traced,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        runner.run(_serve(settings, address, admin_address, on_listening, load, traced=traced))
-
-
-@contextmanager
-def _tracing(settings: Settings) -> Iterator[Callable[[ASGIApp], ASGIApp]]:
-    """Return what puts `Tracing` around an application; it changes nothing unless that is set."""
-    if not settings.server.tracing:
-        yield lambda app: app
-        return
-    from shim.http.tracing import tracing  # noqa: PLC0415  needs an extra
-
-    with tracing() as traced:
-        yield traced
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, address, admin_address, on_listening, load))
 
 
 async def _serve(
@@ -221,8 +205,6 @@ async def _serve(
     admin_address: socket.socket | None,
     on_listening: Callable[[Models], None],
     load: Callable[[], Settings],
-    *,
-    traced: Callable[[ASGIApp], ASGIApp],
 ) -> None:
     runtime = Runtime(settings)
     # Not uvicorn's lifespan, which would only log that a model could not be opened.
@@ -235,16 +217,19 @@ async def _serve(
         connections = Connections(within_descriptors(settings.server.limits), runtime.on_end)
         reloader = Reloader(settings, runtime, models, load=load, connections=connections)
         server = Server(
-            _config(RequestLog(traced(reloader.current), runtime.on_end), connections),
+            _config(reloader.current, connections),
             runtime=runtime,
             reloader=reloader,
             on_listening=on_listening,
             grace=settings.server.shutdown_seconds,
         )
-        runtime.metrics.http.watch_connections(lambda: len(server.server_state.connections))
+        count = server.server_state.connections
+        runtime.metrics.http.watch_connections(lambda: len(count))
         async with AsyncExitStack() as stack:
             if admin_address is not None and settings.server.admin_key is not None:
-                admin = admin_serving(admin_address, settings.server.admin_key, server.reload)
+                admin = admin_serving(
+                    admin_address, settings.server.admin_key, server.reload, runtime.on_end
+                )
                 await stack.enter_async_context(admin)
             await server.serve([address])
 

@@ -31,7 +31,7 @@ SEAM = {
 """The modules of `backends` that `shim` may import."""
 
 FLOORS: tuple[set[str], ...] = (
-    {"errors", "limits", "environment", "suggestions"},
+    {"errors", "limits", "environment", "suggestions", "key_settings"},
     {"serving.request_record"},  # filled in on all floors
     {"logs"},
     {"parameters", "settings"},

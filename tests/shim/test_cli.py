@@ -61,10 +61,20 @@ def test_check(file: Path) -> None:
     done = shim("check", "--config", file)
 
     assert done.exit_code == 0
-    assert "http://127.0.0.1:1234/v1, 1 keys" in done.output
+    assert "http://127.0.0.1:1234/v1, 1 key" in done.output
     assert "org/echo" in done.output
     assert "gpt-4o" in done.output
     assert "secret" not in done.output
+
+
+def test_check_names_keys(file: Path) -> None:
+    """`check` names the keys that have a name."""
+    file.write_text(f'{ECHO}\n[[server.keys]]\nname = "alice"\nkey = "sk-alice"\n')
+
+    done = shim("check", "--config", file)
+
+    assert "/v1, 2 keys (alice)" in done.output
+    assert "sk-" not in done.output
 
 
 def test_check_nothing() -> None:
