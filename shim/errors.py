@@ -20,6 +20,7 @@ from backends.failures import (
     EngineDead,
     InvalidRequest,
     NoAudio,
+    NoUpstream,
     PromptTooLong,
     TruncatedAudio,
     UndecodableAudio,
@@ -247,7 +248,7 @@ def describe(error: Exception) -> tuple[ErrorStatus, ErrorBody]:
         log.error("unforeseen error", exc_info=error)
         message = "The server had an error while processing your request."
         return status, ErrorBody(message, status.type)
-    if isinstance(error, Busy):
+    if isinstance(error, Busy | NoUpstream) and error.retry_after is not None:
         status = replace(status, headers={**status.headers, **_retry_after(error.retry_after)})
     return status, error_body(status, str(error), _param(error))
 

@@ -12,8 +12,10 @@ from shim.errors import ClientGone, TooLarge
 from shim.limits import Limits
 
 from .body_memory import reserve
+from .charset import json_as_utf8
 from .content_encoding import coding, decompressed
 from .json_decoding import Rules, decoded
+from .json_peek import Peeked, peeked
 from .json_worker import JsonWorker
 from .strict import is_strict
 
@@ -30,6 +32,10 @@ class ApiRequest(Request[Any, Any, Any]):
 
     size = 0
     """Bytes of the body, once the whole body has been read."""
+    _body_read: bytearray | None = None
+    """The whole body, once it has been read."""
+    _chunks: AsyncGenerator[bytes, None] | None = None
+    """What `stream` returns next instead of the body as it arrives; None: the body."""
 
     async def read(self, kind: type[S]) -> S:
         """Return the body decoded as *kind*, by `json_decoding.decoded`.
@@ -55,6 +61,22 @@ class ApiRequest(Request[Any, Any, Any]):
             return make(decoded(body, Any, rules))
         return await self._worker.decode(body, make, rules)
 
+    async def peek(self) -> tuple[Peeked | None, bytes | bytearray]:
+        """Return what `peeked` finds in the body, and the body in UTF-8; `read` can follow.
+
+        Raises TooLarge, BodyMemoryFull, ClientGone, UnsupportedCoding, UnsupportedMedia,
+        InvalidParameter or DecoderFailed.
+        """
+        body = json_as_utf8(await self._whole(self.limits.body_bytes), self._charset)
+        if len(body) <= INLINE_BYTES:
+            return peeked(body), body
+        rules = Rules(limits=self.limits)
+        return await self._worker.decode(body, Peeked, rules), body
+
+    def replay(self, chunks: AsyncGenerator[bytes, None]) -> None:
+        """Let the next `stream` return *chunks*, whose beginning was taken from an earlier one."""
+        self._chunks = chunks
+
     @property
     def limits(self) -> Limits:
         """The limits in the server's settings."""
@@ -73,6 +95,8 @@ class ApiRequest(Request[Any, Any, Any]):
 
         Raises TooLarge above *limit* bytes, BodyMemoryFull if all bodies together exceed theirs.
         """
+        if self._body_read is not None:
+            return self._body_read
         body = bytearray()
         async for chunk in self.stream():
             reserve(self.scope, len(chunk))
@@ -80,6 +104,7 @@ class ApiRequest(Request[Any, Any, Any]):
             if len(body) > limit:
                 raise TooLarge(limit, len(body))
         self.size = len(body)
+        self._body_read = body
         return body
 
     def stream(self) -> AsyncGenerator[bytes, None]:
@@ -89,6 +114,9 @@ class ApiRequest(Request[Any, Any, Any]):
         client disconnects, TooLarge above the route's limit and InvalidParameter if the body is not
         valid in its coding.
         """
+        if (chunks := self._chunks) is not None:
+            self._chunks = None
+            return chunks
         name = coding(self.headers.getall("content-encoding", []))
         received = self._received()
         if name is None:
