@@ -131,7 +131,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "log probabilities": (
         "toy",
         "/completions",
-        {"prompt": ["one", "two"], "max_tokens": 3, "logprobs": 2, "echo": True, "temperature": 0},
+        {"prompt": "one two", "max_tokens": 3, "logprobs": 2, "echo": True, "temperature": 0},
     ),
     "completions, streamed": ("echo", "/completions", {"prompt": "one two", "stream": True}),
     "responses": ("echo", "/responses", {"input": "one two"}),
@@ -183,7 +183,6 @@ def test_the_stock_client_reads_every_route(through: OpenAI) -> None:
     events = list(through.responses.create(model="echo", input="one two", stream=True))
     vectors = through.embeddings.create(model="vectors", input="one", encoding_format="float")
     text = through.audio.transcriptions.create(model="lines", file=("a.wav", b"hello\nyou"))
-    heard = through.audio.translations.create(model="lines", file=("a.wav", b"hello"))
 
     assert chat.choices[0].message.content == "one two three"
     words = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
@@ -192,7 +191,7 @@ def test_the_stock_client_reads_every_route(through: OpenAI) -> None:
     assert response.output_text == "one two"
     assert events[-1].type == "response.completed"
     assert len(vectors.data[0].embedding) == 32
-    assert (text.text, heard.text) == ("hello you", "hello")
+    assert text.text == "hello you"
 
 
 def test_the_list_has_the_length_of_the_context(through: OpenAI) -> None:
@@ -256,7 +255,7 @@ def test_the_model_may_be_in_the_url(front: LiveServer) -> None:
     assert text.json()["text"] == "hello"
 
 
-def test_strict_mode_is_this_servers_too(front: LiveServer, through: OpenAI) -> None:
+def test_strict_mode_is_this_servers_too(through: OpenAI) -> None:
     """In strict mode an unknown parameter is refused before the request is sent on."""
     strict = {"x-shim-strict": "true"}
     with pytest.raises(openai.BadRequestError, match="nonsense") as refused:
