@@ -30,7 +30,16 @@ _PIECE = 1 << 18
 """Bytes that are read at once from a body of more bytes. A piece of a file takes 30 µs: what was
 just written to it is in memory."""
 
+_OVERLOADED = (429, 503)
+
+_PAUSE = 1.0
+"""Seconds without requests for an overloaded server that states none."""
+
 _EVENTS = "text/event-stream"
+
+
+_DISCONNECTED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
+"""What a request raises whose connection ends before the first byte of its answer."""
 
 
 class _ApiError(msgspec.Struct):
@@ -95,9 +104,10 @@ class Attempt:
 
     def retry_after(self) -> float | None:
         """Return for how many seconds the server wants no more requests; None if it does not."""
-        if self.status not in (429, 503):
+        if self.status not in _OVERLOADED:
             return None
-        return seconds_of(self._response.headers)
+        stated = seconds_of(self._response.headers)
+        return _PAUSE if stated is None and self.has_api_error() else stated
 
     def has_api_error(self) -> bool:
         """Return whether the answer is an error of OpenAI's form, of an older vLLM's or FastAPI's.
@@ -172,8 +182,7 @@ def reading(pool: Pool, server: UpstreamState, reuse: Reuse | None = None) -> It
         pool.failed(server, "it did not answer in time")
         raise UpstreamTimeout("A server of this model did not answer in time.") from error
     except (aiohttp.ClientError, ConnectionError) as error:
-        disconnected = isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError)
-        if reuse is not None and reuse.reused and disconnected:
+        if reuse is not None and reuse.reused and isinstance(error, _DISCONNECTED):
             raise StaleConnection from error
         pool.failed(server, f"it broke its answer off: {error!r}")
         raise UpstreamLost("A server of this model broke its answer off.") from error

@@ -1,29 +1,27 @@
 """Limits further attempts to a share of the requests, so that they cannot multiply an overload."""
 
-_PER_REQUEST = 0.2
-"""Further attempts that each request adds: as in Envoy's and Linkerd's budgets."""
+_REQUESTS = 5
+"""Requests that add one further attempt: 20 %, as in Envoy's and Linkerd's budgets."""
 
-_AT_LEAST = 3.0
-"""Further attempts at the start."""
+_AT_START = 3 * _REQUESTS
 
-_MOST = 103.0
-"""Most that are kept for later: what 500 requests add, and those of the start. So many requests
-may run at once when a server dies."""
+_MOST = 500 + _AT_START
+"""Most requests that count: so many may run at once when a server dies."""
 
 
 class RetryBudget:
-    """Counts how many further attempts are allowed."""
+    """Counts the further attempts that are allowed, in requests that have added to them."""
 
     def __init__(self) -> None:
-        self._left = _AT_LEAST
+        self._requests = _AT_START
 
     def earn(self) -> None:
         """Count a request."""
-        self._left = min(self._left + _PER_REQUEST, _MOST)
+        self._requests = min(self._requests + 1, _MOST)
 
     def spend(self) -> bool:
         """Return whether a further attempt is allowed, and count it if so."""
-        if self._left < 1:
+        if self._requests < _REQUESTS:
             return False
-        self._left -= 1
+        self._requests -= _REQUESTS
         return True

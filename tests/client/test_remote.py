@@ -123,6 +123,11 @@ CLIP = next(iter(sorted(CLIPS.glob("en-*.flac"))))
 
 ROUTES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "chat": ("echo", "/chat/completions", {"messages": SAYS}),
+    "a body of a megabyte": (
+        "echo",
+        "/chat/completions",
+        {"messages": [{"role": "user", "content": "é" * 500_000}]},
+    ),
     "chat, streamed": (
         "echo",
         "/chat/completions",
