@@ -50,10 +50,17 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Web pages that may use this server: `https://host[:port]`, or `*` for all."""
     strict: bool = False
     """Whether undocumented parameters are refused instead of ignored."""
+    allow_faults: bool = False
+    """Whether the header `x-shim-fault` is honoured, by which clients order faults to test their
+    retries; else it is refused."""
     tokenizer_needs_key: bool = False
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
+    admin_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    """The port of `POST /admin/reload`, always on loopback; 0 means any free one; None: closed."""
+    admin_key: ApiKey | None = None
+    """The key of the admin port."""
     limits: Limits = Limits()
 
 
@@ -96,6 +103,7 @@ def load(
     settings = _with_key_file(settings)
     _check_names(settings)
     _check_exposure(settings.server)
+    _check_admin(settings.server)
     return settings
 
 
@@ -173,3 +181,10 @@ def _check_exposure(server: ServerSettings) -> None:
             f"Serving on {server.host} without a key lets anyone in: set api_keys or "
             "api_key_file, or allow_keyless = true - at $.server.host"
         )
+
+
+def _check_admin(server: ServerSettings) -> None:
+    if server.admin_port is not None and server.admin_key is None:
+        raise SettingsError("The admin port needs a key: set admin_key - at $.server.admin_port")
+    if server.admin_port and server.admin_port == server.port:
+        raise SettingsError("The admin port must be another - at $.server.admin_port")

@@ -64,12 +64,16 @@ def to_upstream(headers: Headers, *, key: str | None) -> list[tuple[str, str]]:
     return passed
 
 
-def to_client(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Return a server's *headers* with names in lower case; its request id gets another name."""
+def to_client(headers: Headers, *, events: bool = False) -> list[tuple[bytes, bytes]]:
+    """Return a server's *headers* with names in lower case; its request id gets another name.
+
+    A stream of *events* has no stated length: it may end with an error event of this server.
+    """
+    dropped = _NOT_DOWN | {b"content-length"} if events else _NOT_DOWN
     lowered = [(name.lower(), value) for name, value in headers]
     return [
         (b"x-upstream-request-id" if name == _REQUEST_ID else name, value)
-        for name, value in _kept(lowered, _NOT_DOWN)
+        for name, value in _kept(lowered, dropped)
         if not name.startswith(_NOT_DOWN_PREFIXES)
     ]
 

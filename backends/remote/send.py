@@ -42,10 +42,11 @@ class Sender:
         sending = _Sending(self._session, self._pool, self._options, self._budget)
         answered = sending.tried_everywhere if request.everywhere else sending.answered
         attempt = await answered(request)
+        del request  # its body may have 64 MB, and an answer may last for minutes
         try:
             yield RemoteHead(
                 status=attempt.status,
-                headers=tuple(to_client(attempt.headers)),
+                headers=tuple(to_client(attempt.headers, events=attempt.has_events)),
                 events=attempt.has_events,
                 upstream=attempt.server.name,
                 attempts=sending.attempts,

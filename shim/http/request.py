@@ -32,8 +32,8 @@ class ApiRequest(Request[Any, Any, Any]):
 
     size = 0
     """Bytes of the body, once the whole body has been read."""
-    _body_read: bytearray | None = None
-    """The whole body, once it has been read."""
+    _peeked: bytearray | None = None
+    """The body that `peek` has read, for the next `read`."""
     _chunks: AsyncGenerator[bytes, None] | None = None
     """What `stream` returns next instead of the body as it arrives; None: the body."""
 
@@ -67,11 +67,18 @@ class ApiRequest(Request[Any, Any, Any]):
         Raises TooLarge, BodyMemoryFull, ClientGone, UnsupportedCoding, UnsupportedMedia,
         InvalidParameter or DecoderFailed.
         """
-        body = json_as_utf8(await self._whole(self.limits.body_bytes), self._charset)
+        self._peeked = await self._whole(self.limits.body_bytes)
+        body = json_as_utf8(self._peeked, self._charset)
         if len(body) <= INLINE_BYTES:
             return peeked(body), body
         rules = Rules(limits=self.limits)
         return await self._worker.decode(body, Peeked, rules), body
+
+    def take_peeked(self) -> bytearray:
+        """Return the body that `peek` has read, and keep it no longer: it may have 64 MB."""
+        body, self._peeked = self._peeked, None
+        assert body is not None  # noqa: S101  to be called after `peek`
+        return body
 
     def replay(self, chunks: AsyncGenerator[bytes, None]) -> None:
         """Let the next `stream` return *chunks*, whose beginning was taken from an earlier one."""
@@ -95,8 +102,8 @@ class ApiRequest(Request[Any, Any, Any]):
 
         Raises TooLarge above *limit* bytes, BodyMemoryFull if all bodies together exceed theirs.
         """
-        if self._body_read is not None:
-            return self._body_read
+        if self._peeked is not None:
+            return self.take_peeked()
         body = bytearray()
         async for chunk in self.stream():
             reserve(self.scope, len(chunk))
@@ -104,7 +111,6 @@ class ApiRequest(Request[Any, Any, Any]):
             if len(body) > limit:
                 raise TooLarge(limit, len(body))
         self.size = len(body)
-        self._body_read = body
         return body
 
     def stream(self) -> AsyncGenerator[bytes, None]:

@@ -64,17 +64,23 @@ class Admission:
 
     def __init__(self, *, max_running: int, max_waiting: int) -> None:
         self._slots = asyncio.Semaphore(max_running)
-        self._max_waiting = max_waiting
+        self._max_running = max_running
+        self.max_waiting = max_waiting
+        """Most requests that wait; it may be changed at any time."""
         self._starts = StartLimiter()
         self._waiting: dict[_Admitted, _Task] = {}
         self._running: dict[_Admitted, _Task] = {}
         self._interrupted: set[_Task] = set()
         """Tasks that `drain` or `stop` has cancelled."""
-        self._draining = False
+        self.draining = False
+        """Whether new requests are refused because the server stops."""
         self._stopped = False
         self._retries = RetrySchedule()
-        self.capacity = max_running + max_waiting
+
+    @property
+    def capacity(self) -> int:
         """Most requests that may run and wait at the same time."""
+        return self._max_running + self.max_waiting
 
     @property
     def running(self) -> int:
@@ -132,12 +138,12 @@ class Admission:
                 self._retries.one_ended()
 
     async def _take_slot(self, admitted: _Admitted, task: _Task) -> None:
-        if self._draining:
+        if self.draining:
             raise _stopping()
         if not self._slots.locked():
             if not self._running:
                 self._retries.busy_from_now()
-        elif len(self._waiting) >= self._max_waiting:
+        elif len(self._waiting) >= self.max_waiting:
             raise QueueFull(
                 f"{len(self._waiting)} requests are already waiting for this model.",
                 retry_after=self._retries.reserve(),
@@ -153,7 +159,7 @@ class Admission:
 
     def drain(self) -> None:
         """Fail the requests that wait, and every later one, with ServerStopping."""
-        self._draining = True
+        self.draining = True
         for task in self._waiting.values():
             self._interrupt(task)
 

@@ -3,7 +3,7 @@
 Those of single requests are in `request_metrics.py`. `docs/metrics.md` lists them all.
 """
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backends.base import Batch
 
@@ -44,6 +44,19 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._failed_calls = Counter(
+            "shim_engine_failed_calls",
+            "Calls to the engine that raised an error. Their requests ran again in smaller calls, "
+            "or failed.",
+            by_call,
+            registry=registry,
+        )
+        self._restarts = Counter(
+            "shim_engine_restarts",
+            "Tries to start another engine in place of one that had died.",
+            ("model",),
+            registry=registry,
+        )
         self._running = Gauge(
             "shim_requests_running",
             "Requests that the backend works on: each holds one slot.",
@@ -64,6 +77,13 @@ class Metrics:
             registry=registry,
         )
 
+        self.reloads = Counter(
+            "shim_reloads",
+            "Times that the configuration was read again: `applied`, or `refused` as it was wrong.",
+            ("result",),
+            registry=registry,
+        )
+
     def watch_queue(self, model: str, queue: Admission) -> None:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""
         self._running.labels(model).set_function(lambda: queue.running)
@@ -80,10 +100,17 @@ class Metrics:
         """
         if model not in self._counted:
             return
+        if batch.failed:
+            self._failed_calls.labels(model, batch.call).inc()
+            return
         self._batch_sizes.labels(model, batch.call).observe(batch.size)
         self._engine_times.labels(model, batch.call).observe(batch.took)
         for seconds in batch.waited:
             self._engine_waits.labels(model, batch.call).observe(seconds)
+
+    def on_restart(self, model: str) -> None:
+        """Count a try to restart *model*'s engine."""
+        self._restarts.labels(model).inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

@@ -58,6 +58,8 @@ async def passed_on(
         return None
     if is_strict(request):
         await check(request)
+    else:
+        request.take_peeked()  # it is kept no longer than the answer needs it
     sent = RemoteRequest(
         path=_with_query(request, path),
         at_root=at_root,
