@@ -27,11 +27,13 @@ from shim.http.auth import KeyGuard, Keys, free
 from shim.http.body_memory import BodyMemory
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
+from shim.http.flights import Flights
 from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
 from shim.http.request_id import stamp
+from shim.http.single_flight import SingleFlight
 from shim.serving.loop_lag import measured_lag
 from shim.serving.metrics import Metrics
 from shim.serving.models import Models
@@ -72,6 +74,9 @@ def create_app(settings: Settings) -> Litestar:
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
     app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
+    if server.single_flight:
+        flights = Flights(lambda result: server_metrics.single_flight.labels(result).inc())
+        app.asgi_handler = SingleFlight(app.asgi_handler, flights)
     return app
 
 

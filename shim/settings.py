@@ -52,6 +52,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether undocumented parameters are refused instead of ignored."""
     tokenizer_needs_key: bool = False
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
+    single_flight: bool = True
+    """Whether a request gets the answer that the client of an earlier, equal one has timed out
+    for; otherwise a time-out cancels the work."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
     limits: Limits = Limits()

@@ -24,7 +24,7 @@ from shim.errors import (
 )
 
 from .connections import Connections
-from .corking import CorkedTransport
+from .corking import TRANSPORT, CorkedTransport
 from .protocol_upgrade import without_offer
 from .refusal import CONNECTION_ERROR, raw_answer
 from .timer import Timer
@@ -146,6 +146,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= _MOST_PIPELINED:
             self._stop_parser(InvalidHttp("Too many requests wait for the first one's answer."))
         super().on_message_begin()
+        self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]
         self._in_head = True
         self._head_bytes = 0
         self._all.idle.pop(self.transport, None)

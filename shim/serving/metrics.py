@@ -3,7 +3,7 @@
 Those of single requests are in `request_metrics.py`. `docs/metrics.md` lists them all.
 """
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backends.base import Batch
 
@@ -54,6 +54,13 @@ class Metrics:
             "shim_requests_waiting",
             "Requests in the queue: each waits for a slot.",
             ("model",),
+            registry=registry,
+        )
+        self.single_flight = Counter(
+            "shim_single_flight",
+            "Answers whose clients had timed out, by what became of them: taken by a retry while "
+            "they were made (joined) or once they were complete (replayed), or not (expired).",
+            ("result",),
             registry=registry,
         )
         self.loop_lag = Histogram(

@@ -23,7 +23,7 @@ async def serving() -> AsyncGenerator[tuple[BodyMemory, Any], None]:
     settings = load(
         environment={},
         flags={
-            "server": {"limits": {"held_bytes": LIMIT}},
+            "server": {"single_flight": False, "limits": {"held_bytes": LIMIT}},
             "models": [
                 {
                     "id": "m",

@@ -1,0 +1,26 @@
+"""Reads for how long a client waits for its answer, from the headers of OpenAI's clients."""
+
+import math
+
+from litestar.types import Scope
+
+_HEADERS = (b"x-stainless-read-timeout", b"x-stainless-timeout")
+"""The first is that of the clients for Python and Java; the second that of the one for Node."""
+
+_LONGEST = 24 * 3600.0
+"""Most seconds that are believed."""
+
+
+def client_timeout(scope: Scope) -> float | None:
+    """Return the seconds, in (0, 86400], for which the client waits for an answer to begin.
+
+    None if it does not say so, or sends anything else.
+    """
+    for name, value in scope["headers"]:
+        if name in _HEADERS:
+            try:
+                seconds = float(value)
+            except ValueError:
+                return None
+            return seconds if math.isfinite(seconds) and 0 < seconds <= _LONGEST else None
+    return None

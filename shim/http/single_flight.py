@@ -1,0 +1,229 @@
+"""Single flight: a client that timed out gets the answer to its first attempt when it tries again.
+
+OpenAI's client closes the connection when it times out, waits up to 8 s, and sends the same request
+again. Without this, the work would be cancelled and begin again, and take as long again.
+
+- A client that leaves before its time-out (it sends it as a header) has given up: its work is
+  cancelled at once.
+- A client that leaves when its time-out has passed will come back: its work goes on, and its
+  answer waits for the same request with the same key (`Flights`).
+- An answer whose first byte has been sent is not kept: the stock client does not try again then.
+- An answer that its client has received is never given to anyone else. So an evaluation that sends
+  one prompt several times gets samples that are independent of each other. A whole answer that was
+  sent just when its client timed out is given to the client's next attempt, if its connection has
+  ended since.
+
+Requests of clients that do not send their time-out pass by.
+"""
+
+import asyncio
+import logging
+import time
+from asyncio import BaseTransport
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import cast
+
+from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
+
+from shim.serving.request_record import CURRENT
+
+from .client_timeout import client_timeout
+from .corking import TRANSPORT
+from .flights import Answer, Delivery, Flights, Identity
+from .identity import RequestIdentity
+
+log = logging.getLogger(__name__)
+
+_HEADER = b"x-shim-single-flight"
+
+_RETRIES = b"x-stainless-retry-count"
+
+_LATE = 0.9
+_EARLY_SECONDS = 1.0
+"""A client that disconnects has timed out after this share of its time-out, or this many seconds
+before its end. Its clock begins to run before a busy server has read the request."""
+
+
+class SingleFlight:
+    """An ASGI application around another, which must stop when `receive` returns a disconnect."""
+
+    def __init__(self, app: ASGIApp, flights: Flights) -> None:
+        self._app = app
+        self._flights = flights
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: by the application, or with the answer of an earlier attempt."""
+        timeout = client_timeout(scope) if scope.get("method") == "POST" else None
+        if timeout is None:
+            await self._app(scope, receive, send)
+            return
+        attempt = _Attempt(scope, self._flights, timeout, receive, send)
+        try:
+            await self._app(scope, attempt.receive, attempt.send)
+        except _Claimed as claimed:
+            await attempt.follow(claimed.answer)
+        finally:
+            attempt.end()
+
+
+class _Claimed(asyncio.CancelledError):
+    """Ends the application whose request has found an *answer*: it is cancelled, so to speak."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class _Attempt:
+    """One request: the messages between its client and the application."""
+
+    def __init__(
+        self, scope: Scope, flights: Flights, timeout: float, receive: Receive, send: Send
+    ) -> None:
+        self._scope = scope
+        self._flights = flights
+        self._late = time.monotonic() + min(_LATE * timeout, timeout - _EARLY_SECONDS)
+        """From when on the client has timed out if it disconnects."""
+        self._receive = receive
+        self._send = send
+        self._request = RequestIdentity(scope)
+        self._number = _number(scope)
+        """How many attempts came before this one."""
+        self._arrives = self._number > 0
+        """Whether this is a retry that has not been read."""
+        if self._arrives:
+            flights.arrives(self._request.head)
+        self._identity: Identity | None = None
+        """Known when the whole request has been read."""
+        self._answer: Answer | None = None
+        """What the client has missed; None while it is connected."""
+        self._begun = False
+        """Whether the client has got a part of the answer."""
+        self._streams = False
+        """Whether the answer goes to the client, and has more parts than one."""
+        self._start: Message | None = None
+        """The first message of an answer that may come too late for its client."""
+
+    # ── the request ───────────────────────────────────────────────────────────
+
+    async def receive(self) -> ReceiveMessage:
+        """Return the next message; `http.disconnect` only when nobody wants the answer any more.
+
+        Raises `_Claimed` at the end of a request whose answer waits already.
+        """
+        message: ReceiveMessage = await self._receive()
+        if message["type"] == "http.request":
+            self._request.add(message["body"])
+            if not message.get("more_body"):
+                self._on_whole_request()
+        elif self._identity is not None and self._has_timed_out():
+            log.info("%s: the client timed out; the work goes on", self._scope["path"])
+            self._answer = Answer(self._identity)
+            self._flights.offer(self._answer)
+            await self._answer.unwanted.wait()
+        return message
+
+    def _on_whole_request(self) -> None:
+        self._end_arrival()
+        self._identity = self._request.whole()
+        if (answer := self._flights.claim(self._identity, self._number)) is not None:
+            raise _Claimed(answer)
+
+    def _end_arrival(self) -> None:
+        if self._arrives:
+            self._arrives = False
+            self._flights.arrived(self._request.head)
+
+    def _has_timed_out(self) -> bool:
+        return not self._begun and time.monotonic() >= self._late
+
+    def end(self) -> None:
+        """End the attempt: the application has returned."""
+        self._end_arrival()
+        if self._answer is not None:
+            self._flights.end(self._answer)
+
+    # ── the answer ────────────────────────────────────────────────────────────
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send *message* to the client, or keep it for the retry."""
+        # Every event of a streamed answer passes through here.
+        return self._send(message) if self._streams else self._send_first(message)
+
+    async def _send_first(self, message: Message) -> None:
+        if (answer := self._answer) is None:
+            await self._deliver(message)
+        elif self._flights.holds(answer):
+            self._flights.add(answer, message)
+        else:
+            answer.add(message)
+            await answer.taken()
+
+    async def _deliver(self, message: Message) -> None:
+        """Send *message* to the client; keep a whole answer that may come too late for it."""
+        if message["type"] == "http.response.start":
+            if self._has_timed_out():
+                self._start = message
+            self._begun = True
+        elif self._start is not None and not message.get("more_body"):
+            self._keep(self._start, message)
+        else:
+            self._streams, self._start = True, None
+        await self._send(message)
+
+    def _keep(self, start: Message, body: Message) -> None:
+        transport = self._scope.get(TRANSPORT)
+        if self._identity is None or transport is None:
+            return
+        answer = Answer(self._identity, Delivery(self._number, cast("BaseTransport", transport)))
+        self._flights.offer(answer)
+        for message in (start, body):
+            if self._flights.holds(answer):
+                self._flights.add(answer, message)
+
+    async def follow(self, answer: Answer) -> None:
+        """Send the *answer* of an earlier attempt to the client of this one."""
+        if (record := CURRENT.get()) is not None:
+            record.joined = True
+        self._send = _with_header(self._send, b"replayed" if answer.complete else b"joined")
+        following = asyncio.create_task(answer.follow(self._deliver))
+        leaving = asyncio.create_task(self._disconnected())
+        try:
+            await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not following.done():
+                await self._leave(answer, following)
+        if not following.cancelled():
+            following.result()
+
+    async def _leave(self, answer: Answer, following: "asyncio.Task[None]") -> None:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        if self._has_timed_out():
+            self._flights.offer(answer)
+        else:
+            answer.unwanted.set()
+
+    async def _disconnected(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def _number(scope: Scope) -> int:
+    """Return how many attempts came before the request of *scope*; 0 if its client does not say."""
+    value = next((value for name, value in scope["headers"] if name == _RETRIES), b"0")
+    return int(value) if value.isdigit() else 0
+
+
+def _with_header(send: Send, how: bytes) -> Send:
+    """Return a function that adds the header about single flight to an answer, then sends."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (_HEADER, how)]}
+        await send(message)
+
+    return sending
