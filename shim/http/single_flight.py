@@ -158,7 +158,8 @@ class _Attempt:
             self._flights.add(answer, message)
         else:
             answer.add(message)
-            await answer.taken()
+            if not answer.complete:  # after that the application is no longer cancelled
+                await answer.taken()
 
     async def _deliver(self, message: Message) -> None:
         """Send *message* to the client; keep a whole answer that may come too late for it."""
