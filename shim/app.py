@@ -17,6 +17,7 @@ from backends.registry import opened
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
+from shim.api.full_queues import queue_guard
 from shim.api.health import health, metrics, ready
 from shim.api.models.controller import ModelsController
 from shim.api.openapi.document import document, openapi
@@ -24,7 +25,8 @@ from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
 from shim.http.auth import KeyGuard, Keys, free
-from shim.http.body_memory import BodyMemory
+from shim.http.body_memory import BodyMemory, HeldBytes
+from shim.http.deadlines import Deadlines
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
 from shim.http.flights import Flights
@@ -63,7 +65,7 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[partial(_serving, settings, server_metrics)],
         state=State({"server": server, "api_keys": keys, "long_texts": asyncio.Semaphore(2)}),
         before_send=[stamp],
-        after_exception=[RefusalDelays(server.limits).delay],
+        after_exception=[server_metrics.count_refusal, RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=ApiRequest,
         request_max_body_size=server.limits.body_bytes,
@@ -73,10 +75,12 @@ def create_app(settings: Settings) -> Litestar:
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
+    held = BodyMemory(app.asgi_handler, HeldBytes(), server.limits.held_bytes)
+    app.asgi_handler = CancelOnDisconnect(held)
     if server.single_flight:
         flights = Flights(lambda result: server_metrics.single_flight.labels(result).inc())
         app.asgi_handler = SingleFlight(app.asgi_handler, flights)
+    app.asgi_handler = Deadlines(app.asgi_handler, server)
     return app
 
 
@@ -92,12 +96,19 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
         route_handlers=[TokenizerController],
         request_max_body_size=limits.tokenize_bytes,
     )
+    queued = Router(
+        "/",
+        route_handlers=[
+            ChatController,
+            CompletionsController,
+            ResponsesController,
+            EmbeddingsController,
+            uploads,
+        ],
+        guards=[queue_guard],
+    )
     return [
-        ChatController,
-        CompletionsController,
-        ResponsesController,
-        EmbeddingsController,
-        uploads,
+        queued,
         ModelsController,
         tokenizer,
         health,

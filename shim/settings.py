@@ -55,6 +55,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     single_flight: bool = True
     """Whether a request gets the answer that the client of an earlier, equal one has timed out
     for; otherwise a time-out cancels the work."""
+    deadline_seconds: Annotated[float, Meta(gt=0)] | None = None
+    """Seconds for which a client waits that does not send its time-out."""
+    request_seconds: Annotated[float, Meta(gt=0)] | None = None
+    """Most seconds of a request, waiting included; a longer one is ended."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
     limits: Limits = Limits()

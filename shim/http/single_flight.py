@@ -35,6 +35,9 @@ from .identity import RequestIdentity
 
 log = logging.getLogger(__name__)
 
+MAY_JOIN = "shim.may_join"
+"""The key, in the scope of a retry, of True if the answer to an earlier attempt may be there."""
+
 _HEADER = b"x-shim-single-flight"
 
 _RETRIES = b"x-stainless-retry-count"
@@ -94,6 +97,8 @@ class _Attempt:
         """Whether this is a retry that has not been read."""
         if self._arrives:
             flights.arrives(self._request.head)
+            if flights.may_have(self._request.head):
+                scope[MAY_JOIN] = True  # type: ignore[literal-required]
         self._identity: Identity | None = None
         """Known when the whole request has been read."""
         self._answer: Answer | None = None

@@ -3,15 +3,36 @@
 Those of single requests are in `request_metrics.py`. `docs/metrics.md` lists them all.
 """
 
+from litestar.types import Scope
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backends.base import Batch
+from shim.errors import (
+    BodyMemoryFull,
+    DeadlineExceeded,
+    QueueFull,
+    RequestTooLong,
+    ServerStopping,
+    StorageFull,
+    WaitTooLong,
+)
 
 from .admission import Admission
 from .request_metrics import RequestMetrics
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
+
+_REASONS: dict[type[Exception], str] = {
+    QueueFull: "queue_full",
+    WaitTooLong: "wait_too_long",
+    DeadlineExceeded: "deadline_exceeded",
+    RequestTooLong: "request_too_long",
+    BodyMemoryFull: "body_memory",
+    StorageFull: "storage",
+    ServerStopping: "stopping",
+}
+"""The values of the label `reason`."""
 
 
 class Metrics:
@@ -56,6 +77,12 @@ class Metrics:
             ("model",),
             registry=registry,
         )
+        self._refused = Counter(
+            "shim_refused",
+            "HTTP requests that were refused for want of room or time, by the reason.",
+            ("reason",),
+            registry=registry,
+        )
         self.single_flight = Counter(
             "shim_single_flight",
             "Answers whose clients had timed out, by what became of them: taken by a retry while "
@@ -70,6 +97,14 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+
+    async def count_refusal(self, error: Exception, _scope: Scope) -> None:
+        """Count *error* if it is a refusal that has nothing to do with what was requested.
+
+        A Litestar hook for exceptions. Those after an answer has begun do not come here.
+        """
+        if (reason := _REASONS.get(type(error))) is not None:
+            self._refused.labels(reason).inc()
 
     def watch_queue(self, model: str, queue: Admission) -> None:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""
