@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -168,3 +169,17 @@ async def timed_out(server: LiveServer, text: str) -> None:
     async with connect("async", server, timeout=TIMEOUT) as client:
         with pytest.raises(openai.APITimeoutError):
             await client.chat.completions.create(model="slow", messages=says(text))
+
+
+@pytest.mark.slow
+async def test_without_it(tmp_path: Path) -> None:
+    """If it is turned off, each attempt is a computation, and its time-out cancels it."""
+    file = tmp_path / "shim.toml"
+    file.write_text(SLOW.replace("[server]", "[server]\nsingle_flight = false"))
+    with serving("--config", str(file)) as server:
+        counts = Counts(server)
+        async with connect("async", server, timeout=TIMEOUT, max_retries=2) as client:
+            with pytest.raises(openai.APITimeoutError):
+                await client.chat.completions.create(model="slow", messages=says("a"))
+
+        assert counts.since("shim_queue_seconds_count") == 3
