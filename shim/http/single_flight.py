@@ -7,11 +7,11 @@ again. Without this, the work would be cancelled and begin again, and take as lo
   cancelled at once.
 - A client that leaves when its time-out has passed will come back: its work goes on, and its
   answer waits for the same request with the same key (`Flights`).
-- An answer whose first byte has been sent is not kept: the stock client does not try again then.
+- An answer whose first byte has arrived is not kept: the stock client does not try again then.
 - An answer that its client has received is never given to anyone else. So an evaluation that sends
-  one prompt several times gets samples that are independent of each other. A whole answer that was
-  sent just when its client timed out is given to the client's next attempt, if its connection has
-  ended since.
+  one prompt several times gets samples that are independent of each other. An answer that was sent
+  just when its client timed out is given to the client's next attempt, if its connection has ended
+  since.
 
 Requests of clients that do not send their time-out pass by.
 """
@@ -46,6 +46,10 @@ _LATE = 0.9
 _EARLY_SECONDS = 1.0
 """A client that disconnects has timed out after this share of its time-out, or this many seconds
 before its end. Its clock begins to run before a busy server has read the request."""
+
+_DOUBT_SECONDS = 1.0
+"""If an answer begins when its client may just have timed out, it has arrived when the client has
+not disconnected in this time."""
 
 
 class SingleFlight:
@@ -103,12 +107,12 @@ class _Attempt:
         """Known when the whole request has been read."""
         self._answer: Answer | None = None
         """What the client has missed; None while it is connected."""
-        self._begun = False
-        """Whether the client has got a part of the answer."""
-        self._streams = False
-        """Whether the answer goes to the client, and has more parts than one."""
-        self._start: Message | None = None
-        """The first message of an answer that may come too late for its client."""
+        self._received = False
+        """Whether the client has certainly got the beginning of the answer."""
+        self._sent: list[Message] = []
+        """What has been sent to the client before that was certain."""
+        self._certain = 0.0
+        """When it is certain, unless the client has disconnected by then."""
 
     # ── the request ───────────────────────────────────────────────────────────
 
@@ -125,7 +129,7 @@ class _Attempt:
         elif self._identity is not None and self._has_timed_out():
             log.info("%s: the client timed out; the work goes on", self._scope["path"])
             self._answer = Answer(self._identity)
-            self._flights.offer(self._answer)
+            self._offer(self._answer, self._sent)
             await self._answer.unwanted.wait()
         return message
 
@@ -141,7 +145,7 @@ class _Attempt:
             self._flights.arrived(self._request.head)
 
     def _has_timed_out(self) -> bool:
-        return not self._begun and time.monotonic() >= self._late
+        return not self._received and time.monotonic() >= self._late
 
     def end(self) -> None:
         """End the attempt: the application has returned."""
@@ -154,7 +158,7 @@ class _Attempt:
     def send(self, message: Message) -> Awaitable[None]:
         """Send *message* to the client, or keep it for the retry."""
         # Every event of a streamed answer passes through here.
-        return self._send(message) if self._streams else self._send_first(message)
+        return self._send(message) if self._received else self._send_first(message)
 
     async def _send_first(self, message: Message) -> None:
         if (answer := self._answer) is None:
@@ -167,24 +171,31 @@ class _Attempt:
                 await answer.taken()
 
     async def _deliver(self, message: Message) -> None:
-        """Send *message* to the client; keep a whole answer that may come too late for it."""
+        """Send *message* to the client; keep what it may be too late for."""
+        now = time.monotonic()
+        self._sent.append(message)
         if message["type"] == "http.response.start":
+            self._certain = now + _DOUBT_SECONDS if now >= self._late else now
+        elif not message.get("more_body"):
             if self._has_timed_out():
-                self._start = message
-            self._begun = True
-        elif self._start is not None and not message.get("more_body"):
-            self._keep(self._start, message)
-        else:
-            self._streams, self._start = True, None
+                self._keep_sent()
+            self._received = True
+        elif now >= self._certain:
+            self._received, self._sent = True, []
         await self._send(message)
 
-    def _keep(self, start: Message, body: Message) -> None:
+    def _keep_sent(self) -> None:
+        """Keep the answer that has been sent, for the case that the connection has ended."""
         transport = self._scope.get(TRANSPORT)
         if self._identity is None or transport is None:
             return
         answer = Answer(self._identity, Delivery(self._number, cast("BaseTransport", transport)))
+        self._offer(answer, self._sent)
+
+    def _offer(self, answer: Answer, messages: list[Message]) -> None:
+        """Offer *answer*, which begins with *messages*."""
         self._flights.offer(answer)
-        for message in (start, body):
+        for message in messages:
             if self._flights.holds(answer):
                 self._flights.add(answer, message)
 
@@ -209,6 +220,7 @@ class _Attempt:
         with suppress(asyncio.CancelledError):
             await following
         if self._has_timed_out():
+            answer.messages.extendleft(reversed(self._sent))
             self._flights.offer(answer)
         else:
             answer.unwanted.set()
