@@ -1,7 +1,5 @@
 """Reads for how long a client waits for its answer, from the headers of OpenAI's clients."""
 
-import math
-
 from litestar.types import Scope
 
 _HEADERS = (b"x-stainless-read-timeout", b"x-stainless-timeout")
@@ -16,11 +14,10 @@ def client_timeout(scope: Scope) -> float | None:
 
     None if it does not say so, or sends anything else.
     """
-    for name, value in scope["headers"]:
-        if name in _HEADERS:
-            try:
-                seconds = float(value)
-            except ValueError:
-                return None
-            return seconds if math.isfinite(seconds) and 0 < seconds <= _LONGEST else None
-    return None
+    headers = dict(scope["headers"])
+    value = headers.get(_HEADERS[0]) or headers.get(_HEADERS[1]) or b""
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds <= _LONGEST else None

@@ -119,6 +119,10 @@ class Flights:
         """How many retries are being read, by the digests of their heads."""
         self._bytes = 0
 
+    def __bool__(self) -> bool:
+        """Return whether there are any answers."""
+        return bool(self._unclaimed)
+
     def offer(self, answer: Answer) -> None:
         """Keep *answer* for the window, in which a retry can claim it."""
         self._unclaimed.setdefault(answer.identity, deque()).append(answer)

@@ -1,6 +1,7 @@
 """Computes which requests are the same: one key, one route, one body, whatever their boundaries."""
 
 import hashlib
+from functools import cached_property
 from typing import Final
 
 from litestar.types import Scope
@@ -25,22 +26,26 @@ class RequestIdentity:
     """
 
     def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        content_type = dict(scope["headers"]).get(b"content-type", b"")
+        self._boundary = _without_boundary(content_type)[1] if b"=" in content_type else b""
+        self._body = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self._tail = b""
+        """Bytes that may be the beginning of a boundary."""
+
+    @cached_property  # mostly nobody needs it
+    def head(self) -> bytes:
+        """The digest of all but the body."""
         head = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        boundary = b""
-        for name, value in scope["headers"]:
+        for name, value in self._scope["headers"]:
             if name == b"content-type":
-                value, boundary = _without_boundary(value)  # noqa: PLW2901
+                value = _without_boundary(value)[0]  # noqa: PLW2901
             elif name not in _COMPARED and not name.startswith(_OURS):
                 continue
             head.update(b"%b: %b\n" % (name, value))
-        model = scope.get(IN_SCOPE)
-        head.update(repr((scope["path"], model, scope["query_string"])).encode())
-        self.head = head.digest()
-        """The digest of all but the body."""
-        self._body = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        self._boundary = boundary
-        self._tail = b""
-        """Bytes that may be the beginning of a boundary."""
+        scope = self._scope
+        head.update(repr((scope["path"], scope.get(IN_SCOPE), scope["query_string"])).encode())
+        return head.digest()
 
     def add(self, piece: bytes) -> None:
         """Add the next *piece* of the body."""
@@ -54,10 +59,10 @@ class RequestIdentity:
         self._body.update(last[: len(last) - kept])
         self._tail = last[len(last) - kept :]
 
+    @cached_property
     def whole(self) -> tuple[bytes, bytes]:
-        """Return the digests of the head and of the body, which has ended."""
+        """The digests of the head and of the body, once the body has ended."""
         self._body.update(self._tail)
-        self._tail = b""
         return self.head, self._body.digest()
 
 

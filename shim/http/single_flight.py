@@ -30,7 +30,7 @@ from shim.serving.request_record import CURRENT
 
 from .client_timeout import client_timeout
 from .corking import TRANSPORT
-from .flights import Answer, Delivery, Flights, Identity
+from .flights import Answer, Delivery, Flights
 from .identity import RequestIdentity
 
 log = logging.getLogger(__name__)
@@ -103,8 +103,8 @@ class _Attempt:
             flights.arrives(self._request.head)
             if flights.may_have(self._request.head):
                 scope[MAY_JOIN] = True  # type: ignore[literal-required]
-        self._identity: Identity | None = None
-        """Known when the whole request has been read."""
+        self._read = False
+        """Whether the whole request has been read."""
         self._answer: Answer | None = None
         """What the client has missed; None while it is connected."""
         self._received = False
@@ -126,17 +126,19 @@ class _Attempt:
             self._request.add(message["body"])
             if not message.get("more_body"):
                 self._on_whole_request()
-        elif self._identity is not None and self._has_timed_out():
+        elif self._read and self._has_timed_out():
             log.info("%s: the client timed out; the work goes on", self._scope["path"])
-            self._answer = Answer(self._identity)
+            self._answer = Answer(self._request.whole)
             self._offer(self._answer, self._sent)
             await self._answer.unwanted.wait()
         return message
 
     def _on_whole_request(self) -> None:
         self._end_arrival()
-        self._identity = self._request.whole()
-        if (answer := self._flights.claim(self._identity, self._number)) is not None:
+        self._read = True
+        if not self._flights:
+            return
+        if (answer := self._flights.claim(self._request.whole, self._number)) is not None:
             raise _Claimed(answer)
 
     def _end_arrival(self) -> None:
@@ -187,9 +189,10 @@ class _Attempt:
     def _keep_sent(self) -> None:
         """Keep the answer that has been sent, for the case that the connection has ended."""
         transport = self._scope.get(TRANSPORT)
-        if self._identity is None or transport is None:
+        if not self._read or transport is None:
             return
-        answer = Answer(self._identity, Delivery(self._number, cast("BaseTransport", transport)))
+        delivery = Delivery(self._number, cast("BaseTransport", transport))
+        answer = Answer(self._request.whole, delivery)
         self._offer(answer, self._sent)
 
     def _offer(self, answer: Answer, messages: list[Message]) -> None:

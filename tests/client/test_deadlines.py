@@ -16,7 +16,7 @@ from tests.live import LiveServer, serving
 CONFIG = """
 [server]
 deadline_seconds = 0.3
-request_seconds = 1.5
+request_seconds = 1.0
 [server.limits]
 held_bytes = 1_000_000
 
@@ -45,7 +45,7 @@ options = { seconds_per_item = 0.2 }
 """
 
 LONG = "word " * 30
-"""Six seconds, of which the server allows a second and a half."""
+"""Six seconds, of which the server allows one."""
 
 
 @pytest.fixture(scope="module")

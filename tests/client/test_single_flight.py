@@ -24,18 +24,18 @@ id = "slow"
 backend = "fake"
 source = "chat"
 max_running = 100
-options = {{ seconds_per_item = 1.5 }}
+options = {{ seconds_per_item = 1.0 }}
 
 [[models]]
 id = "slow-speech"
 backend = "fake"
 source = "speech"
 max_running = 100
-options = {{ seconds_per_item = 1.5 }}
+options = {{ seconds_per_item = 1.0 }}
 """
 
 TIMEOUT = 0.5
-"""Seconds: the second retry comes within 3 s of the first attempt, the first within 1.1 s."""
+"""Seconds: half as long as an answer takes."""
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ async def test_recordings(slow: LiveServer, impatient: Any) -> None:
 async def test_a_finished_answer(slow: LiveServer) -> None:
     """An answer that was complete before the retry came is sent again."""
     counts = Counts(slow)
-    async with connect("async", slow, timeout=1.4, max_retries=1) as client:
+    async with connect("async", slow, timeout=0.9, max_retries=1) as client:
         answer = await client.chat.completions.with_raw_response.create(
             model="slow", messages=says("a")
         )

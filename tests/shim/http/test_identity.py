@@ -20,7 +20,7 @@ def identity(body: bytes = b"", *, size: int = 1 << 20, **headers: str) -> tuple
     request = RequestIdentity(scope)
     for start in range(0, len(body), size):
         request.add(body[start : start + size])
-    return request.whole()
+    return request.whole
 
 
 def form(boundary: str, value: bytes = b"v", size: int = 1 << 20) -> tuple[bytes, bytes]:
