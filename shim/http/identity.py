@@ -1,4 +1,4 @@
-"""Computes which requests are the same: one key, one route, one body, whatever their boundaries."""
+"""Computes which requests are the same: one key, one route, one body."""
 
 import hashlib
 from functools import cached_property

@@ -3,9 +3,9 @@
 OpenAI's client closes the connection when it times out, waits up to 8 s, and sends the same request
 again. Without this, the work would be cancelled and begin again, and take as long again.
 
-- A client that leaves before its time-out (it sends it as a header) has given up: its work is
+- A client that disconnects before its time-out (it sends it as a header) has given up: its work is
   cancelled at once.
-- A client that leaves when its time-out has passed will come back: its work goes on, and its
+- A client that disconnects when its time-out has passed will come back: its work goes on, and its
   answer waits for the same request with the same key (`Flights`).
 - An answer whose first byte has arrived is not kept: the stock client does not try again then.
 - An answer that its client has received is never given to anyone else. So an evaluation that sends
@@ -208,17 +208,17 @@ class _Attempt:
             record.joined = True
         self._send = _with_header(self._send, b"replayed" if answer.complete else b"joined")
         following = asyncio.create_task(answer.follow(self._deliver))
-        leaving = asyncio.create_task(self._disconnected())
+        gone = asyncio.create_task(self._disconnected())
         try:
-            await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            leaving.cancel()
+            gone.cancel()
             if not following.done():
-                await self._leave(answer, following)
+                await self._give_back(answer, following)
         if not following.cancelled():
             following.result()
 
-    async def _leave(self, answer: Answer, following: "asyncio.Task[None]") -> None:
+    async def _give_back(self, answer: Answer, following: "asyncio.Task[None]") -> None:
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following

@@ -25,7 +25,7 @@ T = TypeVar("T")
 _PATIENCE = 2.0
 """A request is refused if its wait is predicted to be this many times as long as its client waits.
 Less would refuse some that get their turn: a prediction is wrong by up to a half, requests before
-it leave the queue, and a client that times out can come back to its place."""
+it disconnect, and a client that times out can come back to its place."""
 
 _Task = asyncio.Task[Any]
 _Admitted = AsyncGenerator[Any, None]

@@ -1,4 +1,4 @@
-"""Until when a request must be answered, for the queue of whatever model it comes to."""
+"""Until when a request must be answered, for the queue of the model that it names."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass

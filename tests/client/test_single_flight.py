@@ -1,7 +1,7 @@
 """Single flight: a client that times out and tries again gets the answer to its first attempt."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture
 async def impatient(slow: LiveServer) -> AsyncIterator[Any]:
-    """Connect a stock client that times out and tries again twice."""
+    """Connect a stock client that times out and tries again three times."""
     async with connect("async", slow, timeout=TIMEOUT, max_retries=3) as client:
         yield client
 
@@ -76,19 +76,42 @@ class Counts:
         return values
 
 
-async def test_each_is_computed_once(slow: LiveServer, impatient: Any) -> None:
+async def chat(client: Any, text: str) -> str:
+    """Return the answer to a chat, which repeats *text*."""
+    answer = await client.chat.completions.create(model="slow", messages=says(text))
+    return str(answer.choices[0].message.content)
+
+
+async def stream(client: Any, text: str) -> str:
+    """Return the streamed answer to a chat, which repeats *text*."""
+    chunks = await client.chat.completions.create(model="slow", messages=says(text), stream=True)
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
+
+
+async def recording(client: Any, text: str) -> str:
+    """Return the transcript of a file with *text*."""
+    answer = await client.audio.transcriptions.create(model="slow-speech", file=text.encode())
+    return str(answer.text).strip()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        chat,
+        pytest.param(stream, marks=pytest.mark.slow),
+        pytest.param(recording, marks=pytest.mark.slow),
+    ],
+)
+async def test_each_is_computed_once(
+    slow: LiveServer, impatient: Any, request_: Callable[[Any, str], Awaitable[str]]
+) -> None:
     """A hundred clients whose first attempts time out get their answers, from 100 computations."""
     counts = Counts(slow)
+    texts = [f"w{number}" for number in range(100)]
 
-    answers = await asyncio.gather(
-        *(
-            impatient.chat.completions.create(model="slow", messages=says(f"w{number}"))
-            for number in range(100)
-        )
-    )
+    answers = await asyncio.gather(*(request_(impatient, text) for text in texts))
 
-    texts = [answer.choices[0].message.content for answer in answers]
-    assert texts == [f"w{number}" for number in range(100)]
+    assert answers == texts
     assert counts.since("shim_queue_seconds_count") == 100
     assert counts.since("shim_requests_total") == 100
 
@@ -99,11 +122,11 @@ async def test_streams(slow: LiveServer, impatient: Any) -> None:
 
     async with await impatient.chat.completions.create(
         model="slow", messages=says("a"), stream=True
-    ) as stream:
-        chunks = [chunk async for chunk in stream]
+    ) as answer:
+        chunks = [chunk async for chunk in answer]
 
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "a"
-    assert stream.response.headers["x-shim-single-flight"] in ("joined", "replayed")
+    assert answer.response.headers["x-shim-single-flight"] in ("joined", "replayed")
     assert counts.since("shim_queue_seconds_count") == 1
 
 

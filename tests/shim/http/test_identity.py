@@ -32,7 +32,7 @@ def form(boundary: str, value: bytes = b"v", size: int = 1 << 20) -> tuple[bytes
 
 @pytest.mark.parametrize("size", [1, 2, 7, 16, 33, 1 << 20])
 def test_boundaries(size: int) -> None:
-    """Forms are the same whatever their boundaries, and the pieces in which they arrive."""
+    """Forms are the same with other boundaries, and in other pieces."""
     assert form("f00dcafe", size=size) == form("5ca1ab1e5ca1ab1e")
     assert form("f00dcafe", size=size) != form("f00dcafe", value=b"w")
 

@@ -58,7 +58,7 @@ class Client:
     async def _send(self, message: Any) -> None:
         self.got.append(message)
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """Disconnect."""
         self._events.put_nowait({"type": "http.disconnect"})
 
@@ -74,11 +74,11 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def left(server: Server, **attempt: Any) -> Client:
-    """Return a client that has left its request."""
+async def gone(server: Server, **attempt: Any) -> Client:
+    """Return a client that has disconnected."""
     client = Client(server, **attempt)
     await turns()
-    client.leave()
+    client.disconnect()
     await turns()
     return client
 
@@ -96,10 +96,10 @@ async def test_a_client_that_stays() -> None:
 
 
 async def test_a_client_that_gives_up() -> None:
-    """Work whose client leaves before its time-out is cancelled at once."""
+    """Work whose client disconnects before its time-out is cancelled at once."""
     server = Server()
 
-    await left(server, timeout=EARLY)
+    await gone(server, timeout=EARLY)
 
     assert server.cancelled == 1
 
@@ -108,7 +108,7 @@ async def test_a_client_that_gives_up() -> None:
 async def test_a_retry(*, late: bool) -> None:
     """A retry gets the answer, complete or not, from the one computation."""
     server = Server()
-    first = await left(server)
+    first = await gone(server)
     if late:
         server.go.set()
         await first.task
@@ -125,8 +125,8 @@ async def test_a_retry(*, late: bool) -> None:
 async def test_a_retry_that_times_out_too() -> None:
     """The next retry gets the answer, and the work still is the first."""
     server = Server()
-    await left(server)
-    await left(server, attempt=1)
+    await gone(server)
+    await gone(server, attempt=1)
 
     last = Client(server, attempt=2)
     await turns()
@@ -137,11 +137,11 @@ async def test_a_retry_that_times_out_too() -> None:
 
 
 async def test_a_retry_that_gives_up() -> None:
-    """Work is cancelled if the retry that waits for it leaves before its time-out."""
+    """Work is cancelled if the retry that waits for it disconnects before its time-out."""
     server = Server()
-    await left(server)
+    await gone(server)
 
-    await left(server, attempt=1, timeout=EARLY)
+    await gone(server, attempt=1, timeout=EARLY)
 
     assert server.cancelled == 1
 
@@ -152,7 +152,7 @@ async def test_two_retries() -> None:
     clients = [Client(server) for _ in range(2)]
     await turns()
     for client in clients:
-        client.leave()
+        client.disconnect()
     await turns()
 
     retries = [Client(server, attempt=1) for _ in range(2)]
@@ -169,7 +169,7 @@ async def test_nobody_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flights, "_WINDOW", 0.0)
     server = Server()
 
-    first = await left(server)
+    first = await gone(server)
     await first.task
 
     assert (server.cancelled, server.results["expired"]) == (1, 1)
@@ -179,7 +179,7 @@ async def test_nobody_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_failures_are_not_kept(status: int) -> None:
     """A retry after a failure is computed anew."""
     server = Server(status=status)
-    first = await left(server)
+    first = await gone(server)
     server.go.set()
     await first.task
 
@@ -193,7 +193,7 @@ async def test_large_answers_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> No
     """An answer that takes too much memory is computed anew for the retry."""
     monkeypatch.setattr(flights, "_ANSWER_BYTES", 5)
     server = Server()
-    first = await left(server)
+    first = await gone(server)
     server.go.set()
     await first.task
 
@@ -206,7 +206,7 @@ async def test_large_answers_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> No
 async def test_a_server_that_stops() -> None:
     """Answers that no retry can fetch are dropped, and the work for them ends."""
     server = Server()
-    first = await left(server)
+    first = await gone(server)
 
     server.flights.drop_all()
     await first.task
