@@ -515,3 +515,5 @@ class Batch(Struct, frozen=True, kw_only=True):
     """Seconds that each request waited for the call."""
     took: float
     """Seconds that the call took."""
+    failed: bool = False
+    """Whether the call raised an error. Its requests then run again in smaller calls, or fail."""

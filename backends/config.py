@@ -11,6 +11,14 @@ Count = Annotated[int, Meta(ge=1)]
 """A number of things, at least 1."""
 ModelId = Annotated[str, Meta(min_length=1, max_length=256)]
 
+Restarts = Annotated[int, Meta(ge=0)]
+"""Most restarts in a row of an engine that has died. An engine that lives for five minutes ends the
+row."""
+StallSeconds = Annotated[float, Meta(gt=0)]
+"""Seconds without progress after which an engine counts as dead. For speech the end of each of its
+calls is progress, for chats also each token. The default is long, because a call with many windows
+may take minutes on a slow CPU; infinity: it never counts as dead by this."""
+
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -71,7 +79,28 @@ class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     seconds_per_item: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds before each word, vector or segment."""
     fail_after: Annotated[int, Meta(ge=0)] | None = None
-    """Number of items of an answer after which the engine fails; None: it does not fail."""
+    """Number of items of an answer after which the engine fails; None: it does not fail, or at the
+    first item if one of the next two is set."""
+    fail_first: Annotated[int, Meta(ge=0)] = 0
+    """Requests that fail, from the first one; 0: all, or as `fail_rate` says."""
+    fail_rate: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Share of the requests that fail, drawn with `seed`."""
+    seed: int = 0
+    """Seed of the draws: the same requests fail in every run, by their order."""
+    down_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds for which the engine is dead after a failure: all requests fail, those that run
+    too, and the model is not ready."""
+    retry_after: Annotated[float, Meta(ge=0, le=60)] | None = None
+    """Seconds in the Retry-After of a failure; None: as for any engine that is dead."""
+    stall_after: Annotated[int, Meta(ge=0)] | None = None
+    """Number of items of an answer after which the engine pauses once; None: it does not."""
+    stall_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds of that pause."""
+    start_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds that the model takes to open."""
+    log_file: str | None = None
+    """A file to which each computation appends a line when it begins and when it ends: `begin` or
+    `end`, and the digest of its prompt; None: no file."""
     dead: bool = False
     """Whether every request fails."""
     ready: bool = True
@@ -98,6 +127,8 @@ class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):
     max_running: Count = 16
     """Most recordings that are worked on at once, each in a thread of its own. The default is two
     batches, so that the next recordings are decoded while the engine computes."""
+    max_restarts: Restarts = 5
+    max_stall_seconds: StallSeconds = 1800.0
     options: WhisperOptions = WhisperOptions()
 
 
@@ -111,9 +142,7 @@ class VllmModelConfig(_TextModel, frozen=True, kw_only=True, tag="vllm"):
     """A chat or an embedding model for vLLM's engine, which detects the model's kind."""
 
     max_running: Count = 256
-    max_restarts: Annotated[int, Meta(ge=0)] = 5
-    """Most restarts in a row of an engine that has died. An engine that lives for five minutes ends
-    the row."""
+    max_restarts: Restarts = 5
     stream_interval_ms: Annotated[int, Meta(ge=0, le=60_000)] | None = None
     """Milliseconds between two events of a stream; 0: one event per token; None: 4 ms for each
     running stream, from 40 to 100. The first token and the end are sent at once."""
@@ -128,6 +157,8 @@ class Ct2ModelConfig(_TextModel, frozen=True, kw_only=True, tag="ct2"):
     """A chat model for CTranslate2's Generator."""
 
     max_running: Count = 8
+    max_restarts: Restarts = 5
+    max_stall_seconds: StallSeconds = 1800.0
     options: Ct2Options = Ct2Options()
 
 

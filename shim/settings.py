@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from backends.config import BUILTIN, ModelConfig, names
 
 from .environment import UnknownVariable, from_environment
 from .limits import Limits
+from .logs import LogFormat
 from .suggestions import hint
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -50,6 +52,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Web pages that may use this server: `https://host[:port]`, or `*` for all."""
     strict: bool = False
     """Whether undocumented parameters are refused instead of ignored."""
+    allow_faults: bool = False
+    """Whether the header `x-shim-fault` is honoured, by which clients order faults to test their
+    retries; else it is refused."""
     tokenizer_needs_key: bool = False
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
     single_flight: bool = True
@@ -59,8 +64,16 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Seconds for which a client waits that does not send its time-out."""
     request_seconds: Annotated[float, Meta(gt=0)] | None = None
     """Most seconds of a request, waiting included; a longer one is ended."""
+    log_format: LogFormat = "text"
+    """How the log is written."""
+    tracing: bool = False
+    """Whether a span of each request is sent to a collector of OpenTelemetry's."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
+    admin_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    """The port of `POST /admin/reload`, always on loopback; 0 means any free one; None: closed."""
+    admin_key: ApiKey | None = None
+    """The key of the admin port."""
     limits: Limits = Limits()
 
 
@@ -103,6 +116,8 @@ def load(
     settings = _with_key_file(settings)
     _check_names(settings)
     _check_exposure(settings.server)
+    _check_admin(settings.server)
+    _check_tracing(settings.server)
     return settings
 
 
@@ -179,4 +194,24 @@ def _check_exposure(server: ServerSettings) -> None:
         raise SettingsError(
             f"Serving on {server.host} without a key lets anyone in: set api_keys or "
             "api_key_file, or allow_keyless = true - at $.server.host"
+        )
+
+
+def _check_admin(server: ServerSettings) -> None:
+    if server.admin_port is not None and server.admin_key is None:
+        raise SettingsError("The admin port needs a key: set admin_key - at $.server.admin_port")
+    if server.admin_port and server.admin_port == server.port:
+        raise SettingsError("The admin port must be another - at $.server.admin_port")
+
+
+def _check_tracing(server: ServerSettings) -> None:
+    if not server.tracing:
+        return
+    try:
+        found = all(map(find_spec, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")))
+    except ModuleNotFoundError:  # of a package around it
+        found = False
+    if not found:
+        raise SettingsError(
+            "OpenTelemetry is not installed: pip install 'evalshim[otel]' - at $.server.tracing"
         )

@@ -20,11 +20,13 @@ from backends.base import (
     TextDelta,
 )
 from backends.config import Ct2ModelConfig, Ct2Options
+from backends.in_thread import in_thread
 from backends.self_test import one_token
 from backends.text.chat_template import ChatTemplate
 from backends.text.text_only import refuse_beyond_text, refuse_prompt_beyond_text
 from backends.text.threads import TextThreads
 from backends.text.token_bytes import TokenBytes
+from backends.threaded_engine import ThreadedBackend
 
 from .batched_calls import BatchedGenerator
 from .choices import Choice, Sent
@@ -42,7 +44,7 @@ _LENGTH_DIFFERENCE = 64
 """The default but for int8: at SmolLM2-135M it delays the longest prompt by 2 s at most."""
 
 
-class Ct2Chat:
+class Ct2Chat(ThreadedBackend[BatchedGenerator]):
     """A ChatBackend over one loaded Generator, which computes several requests together."""
 
     def __init__(
@@ -52,16 +54,13 @@ class Ct2Chat:
         prompts: Prompts,
         *,
         max_model_len: int,
+        max_stall_seconds: float,
     ) -> None:
-        self._engine = engine
+        super().__init__(engine, max_stall_seconds=max_stall_seconds)
         self._template = template
         self._prompts = prompts
         self._token_bytes = TokenBytes.of(template.tokenizer)
         self.max_model_len = max_model_len
-
-    async def ready(self) -> bool:
-        """Return whether the engine's last call succeeded: a lost GPU does not come back."""
-        return not self._engine.batcher.failing
 
     async def self_test(self) -> None:
         """Generate one token."""
@@ -157,11 +156,12 @@ class Ct2Chat:
 
 @asynccontextmanager
 async def open_backend(
-    config: Ct2ModelConfig, on_batch: Callable[[Batch], None]
+    config: Ct2ModelConfig, on_batch: Callable[[Batch], None], on_restart: Callable[[], None]
 ) -> AsyncGenerator[ChatBackend, None]:
     """Load the model of *config* from a directory or the model hub, and yield its backend.
 
-    *on_batch* is called in an engine's thread after every batch. Raises what the hub's client,
+    *on_batch* is called in an engine's thread after every call of the engine, *on_restart* before
+    each try to replace an engine that died. Raises what the hub's client,
     ChatTemplate and CTranslate2 raise, and ValueError if neither *config* nor the tokenizer has the
     length of the context.
     """
@@ -169,22 +169,9 @@ async def open_backend(
     directory = await asyncio.to_thread(_directory, config.source, options.revision)
     template = ChatTemplate(directory)
     max_model_len = options.max_model_len or _context(template.model_max_length)
-    generator = await asyncio.to_thread(_load, directory, options)
-    difference = options.max_length_difference
-    if difference is None:
-        difference = 0 if generator.compute_type.startswith("int8") else _LENGTH_DIFFERENCE
-    engine = BatchedGenerator(
-        generator,
-        asyncio.get_running_loop(),
-        batches=options.inter_threads,
-        max_length_difference=difference,
-        on_batch=on_batch,
-    )
-    with (
-        engine.running(),
-        TextThreads.opened(config.id) as reading,
-        TextThreads.opened(config.id) as tokenizing,
-    ):
+    start = partial(_start, directory, config, on_batch)
+    engine = await start()
+    with TextThreads.opened(config.id) as reading, TextThreads.opened(config.id) as tokenizing:
         prompts = Prompts(
             template,
             reading=reading,
@@ -192,7 +179,36 @@ async def open_backend(
             max_model_len=max_model_len,
             shorten=config.max_tokens_beyond_context == "shorten",
         )
-        yield Ct2Chat(engine, template, prompts, max_model_len=max_model_len)
+        chat = Ct2Chat(
+            engine,
+            template,
+            prompts,
+            max_model_len=max_model_len,
+            max_stall_seconds=config.max_stall_seconds,
+        )
+        async with chat.supervised(
+            start, name=config.id, max_restarts=config.max_restarts, on_restart=on_restart
+        ):
+            yield chat
+
+
+async def _start(
+    directory: Path, config: Ct2ModelConfig, on_batch: Callable[[Batch], None]
+) -> BatchedGenerator:
+    """Load the model in *directory* and return its engine, which does not run yet."""
+    options = config.options
+    generator = await in_thread(partial(_load, directory, options))
+    difference = options.max_length_difference
+    if difference is None:
+        difference = 0 if generator.compute_type.startswith("int8") else _LENGTH_DIFFERENCE
+    return BatchedGenerator(
+        generator,
+        asyncio.get_running_loop(),
+        batches=options.inter_threads,
+        max_length_difference=difference,
+        on_batch=on_batch,
+        name=config.id,
+    )
 
 
 def _context(stated: int) -> int:

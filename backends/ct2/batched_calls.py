@@ -3,7 +3,6 @@
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Batch
-from backends.batching import AGAIN, Batcher, MaxBatch, Size
+from backends.batch_calls import MaxBatch, Size
+from backends.batch_runs import AGAIN
+from backends.batching import Batcher
+from backends.failures import EngineDead
+from backends.threaded_engine import ThreadedEngine, device_lost
 
 from .choices import Choice
 from .steps import Steps
@@ -46,7 +49,7 @@ _PATIENCE = 2.0
 """Seconds. A shorter wait makes smaller batches, which are slower in sum."""
 
 
-class BatchedGenerator:
+class BatchedGenerator(ThreadedEngine):
     """A loaded Generator with a batcher in front."""
 
     @staticmethod
@@ -62,16 +65,17 @@ class BatchedGenerator:
         batches: int,
         max_length_difference: int,
         on_batch: Callable[[Batch], None],
+        name: str,
     ) -> None:
         """Put a batcher in front of *generator*, which has `threads(batches)` threads.
 
         Prompts of one batch differ by at most *max_length_difference* tokens; texts to score too,
-        and by 16 at most. Items are sent on *loop*.
+        and by 16 at most. Items are sent on *loop*. *name* is the model's, for the log.
         """
         self._generator = generator
         self._exact = max_length_difference == 0
         self._loop = loop
-        self.batcher = Batcher(
+        batcher = Batcher(
             {"generate": self._generate, "score": self._score},
             workers=batches,
             spare=_SPARE,
@@ -85,11 +89,10 @@ class BatchedGenerator:
                 ),
             },
             on_batch=on_batch,
+            name=name,
+            is_lost=device_lost,
         )
-
-    def running(self) -> AbstractContextManager[None]:
-        """Return a context in which calls are answered."""
-        return self.batcher.running()
+        super().__init__(generator, batcher)
 
     def generate(self, choices: Sequence[Choice]) -> list["Future[None]"]:
         """Generate the texts of *choices*, of one request; each sends its items.
@@ -107,13 +110,15 @@ class BatchedGenerator:
 
     def _generate(self, choices: Sequence[Choice]) -> list[Any]:
         """Continue the prompts of *choices*, which are of one group."""
-        if choices[0].begun:  # its batch failed, and the batcher runs it again alone
-            raise RuntimeError("The engine failed in the middle of an answer.")
+        if any(choice.begun for choice in choices):  # their batch failed, and runs again in halves
+            raise EngineDead("The engine failed in the middle of an answer.")
         # In the engine's own order, in which `Steps` finds the logits.
         ordered = sorted(choices, key=lambda choice: -len(choice.prompt))
         prefix = _shared_prefix([choice.prompt for choice in ordered], exact=self._exact)
         rests = [choice.prompt[len(prefix) :] for choice in ordered]
-        steps = Steps(ordered, self._loop, yields=self._yields(ordered))
+        steps = Steps(
+            ordered, self._loop, yields=self._yields(ordered), on_step=self.batcher.beat()
+        )
         self._generator.generate_batch(
             rests,
             static_prompt=prefix or None,

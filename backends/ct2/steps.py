@@ -25,15 +25,17 @@ class Steps:
         loop: AbstractEventLoop,
         *,
         yields: Callable[[], bool],
+        on_step: Callable[[], None],
     ) -> None:
         """Take the batch's *choices*, those with the longest prompts first.
 
         *yields* is called at the first token: if it returns True, the call ends before anything is
-        sent. Items are sent on *loop*.
+        sent. Items are sent on *loop*. *on_step* is called for each step of the batch.
         """
         self._choices = choices
         self._loop = loop
         self._yields = yields
+        self._on_step = on_step
         self.yielded = False
         """Whether the call ended before anything was sent."""
         shortest = len(choices[-1].prompt)
@@ -77,6 +79,7 @@ class Steps:
         The engine sorts the prompts by length, the longest first, so the logits of those that it
         still reads come first, and those of the others in the order of their callbacks.
         """
+        self._on_step()
         self._step = step.step
         self._awaited = sum(self._begins[at] <= step.step for at in self._running)
         self._rows = []

@@ -1,9 +1,8 @@
 """Opens and closes vLLM backends. vLLM itself is only imported when a model needs it."""
 
-import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,9 +10,10 @@ from uuid import uuid4
 
 from backends.base import ChatBackend, EmbeddingBackend
 from backends.config import VllmModelConfig
+from backends.in_thread import in_thread
+from backends.supervisor import Supervisor
 from backends.vllm.process import children
-from backends.vllm.process.start import in_thread, start_engine
-from backends.vllm.process.supervisor import Supervisor
+from backends.vllm.process.start import start_engine
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -28,11 +28,12 @@ seconds of a CPU only to take down their interpreters; killing them loses nothin
 
 @asynccontextmanager
 async def open_backend(
-    config: VllmModelConfig,
+    config: VllmModelConfig, on_restart: Callable[[], None]
 ) -> AsyncGenerator[ChatBackend | EmbeddingBackend, None]:
     """Load the model of *config*, and yield its backend until the caller is done with it.
 
-    An engine that dies meanwhile is restarted. At the end no process is left.
+    An engine that dies meanwhile is restarted; *on_restart* is called before each try. At the end
+    no process is left.
 
     Raises what `start_engine` raises, and ValueError for a pooling model that does not embed texts.
     """
@@ -47,13 +48,12 @@ async def open_backend(
             partial(children.end, mark, patience=0.0),
             name=config.id,
             max_restarts=config.max_restarts,
+            on_restart=on_restart,
         )
-        watch = asyncio.create_task(supervisor.run())
         try:
-            yield backend
+            async with supervisor.watching():
+                yield backend
         finally:
-            watch.cancel()
-            await asyncio.wait([watch])
             backend.close(patience=_PATIENCE)
 
 

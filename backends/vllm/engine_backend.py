@@ -35,6 +35,10 @@ class EngineBackend(ABC):
         """Return whether the engine's processes are alive."""
         return self._engine is not None and not self._engine.errored
 
+    async def alive(self) -> bool:
+        """Return whether the engine's processes are alive."""
+        return await self.ready()
+
     async def detokenize(self, tokens: tuple[int, ...]) -> str:
         """Return the text of *tokens*; raise InvalidOption if one is unknown."""
         return await self._tokenizer.decode(tokens)

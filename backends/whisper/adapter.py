@@ -27,13 +27,16 @@ from backends.base import (
 )
 from backends.config import WhisperModelConfig
 from backends.failures import EngineDead, InvalidOption
+from backends.in_thread import in_thread
 from backends.self_test import one_second
 from backends.text.token_bytes import TokenBytes
+from backends.threaded_engine import ThreadedBackend
 
 from . import options
 from .allocator import LONG_SECONDS, give_back, keep_large_blocks
 from .batched_calls import BatchedWhisper
 from .features import Extractor, one_thread_each
+from .load import load, model_folder
 from .manifest import model_manifest
 from .model_proxy import SpecialTokens, WhisperProxy
 from .segments import segment
@@ -53,7 +56,7 @@ _SELF_TEST = Job(options={"temperatures": (0.0,), "max_new_tokens": 1, "vad_filt
 the encoder. The language is detected, as for a request that names none."""
 
 
-class WhisperBackend:
+class WhisperBackend(ThreadedBackend[BatchedWhisper]):
     """A loaded `WhisperModel`, the batched calls under it, and a thread for each request."""
 
     def __init__(
@@ -67,7 +70,7 @@ class WhisperBackend:
         memory: AudioMemory,
     ) -> None:
         self._model = model
-        self._engine = engine
+        super().__init__(engine, max_stall_seconds=config.max_stall_seconds)
         self._threads = threads
         self._options = config.options
         self._manifest = manifest
@@ -83,9 +86,10 @@ class WhisperBackend:
         """Codes of the languages that this model was trained on."""
         return self._languages
 
-    async def ready(self) -> bool:
-        """Return whether the engine's last call succeeded: a lost GPU does not come back."""
-        return not self._engine.batcher.failing
+    def use_engine(self, engine: BatchedWhisper) -> None:
+        """Start *engine*, and send all requests to it from now on."""
+        self._model.model = engine.whisper
+        super().use_engine(engine)
 
     async def self_test(self) -> None:
         """Transcribe a second of sound; raise the error if that fails."""
@@ -110,6 +114,7 @@ class WhisperBackend:
         Nothing is computed ahead: after the generator is closed, the engine finishes at most the
         call that is running.
         """
+        self._engine.batcher.refuse_if_closed()  # before the recording is decoded
         job, arguments = prepared.job, options.fresh(prepared.arguments)
         proxy = WhisperProxy(
             self._engine,
@@ -172,7 +177,7 @@ class WhisperBackend:
         return len(self._model.hf_tokenizer.encode(f" {text.strip()}", add_special_tokens=False))
 
     async def _run(self, step: Callable[[], T]) -> T:
-        """Run *step* in a thread; raise InvalidOption or EngineDead for the engine's errors."""
+        """Run *step* in a thread; raise InvalidOption or EngineDead for faster-whisper's errors."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, step)
         except ValueError as error:
@@ -180,43 +185,48 @@ class WhisperBackend:
             log.warning("refused by the engine", exc_info=error)
             raise InvalidOption(str(error)) from error
         except RuntimeError as error:
-            # CTranslate2 raises it for a device that failed: no memory, a lost GPU.
+            # Those of CTranslate2 are EngineDead already; this is one of another library's.
             log.exception("the engine failed")
             raise EngineDead(f"The engine failed: {error}") from error
 
 
 @asynccontextmanager
 async def open_backend(
-    config: WhisperModelConfig, on_batch: Callable[[Batch], None], memory: AudioMemory
+    config: WhisperModelConfig,
+    on_batch: Callable[[Batch], None],
+    on_restart: Callable[[], None],
+    memory: AudioMemory,
 ) -> AsyncGenerator[SpeechBackend, None]:
     """Load the weights of *config*, from a directory or the hub, and yield the backend.
 
-    They are loaded off the event loop. *on_batch* is called in an engine thread after every batch
-    that succeeded. Recordings wait for room in *memory*.
+    They are loaded off the event loop. *on_batch* is called in an engine thread after every call of
+    the engine, *on_restart* before each try to replace an engine that died. Recordings wait for
+    room in *memory*.
     """
-    from faster_whisper import WhisperModel
-
     settings = config.options
     if settings.device != "cuda":
         keep_large_blocks()
-    load = partial(
-        WhisperModel,
-        config.source,
-        device=settings.device,
-        device_index=settings.device_index,
-        compute_type=settings.compute_type,
-        cpu_threads=settings.cpu_threads,
-        num_workers=settings.num_workers,
-        revision=settings.revision,
-        local_files_only=settings.local_files_only,
+    folder = await in_thread(partial(model_folder, config))
+    model = await in_thread(partial(load, folder, settings))
+    manifest = await in_thread(partial(model_manifest, config, model, folder))
+    engine = partial(
+        BatchedWhisper, max_batch=settings.max_batch, on_batch=on_batch, name=config.id
     )
-    loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(config.max_running, thread_name_prefix=config.id) as threads:
-        model = await loop.run_in_executor(threads, load)
-        manifest = await loop.run_in_executor(threads, partial(model_manifest, config, model))
-        engine = BatchedWhisper(model.model, max_batch=settings.max_batch, on_batch=on_batch)
-        with one_thread_each(), engine.running():
-            yield WhisperBackend(model, engine, threads, config, manifest=manifest, memory=memory)
+
+    async def another() -> BatchedWhisper:
+        return engine((await in_thread(partial(load, folder, settings))).model)
+
+    with (
+        ThreadPoolExecutor(config.max_running, thread_name_prefix=config.id) as threads,
+        one_thread_each(),
+    ):
+        backend = WhisperBackend(
+            model, engine(model.model), threads, config, manifest=manifest, memory=memory
+        )
+        async with backend.supervised(
+            another, name=config.id, max_restarts=config.max_restarts, on_restart=on_restart
+        ):
+            yield backend
 
 
 def _transcribed(

@@ -5,13 +5,14 @@ stay `StorageView`s; they are read as arrays only to be stacked or split.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backends.base import Batch
-from backends.batching import Batcher, MaxBatch
+from backends.batch_calls import MaxBatch
+from backends.batching import Batcher
+from backends.threaded_engine import ThreadedEngine, device_lost
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
@@ -25,7 +26,7 @@ AlignInputs = tuple["StorageView", list[int], list[int], int, dict[str, Any]]
 options."""
 
 
-class BatchedWhisper:
+class BatchedWhisper(ThreadedEngine):
     """A loaded `ctranslate2.models.Whisper` with a batcher in front.
 
     The invariant between this class and `WhisperProxy`: the group of a call contains everything
@@ -35,12 +36,23 @@ class BatchedWhisper:
     """
 
     def __init__(
-        self, whisper: "Whisper", *, max_batch: int, on_batch: Callable[[Batch], None]
+        self,
+        whisper: "Whisper",
+        *,
+        max_batch: int,
+        on_batch: Callable[[Batch], None],
+        name: str = "whisper",
     ) -> None:
-        """Put a batcher in front of *whisper*; *max_batch* is the most windows of one call."""
+        """Put a batcher in front of *whisper*; *max_batch* is the most windows of one call.
+
+        *name* is the model's, for the log.
+        """
         self.whisper = whisper
+        # Read once: CTranslate2 does not say it of a model that is unloaded.
+        self.is_multilingual: bool = whisper.is_multilingual
+        self.n_mels: int = whisper.n_mels
         self._on_gpu = whisper.device != "cpu"
-        self.batcher = Batcher(
+        batcher = Batcher(
             {
                 "encode": self._encode,
                 "detect_language": self._detect_language,
@@ -59,11 +71,10 @@ class BatchedWhisper:
                 "align": MaxBatch(calls=max_batch if self._on_gpu else 1),
             },
             on_batch=on_batch,
+            name=name,
+            is_lost=device_lost,
         )
-
-    def running(self) -> AbstractContextManager[None]:
-        """Return a context in which calls are answered."""
-        return self.batcher.running()
+        super().__init__(whisper, batcher)
 
     def _encode(self, features: Sequence["StorageView"]) -> list["StorageView"]:
         """Return an encoder output of shape (1, frames, width) for each window.

@@ -3,7 +3,7 @@
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backends.base import Manifest
 from backends.config import WhisperModelConfig
@@ -16,15 +16,14 @@ _PACKAGES = ("faster-whisper", "ctranslate2", "av", "numpy", "tokenizers", "onnx
 network, the resampling, the spectrogram, the text, and the detection of speech."""
 
 
-def model_manifest(config: WhisperModelConfig, model: "WhisperModel") -> Manifest:
-    """Return the part of a manifest that all answers of *model* share. Reads all of its files.
+def model_manifest(config: WhisperModelConfig, model: "WhisperModel", folder: Path) -> Manifest:
+    """Return the part of a manifest that all answers of *model* share. Reads all files of *folder*.
 
     It holds no path of this machine, so the same model has the same manifest on another.
     """
-    from faster_whisper.utils import download_model, get_assets_path
+    from faster_whisper.utils import get_assets_path
 
     source = Path(config.source)
-    folder = source if source.is_dir() else Path(_cached(download_model, config))
     (vad,) = Path(get_assets_path()).glob("silero_vad*.onnx")
     return {
         "engine": "faster-whisper",
@@ -37,12 +36,6 @@ def model_manifest(config: WhisperModelConfig, model: "WhisperModel") -> Manifes
         "resampler": "libswresample to s16, mono, 16 kHz",
         "vad": {vad.stem: _sha256(vad)},
     }
-
-
-def _cached(download: Any, config: WhisperModelConfig) -> str:
-    """Return the folder that the model was loaded from, without a download."""
-    folder: str = download(config.source, revision=config.options.revision, local_files_only=True)
-    return folder
 
 
 def _sha256(file: Path) -> str:

@@ -51,8 +51,8 @@ class SpecialTokens:
 class WhisperProxy:
     """The attribute `model` of one request's `WhisperModel`.
 
-    Every method raises Abandoned after `cancel`, EngineDead once the engine is closed, and what
-    CTranslate2 raises: ValueError for wrong arguments, RuntimeError for a device that failed.
+    Every method raises Abandoned after `cancel`, ValueError for arguments that CTranslate2 refuses,
+    and EngineDead for an engine that failed or is closed.
     """
 
     def __init__(
@@ -70,9 +70,8 @@ class WhisperProxy:
         self._token_logprobs = token_logprobs
         self._cancelled = False
         self._pending: Future[Any] | None = None
-        whisper = engine.whisper
-        self.is_multilingual = whisper.is_multilingual
-        self.n_mels = whisper.n_mels
+        self.is_multilingual = engine.is_multilingual
+        self.n_mels = engine.n_mels
         # faster-whisper moves outputs between GPUs by these two; here the batcher does that.
         self.device = "cpu"
         self.device_index = [0]

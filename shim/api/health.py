@@ -49,12 +49,17 @@ async def health() -> Health:
 )
 async def ready(request: ApiRequest, models: NamedDependency[Models]) -> Response[Readiness]:
     """Return whether each model would answer a request now; with a 503 unless all would."""
-    states = await asyncio.gather(*(model.ready() for model in models.served))
-    by_id = dict(zip((model.id for model in models.served), states, strict=True))
+    states = await _states(models)
     keys: Keys = request.app.state.api_keys
-    shown = by_id if keys.allow(request) else UNSET
-    status = 200 if all(states) else UNAVAILABLE
-    return Response(Readiness(all(states), shown), status_code=status)
+    shown = states if keys.allow(request) else UNSET
+    whole = all(states.values())
+    return Response(Readiness(whole, shown), status_code=200 if whole else UNAVAILABLE)
+
+
+async def _states(models: Models) -> dict[str, bool]:
+    """Return whether each model would answer a request now, by its id."""
+    states = await asyncio.gather(*(model.ready() for model in models.served))
+    return dict(zip((model.id for model in models.served), states, strict=True))
 
 
 @get(
@@ -62,6 +67,7 @@ async def ready(request: ApiRequest, models: NamedDependency[Models]) -> Respons
     media_type="text/plain; version=0.0.4",
     operation=Operation(summary="Return metrics in Prometheus's text format.", text=True),
 )
-async def metrics(metrics: NamedDependency[Metrics]) -> bytes:
+async def metrics(metrics: NamedDependency[Metrics], models: NamedDependency[Models]) -> bytes:
     """Return the metrics in Prometheus's text format; needs a key if keys are configured."""
+    metrics.note_ready(await _states(models))
     return metrics.text()

@@ -26,12 +26,12 @@ class FirstChecks:
         """Answer one request: by the application, or with an error."""
         connection_error = cast("ApiError | None", scope.get(CONNECTION_ERROR))
         if connection_error is not None:
-            await refuse(connection_error, scope, send, close=True)
+            await refuse(connection_error, send, close=True)
             return
         try:
             self._check(scope)
         except ApiError as error:
-            await refuse(error, scope, send)
+            await refuse(error, send)
             return
         if scope.get("method") == "HEAD":
             # The server sends no body: its own scope still has HEAD.

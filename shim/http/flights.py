@@ -177,11 +177,6 @@ class Flights:
         if not answer.complete and self.holds(answer):
             self._drop(answer)
 
-    def drop_all(self) -> None:
-        """Drop all answers, and so end the work for them: no retry can reach this server."""
-        for answer in list(self._timers):
-            self._drop(answer)
-
     def _expire_in(self, seconds: float, answer: Answer) -> None:
         loop = asyncio.get_running_loop()
         self._timers[answer] = loop.call_later(seconds, self._expire, answer)

@@ -17,7 +17,6 @@ Requests of clients that do not send their time-out pass by.
 """
 
 import asyncio
-import logging
 import time
 from asyncio import BaseTransport
 from collections.abc import Awaitable
@@ -26,14 +25,13 @@ from typing import cast
 
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
-from shim.serving.request_record import CURRENT
+from shim.errors import ClientGone
+from shim.serving.request_record import CURRENT, failed
 
 from .client_timeout import client_timeout
 from .corking import TRANSPORT
 from .flights import Answer, Delivery, Flights
 from .identity import RequestIdentity
-
-log = logging.getLogger(__name__)
 
 MAY_JOIN = "shim.may_join"
 """The key, in the scope of a retry, of True if the answer to an earlier attempt may be there."""
@@ -127,7 +125,7 @@ class _Attempt:
             if not message.get("more_body"):
                 self._on_whole_request()
         elif self._read and self._has_timed_out():
-            log.info("%s: the client timed out; the work goes on", self._scope["path"])
+            failed(ClientGone("The client timed out before its answer began."))
             self._answer = Answer(self._request.whole)
             self._offer(self._answer, self._sent)
             await self._answer.unwanted.wait()

@@ -88,7 +88,8 @@ class Admission:
         """Tasks that this queue has cancelled, each with the error that ends its request."""
         self._ended: dict[_Admitted, ApiError] = {}
         """Requests that run and have been ended: they fail at their next item at the latest."""
-        self._draining = False
+        self.draining = False
+        """Whether new requests are refused because the server stops."""
         self._retries = RetrySchedule(max_running)
 
     @property
@@ -152,7 +153,7 @@ class Admission:
                 self._give_slot(admitted)
 
     async def _take_slot(self, admitted: _Admitted, task: _Task, deadline: Deadline) -> None:
-        if self._draining:
+        if self.draining:
             raise _stopping()
         if not self._slots.locked():
             await self._slots.acquire()  # returns at once
@@ -206,7 +207,7 @@ class Admission:
 
     def drain(self) -> None:
         """Fail the requests that wait, and every later one, with ServerStopping."""
-        self._draining = True
+        self.draining = True
         for admitted in self._waiting:
             self._end(admitted, _stopping)
 

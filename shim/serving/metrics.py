@@ -1,38 +1,20 @@
 """The metrics of a server in Prometheus's format: engine batches, queues, the event loop.
 
-Those of single requests are in `request_metrics.py`. `docs/metrics.md` lists them all.
+Those of requests are in `http_metrics.py` and `request_metrics.py`. `docs/metrics.md` lists all.
 """
 
-from litestar.types import Scope
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from backends.base import Batch
-from shim.errors import (
-    BodyMemoryFull,
-    DeadlineExceeded,
-    QueueFull,
-    RequestTooLong,
-    ServerStopping,
-    StorageFull,
-    WaitTooLong,
-)
 
 from .admission import Admission
+from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
-
-_REASONS: dict[type[Exception], str] = {
-    QueueFull: "queue_full",
-    WaitTooLong: "wait_too_long",
-    DeadlineExceeded: "deadline_exceeded",
-    RequestTooLong: "request_too_long",
-    BodyMemoryFull: "body_memory",
-    StorageFull: "storage",
-    ServerStopping: "stopping",
-}
-"""The values of the label `reason`."""
 
 
 class Metrics:
@@ -40,10 +22,17 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self._counted: set[str] = set()
         """Ids of the models that have passed their self-test."""
         by_call = ("model", "call")
+        self._ready = Gauge(
+            "shim_model_ready",
+            "1 if the model has passed its self-test and would answer a request now, else 0.",
+            ("model",),
+            registry=registry,
+        )
         self._batch_sizes = Histogram(
             "shim_batch_size",
             "Requests that shared one call to the engine.",
@@ -65,6 +54,19 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._failed_calls = Counter(
+            "shim_engine_failed_calls",
+            "Calls to the engine that raised an error. Their requests ran again in smaller calls, "
+            "or failed.",
+            by_call,
+            registry=registry,
+        )
+        self._restarts = Counter(
+            "shim_engine_restarts",
+            "Tries to start another engine in place of one that had died.",
+            ("model",),
+            registry=registry,
+        )
         self._running = Gauge(
             "shim_requests_running",
             "Requests that the backend works on: each holds one slot.",
@@ -77,13 +79,7 @@ class Metrics:
             ("model",),
             registry=registry,
         )
-        self._refused = Counter(
-            "shim_refused",
-            "HTTP requests that were refused for want of room or time, by the reason.",
-            ("reason",),
-            registry=registry,
-        )
-        self.single_flight = Counter(
+        self._flights = Counter(
             "shim_single_flight",
             "Answers whose clients had timed out, by what became of them: taken by a retry while "
             "they were made (joined) or once they were complete (replayed), or not (expired).",
@@ -98,18 +94,27 @@ class Metrics:
             registry=registry,
         )
 
-    async def count_refusal(self, error: Exception, _scope: Scope) -> None:
-        """Count *error* if it is a refusal that has nothing to do with what was requested.
+        self.reloads = Counter(
+            "shim_reloads",
+            "Times that the configuration was read again: `applied`, or `refused` as it was wrong.",
+            ("result",),
+            registry=registry,
+        )
 
-        A Litestar hook for exceptions. Those after an answer has begun do not come here.
-        """
-        if (reason := _REASONS.get(type(error))) is not None:
-            self._refused.labels(reason).inc()
+    def count_flight(self, result: str) -> None:
+        """Count an answer whose client had timed out, by what became of it."""
+        self._flights.labels(result).inc()
 
     def watch_queue(self, model: str, queue: Admission) -> None:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""
         self._running.labels(model).set_function(lambda: queue.running)
         self._waiting.labels(model).set_function(lambda: queue.waiting)
+
+    def note_ready(self, states: Mapping[str, bool]) -> None:
+        """Note which models are ready, by their ids; those that are not in *states* are gone."""
+        self._ready.clear()
+        for model, ready in states.items():
+            self._ready.labels(model).set(ready)
 
     def count_batches(self, model: str) -> None:
         """Count *model*'s batches from now on: earlier ones belong to its self-test."""
@@ -122,10 +127,17 @@ class Metrics:
         """
         if model not in self._counted:
             return
+        if batch.failed:
+            self._failed_calls.labels(model, batch.call).inc()
+            return
         self._batch_sizes.labels(model, batch.call).observe(batch.size)
         self._engine_times.labels(model, batch.call).observe(batch.took)
         for seconds in batch.waited:
             self._engine_waits.labels(model, batch.call).observe(seconds)
+
+    def on_restart(self, model: str) -> None:
+        """Count a try to restart *model*'s engine."""
+        self._restarts.labels(model).inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

@@ -5,12 +5,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from backends import batch_calls
+from backends import batching as batching_module
 from backends.base import Batch
-from backends.batching import AGAIN, Batcher, MaxBatch, Size
+from backends.batch_calls import MaxBatch, Size
+from backends.batch_runs import AGAIN
+from backends.batching import Batcher
 from backends.failures import EngineDead
 from backends.whisper.waiting import Abandoned, awaited
 
@@ -43,6 +48,16 @@ class Engine:
 
 
 @contextmanager
+def running(batcher: Batcher) -> Iterator[None]:
+    """Answer calls until the block ends."""
+    batcher.start()
+    try:
+        yield
+    finally:
+        batcher.close()
+
+
+@contextmanager
 def batching(
     engine: Engine,
     *,
@@ -57,7 +72,7 @@ def batching(
         max_batch={"double": MaxBatch(calls=most), "again": MaxBatch(calls=most)},
         on_batch=on_batch or (lambda _: None),
     )
-    with batcher.running():
+    with running(batcher):
         yield batcher
 
 
@@ -141,7 +156,7 @@ def test_sizes_limit_a_batch() -> None:
         on_batch=lambda _: None,
     )
 
-    with batcher.running():
+    with running(batcher):
         calls = submit(batcher, 0)
         engine.await_begun()
         for number, length, cost in ((1, 5, 4), (2, 8, 1), (3, 7, 4), (4, 3, 4), (5, 50, 99)):
@@ -165,7 +180,7 @@ def test_a_spare_worker_takes_what_waited_long() -> None:
         on_batch=lambda _: None,
     )
 
-    with batcher.running():
+    with running(batcher):
         begun = time.perf_counter()
         calls = submit(batcher, 1, 2, 3)
         for _ in calls:
@@ -190,7 +205,7 @@ def test_a_call_may_run_again_with_others() -> None:
     batcher = Batcher(
         {"double": run}, workers=1, max_batch={"double": MaxBatch(calls=9)}, on_batch=lambda _: None
     )
-    with batcher.running():
+    with running(batcher):
         first = submit(batcher, 1)
         engine.await_begun()
         assert not batcher.waits("double", "b", Size())
@@ -249,6 +264,120 @@ def test_one_bad_call_fails_alone() -> None:
         with pytest.raises(TypeError):
             bad.result(timeout=SECONDS)
     assert answers == [0, 2, 6]
+    assert engine.batches == [[0], [1, None, 3], [1], [None, 3], [None], [3]]
+
+
+def test_one_bad_call_among_many() -> None:
+    """It costs two further calls of the engine for each halving, not one for each call."""
+    engine = Engine()
+
+    with batching(engine, most=64) as batcher:
+        first = submit(batcher, 0)
+        engine.await_begun()
+        calls = submit(batcher, *range(20), None, *range(21, 64))
+        engine.free()
+        answers = results(first + calls[:20] + calls[21:])
+
+    assert answers == [0, *(2 * number for number in range(64) if number != 20)]
+    assert len(engine.batches) == 1 + 1 + 2 * 6
+
+
+def test_calls_that_are_cancelled_as_they_are_claimed() -> None:
+    """The worker that found none of them left goes on with the next call."""
+    engine = Engine()
+    engine.free()
+
+    class Leaving:
+        def __eq__(self, _other: object) -> bool:
+            for call in calls:
+                call.cancel()
+            return True
+
+        def __hash__(self) -> int:
+            return 0
+
+    batcher = Batcher(
+        {"double": engine.run},
+        workers=1,
+        max_batch={"double": MaxBatch(calls=2)},
+        on_batch=lambda _: None,
+    )
+    calls = [batcher.submit("double", Leaving(), number) for number in (1, 2)]
+    with running(batcher):
+        for call in calls:
+            with pytest.raises(Abandoned):
+                awaited(call)
+        answers = results(submit(batcher, 3))
+
+    assert answers == [6]
+    assert engine.batches == [[3]]
+
+
+def test_a_fault_of_the_batcher_itself() -> None:
+    """Its calls and those that wait fail, and it takes no others."""
+    engine = Engine()
+
+    def broken(_batch: Batch) -> None:
+        raise KeyError("of a metric")
+
+    with batching(engine, on_batch=broken) as batcher:
+        running = submit(batcher, 1)
+        engine.await_begun()
+        waiting = submit(batcher, 2)
+        engine.free()
+
+        for call in (*running, *waiting):
+            with pytest.raises(EngineDead, match="of a metric"):
+                call.result(timeout=SECONDS)
+        assert batcher.closed
+        with pytest.raises(EngineDead):
+            submit(batcher, 3)
+
+
+def test_an_engine_without_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may last for long, but not for long without progress."""
+    engine, beats, now = Engine(), list[Callable[[], None]](), [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], perf_counter=time.perf_counter)
+    monkeypatch.setattr(batching_module, "time", clock)
+    monkeypatch.setattr(batch_calls, "time", clock)
+
+    def run(inputs: Sequence[Any]) -> list[Any]:
+        beats.append(batcher.beat())
+        return engine.run(inputs)
+
+    batcher = Batcher(
+        {"double": run}, workers=1, max_batch={"double": MaxBatch(calls=1)}, on_batch=lambda _: None
+    )
+    with running(batcher):
+        (call,) = submit(batcher, 1)
+        engine.await_begun()
+        now[0] = 9.0
+        beats[0]()
+        now[0] = 15.0
+        batcher.give_up_if_stalled(10)
+        assert not batcher.closed
+
+        now[0] = 20.0
+        batcher.give_up_if_stalled(10)
+
+        assert batcher.closed
+        with pytest.raises(EngineDead, match="no progress for 10 s"):
+            call.result(timeout=SECONDS)
+        engine.free()
+
+
+def test_closing_with_little_patience() -> None:
+    """A call that runs for longer fails, and its result is dropped."""
+    engine = Engine()
+
+    with batching(engine) as batcher:
+        (call,) = submit(batcher, 1)
+        engine.await_begun()
+        batcher.close(patience=0.01)
+
+        with pytest.raises(EngineDead, match="closed"):
+            call.result(timeout=SECONDS)
+        engine.free()
 
 
 def test_closing_fails_waiting_calls() -> None:
@@ -315,7 +444,7 @@ def test_a_failing_engine_is_reported() -> None:
     batcher = Batcher(
         {"call": run}, workers=1, max_batch={"call": MaxBatch(calls=1)}, on_batch=lambda _: None
     )
-    with batcher.running():
+    with running(batcher):
         for _ in range(3):
             batcher.submit("call", None, 1).exception(timeout=SECONDS)
             seen.append(batcher.failing)

@@ -23,6 +23,7 @@ from backends.config import Ct2ModelConfig, Ct2Options
 from backends.ct2 import batched_calls
 from backends.ct2.logprobs import LogprobReader
 from backends.ct2.steps import Steps
+from backends.failures import EngineDead
 from backends.registry import adapter
 from tests.backends.test_contract import answer, generation, text
 from tests.live import BUILTIN
@@ -228,7 +229,7 @@ async def test_an_engine_that_fails_midway(opened: Opened, monkeypatch: pytest.M
 
     with monkeypatch.context() as patched:
         patched.setattr(Steps, "take", failing)
-        with pytest.raises(RuntimeError, match="in the middle"):
+        with pytest.raises(EngineDead, match="in the middle"):
             await answer(opened.backend, generation(n=3))
 
     assert not await opened.backend.ready()

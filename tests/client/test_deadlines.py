@@ -131,7 +131,7 @@ async def test_a_deadline_in_the_queue(server: LiveServer, client: Any) -> None:
         metrics = (await http.get("/metrics")).text
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
-    assert 'shim_refused_total{reason="deadline_exceeded"} 1.0' in metrics
+    assert 'path="/v1/chat/completions",reason="deadline_exceeded"} 1.0' in metrics
     assert 'shim_requests_total{model="queue",route="chat",status="504"} 1.0' in metrics
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from backends.vllm.process import children
-from tests.live import KEY, LiveServer, serving, skip_without_vllm, vllm_config
+from tests.live import KEY, TOY_CHAT, LiveServer, serving, skip_without_vllm, vllm_config
 
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Count."}]}
 ENDLESS = {**QUESTION, "logit_bias": {"2": -100}, "max_tokens": 1900, "stream": True}
@@ -19,9 +19,9 @@ ENDLESS = {**QUESTION, "logit_bias": {"2": -100}, "max_tokens": 1900, "stream": 
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveServer]:
-    """Serve a model through vLLM."""
+    """Serve a model through vLLM, and another one beside it."""
     skip_without_vllm()
-    with serving("--config", str(vllm_config(tmp_path))) as live:
+    with serving("--config", str(vllm_config(tmp_path, TOY_CHAT))) as live:
         yield live
 
 
@@ -58,7 +58,10 @@ def bearers(mark: str) -> list[psutil.Process]:
 
 
 def test_an_engine_dies(live: LiveServer, http: httpx.Client) -> None:
-    """An error and [DONE] for the stream, 503 for others; SIGTERM in the restart leaves nothing."""
+    """An error and [DONE] for the stream, 503 for others, but not for another model's.
+
+    SIGTERM in the restart leaves nothing.
+    """
     server = psutil.Process(live.process.pid)
     engine, engines_mark = core(server), mark(server)
     with http.stream("POST", "/v1/chat/completions", json=ENDLESS) as stream:
@@ -73,11 +76,12 @@ def test_an_engine_dies(live: LiveServer, http: httpx.Client) -> None:
     ready = http.get("/ready")
     assert (ready.status_code, ready.json()["models"]) == (
         503,
-        {"gpt-4o-mini": False, "odd": False},
+        {"gpt-4o-mini": False, "odd": False, "toy-chat": True},
     )
     refused = http.post("/v1/chat/completions", json=QUESTION)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
-    assert http.get("/v1/models").status_code == 200
+    other = http.post("/v1/chat/completions", json={**QUESTION, "model": "toy-chat"})
+    assert other.status_code == 200
 
     core(server, other_than=engine)
     server.terminate()

@@ -308,3 +308,11 @@ def test_settings_are_values() -> None:
 
     with pytest.raises(AttributeError):
         settings.server.port = 1
+
+
+def test_tracing_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without OpenTelemetry the error names the command that installs it."""
+    monkeypatch.setattr("shim.settings.find_spec", lambda _: None)
+
+    with pytest.raises(SettingsError, match=r"pip install 'evalshim\[otel\]'"):
+        load(environment={"SHIM_TRACING": "true"})

@@ -10,16 +10,15 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from backends.config import VllmModelConfig
+from backends.in_thread import in_thread
 
 from . import children
-
-T = TypeVar("T")
 
 log = logging.getLogger(__package__)
 
@@ -51,25 +50,6 @@ async def start_engine(config: VllmModelConfig, mark: str) -> Any:
             await engine.get_supported_tasks()
     log.info("%s: ready after %.1f s", config.id, time.monotonic() - begin)
     return engine
-
-
-async def in_thread(function: Callable[[], T], *, on_cancel: Callable[[], None] | None = None) -> T:
-    """Return the result of *function*, which runs in a thread; raise what it raises.
-
-    A thread cannot be cancelled. If this call is cancelled, it calls *on_cancel* (in a thread too)
-    again and again until *function* has ended, with or without an error. Only then does it
-    raise CancelledError.
-    """
-    running = asyncio.ensure_future(asyncio.to_thread(function))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        while not running.done():
-            if on_cancel is not None:
-                await asyncio.to_thread(on_cancel)
-            await asyncio.wait([running], timeout=_POLL)
-        running.exception()  # read it, or asyncio logs that it was never retrieved
-        raise
 
 
 @asynccontextmanager

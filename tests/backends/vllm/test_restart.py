@@ -16,7 +16,7 @@ import pytest
 from backends.base import ChatBackend, Generated
 from backends.config import VllmModelConfig
 from backends.failures import EngineDead
-from backends.vllm.adapter import open_backend
+from backends.registry import adapter
 from tests.backends.vllm.dialogue import ask, endless
 from tests.live import MODELS
 
@@ -61,7 +61,7 @@ async def opened(source: Path, *, max_restarts: int) -> AsyncIterator[Patient]:
     """Open the model at *source*, beside whatever other tests have open."""
     others = family()
     config = VllmModelConfig(id="t", source=str(source), options=QUICK, max_restarts=max_restarts)
-    async with open_backend(config) as backend:
+    async with adapter(config) as backend:
         started = {p: command for p, command in family().items() if p not in others}
         yield Patient(backend, started)
 
@@ -129,7 +129,7 @@ def assert_start_logged(ours: str, engines: str) -> None:
     assert [step for line in lines for step in steps if step in line] == steps
 
 
-# `process/test_supervisor.py` counts restarts without an engine.
+# `../test_supervisor.py` counts restarts without an engine.
 @pytest.mark.slow
 async def test_an_engine_that_cannot_be_restarted_stays_dead(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -146,5 +146,5 @@ async def test_an_engine_that_cannot_be_restarted_stays_dead(
                 await asyncio.sleep(0.05)
 
         assert not await patient.backend.ready()
-        messages = [r.getMessage() for r in caplog.records if r.name == "backends.vllm.process"]
+        messages = [r.getMessage() for r in caplog.records if r.name == "backends.supervisor"]
         assert messages[:1] == ["t: the engine is dead: restart 1 of at most 2 in 1 s"]

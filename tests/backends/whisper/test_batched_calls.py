@@ -27,8 +27,9 @@ def test_alignments_are_the_same_alone_and_together() -> None:
     calls = [
         engine.batcher.submit("align", None, (encoded, START, text, 3000, {})) for text in texts
     ]
-    with engine.running():
-        together = [call.result()[0] for call in calls]
+    engine.start()
+    together = [call.result()[0] for call in calls]
+    engine.close()
 
     assert [found.alignments for found in together] == [found.alignments for found in alone]
     assert [found.text_token_probs for found in together] == [

@@ -201,14 +201,3 @@ async def test_large_answers_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> No
     await retry.task
 
     assert server.begun == 2
-
-
-async def test_a_server_that_stops() -> None:
-    """Answers that no retry can fetch are dropped, and the work for them ends."""
-    server = Server()
-    first = await gone(server)
-
-    server.flights.drop_all()
-    await first.task
-
-    assert server.cancelled == 1

@@ -13,6 +13,7 @@ from backends.fake import FakeChat, FakeSpeech
 from shim.errors import QueueFull, UnknownModel
 from shim.serving.metrics import Metrics
 from shim.serving.models import Models
+from tests.served import models_of
 from tests.shim.serving.samples import value
 
 CHAT = FakeModelConfig(id="org/chat", source="chat", aliases=("gpt-4o", "chat"))
@@ -23,7 +24,7 @@ SPEECH = FakeModelConfig(id="speech", source="speech", aliases=("whisper-1",))
 def models() -> Models:
     """Return a chat model and a speech model."""
     options = FakeOptions()
-    return Models([CHAT, SPEECH], [FakeChat(options), FakeSpeech(options)])
+    return models_of([CHAT, SPEECH], [FakeChat(options), FakeSpeech(options)])
 
 
 @pytest.mark.parametrize("name", ["org/chat", "gpt-4o", "chat"])
@@ -54,7 +55,7 @@ def test_a_model_of_another_kind(models: Models) -> None:
 
 def test_no_model_of_a_kind() -> None:
     """If no model is of the right kind, the refusal says so."""
-    models = Models([CHAT], [FakeChat(FakeOptions())])
+    models = models_of([CHAT], [FakeChat(FakeOptions())])
 
     with pytest.raises(UnknownModel, match="Those here that do: none"):
         models.speech("chat")
@@ -97,7 +98,7 @@ def test_fingerprints() -> None:
     backends = [FakeChat(FakeOptions())] * 3
 
     first, again, changed = (
-        served.fingerprint for served in Models([CHAT, CHAT, other], backends).served
+        served.fingerprint for served in models_of([CHAT, CHAT, other], backends).served
     )
 
     assert first == again != changed
@@ -110,7 +111,7 @@ async def test_a_run_waits_for_its_slot(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("shim.serving.request_metrics.time.perf_counter", lambda: now)
     metrics = Metrics()
     config = FakeModelConfig(id="m", source="chat", max_running=1, max_waiting=1)
-    (served,) = Models([config], [FakeChat(FakeOptions())], metrics.requests).served
+    (served,) = models_of([config], [FakeChat(FakeOptions())], metrics.requests).served
     chat = {"model": "m", "route": "chat"}
     first = served.run(words(), route="chat")
     await anext(first)

@@ -4,13 +4,13 @@ import asyncio
 import sys
 
 from backends.config import VllmModelConfig
-from backends.vllm.adapter import open_backend
+from backends.registry import adapter
 
 
 async def main(source: str) -> None:
     """Open the model at *source* and keep it."""
     options = {"enforce_eager": True, "max_num_seqs": 4, "kv_cache_memory_bytes": 1 << 26}
-    async with open_backend(VllmModelConfig(id="kept", source=source, options=options)):
+    async with adapter(VllmModelConfig(id="kept", source=source, options=options)):
         print("ready", flush=True)  # noqa: T201 - the test waits for it
         await asyncio.Event().wait()
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from backends.vllm.process import supervisor
-from backends.vllm.process.supervisor import Supervisor
+from backends import supervisor
+from backends.supervisor import Supervisor
 
 
 class Backend:
@@ -17,7 +17,7 @@ class Backend:
         self.engine: str | None = "first"
         self.events: list[str] = []
 
-    async def ready(self) -> bool:
+    async def alive(self) -> bool:
         """Return whether there is an engine; the mortal one is alive once."""
         engine = self.engine
         if engine == "mortal":
@@ -92,7 +92,7 @@ async def test_an_engine_that_cannot_answer(backend: Backend) -> None:
     await supervised(backend, "mute", max_restarts=1).run()
 
     assert backend.events == ["close in 0", "clear", "use mute", *["close in 0", "clear"] * 2]
-    assert not await backend.ready()
+    assert not await backend.alive()
 
 
 async def test_a_long_life_ends_the_row(backend: Backend) -> None:

@@ -1,16 +1,16 @@
-"""Restarts an engine that has died, a limited number of times in a row."""
+"""Restarts an engine that has died, a limited number of times in a row: vLLM's, CTranslate2's."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from .start import in_thread
+from backends.in_thread import in_thread
 
-log = logging.getLogger(__package__)
+log = logging.getLogger(__name__)
 
 _POLL = 0.2
 """Seconds between two looks at an engine; vLLM's own server takes five."""
@@ -20,11 +20,15 @@ _STEADY = 300.0
 """Seconds that an engine must live for the next death to be the first in a row again."""
 
 
+def _nothing() -> None:
+    return
+
+
 class Restartable(Protocol):
     """A backend whose engine can be replaced."""
 
-    async def ready(self) -> bool:
-        """Return whether its engine is alive."""
+    async def alive(self) -> bool:
+        """Return whether its engine is alive; may find out by a small request."""
         ...
 
     async def self_test(self) -> None:
@@ -47,16 +51,19 @@ class Supervisor:
         self,
         backend: Restartable,
         start: Callable[[], Awaitable[Any]],
-        clear: Callable[[], None],
+        clear: Callable[[], None] = _nothing,
         *,
         name: str,
         max_restarts: int,
+        on_restart: Callable[[], None] = _nothing,
+        patience: float = 0.0,
         steady: float = _STEADY,
     ) -> None:
         """Take the model's *name* for the log, and the limit of restarts in a row.
 
-        After *max_restarts* in a row the engine is not started again. An engine that has lived for
-        *steady* seconds ends the row.
+        *on_restart* is called before each try to start another engine. A dead engine gets
+        *patience* seconds to end. After *max_restarts* in a row the engine is not started again. An
+        engine that has lived for *steady* seconds ends the row.
         """
         self._backend = backend
         self._start = start
@@ -64,7 +71,19 @@ class Supervisor:
         """Ends the processes that remain of a dead engine or a failed start and occupy memory."""
         self._name = name
         self._max_restarts = max_restarts
+        self._on_restart = on_restart
+        self._patience = patience
         self._steady = steady
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[None, None]:
+        """Restart the engine whenever it dies, as `run` does, until the block ends."""
+        watch = asyncio.create_task(self.run())
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
 
     async def run(self) -> None:
         """Restart the engine whenever it dies; return after *max_restarts* in a row."""
@@ -78,7 +97,8 @@ class Supervisor:
                 await in_thread(self._clear_away)
             if restarts == self._max_restarts:
                 log.error(
-                    "%s: the engine is dead for good, after %d restarts in a row",
+                    "%s: the engine is dead for good, after %d restarts in a row; a restart of the "
+                    "server may bring it back",
                     self._name,
                     restarts,
                 )
@@ -93,17 +113,18 @@ class Supervisor:
                 delay,
             )
             await asyncio.sleep(delay)
+            self._on_restart()
             with self._failures_logged("the restart"):
                 await self._restart()
 
     async def _wait_for_death(self) -> None:
         # Polled, as in vLLM's own server: a dying engine only notifies its running requests.
-        while await self._backend.ready():  # noqa: ASYNC110
+        while await self._backend.alive():  # noqa: ASYNC110
             await asyncio.sleep(_POLL)
 
     def _clear_away(self) -> None:
         try:
-            self._backend.close(patience=0.0)
+            self._backend.close(patience=self._patience)
         finally:
             self._clear()
 
