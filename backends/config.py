@@ -184,6 +184,10 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_running: Count | None = None
     """Most requests there at once; None: not limited."""
 
+    def __repr__(self) -> str:
+        """Return the fields without the key, and without a password in the URL."""
+        return f"Upstream(url={self.url.rpartition('@')[2]!r}, model={self.model!r})"
+
 
 class RemoteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a pool of servers: their health, attempts and times."""

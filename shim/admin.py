@@ -21,7 +21,7 @@ from shim.http.request_log import OnEnd, RequestLog, note_error, note_route
 
 from .limits import Limits
 from .reloading import Reloaded
-from .settings import SettingsError
+from .settings import ServerSettings, SettingsError
 
 _LIMITS = Limits(connections=16, body_bytes=1024)
 
@@ -50,7 +50,7 @@ async def serving(
     """
     app = Litestar(
         [reload_route],
-        guards=[note_route, KeyGuard(Keys((key,)), free=frozenset())],
+        guards=[note_route, KeyGuard(Keys(ServerSettings(api_keys=(key,))), free=frozenset())],
         dependencies={"reload": Provide(lambda: reload, sync_to_thread=False)},
         exception_handlers=HANDLERS,
         after_exception=[note_error],

@@ -25,7 +25,7 @@ from .app import create_app
 from .logs import logging_to_stderr
 from .pulling import pull_missing, show_catalogue, show_pulled
 from .server import bind, run, url
-from .settings import Settings, SettingsError, load, parse_model
+from .settings import ServerSettings, Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
 
 log = logging.getLogger(__name__)
@@ -230,9 +230,17 @@ def check(**flags: Any) -> None:
     if faults:
         raise click.ClickException("\n".join(faults))
     server = settings.server
-    keys = f"{len(server.api_keys)} keys" if server.api_keys else "no key"
-    click.echo(f"http://{server.host}:{server.port}/v1, {keys}")
+    click.echo(f"http://{server.host}:{server.port}/v1, {_keys(server)}")
     show_models(settings)
+
+
+def _keys(server: ServerSettings) -> str:
+    """Return how many keys there are, and the names of those that have one."""
+    if not server.needs_key:
+        return "no key"
+    count = len(server.api_keys) + len(server.keys)
+    names = f" ({', '.join(key.name for key in server.keys)})" if server.keys else ""
+    return f"{count} {'key' if count == 1 else 'keys'}{names}"
 
 
 def _fault(model: ModelConfig) -> str | None:

@@ -93,6 +93,10 @@ class InvalidKey(ApiError):
     """A request without a key, or with one that is not configured."""
 
 
+class NotPermitted(ApiError):
+    """A request that the client's key is valid for, but not permitted."""
+
+
 class UnknownModel(ApiError):
     """A name that is not a model's, or a model of another kind than the route needs."""
 
@@ -119,6 +123,10 @@ class QueueFull(Busy):
 
 class WaitTooLong(Busy):
     """The request would get its slot long after its client has stopped waiting."""
+
+
+class RateLimited(Busy):
+    """The request's key has used up one of its rate limits."""
 
 
 class TooManyConnections(Busy):
@@ -219,6 +227,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     BodyTooSlow: ErrorStatus(408, code="request_timeout"),
     ForbiddenOrigin: ErrorStatus(403, code="forbidden_origin"),
     InvalidKey: ErrorStatus(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
+    NotPermitted: ErrorStatus(403, code="insufficient_permissions"),
     UnknownModel: ErrorStatus(404, code="model_not_found"),
     UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
     TooLarge: ErrorStatus(413, code="content_too_large"),
@@ -236,6 +245,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     BodyMemoryFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
     DeadlineExceeded: ErrorStatus(504, "server_error", "deadline_exceeded"),
     RequestTooLong: ErrorStatus(504, "server_error", "request_timeout"),
+    RateLimited: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
     Busy: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded"),
     InvalidRequest: ErrorStatus(400),
     UnsupportedOption: ErrorStatus(400, code="unsupported_parameter"),
@@ -259,6 +269,9 @@ _INJECTED = {
     503: _STATUSES[Busy],
 }
 """What is sent with statuses that can be ordered, where it is more than a type."""
+
+RATE_LIMITED = _STATUSES[RateLimited].status
+"""The status of a refusal by a rate limit."""
 
 UNFORESEEN = _STATUSES[Exception].status
 """The status for exceptions that are not in the table: their cause is only in the log."""

@@ -8,6 +8,7 @@ from litestar.types import ASGIApp
 from shim.http.body_memory import HeldBytes
 from shim.http.flights import Flights
 from shim.http.json_worker import JsonWorker
+from shim.http.rate_limiter import RateLimiter
 from shim.http.request_log import log_request
 from shim.serving.loop_lag import measured_lag
 from shim.serving.metrics import Metrics
@@ -29,6 +30,7 @@ class Runtime:
         """Open nothing yet."""
         self.metrics = Metrics()
         self.json_worker = JsonWorker()
+        self.rate_limiter = RateLimiter()
         self.held = HeldBytes()
         self.metrics.http.watch_bodies(lambda: self.held.count)
         self.flights = Flights(self.metrics.count_flight)

@@ -31,7 +31,7 @@ SEAM = {
 """The modules of `backends` that `shim` may import."""
 
 FLOORS: tuple[set[str], ...] = (
-    {"errors", "limits", "environment", "suggestions"},
+    {"errors", "limits", "environment", "suggestions", "key_settings"},
     # Used on all floors.
     {"serving.request_record", "serving.deadline", "serving.retry_schedule"},
     {"logs"},

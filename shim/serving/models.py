@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from copy import copy
 from typing import Any, Generic, TypeVar, cast
 
@@ -146,6 +146,15 @@ class Models:
         unlisted = copy(self)
         unlisted._listed = False  # noqa: SLF001  our own
         return unlisted
+
+    def only(self, names: Collection[str]) -> "Models":
+        """Return the models that have one of *names*: the others are not found, nor listed."""
+        chosen = copy(self)
+        chosen.served = [m for m in self.served if any(name in names for name in m.names)]
+        chosen._by_name = {  # noqa: SLF001  our own
+            name: model for model in chosen.served for name in model.names
+        }
+        return chosen
 
     def named(self, name: str | None) -> str | None:
         """Return the model's name in the URL or, without one, *name*, which is the body's."""

@@ -11,7 +11,7 @@ from litestar.params import FromQuery
 from msgspec import UNSET, UnsetType
 
 from shim.api.openapi.operation import Operation
-from shim.http.auth import TOKENIZER, Keys
+from shim.http.auth import TOKENIZER, client_of
 from shim.http.request import ApiRequest
 from shim.serving.models import Models
 
@@ -39,7 +39,7 @@ class TokenizerController(Controller):
     async def tokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Tokens:
         """Return the tokens of a text or of a conversation."""
         data = await request.read(TokenizeRequest)
-        backend = _visible(models, request).tokenizer(data.model)
+        backend = models.tokenizer(data.model)
         special = data.add_special_tokens is not False
         texts: list[str] | UnsetType = UNSET
         async with _limited_if_long(request):
@@ -65,7 +65,7 @@ class TokenizerController(Controller):
     async def detokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Text:
         """Return the text of token ids, special ones included."""
         data = await request.read(DetokenizeRequest)
-        backend = _visible(models, request).tokenizer(data.model)
+        backend = models.tokenizer(data.model)
         async with _limited_if_long(request):
             return Text(await backend.detokenize(tuple(data.tokens)))
 
@@ -86,8 +86,8 @@ class TokenizerController(Controller):
 
         The template is null for a client that needs a key and sends none.
         """
-        info = _visible(models, request).tokenizer(model).tokenizer_info()
-        return info if _is_trusted(request) else {**info, "chat_template": None}
+        info = models.tokenizer(model).tokenizer_info()
+        return info if client_of(request.scope) else {**info, "chat_template": None}
 
 
 @asynccontextmanager
@@ -100,12 +100,3 @@ async def _limited_if_long(request: ApiRequest) -> AsyncGenerator[None, None]:
     long_texts: asyncio.Semaphore = request.app.state.long_texts
     async with nullcontext() if request.size <= _SHORT else long_texts:
         yield
-
-
-def _visible(models: Models, request: ApiRequest) -> Models:
-    return models if _is_trusted(request) else models.unlisted()
-
-
-def _is_trusted(request: ApiRequest) -> bool:
-    keys: Keys = request.app.state.api_keys
-    return keys.allow(request)
