@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from .whisper_options import Decoding
 
 Count = Annotated[int, Meta(ge=1)]
 """A number of things, at least 1."""
+Seconds = Annotated[float, Meta(gt=0)]
 ModelId = Annotated[str, Meta(min_length=1, max_length=256)]
 
 Restarts = Annotated[int, Meta(ge=0)]
@@ -79,7 +81,28 @@ class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     seconds_per_item: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds before each word, vector or segment."""
     fail_after: Annotated[int, Meta(ge=0)] | None = None
-    """Number of items of an answer after which the engine fails; None: it does not fail."""
+    """Number of items of an answer after which the engine fails; None: it does not fail, or at the
+    first item if one of the next two is set."""
+    fail_first: Annotated[int, Meta(ge=0)] = 0
+    """Requests that fail, from the first one; 0: all, or as `fail_rate` says."""
+    fail_rate: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Share of the requests that fail, drawn with `seed`."""
+    seed: int = 0
+    """Seed of the draws: the same requests fail in every run, by their order."""
+    down_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds for which the engine is dead after a failure: all requests fail, those that run
+    too, and the model is not ready."""
+    retry_after: Annotated[float, Meta(ge=0, le=60)] | None = None
+    """Seconds in the Retry-After of a failure; None: as for any engine that is dead."""
+    stall_after: Annotated[int, Meta(ge=0)] | None = None
+    """Number of items of an answer after which the engine pauses once; None: it does not."""
+    stall_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds of that pause."""
+    start_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    """Seconds that the model takes to open."""
+    log_file: str | None = None
+    """A file to which each computation appends a line when it begins and when it ends: `begin` or
+    `end`, and the digest of its prompt; None: no file."""
     dead: bool = False
     """Whether every request fails."""
     ready: bool = True
@@ -152,9 +175,9 @@ class FakeModelConfig(_Model, frozen=True, kw_only=True, tag="fake"):
 class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A server that speaks OpenAI's API: vLLM's, another Shim, a cloud."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$")]
-    """The base URL, as clients have it: mostly ends in `/v1`."""
-    key: str | None = None
+    url: Annotated[str, Meta(pattern=r"^https?://[^\s?#@/][^\s?#@]*$")]
+    """The base URL, as clients have it: mostly ends in `/v1`. It holds no user and no password."""
+    key: Annotated[str, Meta(pattern=r"^[!-~]+$")] | None = None
     """The key that the server needs; None: it needs none."""
     model: str | None = None
     """The model's name there; None: as in `id`."""
@@ -163,9 +186,36 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_running: Count | None = None
     """Most requests there at once; None: not limited."""
 
+    def __repr__(self) -> str:
+        """Return the fields without the key, and without a password in the URL."""
+        return f"Upstream(url={self.url.rpartition('@')[2]!r}, model={self.model!r})"
+
 
 class RemoteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a pool of servers: their health, attempts and times."""
+
+    affinity: bool = False
+    """Whether requests with the same beginning go to the same server, whose cache has it."""
+    connect_seconds: Seconds = 5.0
+    """Most seconds to connect to a server."""
+    read_seconds: Seconds = 600.0
+    """Most seconds without a byte of an answer, its beginning included."""
+    total_seconds: Seconds | None = None
+    """Most seconds for the whole answer of one server; None: not limited."""
+    wait_seconds: Annotated[float, Meta(ge=0)] = 10.0
+    """Most seconds that a request waits when every server has answered with a Retry-After."""
+    retries: Annotated[int, Meta(ge=0, le=10)] = 2
+    """Most further servers that are tried for one request."""
+    retry_delay_ms: Annotated[int, Meta(ge=0)] = 50
+    """Most milliseconds before the first further try; doubled for each one after it."""
+    probe_seconds: Seconds = 5.0
+    """Seconds between two probes of a server."""
+    probe_timeout_seconds: Seconds = 2.0
+    """Most seconds for the answer to a probe."""
+    probe_misses: Count = 2
+    """Failed probes in a row after which a server gets no requests."""
+    probe_hits: Count = 1
+    """Answered probes in a row after which it gets requests again."""
 
 
 class RemoteModelConfig(_Model, frozen=True, kw_only=True, tag="remote"):
@@ -181,6 +231,13 @@ class RemoteModelConfig(_Model, frozen=True, kw_only=True, tag="remote"):
 ModelConfig = (
     WhisperModelConfig | VllmModelConfig | Ct2ModelConfig | FakeModelConfig | RemoteModelConfig
 )
+
+
+def without_keys(model: ModelConfig) -> ModelConfig:
+    """Return *model* without the keys of its upstreams, to print it or to compute a hash of it."""
+    if not isinstance(model, RemoteModelConfig):
+        return model
+    return replace(model, upstreams=tuple(replace(each, key=None) for each in model.upstreams))
 
 
 def names(model: ModelConfig) -> tuple[str, ...]:

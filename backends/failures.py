@@ -84,14 +84,14 @@ class AudioTooCostly(AudioTooLong):
 class EngineDead(BackendError):
     """An engine that has stopped; the same request may succeed later."""
 
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """*retry_after*: seconds until the engine may answer again; None if it is not known."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class NoUpstream(EngineDead):
     """None of the servers of a remote model can be reached, or all refuse for now."""
-
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        """*retry_after*: seconds until a server may answer again; None if it is not known."""
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
 class UpstreamLost(EngineDead):

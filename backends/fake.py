@@ -29,31 +29,11 @@ from .base import (
 )
 from .config import FakeModelConfig, FakeOptions
 from .conversation import Conversation, parts
-from .failures import EngineDead, InvalidOption, PromptTooLong, UndecodableAudio, UnknownLanguage
+from .failures import InvalidOption, PromptTooLong, UndecodableAudio, UnknownLanguage
+from .fake_script import Script
 
 
-class _Script:
-    """Delays and failures as configured: what all fake engines have in common."""
-
-    def __init__(self, options: FakeOptions) -> None:
-        self._options = options
-
-    async def ready(self) -> bool:
-        return self._options.ready and not self._options.dead
-
-    async def self_test(self) -> None:
-        """Raise EngineDead if that is configured; the other faults only affect requests."""
-        if self._options.fails_self_test:
-            raise EngineDead("The fake engine was told to fail its self-test.")
-
-    async def before(self, item: int) -> None:
-        """Wait the configured time; raise EngineDead if the engine dies before this *item*."""
-        if self._options.dead or item == self._options.fail_after:
-            raise EngineDead("The fake engine was told to die here.")
-        await asyncio.sleep(self._options.seconds_per_item)
-
-
-class _Letters(_Script):
+class _Letters(Script):
     """A text engine whose tokens are letters: an id is the letter's code point."""
 
     def __init__(self, options: FakeOptions) -> None:
@@ -91,11 +71,12 @@ class FakeChat(_Letters):
         words = contents[-1].split()
         limit = sampling.max_tokens
         limit = self.max_model_len - prompt if limit is None else limit
+        course = self.begin(contents[-1].encode())
         if generation.echo:
             yield PromptEcho(text=contents[-1])
         for index in range(sampling.n):
             for item, word in enumerate(words[:limit]):
-                await self.before(item)
+                await course.before(item)
                 yield TextDelta(index=index, text=word if item == 0 else f" {word}")
             yield Finish(
                 index=index,
@@ -103,6 +84,7 @@ class FakeChat(_Letters):
                 prompt_tokens=prompt,
                 completion_tokens=min(len(words), limit),
             )
+        course.write("end")
 
     def _fitting(self, prompt: Prompt) -> list[str]:
         """Return the contents of *prompt*, or raise PromptTooLong.
@@ -153,13 +135,15 @@ class FakeEmbedding(_Letters):
                 f"your input has more than {self.max_model_len} tokens.",
                 option="input",
             )
-        await self.before(0)
+        course = self.begin(" ".join(words).encode())
+        await course.before(0)
         digest = hashlib.sha256(" ".join(words).encode()).digest()
         values = np.frombuffer(digest, np.uint8).astype(np.float32) / np.float32(127.5) - 1
+        course.write("end")
         yield Embedding(values=values[: job.dimensions], prompt_tokens=len(words))
 
 
-class FakeSpeech(_Script):
+class FakeSpeech(Script):
     """Reads a text file as a recording: every line is a segment of one second."""
 
     languages = ("en", "de")
@@ -180,12 +164,14 @@ class FakeSpeech(_Script):
         """Yield a segment for each line of text; raise UndecodableAudio for other bytes."""
         job = prepared.job
         audio.seek(0)
+        recording = audio.read()
         try:
-            lines = audio.read().decode().splitlines()
+            lines = recording.decode().splitlines()
         except UnicodeDecodeError as error:
             raise UndecodableAudio("The fake engine only hears UTF-8.", option="audio") from error
         if not lines:
             raise UndecodableAudio("The file holds no audio.", option="audio")
+        course = self.begin(recording)
         yield TranscriptInfo(
             language=job.language or "en",
             language_probability=1.0,
@@ -193,7 +179,7 @@ class FakeSpeech(_Script):
             prompt_tokens=len((job.prompt or "").split()),
         )
         for second, line in enumerate(lines):
-            await self.before(second)
+            await course.before(second)
             yield Segment(
                 id=second + 1,
                 seek=second * 100,
@@ -207,6 +193,7 @@ class FakeSpeech(_Script):
                 no_speech_prob=0.0,
                 logprobs=_candidates(f" {line}") if job.token_logprobs else None,
             )
+        course.write("end")
 
 
 def _candidates(text: str) -> tuple[Candidate, ...]:
@@ -216,6 +203,7 @@ def _candidates(text: str) -> tuple[Candidate, ...]:
 @asynccontextmanager
 async def open_backend(config: FakeModelConfig) -> AsyncGenerator[Backend, None]:
     """Yield the fake engine of the kind in `source`."""
+    await asyncio.sleep(config.options.start_seconds)
     match config.source:
         case "chat":
             yield FakeChat(config.options)

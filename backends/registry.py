@@ -1,4 +1,4 @@
-"""Opens each configured model with the adapter of its engine, and closes them in reverse order."""
+"""Opens configured models, each with the adapter of its engine."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -77,36 +77,31 @@ def check(model: ModelConfig) -> None:
         raise ModelNotOpened(_not_opened(model, error)) from error
 
 
-@asynccontextmanager
-async def opened(
-    models: tuple[ModelConfig, ...],
-    on_batch: OnBatch = _ignore,
-    *,
-    on_restart: OnRestart = _ignore,
-    decoded_bytes: int = DEFAULT_BYTES,
-) -> AsyncGenerator[list[Backend], None]:
-    """Open every model in order, and close all of them in reverse order when the block ends.
+class Registry:
+    """Opens models, whose decoded recordings share one memory."""
 
-    The decoded recordings of all models together take at most *decoded_bytes*. Raises
-    ModelNotOpened for the first model that cannot be opened; those before it are closed again.
-    """
-    context = partial(
-        adapter, on_batch=on_batch, memory=AudioMemory(decoded_bytes), on_restart=on_restart
-    )
-    async with AsyncExitStack() as stack:
-        yield [await _open(model, context, stack) for model in models]
+    def __init__(
+        self,
+        on_batch: OnBatch = _ignore,
+        on_restart: OnRestart = _ignore,
+        *,
+        decoded_bytes: int = DEFAULT_BYTES,
+    ) -> None:
+        """*decoded_bytes* are the most that all decoded recordings may take together."""
+        memory = AudioMemory(decoded_bytes)
+        self._context = partial(adapter, on_batch=on_batch, memory=memory, on_restart=on_restart)
 
-
-async def _open(
-    model: ModelConfig,
-    context: Callable[[ModelConfig], AbstractAsyncContextManager[Backend]],
-    stack: AsyncExitStack,
-) -> Backend:
-    try:
-        return await stack.enter_async_context(context(model))
-    # A model's start ends here: an engine may raise any exception, and a person reads the message.
-    except Exception as error:
-        raise ModelNotOpened(_not_opened(model, error)) from error
+    @asynccontextmanager
+    async def opened(self, model: ModelConfig) -> AsyncGenerator[Backend, None]:
+        """Open *model*, and close it when the block ends; raise ModelNotOpened if that fails."""
+        async with AsyncExitStack() as stack:
+            try:
+                backend = await stack.enter_async_context(self._context(model))
+            # A model's start ends here: an engine may raise any exception, and a person reads the
+            # message.
+            except Exception as error:
+                raise ModelNotOpened(_not_opened(model, error)) from error
+            yield backend
 
 
 def _not_opened(model: ModelConfig, error: Exception) -> str:

@@ -3,6 +3,8 @@
 import errno
 import logging
 import socket
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from .app import create_app
 from .logs import logging_to_stderr
 from .pulling import pull_missing, show_catalogue, show_pulled
 from .server import bind, run, url
-from .settings import Settings, SettingsError, load, parse_model
+from .settings import ServerSettings, Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
 
 log = logging.getLogger(__name__)
@@ -90,22 +92,30 @@ def _options(command: Any) -> Any:
     return command
 
 
-def _settings(
+def _settings(**flags: Any) -> Settings:
+    """Return the settings that the flags of a command describe."""
+    if flags["names"] and flags["models"]:
+        raise click.UsageError("Give names of models or --model, not both.")
+    try:
+        return _loaded(**flags)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _loaded(
     config: Path | None, names: tuple[str, ...], models: tuple[str, ...], **server: Any
 ) -> Settings:
-    if names and models:
-        raise click.UsageError("Give names of models or --model, not both.")
+    """Return the settings of the file, the environment and the flags; raise SettingsError."""
     server = {name: value for name, value in server.items() if value not in (None, ())}
     flags: dict[str, Any] = {"server": server} if server else {}
+    if models:
+        flags["models"] = [parse_model(model) for model in models]
     cache = Cache.default()
     try:
-        if models:
-            flags["models"] = [parse_model(model) for model in models]
-        return load(
-            config, flags=flags, models=named(names, cache), default=pulled(cache) or BUILTIN
-        )
-    except (SettingsError, UnknownName) as error:
-        raise click.ClickException(str(error)) from error
+        chosen = named(names, cache)
+    except UnknownName as error:
+        raise SettingsError(str(error)) from error
+    return load(config, flags=flags, models=chosen, default=pulled(cache) or BUILTIN)
 
 
 def _pull(names: tuple[str, ...], cache: Cache) -> None:
@@ -119,8 +129,7 @@ def _pull(names: tuple[str, ...], cache: Cache) -> None:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _bind(settings: Settings) -> socket.socket:
-    host, port = settings.server.host, settings.server.port
+def _bind(host: str, port: int) -> socket.socket:
     try:
         return bind(host, port)
     except (OSError, UnicodeError) as error:  # UnicodeError: not a host name, such as "a..b"
@@ -138,6 +147,12 @@ def _bind(settings: Settings) -> socket.socket:
     help="The least level of messages on stderr.  [default: warning, and the models' progress in "
     "starting]",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="How the log on stderr is written: lines of text, or a JSON object on each line.  "
+    "[default: text]",
+)
 def serve(log_level: str | None, **flags: Any) -> None:
     """Serve the configured models; without a configuration, those that were pulled.
 
@@ -149,16 +164,25 @@ def serve(log_level: str | None, **flags: Any) -> None:
     if log_level is None:
         logging.getLogger("backends").setLevel(logging.INFO)
 
+    level = (log_level or "warning").upper()
     try:
-        with logging_to_stderr((log_level or "warning").upper()), _bind(settings) as address:
-            run(settings, address, lambda models: announce(url(address), settings, models))
-    # Not `except*`: before Python 3.11.4 an exception raised inside it is wrapped in a new group.
-    except ExceptionGroup as group:
-        failed, others = group.split(ModelNotOpened)
-        if failed is None or others is not None:
-            raise
-        log.debug("start failed", exc_info=group)
-        raise click.ClickException("\n".join(map(str, failed.exceptions))) from group
+        with ExitStack() as stack:
+            stack.enter_context(logging_to_stderr(level, settings.server.log_format))
+            server = settings.server
+            address = stack.enter_context(_bind(server.host, server.port))
+            admin_address = None
+            if server.admin_port is not None:
+                admin_address = stack.enter_context(_bind("127.0.0.1", server.admin_port))
+            run(
+                settings,
+                address,
+                admin_address,
+                lambda models: announce(url(address), settings, models),
+                partial(_loaded, **flags),
+            )
+    except ModelNotOpened as error:
+        log.debug("start failed", exc_info=error)
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()
@@ -206,9 +230,17 @@ def check(**flags: Any) -> None:
     if faults:
         raise click.ClickException("\n".join(faults))
     server = settings.server
-    keys = f"{len(server.api_keys)} keys" if server.api_keys else "no key"
-    click.echo(f"http://{server.host}:{server.port}/v1, {keys}")
+    click.echo(f"http://{server.host}:{server.port}/v1, {_keys(server)}")
     show_models(settings)
+
+
+def _keys(server: ServerSettings) -> str:
+    """Return how many keys there are, and the names of those that have one."""
+    if not server.needs_key:
+        return "no key"
+    count = len(server.api_keys) + len(server.keys)
+    names = f" ({', '.join(key.name for key in server.keys)})" if server.keys else ""
+    return f"{count} {'key' if count == 1 else 'keys'}{names}"
 
 
 def _fault(model: ModelConfig) -> str | None:

@@ -3,30 +3,27 @@
 import asyncio
 import gc
 import logging
-import resource
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from functools import partial
 from types import FrameType
-from typing import cast
 
 import uvicorn
 import uvloop
-from litestar import Litestar
-from msgspec.structs import replace
+from litestar.types import ASGIApp
 
-from backends.config import names
+from backends.registry import ModelNotOpened
 from shim.http.connection import Connection
-from shim.http.connections import Connections
-from shim.http.stack import wrap
+from shim.http.connections import Connections, within_descriptors
 from shim.serving.models import Models
 
-from .app import create_app
-from .limits import Limits
-from .settings import Settings
+from .admin import serving as admin_serving
+from .reloading import Reloaded, Reloader
+from .runtime import Runtime
+from .settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +36,6 @@ _POLL_SECONDS = 0.05
 _LAST_ANSWER_SECONDS = 2.0
 """Seconds to send the last answers after the grace period."""
 
-_OTHER_DESCRIPTORS = 1024
-"""File descriptors for all but accepted connections: refused ones, spooled uploads, engines."""
-
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 GC_THRESHOLDS = (10_000, 20, 20)
@@ -50,48 +44,62 @@ are in use, and with Python's own (700, 10, 10) searching them takes an eighth o
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, with a callback at its start and an orderly end."""
+    """uvicorn's server, with a callback at its start, reloads, and an orderly end."""
 
     def __init__(
         self,
         config: uvicorn.Config,
         *,
-        models: Callable[[], Models],
+        runtime: Runtime,
+        reloader: Reloader,
         on_listening: Callable[[Models], None],
         grace: float,
     ) -> None:
-        """*models* is called when the models are open; *grace* is in seconds."""
+        """*grace* is in seconds."""
         super().__init__(config)
-        self._models = models
+        self._runtime = runtime
+        self._reloader = reloader
         self._on_listening = on_listening
         self._grace = grace
+        self._reloads: set[asyncio.Task[None]] = set()
+        self._in_terminal = _has_terminal()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then call *on_listening*."""
         await super().startup(sockets)
         if self.started:
-            self._on_listening(self._models())
+            self._on_listening(self._reloader.models)
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again and serve it (`Reloader.reload`)."""
+        return await self._reloader.reload(self.server_state.tasks)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: running requests have the grace period to end, all others get a 503 at once.
 
-        After that, a request that still runs gets a 503 too, or an error event if its answer has
-        begun. A client that does not read it is disconnected.
+        Until they have ended the server still listens, so that new requests get a 503 too, and
+        `/ready` says that it is not. After the grace period, a request that still runs gets a 503,
+        or an error event if its answer has begun. A client that does not read it is disconnected.
         """
+        self._runtime.models.drain()
+        running = set(self.server_state.tasks)
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if running:
+            _, late = await asyncio.wait(running, timeout=self._grace)
+            if late:
+                log.warning("requests still run after %g s: stopping them", self._grace)
+                self._runtime.models.stop()
         for server in self.servers:
             server.close()
         for listening in sockets or ():
             listening.close()
-        self._models().drain()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        if not await self._all_ended(self._grace):
-            log.warning("requests still run after %g s: stopping them", self._grace)
-            self._models().stop()
-            if not await self._all_ended(_LAST_ANSWER_SECONDS):
-                for connection in list(self.server_state.connections):
-                    connection.transport.abort()
-                await self._all_ended(_LAST_ANSWER_SECONDS)
+        if not await self._all_ended(_LAST_ANSWER_SECONDS):
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await self._all_ended(_LAST_ANSWER_SECONDS)
 
     async def _all_ended(self, seconds: float) -> bool:
         """Wait up to *seconds* for all connections and requests to end; return whether they did."""
@@ -104,7 +112,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop the server on a signal, while the block runs.
+        """Stop the server on SIGTERM and SIGINT, and reload on SIGHUP, while the block runs.
 
         uvicorn's own method raises the signal again when the server has stopped; that would end the
         process before its models are closed.
@@ -112,10 +120,11 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         try:
             yield
         finally:
-            for number in _STOP_SIGNALS:
+            for number in (*_STOP_SIGNALS, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -125,6 +134,29 @@ class Server(uvicorn.Server):
             signal.signal(sig, signal.SIG_DFL)
             signal.raise_signal(sig)
         super().handle_exit(sig, frame)
+
+    def _on_hangup(self) -> None:
+        """Reload; or stop, if the signal came because the server's terminal was closed."""
+        if self._in_terminal and not _has_terminal():
+            self.handle_exit(signal.SIGHUP, None)
+            return
+        task = asyncio.create_task(self._reload_quietly())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload_quietly(self) -> None:
+        # The reloader has logged the reason, and a signal has nobody else who reads it.
+        with suppress(SettingsError, ModelNotOpened):
+            await self.reload()
+
+
+def _has_terminal() -> bool:
+    """Return whether the process has a terminal that has not been closed."""
+    try:
+        with open("/dev/tty", "rb"):  # noqa: PTH123  not a path of files
+            return True
+    except OSError:
+        return False
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -150,62 +182,67 @@ def url(address: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(settings: Settings, address: socket.socket, on_listening: Callable[[Models], None]) -> None:
+def run(
+    settings: Settings,
+    address: socket.socket,
+    admin_address: socket.socket | None,
+    on_listening: Callable[[Models], None],
+    load: Callable[[], Settings],
+) -> None:
     """Open the models, serve on *address* until a signal, then close the models.
 
-    *on_listening* is called once the server accepts requests. Raises an ExceptionGroup with
-    ModelNotOpened if a model cannot be opened.
+    The admin port is served on *admin_address*; None: it is closed.
+    *on_listening* is called once the server accepts requests; *load* reads the settings anew for a
+    reload. Raises ModelNotOpened if a model cannot be opened.
     """
-    app = create_app(settings)
-    server = Server(
-        _config(app, settings),
-        models=lambda: app.state.models,
-        on_listening=on_listening,
-        grace=settings.server.shutdown_seconds,
-    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(app, server, address))
+        runner.run(_serve(settings, address, admin_address, on_listening, load))
 
 
-async def _serve(app: Litestar, server: Server, address: socket.socket) -> None:
+async def _serve(
+    settings: Settings,
+    address: socket.socket,
+    admin_address: socket.socket | None,
+    on_listening: Callable[[Models], None],
+    load: Callable[[], Settings],
+) -> None:
+    runtime = Runtime(settings)
     # Not uvicorn's lifespan, which would only log that a model could not be opened.
-    async with app.lifespan():
+    async with runtime.running(settings) as models:
         # The loaded models are kept to the end: searching them for garbage would stop every stream
         # for half a second, again and again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        await server.serve([address])
+        connections = Connections(within_descriptors(settings.server.limits), runtime.on_end)
+        reloader = Reloader(settings, runtime, models, load=load, connections=connections)
+        server = Server(
+            _config(reloader.current, connections),
+            runtime=runtime,
+            reloader=reloader,
+            on_listening=on_listening,
+            grace=settings.server.shutdown_seconds,
+        )
+        count = server.server_state.connections
+        runtime.metrics.http.watch_connections(lambda: len(count))
+        async with AsyncExitStack() as stack:
+            if admin_address is not None and settings.server.admin_key is not None:
+                admin = admin_serving(
+                    admin_address, settings.server.admin_key, server.reload, runtime.on_end
+                )
+                await stack.enter_async_context(admin)
+            await server.serve([address])
 
 
-def _config(app: Litestar, settings: Settings) -> uvicorn.Config:
-    served = [name for model in settings.models for name in names(model)]
-    limits = _within_descriptors(settings.server.limits)
+def _config(app: ASGIApp, connections: Connections) -> uvicorn.Config:
     return uvicorn.Config(
-        wrap(app, settings.server, served),
-        http=partial(Connection, connections=Connections(limits)),  # type: ignore[arg-type]
+        app,
+        interface="asgi3",
+        http=partial(Connection, connections=connections),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=cast("int", limits.idle_seconds),  # uvicorn only hands it to the loop
     )
-
-
-def _within_descriptors(limits: Limits) -> Limits:
-    """Return *limits* with as many connections as the process may have file descriptors for.
-
-    Increases the soft limit of the process, often 1024 descriptors, up to its hard limit if needed.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = limits.connections + _OTHER_DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return limits
-    connections = max(soft - _OTHER_DESCRIPTORS, 1)
-    log.warning("only %d connections: too few file descriptors (ulimit -n)", connections)
-    return replace(limits, connections=connections)

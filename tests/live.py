@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -78,11 +78,14 @@ class LiveServer:
 
 
 @contextmanager
-def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
+def serving(
+    *arguments: str, stderr: TextIO | None = None, **environment: str
+) -> Iterator[LiveServer]:
     """Run `shim serve` with *arguments* on a free port until the block ends.
 
     Without `--model` and `--config` it serves the built-in toys, and not what was pulled here. It
-    does not delay the same refusal, which some tests would wait for a hundred times.
+    does not delay the same refusal, which some tests would wait for a hundred times. Its log goes
+    to *stderr*; None: to that of the tests.
     """
     named = {"--model", "--config"} & set(arguments)
     command = [
@@ -100,6 +103,7 @@ def serving(*arguments: str, **environment: str) -> Iterator[LiveServer]:
         command,
         env={**clean, **UNDELAYED, **environment},
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         cwd=ROOT,
     )

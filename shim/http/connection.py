@@ -24,7 +24,7 @@ from shim.errors import (
 )
 
 from .connections import Connections
-from .corking import CorkedTransport
+from .corking import TRANSPORT, CorkedTransport
 from .protocol_upgrade import without_offer
 from .refusal import CONNECTION_ERROR, raw_answer
 from .timer import Timer
@@ -55,6 +55,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._all = connections
         self._limits = connections.limits
+        self.timeout_keep_alive = self._limits.idle_seconds  # type: ignore[assignment]
         self._arrival = Timer(self.loop)
         """Ends a head or a body that takes too long to arrive."""
         self._reading = Timer(self.loop)
@@ -108,6 +109,8 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """End the connection: at once, or after the answers to requests that are complete."""
+        if self._refused:
+            return  # it ends already
         if self._in_head or self._awaits_body():
             self._fail(ServerStopping("The server is stopping."))
         else:
@@ -146,6 +149,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= _MOST_PIPELINED:
             self._stop_parser(InvalidHttp("Too many requests wait for the first one's answer."))
         super().on_message_begin()
+        self.scope[TRANSPORT] = self.transport  # type: ignore[literal-required]
         self._in_head = True
         self._head_bytes = 0
         self._all.idle.pop(self.transport, None)
@@ -318,5 +322,7 @@ class Connection(HttpToolsProtocol):
             self._answering.keep_alive = False
             self.pipeline.clear()
         else:
-            self.transport.write(raw_answer(error))
+            answer, record = raw_answer(error)
+            self.transport.write(answer)
+            self._all.on_end(record)
             self.transport.close()

@@ -9,6 +9,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+TRANSPORT = "shim.transport"
+"""The key of a request's connection in its scope: its transport."""
+
 _MOST_BYTES = 1 << 16
 """Most bytes that are held back: asyncio's high-water mark, above which it pauses writers."""
 

@@ -2,27 +2,40 @@
 
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable
 from copy import copy
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from backends.base import Backend, ChatBackend, EmbeddingBackend, SpeechBackend, TextBackend
-from backends.config import ModelConfig, VllmModelConfig
+from backends.base import (
+    Backend,
+    ChatBackend,
+    EmbeddingBackend,
+    RemoteBackend,
+    SpeechBackend,
+    TextBackend,
+)
+from backends.config import ModelConfig, VllmModelConfig, without_keys
 from shim import __version__
 from shim.errors import InvalidParameter, ModelFaulty, UnknownModel, shortened
 
 from .admission import Admission
 from .manifests import Manifests
-from .metrics import Metrics
 from .request_metrics import RequestMetrics, Route
+from .request_record import CURRENT
 from .self_test import SelfTest
 
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
 T = TypeVar("T")
 
-_KINDS: tuple[Any, ...] = (ChatBackend, EmbeddingBackend, SpeechBackend, TextBackend)
+_KINDS: tuple[Any, ...] = (
+    ChatBackend,
+    EmbeddingBackend,
+    SpeechBackend,
+    TextBackend,
+    RemoteBackend,
+)
 
 _NAME_BYTES = 256
 """Most bytes of an unknown name that an error message repeats."""
@@ -41,11 +54,15 @@ class ServedModel(Generic[B_co]):
         """The configured name of the model or adapter; the value of the metrics' label `model`."""
         self.names: tuple[str, ...] = (config.id, *config.aliases)
         """All names by which a request may name this model."""
+        self.adapters = tuple(config.adapters) if isinstance(config, VllmModelConfig) else ()
+        """Names of the model's LoRA adapters."""
         self.backend = backend
         # Computed once: comparing an object with a Protocol takes longer than routing a request.
         self.kinds = frozenset(kind for kind in _KINDS if isinstance(backend, kind))
         """The Protocols that the backend satisfies: ChatBackend, EmbeddingBackend …"""
         self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
+        self.max_waiting = config.max_waiting
+        """The configured length of the queue; `admission` has the one in effect."""
         self.manifests = Manifests()
         """Manifests of the transcriptions that this model made."""
         self.self_test = SelfTest(config.id, backend)
@@ -78,7 +95,9 @@ class ServedModel(Generic[B_co]):
 
     async def ready(self) -> bool:
         """Return True if the model has passed its self-test and would answer a request now."""
-        return self.self_test.fault is None and await self.backend.ready()
+        if self.self_test.fault is not None or self.admission.draining:
+            return False
+        return await self.backend.ready()
 
     def refuse_beyond_capacity(self, count: int, param: str) -> None:
         """Raise InvalidParameter if the *count* items of the field *param* can never fit the queue.
@@ -92,6 +111,17 @@ class ServedModel(Generic[B_co]):
                 "here together: send them in several requests.",
                 param=param,
             )
+
+    def configured(self, config: ModelConfig) -> "ServedModel[B_co]":
+        """Return this model with the aliases of *config*, whose engine is the same.
+
+        Both share the backend and the queue.
+        """
+        model = copy(self)
+        model.names = (config.id, *config.aliases)
+        model.max_waiting = config.max_waiting
+        model.fingerprint = _fingerprint(config)
+        return model
 
     def with_lora(self, name: str) -> "ServedModel[B_co]":
         """Return this model with its LoRA adapter *name*, under that name; both share the queue."""
@@ -109,19 +139,13 @@ class Models:
     of another kind, and ModelFaulty for a model that failed its self-test.
     """
 
-    def __init__(
-        self,
-        configs: Sequence[ModelConfig],
-        backends: Sequence[Backend],
-        metrics: RequestMetrics | None = None,
-    ) -> None:
-        """Serve *backends*, each by the config at its position. None makes new *metrics*."""
-        metrics = metrics or Metrics().requests
+    def __init__(self, models: Iterable[ServedModel[Backend]]) -> None:
+        """Serve *models*, and each one's LoRA adapters after it."""
         self.served: list[ServedModel[Backend]] = []
-        for config, backend in zip(configs, backends, strict=True):
-            self.served.append(model := ServedModel(config, backend, metrics))
-            if isinstance(config, VllmModelConfig):
-                self.served += [model.with_lora(name) for name in config.adapters]
+        for model in models:
+            self.served += [model, *map(model.with_lora, model.adapters)]
+        self.has_remote = any(RemoteBackend in model.kinds for model in self.served)
+        """Whether a model here is on other servers."""
         self._by_name = {name: model for model in self.served for name in model.names}
         self._pinned: str | None = None
         self._listed = True
@@ -138,24 +162,28 @@ class Models:
         unlisted._listed = False  # noqa: SLF001  our own
         return unlisted
 
+    def only(self, names: Collection[str]) -> "Models":
+        """Return the models that have one of *names*: the others are not found, nor listed."""
+        chosen = copy(self)
+        chosen.served = [m for m in self.served if any(name in names for name in m.names)]
+        chosen._by_name = {  # noqa: SLF001  our own
+            name: model for model in chosen.served for name in model.names
+        }
+        return chosen
+
     def named(self, name: str | None) -> str | None:
         """Return the model's name in the URL or, without one, *name*, which is the body's."""
         return self._pinned or name
 
-    @property
-    def self_tests(self) -> list[SelfTest]:
-        """The self-test of each backend: LoRA adapters share that of their model."""
-        return [model.self_test for model in self.served if model.parent is None]
+    def refuse_if_full(self) -> None:
+        """Raise QueueFull if the queue of the model in the URL is full.
 
-    def drain(self) -> None:
-        """Drain the queues of all models (`Admission.drain`)."""
-        for model in self.served:
-            model.admission.drain()
-
-    def stop(self) -> None:
-        """Stop the queues of all models (`Admission.stop`)."""
-        for model in self.served:
-            model.admission.stop()
+        If the URL names none, or none that is served here: if the queues of all models are full.
+        """
+        model = self._by_name.get(self._pinned or "")
+        queues = [served.admission for served in ([model] if model else self.served)]
+        if queues and all(queue.full for queue in queues):
+            queues[0].refuse_if_full()
 
     def find(self, name: str | None) -> ServedModel[Backend]:
         """Return the model with that name or alias.
@@ -169,6 +197,8 @@ class Models:
             short = shortened(name, _NAME_BYTES)
             message = f"The model `{short}` does not exist or you do not have access to it."
             raise self._unknown(message, f"Served here: {', '.join(self._by_name)}.")
+        if (record := CURRENT.get()) is not None:
+            record.model = model.id
         return model
 
     def __contains__(self, name: str) -> bool:
@@ -188,6 +218,16 @@ class Models:
         """Return the speech model of that name."""
         model = self._of_kind(name, SpeechBackend, "transcriptions")
         return cast("ServedModel[SpeechBackend]", model)
+
+    def remote(self, name: str | None) -> ServedModel[RemoteBackend] | None:
+        """Return the model of that name if it is on other servers, else None.
+
+        It may have failed its self-test: its servers may answer again before the next one.
+        """
+        model = self._by_name.get(self.named(name) or "")
+        if model is None or RemoteBackend not in model.kinds:
+            return None
+        return cast("ServedModel[RemoteBackend]", model)
 
     def speech_only(self, name: str | None) -> ServedModel[SpeechBackend] | None:
         """Return the model of that name if it transcribes and does not chat, else None.
@@ -244,5 +284,5 @@ class Models:
 
 
 def _fingerprint(config: ModelConfig) -> str:
-    encoded = msgspec.json.encode((__version__, config), order="deterministic")
+    encoded = msgspec.json.encode((__version__, without_keys(config)), order="deterministic")
     return f"fp_{hashlib.sha256(encoded).hexdigest()[:12]}"

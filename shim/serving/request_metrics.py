@@ -8,18 +8,22 @@ import time
 from functools import partial
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from backends.base import (
     Embedding,
     Finish,
     ReasoningDelta,
+    RemoteHead,
     Segment,
     TextDelta,
     ToolCallDelta,
     TranscriptInfo,
 )
 from shim.errors import ClientGone, status_of
+
+from .request_record import CURRENT
 
 Route: TypeAlias = Literal[
     "chat", "completions", "responses", "embeddings", "transcriptions", "translations"
@@ -36,8 +40,16 @@ _SECONDS_PER_TOKEN = (0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 1, 3)
 _ANSWERED = "200"
 _CLOSED = str(status_of(ClientGone("")))
 
-_PIECES: frozenset[type] = frozenset({TextDelta, ReasoningDelta, ToolCallDelta})
+_PIECES: frozenset[type] = frozenset({TextDelta, ReasoningDelta, ToolCallDelta, bytes})
 """Types of the pieces of an answer. Only the first piece of a request is recorded."""
+
+
+class RemoteUsage(Struct, frozen=True, kw_only=True):
+    """What another server's answer says at its end of what it took: an item for the observer."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    audio_seconds: float = 0.0
 
 
 class RequestMetrics:
@@ -66,7 +78,10 @@ class RequestMetrics:
         series = self._series.get((model, route))
         if series is None:
             series = self._series[model, route] = _Series(self, model, route)
-        return RequestObserver(series, streamed=streamed)
+        observer = RequestObserver(series, streamed=streamed)
+        if observer.record is not None:
+            observer.record.model, observer.record.route = model, route
+        return observer
 
 
 class _Times:
@@ -163,6 +178,8 @@ class RequestObserver:
 
     def __init__(self, series: _Series, *, streamed: bool) -> None:
         self._series = series
+        self.record = CURRENT.get()
+        """The record of the HTTP request that this one is a part of; None outside of HTTP."""
         self.skipped: set[type] = set()
         """Types of items that are not observed: those of pieces, after the first piece."""
         self._streamed = streamed
@@ -175,6 +192,10 @@ class RequestObserver:
         self._choices = 0
         self._prompt_tokens = 0
         self._completion_tokens = 0
+        self._answered = _ANSWERED
+        """The status if nothing fails."""
+        self._audio_seconds = 0.0
+        """Seconds that another server says it transcribed."""
         self._info: TranscriptInfo | None = None
         self._decoded = 0.0
         """When `_info` came."""
@@ -188,15 +209,29 @@ class RequestObserver:
         """Count the request by how it ended; without *error* it was answered in full."""
         status = _CLOSED  # GeneratorExit, CancelledError
         if error is None:
-            status = _ANSWERED
-            self._record()
+            status = self._answered
+            if status == _ANSWERED:
+                self._record()
         elif isinstance(error, Exception):
             status = str(status_of(error))
         self._series.result(status).inc()
+        self._add_to_record()
+
+    def _add_to_record(self) -> None:
+        """Add what the engine has reported, also of a request that has failed."""
+        if (record := self.record) is None:
+            return
+        record.prompt_tokens += self._prompt_tokens
+        record.completion_tokens += self._completion_tokens
+        if self._info is not None:
+            record.audio_seconds += self._info.duration
 
     def started(self) -> None:
         """Record how long the request waited; called when it has its slot."""
-        self._series.queued.observe(time.perf_counter() - self._joined)
+        seconds = time.perf_counter() - self._joined
+        self._series.queued.observe(seconds)
+        if (record := self.record) is not None:
+            record.queue_seconds = max(seconds, record.queue_seconds or 0.0)
 
     def add(self, item: object) -> None:
         """Record what *item* says of the request: its first output, its end, its tokens."""
@@ -206,7 +241,14 @@ class RequestObserver:
                 self._choices += 1
                 self._prompt_tokens = item.prompt_tokens  # the same for all choices
                 self._completion_tokens += item.completion_tokens
-            case TextDelta() | ReasoningDelta() | ToolCallDelta():
+            case RemoteHead():
+                self._answered = str(item.status)
+            case RemoteUsage():
+                self._last, self._choices = time.perf_counter(), 1
+                self._prompt_tokens = item.prompt_tokens
+                self._completion_tokens = item.completion_tokens
+                self._audio_seconds = item.audio_seconds
+            case TextDelta() | ReasoningDelta() | ToolCallDelta() | bytes():
                 self._note_first()
             case Segment():
                 self._note_first()
@@ -221,6 +263,8 @@ class RequestObserver:
         if self._first is None:
             self._first = time.perf_counter()
             self.skipped |= _PIECES
+            if self.record is not None and self.record.first_output_seconds is None:
+                self.record.first_output_seconds = self._first - self._joined
             if self._streamed:
                 self._series.first_token.observe(self._first - self._joined)
 
@@ -235,6 +279,8 @@ class RequestObserver:
             intervals = self._completion_tokens - 1
             if intervals > 0:
                 series.per_token.observe((self._last - self._first) / intervals)
+        if self._audio_seconds:
+            series.audio().inc(self._audio_seconds)
         if self._info is not None:
             series.audio().inc(self._info.duration)
             if self._info.duration:

@@ -24,6 +24,8 @@ class SelfTest:
         self._backend = backend
         self.fault: Exception | None = None
         """Why the last run failed; None if it passed, and before the first run."""
+        self.ended = False
+        """Whether the model is closed: it is not tested any longer."""
 
     async def run(self) -> None:
         """Test the model; set `fault` to the exception, None if there was none."""
@@ -51,8 +53,7 @@ async def self_tested(
     """
     failed = await _run(tests, on_pass)
     if failed and len(failed) == len(tests):
-        faults = (f"The model {test.model!r} failed its self-test: {test}" for test in failed)
-        raise ModelNotOpened("\n".join(faults)) from failed[0].fault
+        raise _refusal(failed)
     for test in failed:
         log.error("%s: the self-test failed: %s", test.model, str(test), exc_info=test.fault)
     retrying = asyncio.create_task(_retry(failed, on_pass))
@@ -61,6 +62,19 @@ async def self_tested(
     finally:
         retrying.cancel()
         await asyncio.wait([retrying])
+
+
+async def passed(tests: Sequence[SelfTest], *, on_pass: Callable[[str], None]) -> None:
+    """Run *tests*; raise ModelNotOpened, with the reason of each, if one or more fail."""
+    if failed := await _run(tests, on_pass):
+        raise _refusal(failed)
+
+
+def _refusal(failed: Sequence[SelfTest]) -> ModelNotOpened:
+    faults = (f"The model {test.model!r} failed its self-test: {test}" for test in failed)
+    error = ModelNotOpened("\n".join(faults))
+    error.__cause__ = failed[0].fault
+    return error
 
 
 async def _run(tests: Sequence[SelfTest], on_pass: Callable[[str], None]) -> list[SelfTest]:
@@ -73,10 +87,10 @@ async def _run(tests: Sequence[SelfTest], on_pass: Callable[[str], None]) -> lis
 
 
 async def _retry(tests: Sequence[SelfTest], on_pass: Callable[[str], None]) -> None:
-    def passed(model: str) -> None:
+    def report(model: str) -> None:
         log.warning("%s: passes its self-test now", model)
         on_pass(model)
 
     while tests:
         await asyncio.sleep(_RETRY_SECONDS)
-        tests = await _run(tests, passed)
+        tests = await _run([test for test in tests if not test.ended], report)

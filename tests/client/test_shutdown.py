@@ -193,9 +193,7 @@ async def test_a_second_signal_ends_at_once(long_grace: Path) -> None:
             request = asyncio.create_task(running(http))
             await queued(metrics)
             server.process.send_signal(signal.SIGTERM)
-            # It listens no more once it has taken note of the first.
-            while await _listens(server):  # noqa: ASYNC110  another process
-                await asyncio.sleep(0.01)
+            await _draining(metrics)
             server.process.send_signal(signal.SIGTERM)
 
             with pytest.raises(httpx.RemoteProtocolError):
@@ -203,13 +201,29 @@ async def test_a_second_signal_ends_at_once(long_grace: Path) -> None:
             assert server.process.wait(timeout=10) == -signal.SIGTERM
 
 
-async def _listens(server: LiveServer) -> bool:
-    try:
-        async with connecting(server) as connect:
-            await connect()
-    except ConnectionRefusedError:
-        return False
-    return True
+async def _draining(http: httpx.AsyncClient) -> None:
+    """Return once the server has noticed the signal."""
+    while (await http.get("/ready")).status_code == 200:
+        pass
+
+
+async def test_new_requests_are_refused_until_the_end(long_grace: Path) -> None:
+    """While a request still runs, new ones get a 503 and `/ready` is false; `/health` goes on."""
+    with serving("--config", str(long_grace)) as server:
+        async with asking_at(server) as (http, metrics):
+            first = asyncio.create_task(running(http, words=20))
+            await queued(metrics)
+            server.process.send_signal(signal.SIGTERM)
+            await _draining(metrics)
+
+            late = await running(http)
+            health = await metrics.get("/health")
+
+            assert (await first).status_code == 200
+        assert server.process.wait(timeout=30) == 0
+    assert (late.status_code, late.json()["error"]["code"]) == UNAVAILABLE
+    assert 1 <= int(late.headers["retry-after"]) <= 60
+    assert health.status_code == 200
 
 
 async def test_a_client_that_does_not_read_delays_little(short_grace: Path) -> None:

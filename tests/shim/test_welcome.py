@@ -10,9 +10,9 @@ import pytest
 
 from backends.config import BUILTIN, FakeModelConfig, FakeOptions
 from backends.fake import FakeChat, FakeEmbedding
-from shim.serving.models import Models
 from shim.settings import Settings
 from shim.welcome import announce, interpreter
+from tests.served import models_of
 
 VECTORS = FakeModelConfig(id="vectors", source="embedding")
 CHAT = FakeModelConfig(id="chat", source="chat")
@@ -22,7 +22,7 @@ def announced(capsys: pytest.CaptureFixture[str], *configs: FakeModelConfig) -> 
     """Return the output of a server with the models *configs*."""
     kinds = {"chat": FakeChat, "embedding": FakeEmbedding}
     backends = [kinds[config.source](FakeOptions()) for config in configs]
-    announce("http://here", Settings(models=configs), Models(configs, backends))
+    announce("http://here", Settings(models=configs), models_of(configs, backends))
     return capsys.readouterr().out
 
 
@@ -43,7 +43,7 @@ def test_no_chat_model(capsys: pytest.CaptureFixture[str]) -> None:
 def test_real_models_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
     """A server of the toys says in a line how to get real models; no other server does."""
     backends = [FakeChat(FakeOptions()), FakeChat(FakeOptions())]
-    announce("http://here", Settings(), Models(BUILTIN, backends))
+    announce("http://here", Settings(), models_of(BUILTIN, backends))
 
     assert "`shim pull small` fetches real models" in capsys.readouterr().out
     assert "shim pull" not in announced(capsys, CHAT)

@@ -1,5 +1,6 @@
 """Makes the events of a streamed response from the engine's items, and frames them."""
 
+import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from itertools import count
@@ -19,6 +20,7 @@ from backends.base import (
 )
 from shim.api.generation.usage import Unfinished
 from shim.errors import ErrorBody, describe
+from shim.serving.request_record import failed
 
 from .answer import final_response, status_of
 from .output import (
@@ -183,8 +185,19 @@ async def framed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, N
                 yield _frame(event.type, event)
         # A request ends here: the status has been sent, so the error has to go into the body.
         except Exception as error:  # noqa: BLE001
+            failed(error)
             _, body = describe(error)
             yield _frame("error", _error_event(number, body))
+
+
+_NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
+
+
+def last_event(error: ErrorBody, before: bytes) -> bytes:
+    """Return the event `error` for a stream of another server, whose events *before* came last."""
+    numbers = _NUMBER.findall(before)
+    number = int(numbers[-1]) + 1 if numbers else 0
+    return _frame("error", _error_event(number, error))
 
 
 def _error_event(number: int, body: ErrorBody) -> ErrorEvent:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backends.config import VllmModelConfig
-from backends.registry import ModelNotOpened, opened
+from backends.registry import ModelNotOpened, Registry
 from tests.live import MODELS, ROOT
 
 SOURCE = str(MODELS / "chat-hf")
@@ -31,7 +31,7 @@ async def test_a_wrong_argument_is_refused(
     config = VllmModelConfig(id="mine", source=source, options=options)
 
     with pytest.raises(ModelNotOpened, match=words) as refusal:
-        await opened((config,)).__aenter__()
+        await Registry().opened(config).__aenter__()
 
     assert "'mine'" in str(refusal.value)
 

@@ -13,9 +13,9 @@ from backends.base import ChatBackend
 from backends.config import VllmModelConfig
 from shim.app import create_app
 from shim.server import bind
-from shim.serving.models import Models
 from shim.settings import ServerSettings, Settings
 from tests.backends.vllm.answers.test_submit import all_blocks_are_free
+from tests.served import models_of
 
 CLIENTS = 256
 CONFIG = VllmModelConfig(id="vllm", source="")
@@ -26,7 +26,7 @@ async def served(backend: ChatBackend) -> AsyncIterator[int]:
     """Serve *backend* on this loop; return the port."""
     app: Litestar = create_app(Settings(server=ServerSettings(), models=()))
     async with app.lifespan():
-        app.state.models = Models((CONFIG,), (backend,))
+        app.state.models = models_of((CONFIG,), (backend,))
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
         with bind("127.0.0.1", 0) as address:
             serving = asyncio.create_task(server._serve([address]))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from backends.fake import FakeChat, FakeSpeech
 from shim.errors import QueueFull, UnknownModel
 from shim.serving.metrics import Metrics
 from shim.serving.models import Models
+from tests.served import models_of
 from tests.shim.serving.samples import value
 
 CHAT = FakeModelConfig(id="org/chat", source="chat", aliases=("gpt-4o", "chat"))
@@ -22,7 +24,7 @@ SPEECH = FakeModelConfig(id="speech", source="speech", aliases=("whisper-1",))
 def models() -> Models:
     """Return a chat model and a speech model."""
     options = FakeOptions()
-    return Models([CHAT, SPEECH], [FakeChat(options), FakeSpeech(options)])
+    return models_of([CHAT, SPEECH], [FakeChat(options), FakeSpeech(options)])
 
 
 @pytest.mark.parametrize("name", ["org/chat", "gpt-4o", "chat"])
@@ -53,10 +55,41 @@ def test_a_model_of_another_kind(models: Models) -> None:
 
 def test_no_model_of_a_kind() -> None:
     """If no model is of the right kind, the refusal says so."""
-    models = Models([CHAT], [FakeChat(FakeOptions())])
+    models = models_of([CHAT], [FakeChat(FakeOptions())])
 
     with pytest.raises(UnknownModel, match="Those here that do: none"):
         models.speech("chat")
+
+
+@pytest.mark.parametrize(("taken", "refused"), [([], False), (["speech"], False), (["chat"], True)])
+async def test_full_queues(models: Models, taken: list[str], *, refused: bool) -> None:
+    """A request is refused unread if the queue of the model in its URL is full, or if all are."""
+    for served in models.served:
+        served.admission.max_waiting = 0
+
+    async def run(name: str, stack: AsyncExitStack) -> None:
+        slots = models.find(name).admission.capacity
+        for _ in range(slots):
+            running = models.find(name).admission.admit(endless())
+            stack.push_async_callback(running.aclose)
+            await anext(running)
+
+    async with AsyncExitStack() as stack:
+        for name in taken:
+            await run(name, stack)
+
+        models.refuse_if_full(None)
+        with pytest.raises(QueueFull) if refused else nullcontext():
+            models.refuse_if_full("gpt-4o")
+        await run("chat" if taken == ["speech"] else "speech", stack)
+        with pytest.raises(QueueFull) if taken else nullcontext():
+            models.refuse_if_full(None)
+
+
+async def endless() -> AsyncGenerator[str, None]:
+    """Yield for ever."""
+    while True:
+        yield "one"
 
 
 def test_fingerprints() -> None:
@@ -65,7 +98,7 @@ def test_fingerprints() -> None:
     backends = [FakeChat(FakeOptions())] * 3
 
     first, again, changed = (
-        served.fingerprint for served in Models([CHAT, CHAT, other], backends).served
+        served.fingerprint for served in models_of([CHAT, CHAT, other], backends).served
     )
 
     assert first == again != changed
@@ -78,7 +111,7 @@ async def test_a_run_waits_for_its_slot(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("shim.serving.request_metrics.time.perf_counter", lambda: now)
     metrics = Metrics()
     config = FakeModelConfig(id="m", source="chat", max_running=1, max_waiting=1)
-    (served,) = Models([config], [FakeChat(FakeOptions())], metrics.requests).served
+    (served,) = models_of([config], [FakeChat(FakeOptions())], metrics.requests).served
     chat = {"model": "m", "route": "chat"}
     first = served.run(words(), route="chat")
     await anext(first)

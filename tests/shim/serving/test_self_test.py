@@ -11,7 +11,8 @@ from backends.registry import ModelNotOpened
 from shim.errors import ModelFaulty
 from shim.serving import self_test
 from shim.serving.models import Models
-from shim.serving.self_test import self_tested
+from shim.serving.self_test import SelfTest, self_tested
+from tests.served import models_of
 
 BROKEN = FakeOptions(fails_self_test=True)
 FAULT = "EngineDead: The fake engine was told to fail its self-test."
@@ -32,7 +33,12 @@ class Recovering(FakeChat):
 def serving(**backends: FakeChat) -> Models:
     """Return models with the names and *backends* given."""
     configs = [FakeModelConfig(id=name, source="chat") for name in backends]
-    return Models(configs, list(backends.values()))
+    return models_of(configs, list(backends.values()))
+
+
+def self_tests(models: Models) -> list[SelfTest]:
+    """Return the self-test of each model."""
+    return [model.self_test for model in models.served]
 
 
 async def test_a_broken_model_among_others(caplog: pytest.LogCaptureFixture) -> None:
@@ -40,7 +46,7 @@ async def test_a_broken_model_among_others(caplog: pytest.LogCaptureFixture) -> 
     models = serving(good=FakeChat(FakeOptions()), bad=FakeChat(BROKEN))
     passed: list[str] = []
 
-    async with self_tested(models.self_tests, on_pass=passed.append):
+    async with self_tested(self_tests(models), on_pass=passed.append):
         good = models.chat("good")
         with pytest.raises(ModelFaulty, match="The model `bad` cannot answer: its self-test"):
             models.chat("bad")
@@ -58,7 +64,7 @@ async def test_no_model_works() -> None:
     models = serving(one=FakeChat(BROKEN), two=FakeChat(BROKEN))
 
     with pytest.raises(ModelNotOpened) as failure:
-        async with self_tested(models.self_tests, on_pass=print):
+        async with self_tested(self_tests(models), on_pass=print):
             pytest.fail("it started")
 
     assert str(failure.value) == (
@@ -80,7 +86,7 @@ async def test_a_model_recovers(
         if model == "late":
             recovered.set()
 
-    async with self_tested(models.self_tests, on_pass=on_pass):
+    async with self_tested(self_tests(models), on_pass=on_pass):
         await asyncio.wait_for(recovered.wait(), 10)
         assert models.chat("late").id == "late"
 

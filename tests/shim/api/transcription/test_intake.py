@@ -11,7 +11,7 @@ from backends.config import FakeModelConfig, FakeOptions
 from backends.fake import FakeSpeech
 from shim.api.transcription.intake import read_request
 from shim.limits import Limits
-from shim.serving.models import Models
+from tests.served import models_of
 
 PROMPT = ("prompt", "x")
 
@@ -59,7 +59,7 @@ async def test_prepared_once_per_form(
 ) -> None:
     """A job is prepared again after the file only if a field follows the file."""
     backend = Counting()
-    models = Models([FakeModelConfig(id="m", source="speech")], [backend])
+    models = models_of([FakeModelConfig(id="m", source="speech")], [backend])
 
     recording = await read_request(upload(("model", "m"), *parts), models, "transcribe")
 

@@ -1,0 +1,206 @@
+"""A changed configuration: by SIGHUP and by the admin port, all of it or nothing."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from tests.client.stock import says
+from tests.live import LiveServer, serving
+
+ADMIN_KEY = "sk-admin"
+HEAD = f"""
+[server]
+api_keys = ["{{key}}"]
+admin_port = {{admin}}
+admin_key = "{ADMIN_KEY}"
+"""
+MODEL = """
+[[models]]
+id = "{id}"
+backend = "fake"
+source = "chat"
+aliases = ["{alias}"]
+max_running = {running}
+options = {{ seconds_per_item = {seconds} }}
+"""
+
+
+class Reloading:
+    """A server, the file of its configuration, and clients."""
+
+    def __init__(self, server: LiveServer, file: Path, admin: int) -> None:
+        self.server = server
+        self.file = file
+        self.admin = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{admin}",
+            headers={"authorization": f"Bearer {ADMIN_KEY}"},
+        )
+        self._admin_port = admin
+
+    def write(self, *models: str, key: str = "one") -> None:
+        """Change the file."""
+        head = HEAD.format(key=key, admin=self._admin_port)
+        self.file.write_text("".join((head, *models)))
+
+    async def reload(self) -> dict[str, Any]:
+        """Return the answer of the admin port."""
+        answer: dict[str, Any] = (await self.admin.post("/admin/reload")).json()
+        return answer
+
+    def client(self, key: str = "one", **options: Any) -> openai.AsyncOpenAI:
+        """Return the stock client with *key*."""
+        return openai.AsyncOpenAI(base_url=self.server.base_url, api_key=key, timeout=60, **options)
+
+
+def model(id: str = "echo", alias: str = "a", running: int = 64, seconds: float = 0) -> str:  # noqa: A002
+    """Return the table of a fake model."""
+    return MODEL.format(id=id, alias=alias, running=running, seconds=seconds)
+
+
+@pytest.fixture
+async def reloading(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[Reloading]:
+    """Serve one fake model, `echo`, with the alias `a`."""
+    file = tmp_path / "shim.toml"
+    head = HEAD.format(key="one", admin=unused_tcp_port)
+    file.write_text(head + model())
+    with serving("--config", str(file)) as server:
+        served = Reloading(server, file, unused_tcp_port)
+        yield served
+        await served.admin.aclose()
+
+
+@asynccontextmanager
+async def streamed(client: openai.AsyncOpenAI, name: str, words: int) -> AsyncIterator[Any]:
+    """Yield a stream of so many words whose first event has come."""
+    stream = await client.chat.completions.create(
+        model=name, messages=says("word " * words), stream=True
+    )
+    await anext(aiter(stream))
+    yield stream
+
+
+async def names(client: openai.AsyncOpenAI) -> list[str]:
+    """Return all names that are served."""
+    return [card.id async for card in client.models.list()]
+
+
+async def test_aliases_and_keys_change_at_once(reloading: Reloading) -> None:
+    """New requests have the new aliases and keys; the engine and its queue are kept."""
+    reloading.write(model(alias="b"), key="two")
+
+    done = await reloading.reload()
+
+    assert done == {"models": ["echo"], "opened": [], "closing": []}
+    async with reloading.client("two") as new, reloading.client("one") as old:
+        assert await names(new) == ["echo", "b"]
+        with pytest.raises(openai.AuthenticationError):
+            await old.models.list()
+
+
+async def test_a_request_ends_where_it_began(reloading: Reloading) -> None:
+    """A stream of a model that is replaced ends in the old engine, which is closed after it."""
+    reloading.write(model(seconds=0.05))
+    await reloading.reload()
+    async with reloading.client() as client, streamed(client, "a", 20) as stream:
+        reloading.write(model("other", alias="a"))
+
+        done = await reloading.reload()
+        answer = await client.chat.completions.create(model="a", messages=says("two words"))
+        events = [event async for event in stream]
+
+    assert done == {"models": ["other"], "opened": ["other"], "closing": ["echo"]}
+    assert answer.model == "a"
+    assert len(events) >= 20
+    assert events[-1].choices[0].finish_reason == "stop"
+
+
+WRONG = {
+    "[server": "Cannot declare",
+    model(running=0): "Expected int >= 1",
+    'host = "localhost"\n': "It cannot change while the server runs",
+    model() + model(): "used twice",
+    model("new").replace("options = {", "options = { fails_self_test = true,"): "self-test",
+    '[[models]]\nid = "x"\nbackend = "ct2"\nsource = "/nowhere"\n': "no directory",
+}
+"""Wrong ends of a file, each with words of the reason."""
+
+
+async def test_a_wrong_file_changes_nothing(reloading: Reloading) -> None:
+    """The reason is in the answer, and the old configuration is served."""
+    for text, reason in WRONG.items():
+        reloading.write(text, key="two")
+
+        refused = await reloading.reload()
+
+        assert reason in refused["error"]["message"]
+        assert refused["error"]["code"] == "not_reloaded"
+    async with reloading.client("one") as client:
+        assert await names(client) == ["echo", "a"]
+        await client.chat.completions.create(model="a", messages=says("hello"))
+
+
+async def test_the_admin_port_needs_its_key(reloading: Reloading) -> None:
+    """The keys of the API do not open it, and the API has no such route."""
+    headers = {"authorization": "Bearer one"}
+    async with httpx.AsyncClient(headers=headers) as http:
+        refused = await http.post(f"{reloading.admin.base_url}/admin/reload")
+        unknown = await http.post(f"{reloading.server.url}/admin/reload")
+
+    assert (refused.status_code, unknown.status_code) == (401, 404)
+
+
+async def test_a_hangup_reloads(reloading: Reloading) -> None:
+    """SIGHUP does the same; after a wrong file, which is counted, the server goes on."""
+    refused = 'shim_reloads_total{result="refused"} 1.0'
+    headers = {"authorization": "Bearer one"}
+    async with (
+        reloading.client() as client,
+        httpx.AsyncClient(base_url=reloading.server.url, headers=headers) as http,
+    ):
+        reloading.write(model(alias="b"))
+        reloading.server.process.send_signal(signal.SIGHUP)
+        while await names(client) != ["echo", "b"]:
+            pass
+        reloading.write("[server")
+        reloading.server.process.send_signal(signal.SIGHUP)
+        while refused not in (await http.get("/metrics")).text:
+            pass
+        assert await names(client) == ["echo", "b"]
+
+
+async def test_reloads_under_load(reloading: Reloading) -> None:
+    """While aliases and engines change again and again, each request is answered by one of them.
+
+    Each alias belongs to one engine at a time, and each engine adds its own number of words: an
+    answer by another engine than the alias's would show.
+    """
+    async with reloading.client(max_retries=3) as client:
+
+        async def asked(number: int) -> str:
+            text = f"sample {number} " + "word " * (number % 7)
+            answer = await client.chat.completions.create(model="a", messages=says(text))
+            assert answer.choices[0].message.content == text.strip()
+            return str(answer.system_fingerprint)
+
+        async def changed() -> None:
+            for turn in range(6):
+                reloading.write(model(f"engine-{turn % 3}", running=8 + turn, seconds=0.002))
+                done = await reloading.reload()
+                assert done["models"] == [f"engine-{turn % 3}"]
+
+        changing = asyncio.create_task(changed())
+        fingerprints: set[str] = set()
+        count = 0
+        while not changing.done():
+            fingerprints |= set(await asyncio.gather(*map(asked, range(count, count + 32))))
+            count += 32
+        await changing
+
+    assert len(fingerprints) >= 3
