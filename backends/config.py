@@ -187,9 +187,8 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Most requests there at once; None: not limited."""
 
     def __repr__(self) -> str:
-        """Return a text without the key, which would otherwise be in logs and tracebacks."""
-        key = "" if self.key is None else ", key=…"
-        return f"Upstream(url={self.url!r}, model={self.model!r}{key})"
+        """Return the fields without the key, and without a password in the URL."""
+        return f"Upstream(url={self.url.rpartition('@')[2]!r}, model={self.model!r})"
 
 
 class RemoteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

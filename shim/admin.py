@@ -17,11 +17,11 @@ from shim.http.connection import Connection
 from shim.http.connections import Connections
 from shim.http.error_handlers import HANDLERS
 from shim.http.lingering_close import LingeringClose
-from shim.http.request_id import stamp
+from shim.http.request_log import OnEnd, RequestLog, note_error, note_route
 
 from .limits import Limits
 from .reloading import Reloaded
-from .settings import SettingsError
+from .settings import ServerSettings, SettingsError
 
 _LIMITS = Limits(connections=16, body_bytes=1024)
 
@@ -41,20 +41,25 @@ async def reload_route(reload: NamedDependency[Reload]) -> Reloaded:
 
 
 @asynccontextmanager
-async def serving(address: socket.socket, key: str, reload: Reload) -> AsyncGenerator[None, None]:
-    """Serve the admin port on the bound *address*, to clients with *key*, during the block."""
+async def serving(
+    address: socket.socket, key: str, reload: Reload, on_end: OnEnd
+) -> AsyncGenerator[None, None]:
+    """Serve the admin port on the bound *address*, to clients with *key*, during the block.
+
+    *on_end* is called with the record of each request.
+    """
     app = Litestar(
         [reload_route],
-        guards=[KeyGuard(Keys((key,)), free=frozenset())],
+        guards=[note_route, KeyGuard(Keys(ServerSettings(api_keys=(key,))), free=frozenset())],
         dependencies={"reload": Provide(lambda: reload, sync_to_thread=False)},
         exception_handlers=HANDLERS,
-        before_send=[stamp],
+        after_exception=[note_error],
         logging_config=None,
         openapi_config=None,
     )
     config = uvicorn.Config(
-        LingeringClose(app),
-        http=partial(Connection, connections=Connections(_LIMITS)),  # type: ignore[arg-type]
+        RequestLog(LingeringClose(app), on_end),
+        http=partial(Connection, connections=Connections(_LIMITS, on_end)),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,

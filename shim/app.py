@@ -4,33 +4,36 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import cast
 
 import msgspec
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler, Scope
+from litestar.types import ControllerRouterHandler
 
+from shim.api import health
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
-from shim.api.health import health, metrics, ready
+from shim.api.full_queues import queue_guard
 from shim.api.models.controller import ModelsController
 from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
+from shim.api.visible_models import visible_models
 from shim.http.auth import KeyGuard, Keys, free
 from shim.http.body_memory import BodyMemory
+from shim.http.deadlines import Deadlines
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
 from shim.http.faults import FaultGuard, Faults
-from shim.http.model_prefix import IN_SCOPE
+from shim.http.rate_limits import RateLimits, add_headers
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
-from shim.http.request_id import stamp
+from shim.http.request_log import note_error, note_route
+from shim.http.single_flight import SingleFlight
 from shim.serving.models import Models
 
 from .limits import Limits
@@ -53,15 +56,16 @@ def create_app(
         runtime = Runtime(settings)
         lifespan.append(partial(_running, settings, runtime))
     metrics_ = runtime.metrics
-    keys = Keys(server.api_keys)
+    keys = Keys(server)
     app = Litestar(
         route_handlers=_handlers(server.limits),
         guards=[
-            KeyGuard(keys, free=free(server)),
+            note_route,
+            KeyGuard(keys, free=free(server), limiter=runtime.rate_limiter),
             FaultGuard(allowed=server.allow_faults, free=free(server)),
         ],
         dependencies={
-            "models": Provide(_models, sync_to_thread=False),
+            "models": Provide(visible_models, sync_to_thread=False),
             "metrics": Provide(lambda: metrics_, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
@@ -69,14 +73,13 @@ def create_app(
         state=State(
             {
                 "server": server,
-                "api_keys": keys,
                 "models": models,
                 "json_worker": runtime.json_worker,
                 "long_texts": asyncio.Semaphore(2),
             }
         ),
-        before_send=[stamp],
-        after_exception=[RefusalDelays(server.limits).delay],
+        before_send=[add_headers] if keys.are_limited else [],
+        after_exception=[note_error, RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
         request_class=ApiRequest,
         request_max_body_size=server.limits.body_bytes,
@@ -86,7 +89,11 @@ def create_app(
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    app.asgi_handler = CancelOnDisconnect(BodyMemory(app.asgi_handler, server.limits.held_bytes))
+    bodies = BodyMemory(app.asgi_handler, runtime.held, server.limits.held_bytes)
+    app.asgi_handler = CancelOnDisconnect(RateLimits(bodies) if keys.are_limited else bodies)
+    if server.single_flight:
+        app.asgi_handler = SingleFlight(app.asgi_handler, runtime.flights)
+    app.asgi_handler = Deadlines(app.asgi_handler, server)
     if server.allow_faults:
         # Outermost: a fault is one of the connection, as if the network had it.
         app.asgi_handler = Faults(app.asgi_handler)
@@ -105,17 +112,24 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
         route_handlers=[TokenizerController],
         request_max_body_size=limits.tokenize_bytes,
     )
+    queued = Router(
+        "/",
+        route_handlers=[
+            ChatController,
+            CompletionsController,
+            ResponsesController,
+            EmbeddingsController,
+            uploads,
+        ],
+        guards=[queue_guard],
+    )
     return [
-        ChatController,
-        CompletionsController,
-        ResponsesController,
-        EmbeddingsController,
-        uploads,
+        queued,
         ModelsController,
         tokenizer,
-        health,
-        ready,
-        metrics,
+        health.health,
+        health.ready,
+        health.metrics,
         openapi,
     ]
 
@@ -139,10 +153,3 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         allow_headers=["*"],
         expose_headers=["x-request-id", "retry-after", "retry-after-ms", "x-shim-manifest"],
     )
-
-
-def _models(state: State, scope: Scope) -> Models:
-    """Return the models for one request: if its URL names a model, only that one can be found."""
-    models: Models = state.models
-    named = cast("str | None", scope.get(IN_SCOPE))
-    return models if named is None else models.pinned(named)

@@ -25,7 +25,7 @@ from .app import create_app
 from .logs import logging_to_stderr
 from .pulling import pull_missing, show_catalogue, show_pulled
 from .server import bind, run, url
-from .settings import Settings, SettingsError, load, parse_model
+from .settings import ServerSettings, Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
 
 log = logging.getLogger(__name__)
@@ -147,6 +147,12 @@ def _bind(host: str, port: int) -> socket.socket:
     help="The least level of messages on stderr.  [default: warning, and the models' progress in "
     "starting]",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="How the log on stderr is written: lines of text, or a JSON object on each line.  "
+    "[default: text]",
+)
 def serve(log_level: str | None, **flags: Any) -> None:
     """Serve the configured models; without a configuration, those that were pulled.
 
@@ -158,9 +164,10 @@ def serve(log_level: str | None, **flags: Any) -> None:
     if log_level is None:
         logging.getLogger("backends").setLevel(logging.INFO)
 
+    level = (log_level or "warning").upper()
     try:
         with ExitStack() as stack:
-            stack.enter_context(logging_to_stderr((log_level or "warning").upper()))
+            stack.enter_context(logging_to_stderr(level, settings.server.log_format))
             server = settings.server
             address = stack.enter_context(_bind(server.host, server.port))
             admin_address = None
@@ -223,9 +230,17 @@ def check(**flags: Any) -> None:
     if faults:
         raise click.ClickException("\n".join(faults))
     server = settings.server
-    keys = f"{len(server.api_keys)} keys" if server.api_keys else "no key"
-    click.echo(f"http://{server.host}:{server.port}/v1, {keys}")
+    click.echo(f"http://{server.host}:{server.port}/v1, {_keys(server)}")
     show_models(settings)
+
+
+def _keys(server: ServerSettings) -> str:
+    """Return how many keys there are, and the names of those that have one."""
+    if not server.needs_key:
+        return "no key"
+    count = len(server.api_keys) + len(server.keys)
+    names = f" ({', '.join(key.name for key in server.keys)})" if server.keys else ""
+    return f"{count} {'key' if count == 1 else 'keys'}{names}"
 
 
 def _fault(model: ModelConfig) -> str | None:

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +15,9 @@ log = logging.getLogger(__name__)
 PREFIX = "SHIM_"
 _ELSEWHERE = {"SHIM_CONFIG", "SHIM_CACHE"}
 """Variables that other parts read: the command line, and the cache of pulled models."""
+
+_TABLES = {"limits", "rate_limits", "keys"}
+"""Fields of `[server]` that are tables, or lists of tables, and no variables of their own."""
 
 _LINK = re.compile(r"SHIM_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 """Names of the variables that Kubernetes sets for a service named `shim`, except `SHIM_PORT`."""
@@ -30,21 +34,23 @@ class UnknownVariable(ValueError):
 
 
 def from_environment(
-    environment: Mapping[str, str], server: type[Struct], limits: type[Struct]
+    environment: Mapping[str, str], server: type[Struct], **tables: type[Struct]
 ) -> dict[str, Any]:
     """Return the settings in *environment*, in the shape of the settings file.
 
-    Every field of *server* and *limits* has a variable: `SHIM_PORT`, `SHIM_LIMITS_MESSAGES`. The
-    values of a list are separated by commas: `SHIM_API_KEYS=a,b`. An empty variable counts as not
-    set. Raises UnknownVariable for a misspelt name; other unknown names are logged.
+    Every field of *server* and of the *tables* in it has a variable: `SHIM_PORT`,
+    `SHIM_LIMITS_MESSAGES`. A list of tables (`[[server.keys]]`) has none. The values of another
+    list are separated by commas: `SHIM_API_KEYS=a,b`. An empty variable counts as not set. Raises
+    UnknownVariable for a misspelt name; other unknown names are logged.
     """
     ours = {name: value for name, value in environment.items() if _is_ours(name, value)}
-    names = variables(server, PREFIX) | variables(limits, f"{PREFIX}LIMITS_")
-    for name in ours.keys() - names.keys() - _ELSEWHERE:
+    direct = variables(server, PREFIX)
+    inner = {name: variables(kind, f"{PREFIX}{name.upper()}_") for name, kind in tables.items()}
+    names = {*direct, *chain(*inner.values())}
+    for name in ours.keys() - names - _ELSEWHERE:
         _refuse_misspelt(name, [*names, *_ELSEWHERE])
-    table: dict[str, Any] = _table(ours, variables(server, PREFIX))
-    if limits_table := _table(ours, variables(limits, f"{PREFIX}LIMITS_")):
-        table["limits"] = limits_table
+    table: dict[str, Any] = _table(ours, direct)
+    table |= {name: found for name in inner if (found := _table(ours, inner[name]))}
     for field in fields(server):
         if field.default == () and field.name in table:
             items = table[field.name].split(",")
@@ -54,7 +60,8 @@ def from_environment(
 
 def variables(kind: type[Struct], prefix: str) -> dict[str, str]:
     """Return the variables of *kind*, each with its field: `SHIM_PORT` → `port`."""
-    return {f"{prefix}{name.upper()}": name for name in kind.__struct_fields__ if name != "limits"}
+    names = (name for name in kind.__struct_fields__ if name not in _TABLES)
+    return {f"{prefix}{name.upper()}": name for name in names}
 
 
 def _table(environment: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:

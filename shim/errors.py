@@ -93,6 +93,10 @@ class InvalidKey(ApiError):
     """A request without a key, or with one that is not configured."""
 
 
+class NotPermitted(ApiError):
+    """A request that the client's key is valid for, but not permitted."""
+
+
 class UnknownModel(ApiError):
     """A name that is not a model's, or a model of another kind than the route needs."""
 
@@ -117,6 +121,14 @@ class QueueFull(Busy):
     """The model's queue is full."""
 
 
+class WaitTooLong(Busy):
+    """The request would get its slot long after its client has stopped waiting."""
+
+
+class RateLimited(Busy):
+    """The request's key has used up one of its rate limits."""
+
+
 class TooManyConnections(Busy):
     """More connections are open than the limit allows."""
 
@@ -127,6 +139,14 @@ class StorageFull(Busy):
 
 class ServerStopping(Busy):
     """The server is shutting down."""
+
+
+class DeadlineExceeded(ApiError):
+    """The request waited for a slot until its deadline; nothing was computed for it."""
+
+
+class RequestTooLong(ApiError):
+    """The request has taken longer than the server allows."""
 
 
 class ModelFaulty(ApiError):
@@ -207,6 +227,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     BodyTooSlow: ErrorStatus(408, code="request_timeout"),
     ForbiddenOrigin: ErrorStatus(403, code="forbidden_origin"),
     InvalidKey: ErrorStatus(401, code="invalid_api_key", headers={"www-authenticate": "Bearer"}),
+    NotPermitted: ErrorStatus(403, code="insufficient_permissions"),
     UnknownModel: ErrorStatus(404, code="model_not_found"),
     UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
     TooLarge: ErrorStatus(413, code="content_too_large"),
@@ -220,6 +241,11 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     NotFinite: ErrorStatus(500, "server_error", "not_finite", {"x-should-retry": "false"}),
     ModelFaulty: ErrorStatus(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
     QueueFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    WaitTooLong: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    BodyMemoryFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    DeadlineExceeded: ErrorStatus(504, "server_error", "deadline_exceeded"),
+    RequestTooLong: ErrorStatus(504, "server_error", "request_timeout"),
+    RateLimited: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
     Busy: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded"),
     InvalidRequest: ErrorStatus(400),
     UnsupportedOption: ErrorStatus(400, code="unsupported_parameter"),
@@ -243,6 +269,9 @@ _INJECTED = {
     503: _STATUSES[Busy],
 }
 """What is sent with statuses that can be ordered, where it is more than a type."""
+
+RATE_LIMITED = _STATUSES[RateLimited].status
+"""The status of a refusal by a rate limit."""
 
 UNFORESEEN = _STATUSES[Exception].status
 """The status for exceptions that are not in the table: their cause is only in the log."""
@@ -280,6 +309,20 @@ def status_of(error: Exception) -> int:
 
 _WITH_TIME = Busy | EngineDead | InjectedError
 """Errors whose `retry_after` decides when a client tries again."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return the name of the meaning of *error*, as in "queue_full"; "unforeseen" if it has none.
+
+    For logs and metrics. Unlike the code, it distinguishes errors with the same answer.
+    """
+    kind = type(error)
+    if _status(error) is _STATUSES[Exception] and not isinstance(error, HTTPException):
+        return "unforeseen"
+    return _CAPITAL.sub("_", kind.__name__.removesuffix("Exception")).lower()
+
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def _status(error: Exception) -> ErrorStatus:

@@ -5,13 +5,20 @@ thread waits and the server goes on: records beyond a bound are dropped, and the
 when there is room again.
 """
 
+import json
 import logging
 import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+from shim.serving.request_record import CURRENT
+
+LogFormat: TypeAlias = Literal["text", "json"]
+"""How a record is written: as a line of text, or as a JSON object on a line."""
 
 _QUEUED = 10_000
 """Most records that wait to be written."""
@@ -33,16 +40,50 @@ control characters, line breaks, and those that change the direction of writing.
 
 
 class OneLineFormatter(logging.Formatter):
-    """Formats a record as one line, and its traceback as indented lines after it."""
+    """Formats a record as one line, and its traceback as indented lines after it.
+
+    Named arguments that the message does not use follow it, as `name=value`.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
         """Return the line, with its control characters escaped."""
-        return super().formatMessage(record).rstrip("\n").translate(_ESCAPES)
+        named = _named(record).items()
+        rest = [f" {name}={value}" for name, value in named if f"%({name})" not in record.msg]
+        line = "".join([super().formatMessage(record).rstrip("\n"), *rest])
+        return line.translate(_ESCAPES)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  logging's name
         """Return the traceback, indented so that its lines do not look like records."""
         text = super().formatException(ei)
         return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON, in ASCII.
+
+    Named arguments of the message are fields, and so is the traceback. A record made while a
+    request is handled has that request's id.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (request := CURRENT.get()) is not None:
+            line["request_id"] = request.id
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        # Twice: an argument does not replace what all lines have.
+        return json.dumps(line | _named(record) | line, default=str)
+
+
+def _named(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the named arguments of *record*: those of a message such as "%(status)s"."""
+    return record.args if isinstance(record.args, dict) else {}
 
 
 class DroppingHandler(logging.Handler):
@@ -62,7 +103,8 @@ class DroppingHandler(logging.Handler):
         """Queue *record* as a line, or count it as dropped."""
         try:
             if self._dropped:
-                self._lines.put_nowait(f"{self._dropped} records dropped: nobody read the log\n")
+                dropped = _dropped(self._dropped)
+                self._lines.put_nowait(f"{self.format(dropped)}\n")
                 self._dropped = 0
             self._lines.put_nowait(f"{self.format(record)}\n")
         except queue.Full:
@@ -87,13 +129,19 @@ class DroppingHandler(logging.Handler):
                 return
 
 
+def _dropped(number: int) -> logging.LogRecord:
+    message = "%d records dropped: nobody read the log"
+    return logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, (number,), None)
+
+
 @contextmanager
-def logging_to_stderr(level: str) -> Iterator[None]:
+def logging_to_stderr(level: str, log_format: LogFormat = "text") -> Iterator[None]:
     """Log records of *level* and above to standard error until the block ends."""
     # Without a buffer: at its end the interpreter would wait for the buffer's lock.
     with open(os.dup(_STDERR), "wb", buffering=0) as stderr:  # noqa: PTH123  a number
         handler = DroppingHandler(stderr.write)
-        handler.setFormatter(OneLineFormatter(_FORMAT))
+        formatter = JsonFormatter() if log_format == "json" else OneLineFormatter(_FORMAT)
+        handler.setFormatter(formatter)
         logging.basicConfig(level=level, handlers=[handler])
         try:
             yield

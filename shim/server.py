@@ -214,7 +214,7 @@ async def _serve(
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        connections = Connections(within_descriptors(settings.server.limits))
+        connections = Connections(within_descriptors(settings.server.limits), runtime.on_end)
         reloader = Reloader(settings, runtime, models, load=load, connections=connections)
         server = Server(
             _config(reloader.current, connections),
@@ -223,9 +223,13 @@ async def _serve(
             on_listening=on_listening,
             grace=settings.server.shutdown_seconds,
         )
+        count = server.server_state.connections
+        runtime.metrics.http.watch_connections(lambda: len(count))
         async with AsyncExitStack() as stack:
             if admin_address is not None and settings.server.admin_key is not None:
-                admin = admin_serving(admin_address, settings.server.admin_key, server.reload)
+                admin = admin_serving(
+                    admin_address, settings.server.admin_key, server.reload, runtime.on_end
+                )
                 await stack.enter_async_context(admin)
             await server.serve([address])
 

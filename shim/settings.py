@@ -4,24 +4,24 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from backends.config import BUILTIN, ModelConfig, names
 
 from .environment import UnknownVariable, from_environment
+from .key_settings import ApiKey, NamedKey, RateLimits, hashed
 from .limits import Limits
+from .logs import LogFormat
 from .suggestions import hint
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Hosts on which only this machine can reach the server."""
-
-ApiKey = Annotated[str, Meta(min_length=1, pattern=r"^(sha256:[0-9a-f]{64}|(?!sha256:)\S+)$")]
-"""A key as clients send it, or `sha256:` and the hex digest of one."""
 
 Origin = Annotated[str, Meta(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/]+)$")]
 """The scheme and host of web pages, as in an `Origin` header, or `*`."""
@@ -38,9 +38,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     """The port; 0 means any free one."""
     api_keys: tuple[ApiKey, ...] = ()
-    """The keys that clients may send; without any, requests need no key."""
+    """Digests of the keys without a name, also of those that the settings have in plain."""
     api_key_file: str | None = None
     """A file with further keys, one on each line."""
+    keys: tuple[NamedKey, ...] = ()
+    """The keys with a name."""
+    rate_limits: RateLimits = RateLimits()
+    """The rate limits of each key that has none of its own; without keys, of all clients."""
     allow_keyless: bool = False
     """Whether a server without keys may listen beyond loopback."""
     allowed_hosts: tuple[str, ...] = ()
@@ -55,6 +59,17 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retries; else it is refused."""
     tokenizer_needs_key: bool = False
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
+    single_flight: bool = True
+    """Whether a request gets the answer that the client of an earlier, equal one has timed out
+    for; otherwise a time-out cancels the work."""
+    deadline_seconds: Annotated[float, Meta(gt=0)] | None = None
+    """Seconds for which a client waits that does not send its time-out."""
+    request_seconds: Annotated[float, Meta(gt=0)] | None = None
+    """Most seconds of a request, waiting included; a longer one is ended."""
+    log_format: LogFormat = "text"
+    """How the log is written."""
+    tracing: bool = False
+    """Whether a span of each request is sent to a collector of OpenTelemetry's."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
     admin_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
@@ -62,6 +77,18 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     admin_key: ApiKey | None = None
     """The key of the admin port."""
     limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        """Replace plain keys by their digests, so that nothing can print them."""
+        digests = tuple(dict.fromkeys(map(hashed, self.api_keys)))
+        force_setattr(self, "api_keys", digests)
+        if self.admin_key is not None:
+            force_setattr(self, "admin_key", hashed(self.admin_key))
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether there are keys, so that requests need one."""
+        return bool(self.api_keys or self.keys)
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +113,9 @@ def load(
     setting.
     """
     try:
-        variables = from_environment(environment, ServerSettings, Limits)
+        variables = from_environment(
+            environment, ServerSettings, limits=Limits, rate_limits=RateLimits
+        )
     except UnknownVariable as error:
         raise SettingsError(str(error)) from error
     merged: dict[str, Any] = {}
@@ -102,8 +131,10 @@ def load(
         settings = replace(settings, models=models or default)
     settings = _with_key_file(settings)
     _check_names(settings)
+    _check_keys(settings)
     _check_exposure(settings.server)
     _check_admin(settings.server)
+    _check_tracing(settings.server)
     return settings
 
 
@@ -143,8 +174,7 @@ def _with_key_file(settings: Settings) -> Settings:
         raise SettingsError(f"{file} has a line that is not a key: write one a line") from error
     if not keys:
         raise SettingsError(f"{file} contains no key - at $.server.api_key_file")
-    both = tuple(dict.fromkeys((*server.api_keys, *keys)))
-    return replace(settings, server=replace(server, api_keys=both))
+    return replace(settings, server=replace(server, api_keys=(*server.api_keys, *keys)))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -175,11 +205,31 @@ def _check_names(settings: Settings) -> None:
             seen.add(name)
 
 
+def _check_keys(settings: Settings) -> None:
+    """Raise SettingsError for two keys of one name, a key given twice, and an unknown model."""
+    served = {name for model in settings.models for name in names(model)}
+    seen_names: set[str] = set()
+    seen_keys = set(settings.server.api_keys)
+    for index, key in enumerate(settings.server.keys):
+        path = f"$.server.keys[{index}]"
+        if key.name in seen_names:
+            raise SettingsError(f"The name {key.name!r} is used twice - at {path}.name")
+        if key.key in seen_keys:
+            raise SettingsError(f"The key of {key.name!r} is given twice - at {path}.key")
+        for number, name in enumerate(key.models or ()):
+            if name not in served:
+                raise SettingsError(
+                    f"No model {name!r} is served here - at {path}.models[{number}]"
+                )
+        seen_names.add(key.name)
+        seen_keys.add(key.key)
+
+
 def _check_exposure(server: ServerSettings) -> None:
-    if not server.api_keys and server.host not in LOOPBACK and not server.allow_keyless:
+    if not server.needs_key and server.host not in LOOPBACK and not server.allow_keyless:
         raise SettingsError(
-            f"Serving on {server.host} without a key lets anyone in: set api_keys or "
-            "api_key_file, or allow_keyless = true - at $.server.host"
+            f"Serving on {server.host} without a key lets anyone in: set api_keys, "
+            "api_key_file or keys, or allow_keyless = true - at $.server.host"
         )
 
 
@@ -188,3 +238,16 @@ def _check_admin(server: ServerSettings) -> None:
         raise SettingsError("The admin port needs a key: set admin_key - at $.server.admin_port")
     if server.admin_port and server.admin_port == server.port:
         raise SettingsError("The admin port must be another - at $.server.admin_port")
+
+
+def _check_tracing(server: ServerSettings) -> None:
+    if not server.tracing:
+        return
+    try:
+        found = all(map(find_spec, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")))
+    except ModuleNotFoundError:  # of a package around it
+        found = False
+    if not found:
+        raise SettingsError(
+            "OpenTelemetry is not installed: pip install 'evalshim[otel]' - at $.server.tracing"
+        )

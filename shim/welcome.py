@@ -30,7 +30,7 @@ def announce(url: str, settings: Settings, models: Models) -> None:
     show_models(settings)
     if settings.models == BUILTIN:
         click.echo(_PULL)
-    key = "YOUR_KEY" if settings.server.api_keys else None
+    key = "YOUR_KEY" if settings.server.needs_key else None
     # Chat needs no file. Only open backends show whether a vLLM model can chat.
     chat = next((m.id for m in models.served if isinstance(m.backend, ChatBackend)), None)
     click.echo("\nTry it:")

@@ -78,8 +78,6 @@ def _prepare_environment() -> None:
     # A server must not send reports of its use. vLLM reads one name, its libraries the other.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    # An allowed host must not redirect vLLM to a host that is not allowed.
-    os.environ.setdefault("VLLM_MEDIA_URL_ALLOW_REDIRECTS", "0")
     # vLLM writes its log to stdout, which belongs to the command line's own output.
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
     level = os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")

@@ -44,6 +44,21 @@ PROMPT_PARAMETERS = {"input_text", "input_tokens"}
 """The parameters that vLLM names when the prompt is too long."""
 
 
+_ENDS = 600
+"""Characters of a message that are kept at its beginning and at its end."""
+
+
+def sanitized(message: str) -> str:
+    """Return *message* without the traces, addresses and paths that vLLM's errors may have.
+
+    It is cut before: the time of vLLM's expressions grows with the square of a message's length,
+    and a message may repeat the request.
+    """
+    if len(message) > 2 * _ENDS:
+        message = f"{message[:_ENDS]} … {message[-_ENDS:]}"
+    return str(sanitize_message(message))
+
+
 @contextmanager
 def translated_request_errors(*, default_option: str | None) -> Iterator[None]:
     """Raise InvalidRequest for the errors that vLLM raises while it reads a request.
@@ -57,7 +72,7 @@ def translated_request_errors(*, default_option: str | None) -> Iterator[None]:
     except (VLLMClientError, ValidationError) as error:
         raise invalid_request(error, default_option=default_option) from error
     except _REQUEST_ERRORS as error:
-        raise InvalidOption(sanitize_message(str(error)), option="messages") from error
+        raise InvalidOption(sanitized(str(error)), option="messages") from error
 
 
 @contextmanager
@@ -92,7 +107,7 @@ def translated_errors(*, default_option: str | None = None) -> Iterator[None]:
     except (VLLMClientError, ValidationError) as error:
         raise invalid_request(error, default_option=default_option) from error
     except VLLMError as error:
-        raise EngineDead(str(error) or type(error).__name__) from error
+        raise EngineDead(sanitized(str(error)) or type(error).__name__) from error
 
 
 def invalid_request(
@@ -115,6 +130,7 @@ def invalid_request(
     name = getattr(error, "parameter", None) or message.partition(" ")[0]
     if name in PROMPT_PARAMETERS:
         return PromptTooLong(message, option="messages")
+    message = sanitized(message)
     # "not yet supported with speculative decoding": the engine cannot serve a valid value.
     kind = UnsupportedOption if "supported" in message else InvalidOption
     return kind(message, option=_OPTIONS.get(name) or default_option)

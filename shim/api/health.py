@@ -7,8 +7,8 @@ from litestar.di import NamedDependency
 from msgspec import UNSET, Struct, UnsetType
 
 from shim.api.openapi.operation import Operation
-from shim.errors import UNAVAILABLE
-from shim.http.auth import PUBLIC, Keys
+from shim.errors import UNAVAILABLE, NotPermitted
+from shim.http.auth import PUBLIC, client_of
 from shim.http.request import ApiRequest
 from shim.serving.metrics import Metrics
 from shim.serving.models import Models
@@ -25,7 +25,8 @@ class Readiness(Struct, frozen=True):
 
     ready: bool
     models: dict[str, bool] | UnsetType = UNSET
-    """Whether each model can answer now, by its id; missing for a client without a needed key."""
+    """Whether each model that the client's key may use can answer now, by its id; missing for a
+    client without a needed key."""
 
 
 @get(
@@ -49,12 +50,18 @@ async def health() -> Health:
 )
 async def ready(request: ApiRequest, models: NamedDependency[Models]) -> Response[Readiness]:
     """Return whether each model would answer a request now; with a 503 unless all would."""
+    every: Models = request.app.state.models
+    states = await _states(every)
+    known = {model.id: states[model.id] for model in models.served}
+    shown = UNSET if client_of(request.scope) is None else known
+    whole = all(states.values())
+    return Response(Readiness(whole, shown), status_code=200 if whole else UNAVAILABLE)
+
+
+async def _states(models: Models) -> dict[str, bool]:
+    """Return whether each model would answer a request now, by its id."""
     states = await asyncio.gather(*(model.ready() for model in models.served))
-    by_id = dict(zip((model.id for model in models.served), states, strict=True))
-    keys: Keys = request.app.state.api_keys
-    shown = by_id if keys.allow(request) else UNSET
-    status = 200 if all(states) else UNAVAILABLE
-    return Response(Readiness(all(states), shown), status_code=status)
+    return dict(zip((model.id for model in models.served), states, strict=True))
 
 
 @get(
@@ -62,6 +69,15 @@ async def ready(request: ApiRequest, models: NamedDependency[Models]) -> Respons
     media_type="text/plain; version=0.0.4",
     operation=Operation(summary="Return metrics in Prometheus's text format.", text=True),
 )
-async def metrics(metrics: NamedDependency[Metrics]) -> bytes:
-    """Return the metrics in Prometheus's text format; needs a key if keys are configured."""
+async def metrics(
+    request: ApiRequest, metrics: NamedDependency[Metrics], models: NamedDependency[Models]
+) -> bytes:
+    """Return the metrics in Prometheus's text format; needs a key if keys are configured.
+
+    Raises NotPermitted for a key that may use only some models: the metrics name all of them.
+    """
+    client = client_of(request.scope)
+    if client is not None and client.models is not None:
+        raise NotPermitted("This key may use only some models, and the metrics are of all.")
+    metrics.note_ready(await _states(models))
     return metrics.text()

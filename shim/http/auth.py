@@ -1,14 +1,21 @@
-"""Checks API keys: their digests are compared in constant time."""
+"""Finds whose key a request sends: keys are compared by their digests, in constant time."""
 
 import hashlib
 import hmac
-from typing import Any
+from typing import Any, cast
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
+from msgspec import Struct
 
 from shim.errors import InvalidKey
+from shim.key_settings import Rates, digest
+from shim.serving.request_record import CURRENT
 from shim.settings import ServerSettings
+
+from .rate_limiter import RateLimiter
+from .rate_limits import begin
 
 PUBLIC = "public"
 """The `opt` of routes that never need a key."""
@@ -19,7 +26,21 @@ TOKENIZER = "tokenizer"
 AZURE = "api-key"
 """The header in which Azure's clients send the key."""
 
-_DIGEST = "sha256:"
+_CLIENT = "shim.client"
+"""The key of a request's Client in its scope."""
+
+
+class Client(Struct, frozen=True, kw_only=True):
+    """Who sends a request: the holder of a key, or, on a server without keys, anyone."""
+
+    name: str | None = None
+    """The configured name of the key; None if it has none."""
+    digest: bytes = b""
+    """SHA-256 of the key; empty on a server without keys."""
+    models: frozenset[str] | None = None
+    """Names of the models that the key may use; None: all models."""
+    limits: Rates = {}
+    """The rate limits of the key."""
 
 
 def free(server: ServerSettings) -> frozenset[str]:
@@ -27,38 +48,55 @@ def free(server: ServerSettings) -> frozenset[str]:
     return frozenset({PUBLIC} if server.tokenizer_needs_key else {PUBLIC, TOKENIZER})
 
 
+def client_of(scope: Scope) -> Client | None:
+    """Return who sends the request of *scope*; None if it sends no valid key and needs none."""
+    return cast("Client | None", scope.get(_CLIENT))
+
+
 class Keys:
-    """The configured keys; only their SHA-256 digests are kept."""
+    """The keys of a server, each with its Client."""
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
-        """*keys* are plain, or `sha256:` and a hex digest, as in the settings."""
-        self._digests = [
-            bytes.fromhex(key.removeprefix(_DIGEST)) if key.startswith(_DIGEST) else _digest(key)
-            for key in keys
+    def __init__(self, server: ServerSettings) -> None:
+        """Take the keys of *server*, which has only their digests."""
+        limits = server.rate_limits
+        unnamed = [Client(digest=digest(key), limits=limits.by_unit) for key in server.api_keys]
+        named = [
+            Client(
+                name=key.name,
+                digest=digest(key.key),
+                models=None if key.models is None else frozenset(key.models),
+                limits=key.over(limits).by_unit,
+            )
+            for key in server.keys
         ]
+        self._clients = (*unnamed, *named)
+        self._anyone = None if self._clients else Client(limits=limits.by_unit)
 
-    def check(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-        """Raise InvalidKey if keys are configured and the request sends none of them."""
-        if not self._digests:
-            return
+    @property
+    def are_limited(self) -> bool:
+        """Whether any key has a rate limit."""
+        return any(client.limits for client in (*self._clients, self._anyone) if client)
+
+    def client(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Client:
+        """Return who sends the request.
+
+        Raises InvalidKey if keys are configured and the request sends none of them.
+        """
+        if self._anyone is not None:
+            return self._anyone
         sent = _sent(connection)
         if not sent:
             raise InvalidKey("You didn't provide an API key: send `Authorization: Bearer KEY`.")
-        if not sum(map(self._knows, sent)):
+        found = [client for key in sent for client in self._with_key(key)]
+        if not found:
             raise InvalidKey("Incorrect API key provided.")
+        return found[0]
 
-    def allow(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-        """Return whether the request sends one of the keys, or no keys are configured."""
-        try:
-            self.check(connection)
-        except InvalidKey:
-            return False
-        return True
-
-    def _knows(self, key: str) -> bool:
+    def _with_key(self, key: str) -> list[Client]:
         """Compare with every digest, so that the time does not depend on which one matches."""
-        sent = _digest(key)
-        return sum(hmac.compare_digest(sent, digest) for digest in self._digests) > 0
+        # Not `hashed`: a client that sends a digest does not have the key.
+        sent = hashlib.sha256(key.encode()).digest()
+        return [client for client in self._clients if hmac.compare_digest(sent, client.digest)]
 
 
 def _sent(connection: ASGIConnection[Any, Any, Any, Any]) -> list[str]:
@@ -69,24 +107,41 @@ def _sent(connection: ASGIConnection[Any, Any, Any, Any]) -> list[str]:
 
 
 class KeyGuard:
-    """A Litestar guard that checks the key before the body is read."""
+    """A Litestar guard that checks the key, and its rate limits, before the body is read."""
 
-    def __init__(self, keys: Keys, *, free: frozenset[str]) -> None:
-        """Check for one of *keys*, except on routes with one of the `opt`s *free*."""
+    def __init__(
+        self, keys: Keys, *, free: frozenset[str], limiter: RateLimiter | None = None
+    ) -> None:
+        """Check for one of *keys*, except on routes with one of the `opt`s *free*.
+
+        *limiter* has what the keys have used before; None: nothing.
+        """
         self._keys = keys
+        self._limiter = limiter or RateLimiter()
         self._free = free
 
     # Asynchronous although it awaits nothing: Litestar would run it in a thread.
     async def __call__(
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
-        """Raise InvalidKey if the request needs a key and does not have one."""
+        """Note in the scope who sends the request, and charge a POST for what needs a key.
+
+        Raises InvalidKey if the request needs a key and does not have one, RateLimited if the key
+        is used up.
+        """
+        scope = connection.scope
         # Browsers send no key with a preflight request. Its answer lists only a route's methods.
-        if connection.scope.get("method") == "OPTIONS":
+        if scope.get("method") == "OPTIONS":
             return
-        if not any(handler.opt.get(name) for name in self._free):
-            self._keys.check(connection)
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+        is_free = any(handler.opt.get(name) for name in self._free)
+        try:
+            client = self._keys.client(connection)
+        except InvalidKey:
+            if is_free:
+                return
+            raise
+        scope[_CLIENT] = client  # type: ignore[literal-required]
+        if (record := CURRENT.get()) is not None:
+            record.key = client.name
+        if client.limits and not is_free and scope.get("method") == "POST":
+            begin(scope, self._limiter, client.digest, client.limits)

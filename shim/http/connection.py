@@ -322,5 +322,7 @@ class Connection(HttpToolsProtocol):
             self._answering.keep_alive = False
             self.pipeline.clear()
         else:
-            self.transport.write(raw_answer(error))
+            answer, record = raw_answer(error)
+            self.transport.write(answer)
+            self._all.on_end(record)
             self.transport.close()

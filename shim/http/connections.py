@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from shim.limits import Limits
 
 from .corking import CorkedTransport
+from .request_log import OnEnd
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,11 @@ _RESERVE = 256
 class Connections:
     """The idle connections of one server, and the limits that all its connections share."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, on_end: OnEnd) -> None:
+        """*on_end* is called with the record of each request that a connection refuses itself."""
         self.limits = limits
         """Limits of the connections that are accepted from now on."""
+        self.on_end = on_end
         self.idle: dict[CorkedTransport, None] = {}
         """Connections without a request, the longest idle first; the values are not used."""
 

@@ -1,13 +1,13 @@
 """Cancels the work for a request when its client disconnects."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import cast
 
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
-log = logging.getLogger(__name__)
+from shim.errors import ClientGone
+from shim.serving.request_record import failed
 
 
 class CancelOnDisconnect:
@@ -31,7 +31,7 @@ class CancelOnDisconnect:
             # A server shutdown also cancels this task; that cancellation must propagate.
             if not watch.disconnected or task.uncancel():
                 raise
-            log.info("%s %s: the client disconnected", scope.get("method"), scope["path"])
+            failed(ClientGone("The client disconnected before its answer was complete."))
         finally:
             watch.end()
 

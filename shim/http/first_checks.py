@@ -19,19 +19,19 @@ class FirstChecks:
     def __init__(self, app: ASGIApp, server: ServerSettings) -> None:
         self._app = app
         # A key protects from web pages of other sites: they do not have it.
-        self._hosts = None if server.api_keys else _allowed_hosts(server)
-        self._origins = None if server.api_keys else frozenset(server.cors_origins)
+        self._hosts = None if server.needs_key else _allowed_hosts(server)
+        self._origins = None if server.needs_key else frozenset(server.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: by the application, or with an error."""
         connection_error = cast("ApiError | None", scope.get(CONNECTION_ERROR))
         if connection_error is not None:
-            await refuse(connection_error, scope, send, close=True)
+            await refuse(connection_error, send, close=True)
             return
         try:
             self._check(scope)
         except ApiError as error:
-            await refuse(error, scope, send)
+            await refuse(error, send)
             return
         if scope.get("method") == "HEAD":
             # The server sends no body: its own scope still has HEAD.

@@ -38,14 +38,25 @@ class ModelPrefix:
     def _split(self, path: str) -> tuple[str, str] | None:
         """Return the model's name and the path after it; None if *path* does not name a model."""
         if path.startswith(_OURS):
-            return self._served(path.removeprefix(_OURS))
+            named = path.removeprefix(_OURS)
+            return self._served(named) or _unserved(named)
         for prefix in _OTHERS:
             if rest := after_base(path, prefix):
-                name, slash, end = rest.partition("/")
-                # An unknown name here is an unknown model (404 model_not_found), not a wrong URL.
-                return self._served(rest) or ((name, f"/{end}") if slash else None)
+                return self._served(rest) or _unserved(rest)
         return None
 
     def _served(self, rest: str) -> tuple[str, str] | None:
         name = next((name for name in self._names if rest.startswith(f"{name}/")), None)
         return None if name is None else (name, rest.removeprefix(name))
+
+
+def _unserved(rest: str) -> tuple[str, str] | None:
+    """Return the unknown name in *rest*, and the path after it; None if there is no path.
+
+    An unknown name is an unknown model, not a wrong URL, as one is that the key may not use.
+    """
+    name, base, path = rest.partition("/v1/")
+    if base:
+        return name, f"/v1/{path}"
+    name, slash, path = rest.partition("/")
+    return (name, f"/{path}") if slash else None

@@ -10,6 +10,7 @@ from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from shim.errors import ErrorAnswer, describe
+from shim.serving.request_record import failed
 
 _DONE = b"data: [DONE]\n\n"
 _NOTHING = nullcontext()
@@ -24,6 +25,7 @@ async def frames(chunks: AsyncGenerator[msgspec.Struct, None]) -> AsyncGenerator
                 yield b"data: %b\n\n" % _encode(chunk)
         # A request ends here. Its status has been sent, so the error must go in the body.
         except Exception as error:  # noqa: BLE001
+            failed(error)
             _, body = describe(error)
             yield b"data: %b\n\n" % _encode(ErrorAnswer(body))
     yield _DONE

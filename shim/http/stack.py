@@ -1,6 +1,6 @@
 """The ASGI applications between a connection and the Litestar application, in their order."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from litestar import Litestar
 from litestar.types import ASGIApp
@@ -11,13 +11,24 @@ from .first_checks import FirstChecks
 from .lingering_close import LingeringClose
 from .model_prefix import ModelPrefix
 from .paths import KnownPaths
+from .request_log import OnEnd, RequestLog
 
 
-def wrap(app: Litestar, server: ServerSettings, names: Iterable[str]) -> ASGIApp:
+def wrap(
+    app: Litestar,
+    server: ServerSettings,
+    names: Iterable[str],
+    *,
+    on_end: OnEnd,
+    traced: Callable[[ASGIApp], ASGIApp] | None = None,
+) -> ASGIApp:
     """Return the ASGI application that the connections call; it ends in *app*.
 
-    *names* are those of the models, aliases and LoRA adapters included. From the outside:
+    *names* are those of the models, aliases and LoRA adapters included. *on_end* is called with the
+    record of each request. From the outside:
 
+    - `RequestLog` makes the record, also of requests that the others refuse;
+    - *traced* puts `Tracing` here, if that is set;
     - `LingeringClose` handles the unread rest of a request's body, also where the others refuse the
       request;
     - `FirstChecks` refuses requests before anything else looks at them;
@@ -25,4 +36,5 @@ def wrap(app: Litestar, server: ServerSettings, names: Iterable[str]) -> ASGIApp
     - `KnownPaths` turns that path into the path of a route of *app*.
     """
     known = KnownPaths(app, (route.path_format for route in app.routes))
-    return LingeringClose(FirstChecks(ModelPrefix(known, names), server))
+    inner: ASGIApp = LingeringClose(FirstChecks(ModelPrefix(known, names), server))
+    return RequestLog(inner if traced is None else traced(inner), on_end)

@@ -1,13 +1,23 @@
 """The metrics of a server in Prometheus's format: engine batches, queues, the event loop.
 
-Those of single requests are in `request_metrics.py`. `docs/metrics.md` lists them all.
+Those of requests are in `http_metrics.py` and `request_metrics.py`. `docs/metrics.md` lists all.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Mapping
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from backends.base import Batch
 
 from .admission import Admission
+from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -19,10 +29,18 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)  # memory, CPU, file descriptors
+        self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self._counted: set[str] = set()
         """Ids of the models that have passed their self-test."""
         by_call = ("model", "call")
+        self._ready = Gauge(
+            "shim_model_ready",
+            "1 if the model has passed its self-test and would answer a request now, else 0.",
+            ("model",),
+            registry=registry,
+        )
         self._batch_sizes = Histogram(
             "shim_batch_size",
             "Requests that shared one call to the engine.",
@@ -69,6 +87,13 @@ class Metrics:
             ("model",),
             registry=registry,
         )
+        self._flights = Counter(
+            "shim_single_flight",
+            "Answers whose clients had timed out, by what became of them: taken by a retry while "
+            "they were made (joined) or once they were complete (replayed), or not (expired).",
+            ("result",),
+            registry=registry,
+        )
         self.loop_lag = Histogram(
             "shim_event_loop_lag_seconds",
             "Seconds by which a timer of the event loop fires late, measured ten times a second. "
@@ -84,10 +109,20 @@ class Metrics:
             registry=registry,
         )
 
+    def count_flight(self, result: str) -> None:
+        """Count an answer whose client had timed out, by what became of it."""
+        self._flights.labels(result).inc()
+
     def watch_queue(self, model: str, queue: Admission) -> None:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""
         self._running.labels(model).set_function(lambda: queue.running)
         self._waiting.labels(model).set_function(lambda: queue.waiting)
+
+    def note_ready(self, states: Mapping[str, bool]) -> None:
+        """Note which models are ready, by their ids; those that are not in *states* are gone."""
+        self._ready.clear()
+        for model, ready in states.items():
+            self._ready.labels(model).set(ready)
 
     def count_batches(self, model: str) -> None:
         """Count *model*'s batches from now on: earlier ones belong to its self-test."""

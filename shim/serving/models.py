@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from copy import copy
 from typing import Any, Generic, TypeVar, cast
 
@@ -23,6 +23,7 @@ from shim.errors import InvalidParameter, ModelFaulty, UnknownModel, shortened
 from .admission import Admission
 from .manifests import Manifests
 from .request_metrics import RequestMetrics, Route
+from .request_record import CURRENT
 from .self_test import SelfTest
 
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
@@ -161,9 +162,28 @@ class Models:
         unlisted._listed = False  # noqa: SLF001  our own
         return unlisted
 
+    def only(self, names: Collection[str]) -> "Models":
+        """Return the models that have one of *names*: the others are not found, nor listed."""
+        chosen = copy(self)
+        chosen.served = [m for m in self.served if any(name in names for name in m.names)]
+        chosen._by_name = {  # noqa: SLF001  our own
+            name: model for model in chosen.served for name in model.names
+        }
+        return chosen
+
     def named(self, name: str | None) -> str | None:
         """Return the model's name in the URL or, without one, *name*, which is the body's."""
         return self._pinned or name
+
+    def refuse_if_full(self) -> None:
+        """Raise QueueFull if the queue of the model in the URL is full.
+
+        If the URL names none, or none that is served here: if the queues of all models are full.
+        """
+        model = self._by_name.get(self._pinned or "")
+        queues = [served.admission for served in ([model] if model else self.served)]
+        if queues and all(queue.full for queue in queues):
+            queues[0].refuse_if_full()
 
     def find(self, name: str | None) -> ServedModel[Backend]:
         """Return the model with that name or alias.
@@ -177,6 +197,8 @@ class Models:
             short = shortened(name, _NAME_BYTES)
             message = f"The model `{short}` does not exist or you do not have access to it."
             raise self._unknown(message, f"Served here: {', '.join(self._by_name)}.")
+        if (record := CURRENT.get()) is not None:
+            record.model = model.id
         return model
 
     def __contains__(self, name: str) -> bool:

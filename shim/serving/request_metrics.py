@@ -23,6 +23,8 @@ from backends.base import (
 )
 from shim.errors import ClientGone, status_of
 
+from .request_record import CURRENT
+
 Route: TypeAlias = Literal[
     "chat", "completions", "responses", "embeddings", "transcriptions", "translations"
 ]
@@ -76,7 +78,10 @@ class RequestMetrics:
         series = self._series.get((model, route))
         if series is None:
             series = self._series[model, route] = _Series(self, model, route)
-        return RequestObserver(series, streamed=streamed)
+        observer = RequestObserver(series, streamed=streamed)
+        if observer.record is not None:
+            observer.record.model, observer.record.route = model, route
+        return observer
 
 
 class _Times:
@@ -173,6 +178,8 @@ class RequestObserver:
 
     def __init__(self, series: _Series, *, streamed: bool) -> None:
         self._series = series
+        self.record = CURRENT.get()
+        """The record of the HTTP request that this one is a part of; None outside of HTTP."""
         self.skipped: set[type] = set()
         """Types of items that are not observed: those of pieces, after the first piece."""
         self._streamed = streamed
@@ -208,10 +215,23 @@ class RequestObserver:
         elif isinstance(error, Exception):
             status = str(status_of(error))
         self._series.result(status).inc()
+        self._add_to_record()
+
+    def _add_to_record(self) -> None:
+        """Add what the engine has reported, also of a request that has failed."""
+        if (record := self.record) is None:
+            return
+        record.prompt_tokens += self._prompt_tokens
+        record.completion_tokens += self._completion_tokens
+        if self._info is not None:
+            record.audio_seconds += self._info.duration
 
     def started(self) -> None:
         """Record how long the request waited; called when it has its slot."""
-        self._series.queued.observe(time.perf_counter() - self._joined)
+        seconds = time.perf_counter() - self._joined
+        self._series.queued.observe(seconds)
+        if (record := self.record) is not None:
+            record.queue_seconds = max(seconds, record.queue_seconds or 0.0)
 
     def add(self, item: object) -> None:
         """Record what *item* says of the request: its first output, its end, its tokens."""
@@ -243,6 +263,8 @@ class RequestObserver:
         if self._first is None:
             self._first = time.perf_counter()
             self.skipped |= _PIECES
+            if self.record is not None and self.record.first_output_seconds is None:
+                self.record.first_output_seconds = self._first - self._joined
             if self._streamed:
                 self._series.first_token.observe(self._first - self._joined)
 

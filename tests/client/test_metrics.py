@@ -66,7 +66,13 @@ EVERY_ROUTE: dict[str, tuple[str, dict[str, Any], dict[str, float]]] = {
 """Route → the client's method, a request, and by how much it raises which metrics."""
 
 
-async def samples(http: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
+UNSTEADY = ("process_", "shim_event_loop_lag_", "shim_connections", "shim_body_bytes", "shim_http_")
+"""Beginnings of names whose samples change by themselves, or by reading them."""
+
+
+async def samples(
+    http: httpx.AsyncClient, unsteady: tuple[str, ...] = UNSTEADY
+) -> dict[tuple[str, ...], float]:
     """Return all samples: their names and their labels' values, without buckets and dates."""
     answer = await http.get(http.base_url.join("/metrics"))
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -74,7 +80,8 @@ async def samples(http: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
         (sample.name.removeprefix("shim_"), *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
-        if not sample.name.endswith(("_bucket", "_created")) and "_loop_lag_" not in sample.name
+        if not sample.name.endswith(("_bucket", "_created"))
+        and not sample.name.startswith(unsteady)
     }
 
 
@@ -167,10 +174,33 @@ async def test_failures_are_counted(http: httpx.AsyncClient) -> None:
 
 
 async def test_bad_requests_are_not_counted(http: httpx.AsyncClient) -> None:
-    """A request that is refused before it reaches the queue changes no metric."""
+    """A request that is refused before it reaches the queue changes no metric but those of HTTP."""
     before = await samples(http)
 
     answer = await http.post("chat/completions", json={"model": "echo", "messages": "one"})
 
     assert answer.status_code == 400
     assert await samples(http) == before
+
+
+async def test_requests_of_http(http: httpx.AsyncClient) -> None:
+    """HTTP requests of every route are counted by its path and their status, and by their error."""
+    before = await samples(http, ("process_", "shim_event"))
+
+    await http.get("models/no/such")
+    await http.get("nowhere")
+    body = {"model": "dies", "messages": says("one two three"), "stream": True}
+    assert (await http.post("chat/completions", json=body)).status_code == 200
+
+    after = await samples(http, ("process_", "shim_event"))
+    counted = {key: value - before.get(key, 0) for key, value in after.items()}
+    for path, status, reason in (
+        ("/v1/models/{model_id}", "404", "unknown_model"),
+        ("other", "404", "not_found"),
+        ("/v1/chat/completions", "503", "engine_dead"),
+    ):
+        assert counted["http_requests_total", path, status] == 1
+        assert counted["http_errors_total", path, reason] == 1
+        assert counted["http_request_duration_seconds_count", path] == 1
+    assert after["connections",] >= 1
+    assert after["body_bytes",] == 0

@@ -51,11 +51,12 @@ async def test_transcriptions(
 
 
 async def test_what_is_not_there(http: httpx.AsyncClient, fakes: LiveServer) -> None:
-    """An unknown name is no route, and a model of another kind says so."""
-    unknown = await sent(http, fakes, "/m/none/v1/chat/completions", json={"messages": SAYS})
+    """An unknown name is an unknown model, and a model of another kind says so."""
+    unknown = await sent(http, fakes, "/m/a/none/v1/chat/completions", json={"messages": SAYS})
     other = await sent(http, fakes, "/m/vectors/v1/chat/completions", json={"messages": SAYS})
 
-    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_url")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "model_not_found")
+    assert "`a/none` does not exist" in unknown.json()["error"]["message"]
     assert (other.status_code, other.json()["error"]["code"]) == (404, "model_not_found")
     assert "`vectors`" in other.json()["error"]["message"]
 

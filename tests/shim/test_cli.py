@@ -61,10 +61,20 @@ def test_check(file: Path) -> None:
     done = shim("check", "--config", file)
 
     assert done.exit_code == 0
-    assert "http://127.0.0.1:1234/v1, 1 keys" in done.output
+    assert "http://127.0.0.1:1234/v1, 1 key" in done.output
     assert "org/echo" in done.output
     assert "gpt-4o" in done.output
     assert "secret" not in done.output
+
+
+def test_check_names_keys(file: Path) -> None:
+    """`check` names the keys that have a name."""
+    file.write_text(f'{ECHO}\n[[server.keys]]\nname = "alice"\nkey = "sk-alice"\n')
+
+    done = shim("check", "--config", file)
+
+    assert "/v1, 2 keys (alice)" in done.output
+    assert "sk-" not in done.output
 
 
 def test_check_nothing() -> None:
@@ -106,7 +116,7 @@ def test_the_file_may_be_named_by_the_environment(
         (["--api-key-file", "/no/key"], "/no/key: No such file or directory"),
         (
             ["--model", "a=whispr:b"],
-            "did you mean whisper? there are remote, fake, ct2, vllm, whisper",
+            "did you mean whisper? there are remote, fake, ct2",
         ),
         (["--config", str(HERE)], f"{HERE}: Is a directory"),
         (["--model", "a=whisper:/no/dir"], "The model 'a' could not be opened: there is no dir"),

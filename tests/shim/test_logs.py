@@ -1,13 +1,17 @@
 """Logging: one line for each record, without ever blocking the server."""
 
+import json
 import logging
 import os
 import threading
 from collections.abc import Iterator
+from datetime import datetime
+from logging import INFO, LogRecord
 
 import pytest
 
-from shim.logs import DroppingHandler, OneLineFormatter
+from shim.logs import DroppingHandler, JsonFormatter, OneLineFormatter
+from shim.serving.request_record import CURRENT, RequestRecord
 
 
 @pytest.fixture
@@ -42,6 +46,45 @@ def test_tracebacks_are_indented() -> None:
     assert first == "failed"
     assert lines
     assert all(line.startswith("    ") for line in lines)
+
+
+def test_named_arguments_follow_the_message() -> None:
+    """Named arguments that the message does not use follow it, escaped like the message."""
+    record = LogRecord("x", INFO, "", 0, "%(a)s", ({"a": 1, "b": "c\nd"},), None)
+
+    assert OneLineFormatter("%(message)s").format(record) == "1 b=c\\x0ad"
+
+
+def test_json() -> None:
+    """A line of JSON is ASCII, and has named arguments and the traceback as fields."""
+    error = ValueError("caf\u00e9\nforged")
+    named = {"status": 200, "level": "forged"}
+    info = (type(error), error, None)
+    record = LogRecord("x.y", INFO, "", 0, "got %(status)s", (named,), info)
+
+    text = JsonFormatter().format(record)
+
+    assert text.isascii()
+    line = json.loads(text)
+    assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
+    assert line == {
+        "level": "info",
+        "logger": "x.y",
+        "message": "got 200",
+        "status": 200,
+        "traceback": "ValueError: caf\u00e9\nforged",
+    }
+
+
+def test_a_record_within_a_request() -> None:
+    """In JSON, what is logged while a request is handled has the id of that request."""
+    request = CURRENT.set(RequestRecord(id="mine"))
+    record = LogRecord("x", INFO, "", 0, "%s", ("text",), None)
+
+    line = json.loads(JsonFormatter().format(record))
+
+    CURRENT.reset(request)
+    assert (line["message"], line["request_id"]) == ("text", "mine")
 
 
 def test_records_are_written(logger: logging.Logger) -> None:

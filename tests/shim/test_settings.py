@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from backends.config import BUILTIN, Ct2ModelConfig, FakeModelConfig, FakeOptions
+from shim.key_settings import hashed
 from shim.settings import Settings, SettingsError, load, parse_model
 
 ECHO = """
@@ -56,7 +57,7 @@ def test_a_file(file: Path) -> None:
     )
 
     assert settings.server.port == 1234
-    assert settings.server.api_keys == ("a", "b")
+    assert settings.server.api_keys == (hashed("a"), hashed("b"))
     assert settings.models == (
         FakeModelConfig(
             id="org/echo",
@@ -92,7 +93,7 @@ def test_the_environment() -> None:
     )
 
     server = settings.server
-    assert server.api_keys == ("a", "b")
+    assert server.api_keys == (hashed("a"), hashed("b"))
     assert server.limits.body_bytes == 2048
     assert server.allow_keyless is True
     assert server.shutdown_seconds == 0.5
@@ -147,7 +148,7 @@ def test_an_empty_variable(file: Path) -> None:
         file, '[server]\napi_keys = ["a"]', {"SHIM_API_KEYS": "", "SHIM_PORT": "", "SHIM_HOST": ""}
     )
 
-    assert settings.server.api_keys == ("a",)
+    assert settings.server.api_keys == (hashed("a"),)
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
 
 
@@ -165,7 +166,7 @@ def test_a_file_of_keys(by: str, file: Path, tmp_path: Path) -> None:
         {"server": {"api_key_file": str(keys)}} if by == "flag" else {},
     )
 
-    assert settings.server.api_keys == ("zero", "two", "one")
+    assert settings.server.api_keys == (hashed("zero"), hashed("two"), hashed("one"))
 
 
 def test_a_file_of_keys_beyond_loopback(tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_flags_replace_models(file: Path) -> None:
         ),
         (
             "[[models]]\nid = 'a'\nbackend = 'gpu'\nsource = 'b'",
-            "Invalid value 'gpu' - at $.models[0].backend (there are fake, ct2, vllm, whisper)",
+            "Invalid value 'gpu' - at $.models[0].backend (there are remote, fake, ct2, vllm",
         ),
         (ECHO.replace("echo", ""), "length >= 1 - at $.models[0].id"),
         (ECHO + ECHO, "The name 'echo' is used twice - at $.models[1]"),
@@ -285,6 +286,59 @@ def test_keys_that_nobody_could_send(key: str) -> None:
         load(environment={}, flags={"server": {"api_keys": [key]}})
 
 
+KEYS = """
+[server.rate_limits]
+requests_per_minute = 60
+[[server.keys]]
+name = "alice"
+key = "sk-alice"
+models = ["echo"]
+tokens_per_minute = 1000
+"""
+
+
+def test_keys_with_names(file: Path) -> None:
+    """A key has a name, a list of models and limits of its own; only its digest is kept."""
+    settings = read(file, KEYS + ECHO, {"SHIM_RATE_LIMITS_REQUESTS_PER_MINUTE": "5"})
+
+    (key,) = settings.server.keys
+    assert (key.name, key.key, key.models) == ("alice", hashed("sk-alice"), ("echo",))
+    assert key.over(settings.server.rate_limits).by_unit == {"requests": 5, "tokens": 1000}
+    assert settings.server.needs_key
+    assert "sk-alice" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("sk-alice", "two words"), "at $.server.keys[0].key"),
+        (("alice", ""), "at $.server.keys[0].name"),
+        (('["echo"]', "[]"), "at $.server.keys[0].models"),
+        (('["echo"]', '["echo", "b"]'), "No model 'b' is served here - at $.server.keys[0].models"),
+        (("[server.rate", 'server.api_keys = ["sk-alice"]\n[server.rate'), "keys[0].key"),
+        (("tokens_per_minute = 1000", "tokens_per_minute = 0"), "keys[0].tokens_per_minute"),
+        (
+            ("[[models]]", '[[server.keys]]\nname = "alice"\nkey = "b"\n[[models]]'),
+            "The name 'alice' is used twice - at $.server.keys[1].name",
+        ),
+        (
+            (
+                "[[models]]",
+                f'[[server.keys]]\nname = "b"\nkey = "{hashed("sk-alice")}"\n[[models]]',
+            ),
+            "The key of 'b' is given twice - at $.server.keys[1].key",
+        ),
+    ],
+)
+def test_wrong_keys_with_names(file: Path, change: tuple[str, str], fault: str) -> None:
+    """A wrong entry is refused with its path; the message has no key."""
+    with pytest.raises(SettingsError) as refusal:
+        read(file, (KEYS + ECHO).replace(*change, 1))
+
+    assert fault in str(refusal.value)
+    assert "sk-alice" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org"])  # noqa: S104
 def test_no_key_beyond_loopback(host: str) -> None:
     """Beyond loopback a server needs a key, or `allow_keyless`."""
@@ -308,3 +362,11 @@ def test_settings_are_values() -> None:
 
     with pytest.raises(AttributeError):
         settings.server.port = 1
+
+
+def test_tracing_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without OpenTelemetry the error names the command that installs it."""
+    monkeypatch.setattr("shim.settings.find_spec", lambda _: None)
+
+    with pytest.raises(SettingsError, match=r"pip install 'evalshim\[otel\]'"):
+        load(environment={"SHIM_TRACING": "true"})

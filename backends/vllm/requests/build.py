@@ -28,7 +28,7 @@ from backends.vllm.tokenizer import Tokenizer
 
 from .constraint_limits import check_constraints
 from .engine_request import EngineRequest
-from .media import check_media
+from .fetching import MediaFetcher
 from .plain_chats import plain_chats
 from .prompt_length import check_length
 from .renderer import PromptRenderer
@@ -89,6 +89,7 @@ class RequestBuilder:
         self._online.warmup()
         self._plain = plain_chats(self._online, renderer, tokenizer)
         self._kept: dict[str, EngineRequest] = {}
+        self._media = MediaFetcher(model_config.allowed_media_domains or ())
         self._shorten = shorten
         self._parses_calls = options.tool_call_parser is not None
         self._trusts_templates = options.trust_request_chat_template
@@ -176,14 +177,15 @@ class RequestBuilder:
         check_length(
             generation, self._tokenizer, max_model_len=int(self._model_config.max_model_len)
         )
-        with translated_request_errors(default_option=constraint):
-            read = partial(self._read, generation)
-            request = await self._renderer.in_thread(read) if _is_large(generation) else read()
-            if isinstance(request, ChatCompletionRequest):
-                renderer = self._strict if must_call(generation) else self._online
-                rendered = await renderer.render_chat(request)
-            else:
-                rendered = await self._online.render_completion(request)
+        async with self._media.fetched(generation) as whole:
+            with translated_request_errors(default_option=constraint):
+                read = partial(self._read, whole)
+                request = await self._renderer.in_thread(read) if _is_large(whole) else read()
+                if isinstance(request, ChatCompletionRequest):
+                    renderer = self._strict if must_call(whole) else self._online
+                    rendered = await renderer.render_chat(request)
+                else:
+                    rendered = await self._online.render_completion(request)
         if isinstance(rendered, ErrorResponse):
             raise InvalidOption(rendered.error.message, option=_prompt_option(generation))
         if isinstance(request, ChatCompletionRequest):
@@ -226,7 +228,6 @@ class RequestBuilder:
         named = {choice.name} if isinstance(choice, NamedTool) else set()
         if unknown := named - {tool.name for tool in conversation.tools}:
             raise InvalidOption(f"There is no tool `{unknown.pop()}`.", option="tool_choice")
-        check_media(conversation, self._model_config.allowed_media_domains or ())
 
     def _check_template(self, options: Mapping[str, Any], kwargs: Mapping[str, Any]) -> None:
         """Refuse a chat template in the request unless the model's options allow one."""

@@ -42,7 +42,7 @@ def document(app: Litestar) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Shim", "version": __version__},
-        "security": [{"key": []}, {"azure": []}] if server.api_keys else [],
+        "security": [{"key": []}, {"azure": []}] if server.needs_key else [],
         "paths": paths,
         "components": {
             "schemas": components,

@@ -20,6 +20,7 @@ from backends.base import (
 )
 from shim.api.generation.usage import Unfinished
 from shim.errors import ErrorBody, describe
+from shim.serving.request_record import failed
 
 from .answer import final_response, status_of
 from .output import (
@@ -184,6 +185,7 @@ async def framed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, N
                 yield _frame(event.type, event)
         # A request ends here: the status has been sent, so the error has to go into the body.
         except Exception as error:  # noqa: BLE001
+            failed(error)
             _, body = describe(error)
             yield _frame("error", _error_event(number, body))
 

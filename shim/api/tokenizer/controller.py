@@ -14,7 +14,7 @@ from shim.api.openapi.operation import Operation
 from shim.api.remote.answer import RemoteAnswer
 from shim.api.remote.passing import passed_on, passed_on_get
 from shim.errors import InvalidKey
-from shim.http.auth import TOKENIZER, Keys
+from shim.http.auth import TOKENIZER, client_of
 from shim.http.request import ApiRequest
 from shim.serving.models import Models
 
@@ -47,7 +47,7 @@ class TokenizerController(Controller):
         if (answer := await remote) is not None:
             return answer
         data = await _read_text(request)
-        backend = _visible(models, request).tokenizer(data.model)
+        backend = models.tokenizer(data.model)
         special = data.add_special_tokens is not False
         texts: list[str] | UnsetType = UNSET
         async with _limited_if_long(request):
@@ -78,7 +78,7 @@ class TokenizerController(Controller):
         if (answer := await remote) is not None:
             return answer
         data = await _read_tokens(request)
-        backend = _visible(models, request).tokenizer(data.model)
+        backend = models.tokenizer(data.model)
         async with _limited_if_long(request):
             return Text(await backend.detokenize(tuple(data.tokens)))
 
@@ -101,12 +101,12 @@ class TokenizerController(Controller):
         model is not read, so such a client gets nothing: raises InvalidKey.
         """
         if (served := models.remote(model)) is not None:
-            if not _is_trusted(request):
+            if client_of(request.scope) is None:
                 raise InvalidKey("The tokenizer of this model needs a key.")
             path = "/tokenizer_info?model={model}"
             return await passed_on_get(request, served, path, at_root=True)
-        info = _visible(models, request).tokenizer(model).tokenizer_info()
-        return info if _is_trusted(request) else {**info, "chat_template": None}
+        info = models.tokenizer(model).tokenizer_info()
+        return info if client_of(request.scope) is not None else {**info, "chat_template": None}
 
 
 async def _read_text(request: ApiRequest) -> TokenizeRequest:
@@ -127,12 +127,3 @@ async def _limited_if_long(request: ApiRequest) -> AsyncGenerator[None, None]:
     long_texts: asyncio.Semaphore = request.app.state.long_texts
     async with nullcontext() if request.size <= _SHORT else long_texts:
         yield
-
-
-def _visible(models: Models, request: ApiRequest) -> Models:
-    return models if _is_trusted(request) else models.unlisted()
-
-
-def _is_trusted(request: ApiRequest) -> bool:
-    keys: Keys = request.app.state.api_keys
-    return keys.allow(request)

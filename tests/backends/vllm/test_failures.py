@@ -64,3 +64,20 @@ def test_flags_are_named_as_options() -> None:
     refusal = import_module("backends.vllm.failures").invalid_request(error)
 
     assert "set `reasoning_parser` and/or `reasoning_config` first" in str(refusal)
+
+
+def test_no_paths_and_no_traces() -> None:
+    """What vLLM's errors say of this machine is not in ours, however the error is caused."""
+    error = import_module("vllm.exceptions").VLLMValidationError("Cannot load the image.")
+    error.__cause__ = OSError("no file /models/secret/a.png, <BytesIO object at 0x7f00>")
+
+    refusal = import_module("backends.vllm.failures").invalid_request(error)
+
+    assert str(refusal) == "Cannot load the image. no file <path>, <BytesIO object>"
+
+
+def test_long_messages_are_cut() -> None:
+    """A message that repeats a long request is cut before its paths are looked for."""
+    sanitized = import_module("backends.vllm.failures").sanitized
+
+    assert len(sanitized("/a" * 1_000_000)) < 1300

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from litestar import Litestar, get
+from litestar.connection import ASGIConnection
 from litestar.testing import TestClient
 
 from shim.http.auth import PUBLIC, KeyGuard, Keys
 from shim.http.error_handlers import HANDLERS
+from shim.key_settings import NamedKey
+from shim.serving.request_record import CURRENT, RequestRecord
+from shim.settings import ServerSettings
 
 DIGEST = "sha256:" + hashlib.sha256(b"secret").hexdigest()
 
@@ -28,9 +32,8 @@ def public() -> str:
 def status(keys: tuple[str, ...], path: str = "/", **headers: str) -> int:
     """Return the status of a request to a server with these *keys*."""
     routes: list[Any] = [guarded, public]
-    app = Litestar(
-        routes, guards=[KeyGuard(Keys(keys), free=frozenset({PUBLIC}))], exception_handlers=HANDLERS
-    )
+    guard = KeyGuard(Keys(ServerSettings(api_keys=keys)), free=frozenset({PUBLIC}))
+    app = Litestar(routes, guards=[guard], exception_handlers=HANDLERS)
     with TestClient(app) as client:
         return client.get(path, headers=headers).status_code
 
@@ -66,6 +69,20 @@ def test_public_routes() -> None:
 
 def test_keys_are_not_kept() -> None:
     """Only the digest of a plain key stays in memory."""
-    guard = KeyGuard(Keys(("secret",)), free=frozenset({PUBLIC}))
+    settings = ServerSettings(api_keys=("secret",), keys=(NamedKey(name="alice", key="secret-2"),))
 
-    assert "secret" not in repr(vars(guard))
+    assert "secret" not in repr(settings)
+    assert "secret" not in repr(vars(Keys(settings)))
+
+
+async def test_whose_key_it_is() -> None:
+    """The record of a request has the name of its key, and nothing else of it."""
+    settings = ServerSettings(keys=(NamedKey(name="alice", key="secret"),))
+    guard = KeyGuard(Keys(settings), free=frozenset({PUBLIC}))
+    headers = [(b"authorization", b"Bearer secret")]
+    connection: Any = ASGIConnection({"type": "http", "method": "POST", "headers": headers})
+    CURRENT.set(record := RequestRecord())
+
+    await guard(connection, guarded)
+
+    assert record.key == "alice"
