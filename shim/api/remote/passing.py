@@ -16,6 +16,7 @@ from shim.http.request import ApiRequest
 from shim.http.request_id import HEADER as REQUEST_ID
 from shim.http.spool import Spool
 from shim.http.strict import is_strict
+from shim.serving.deadline import DEADLINE
 from shim.serving.models import Models, ServedModel
 from shim.serving.pipeline import primed
 from shim.serving.request_metrics import Route
@@ -66,6 +67,7 @@ async def passed_on(
         headers=_headers(request, content_type=b"application/json"),
         body=_body(found, content),
         affinity=_affinity(request, content),
+        start_by=DEADLINE.get().start_by,
     )
     return await _answer(sent, served, route, streamed=found.stream, ending=ending)
 
@@ -90,7 +92,12 @@ async def passed_on_form(
         if is_strict(request):
             request.replay(kept(spool))
             await check(request)
-        sent = RemoteRequest(path=_with_query(request, path), headers=_headers(request), body=body)
+        sent = RemoteRequest(
+            path=_with_query(request, path),
+            headers=_headers(request),
+            body=body,
+            start_by=DEADLINE.get().start_by,
+        )
         # The answer owns the form from here on: it may be sent to several servers.
         return await _answer(sent, served, route, streamed=True, holding=stack)
 
