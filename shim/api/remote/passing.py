@@ -18,7 +18,6 @@ from shim.http.spool import Spool
 from shim.http.strict import is_strict
 from shim.serving.deadline import DEADLINE
 from shim.serving.models import Models, ServedModel
-from shim.serving.pipeline import primed
 from shim.serving.request_metrics import Route
 from shim.serving.request_record import CURRENT
 
@@ -137,7 +136,7 @@ async def _answer(
     items = with_usage(served.backend.send(sent))
     if route is not None:
         items = served.run(items, route=route, streamed=streamed)
-    items = await primed(items)
+    # Not `primed`, which keeps the first item to yield it again: that costs each event a generator.
     head = await anext(items)
     assert isinstance(head, RemoteHead)  # noqa: S101  it comes first
     if (record := CURRENT.get()) is not None:
