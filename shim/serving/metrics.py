@@ -101,11 +101,15 @@ class Metrics:
             ("result",),
             registry=registry,
         )
+        for result in ("applied", "refused"):
+            self.reloads.labels(result)  # from 0: Prometheus sees no increase in a first 1
 
     def watch_queue(self, model: str, queue: Admission) -> None:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""
         self._running.labels(model).set_function(lambda: queue.running)
         self._waiting.labels(model).set_function(lambda: queue.waiting)
+        # From 0: Prometheus sees no increase in a series that begins with 1.
+        self._restarts.labels(model)
 
     def note_ready(self, states: Mapping[str, bool]) -> None:
         """Note which models are ready, by their ids; those that are not in *states* are gone."""
