@@ -46,9 +46,9 @@ FLOORS: tuple[set[str], ...] = (
 )
 """Modules and packages of `shim`: each imports only from floors before its own."""
 
-SHARED = {"generation", "openapi.operation"}
-"""Parts of `shim.api` that every route may import: what all text routes have in common, and the
-type by which a handler describes its route."""
+SHARED = {"generation", "openapi.operation", "remote"}
+"""Parts of `shim.api` that every route may import: what all text routes have in common, the type
+by which a handler describes its route, and the way to models on other servers."""
 
 ROUTES = {
     # A model that transcribes answers both, with the same options and the same errors.

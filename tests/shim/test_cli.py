@@ -114,7 +114,10 @@ def test_the_file_may_be_named_by_the_environment(
         (["--config", "/no/such.toml"], "/no/such.toml: No such file or directory"),
         (["--api-key", "two words"], "at $.server.api_keys[0]"),
         (["--api-key-file", "/no/key"], "/no/key: No such file or directory"),
-        (["--model", "a=whispr:b"], "did you mean whisper? there are fake, ct2, vllm, whisper"),
+        (
+            ["--model", "a=whispr:b"],
+            "did you mean whisper? there are remote, fake, ct2",
+        ),
         (["--config", str(HERE)], f"{HERE}: Is a directory"),
         (["--model", "a=whisper:/no/dir"], "The model 'a' could not be opened: there is no dir"),
         (["--model", "a=whisper:./no"], "there is no directory ./no"),

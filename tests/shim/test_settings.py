@@ -236,7 +236,7 @@ def test_flags_replace_models(file: Path) -> None:
         ),
         (
             "[[models]]\nid = 'a'\nbackend = 'gpu'\nsource = 'b'",
-            "Invalid value 'gpu' - at $.models[0].backend (there are fake, ct2, vllm, whisper)",
+            "Invalid value 'gpu' - at $.models[0].backend (there are remote, fake, ct2, vllm",
         ),
         (ECHO.replace("echo", ""), "length >= 1 - at $.models[0].id"),
         (ECHO + ECHO, "The name 'echo' is used twice - at $.models[1]"),
