@@ -19,6 +19,7 @@ from backends.base import Batch
 from .admission import Admission
 from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
+from .upstream_metrics import UpstreamMetrics
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
@@ -32,6 +33,7 @@ class Metrics:
         ProcessCollector(registry=registry)  # memory, CPU, file descriptors
         self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
+        self.upstreams = UpstreamMetrics(registry)
         self._counted: set[str] = set()
         """Ids of the models that have passed their self-test."""
         by_call = ("model", "call")
