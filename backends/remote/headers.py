@@ -32,6 +32,8 @@ _NOT_UP = _HOP | {
     b"authorization",
     b"cookie",
     b"x-api-key",
+    # A fault that the client orders is one of this server.
+    b"x-shim-fault",
 }
 
 _NOT_DOWN = _HOP | {
