@@ -223,6 +223,7 @@ class _Attempt:
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
+        failed(ClientGone("The client disconnected before its answer was complete."))
         if self._has_timed_out():
             answer.messages.extendleft(reversed(self._sent))
             self._flights.offer(answer)
