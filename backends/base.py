@@ -432,21 +432,21 @@ class SpeechBackend(Protocol):
 
 
 class RemoteBody(Struct, frozen=True, kw_only=True):
-    """The body of a request to another server: *before*, the model's name there, then *after*.
+    """The body of a request to another server, and the place in it for the model's name there."""
 
-    Without a body, both are empty and *has_model* is False.
-    """
-
-    before: bytes = b""
-    after: bytes | BinaryIO = b""
-    """The rest of the body. A file is read from *after_start* to its end, once for each attempt; it
-    is closed by the caller."""
-    after_start: int = 0
-    """Offset in bytes at which a file *after* begins."""
-    has_model: bool = True
-    """Whether the name stands between *before* and *after*."""
-    in_json: bool = True
-    """Whether the name is written as a JSON string, with its quotes; else as plain UTF-8."""
+    content: bytes | bytearray | BinaryIO = b""
+    """The client's body. A file is read from its beginning for each attempt; the caller closes
+    it."""
+    size: int = 0
+    """Bytes of *content*."""
+    name_start: int = 0
+    name_end: int = 0
+    """The bytes of *content* from *name_start* to before *name_end* are replaced by the name."""
+    before_name: bytes = b""
+    after_name: bytes = b""
+    """What is written before and after the name, where the client's body has no model."""
+    form: Literal["json", "text", "none"] = "none"
+    """How the name is written: as a JSON string with its quotes, as UTF-8, or not at all."""
 
 
 class RemoteRequest(Struct, frozen=True, kw_only=True):
@@ -455,13 +455,15 @@ class RemoteRequest(Struct, frozen=True, kw_only=True):
     method: Literal["GET", "POST"] = "POST"
     path: str
     """The path of the route below the base URL, as in "/chat/completions"; with the query, if
-    there is one."""
+    there is one. `{model}` in it stands for the model's name there."""
     at_root: bool = False
     """Whether *path* is below the server's root and not below its `/v1`: that of the tokenizer."""
+    everywhere: bool = False
+    """Whether a server that answers 404 may lack what another one has: each is tried then."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     """The client's headers, with names in lower case. The backend leaves out what concerns only one
     connection, and the client's key."""
-    body: RemoteBody = RemoteBody(has_model=False)
+    body: RemoteBody = RemoteBody()
     affinity: bytes = b""
     """Bytes by which requests with the same beginning may go to the same server; empty: none."""
 
@@ -471,16 +473,21 @@ class RemoteHead(Struct, frozen=True, kw_only=True):
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
-    """The headers to send on, with names in lower case, without `content-length`."""
+    """The headers to send on, with names in lower case."""
+    events: bool
+    """Whether the answer is a stream of server-sent events."""
     upstream: str
-    """Name of the server that answered: its URL without user, password and query."""
+    """Name of the server that answered: its URL."""
     attempts: int
-    """Servers that were tried, the one that answered included."""
+    """Requests that were sent to servers, the one that was answered included."""
 
 
 @runtime_checkable
 class RemoteBackend(Protocol):
     """A model on other servers, to which requests are sent on as bytes."""
+
+    max_model_len: int | None
+    """Tokens of the context, as a server states them; None: none does, or none was reached yet."""
 
     async def ready(self) -> bool:
         """Return whether a request sent now would reach a server that answers."""
@@ -494,9 +501,11 @@ class RemoteBackend(Protocol):
         """Send *request* to one of the servers: yield one RemoteHead, then the answer's bytes.
 
         The bytes of an event stream come in whole events. Closing the generator closes the
-        connection to the server, which aborts the work there. Raises NoUpstream or UpstreamTimeout
-        before the RemoteHead if no server could be reached, and UpstreamLost after it if the
-        answer ended before its end. Every answer of a server, also one with an error, is yielded.
+        connection to the server, which aborts the work there. An answer with an error in the form
+        of an API is yielded like any other. Raises before the RemoteHead: NoUpstream if no server
+        can be reached; UpstreamTimeout, UpstreamLost; UpstreamRefused for a refused key, a
+        redirection, or an error in another form. After it, UpstreamLost or UpstreamTimeout if the
+        answer stops before its end.
         """
         ...
 

@@ -134,6 +134,6 @@ def _by_meaning(error: Exception) -> Exception:
     """Return EngineDead for what a C++ library raises for its own failures and its device's."""
     if not isinstance(error, RuntimeError | MemoryError):
         return error
-    dead = EngineDead(f"The engine failed: {error}")
+    dead = EngineDead("The engine failed; the server's log has the reason.")
     dead.__cause__ = error
     return dead

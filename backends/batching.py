@@ -163,11 +163,14 @@ class Batcher:
                     del self._running[thread]
         except EngineLost as lost:
             log.error("%s: the engine is lost: %s", self._name, lost)  # noqa: TRY400
-            self._end(EngineDead(f"The engine failed: {lost}"), self._running[thread])
+            self._end(
+                EngineDead("The engine failed; the server's log has the reason."),
+                self._running[thread],
+            )
         # The thread ends here by a fault that nobody foresaw, and requests wait for it.
-        except BaseException as error:
+        except BaseException:
             log.exception("%s: a thread of the engine failed", self._name)
-            dead = EngineDead(f"A thread of the engine failed: {error}")
+            dead = EngineDead("A thread of the engine failed; the server's log has the reason.")
             self._end(dead, self._running.get(thread))
 
     def _end(self, error: EngineDead, run: Run | None = None) -> None:

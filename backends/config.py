@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from .whisper_options import Decoding
 
 Count = Annotated[int, Meta(ge=1)]
 """A number of things, at least 1."""
+Seconds = Annotated[float, Meta(gt=0)]
 ModelId = Annotated[str, Meta(min_length=1, max_length=256)]
 
 Restarts = Annotated[int, Meta(ge=0)]
@@ -173,9 +175,9 @@ class FakeModelConfig(_Model, frozen=True, kw_only=True, tag="fake"):
 class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A server that speaks OpenAI's API: vLLM's, another Shim, a cloud."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$")]
-    """The base URL, as clients have it: mostly ends in `/v1`."""
-    key: str | None = None
+    url: Annotated[str, Meta(pattern=r"^https?://[^\s?#@/][^\s?#@]*$")]
+    """The base URL, as clients have it: mostly ends in `/v1`. It holds no user and no password."""
+    key: Annotated[str, Meta(pattern=r"^[!-~]+$")] | None = None
     """The key that the server needs; None: it needs none."""
     model: str | None = None
     """The model's name there; None: as in `id`."""
@@ -192,6 +194,29 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RemoteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a pool of servers: their health, attempts and times."""
 
+    affinity: bool = False
+    """Whether requests with the same beginning go to the same server, whose cache has it."""
+    connect_seconds: Seconds = 5.0
+    """Most seconds to connect to a server."""
+    read_seconds: Seconds = 600.0
+    """Most seconds without a byte of an answer, its beginning included."""
+    total_seconds: Seconds | None = None
+    """Most seconds for the whole answer of one server; None: not limited."""
+    wait_seconds: Annotated[float, Meta(ge=0)] = 10.0
+    """Most seconds that a request waits when every server has answered with a Retry-After."""
+    retries: Annotated[int, Meta(ge=0, le=10)] = 2
+    """Most further servers that are tried for one request."""
+    retry_delay_ms: Annotated[int, Meta(ge=0)] = 50
+    """Most milliseconds before the first further try; doubled for each one after it."""
+    probe_seconds: Seconds = 5.0
+    """Seconds between two probes of a server."""
+    probe_timeout_seconds: Seconds = 2.0
+    """Most seconds for the answer to a probe."""
+    probe_misses: Count = 2
+    """Failed probes in a row after which a server gets no requests."""
+    probe_hits: Count = 1
+    """Answered probes in a row after which it gets requests again."""
+
 
 class RemoteModelConfig(_Model, frozen=True, kw_only=True, tag="remote"):
     """A model on other servers that speak OpenAI's API."""
@@ -206,6 +231,13 @@ class RemoteModelConfig(_Model, frozen=True, kw_only=True, tag="remote"):
 ModelConfig = (
     WhisperModelConfig | VllmModelConfig | Ct2ModelConfig | FakeModelConfig | RemoteModelConfig
 )
+
+
+def without_keys(model: ModelConfig) -> ModelConfig:
+    """Return *model* without the keys of its upstreams, to print it or to compute a hash of it."""
+    if not isinstance(model, RemoteModelConfig):
+        return model
+    return replace(model, upstreams=tuple(replace(each, key=None) for each in model.upstreams))
 
 
 def names(model: ModelConfig) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from .config import (
     Ct2ModelConfig,
     FakeModelConfig,
     ModelConfig,
+    RemoteModelConfig,
     VllmModelConfig,
     WhisperModelConfig,
 )
@@ -59,7 +60,7 @@ def refuse_unopenable(model: ModelConfig) -> None:
                 _refuse_source(model.source, "config.json", "params.json")
             for source in model.adapters.values():
                 _refuse_source(source, "adapter_config.json")
-        case FakeModelConfig():
+        case FakeModelConfig() | RemoteModelConfig():
             pass
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from backends.base import ChatBackend
-from backends.config import BUILTIN, ModelConfig, is_local, names
+from backends.config import BUILTIN, ModelConfig, RemoteModelConfig, is_local, names
 from shim.serving.models import Models
 
 from .settings import Settings
@@ -43,12 +43,18 @@ def show_models(settings: Settings) -> None:
     served = [", ".join(names(model)) for model in settings.models]
     width = max(map(len, served), default=0)
     for name, model in zip(served, settings.models, strict=True):
-        click.echo(f"  {name:<{width}}  {_backend(model)}:{model.source}{_origin(model)}")
+        click.echo(f"  {name:<{width}}  {_backend(model)}:{_source(model)}{_origin(model)}")
 
 
 def _origin(model: ModelConfig) -> str:
     """Return a remark if the source is not a local path: a wrong path looks like a hub name."""
     return "" if is_local(model) else "  (from the model hub; no such directory here)"
+
+
+def _source(model: ModelConfig) -> str:
+    if isinstance(model, RemoteModelConfig):
+        return ", ".join(upstream.url for upstream in model.upstreams)
+    return model.source
 
 
 def _backend(model: object) -> str:

@@ -47,9 +47,10 @@ FLOORS: tuple[set[str], ...] = (
 )
 """Modules and packages of `shim`: each imports only from floors before its own."""
 
-SHARED = {"generation", "openapi.operation", "full_queues"}
-"""Parts of `shim.api` that every route may import: what all text routes have in common, the type by
-which a handler describes its route, and what refuses requests before they are read."""
+SHARED = {"generation", "openapi.operation", "remote", "full_queues"}
+"""Parts of `shim.api` that every route may import: what all text routes have in common, the type
+by which a handler describes its route, the way to models on other servers, and what refuses
+requests before they are read."""
 
 ROUTES = {
     # A model that transcribes answers both, with the same options and the same errors.

@@ -83,5 +83,5 @@ def test_every_metric_is_documented() -> None:
         for family in families
         if not family.name.endswith("_created")
     }
-    assert {*names} == {*re.findall(r"^\| `(shim_\w+)`", page, re.MULTILINE)}
+    assert {*names} == {*re.findall(r"^\| `(\w+)`", page, re.MULTILINE)}
     assert not any(sample.labels.get("model") for family in families for sample in family.samples)

@@ -50,6 +50,8 @@ def _mean(metric: str, by: str, where: str = "") -> tuple[str, str]:
 
 
 _MODEL = 'model=~"$model"'
+_SHIM = 'job="shim"'
+"""Distinguishes metrics that other servers have too, by the name of the job that scrapes Shim."""
 
 ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
@@ -139,10 +141,41 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (_mean("shim_engine_wait_seconds", "model, call", _MODEL),),
             ),
             Panel(
+                "Failed calls to the engine",
+                "cps",
+                (_rate("shim_engine_failed_calls_total", "model, call", _MODEL),),
+            ),
+            Panel(
+                "Restarts of engines",
+                "cps",
+                (_rate("shim_engine_restarts_total", "model", _MODEL),),
+            ),
+            Panel(
                 "Event loop lag",
                 "s",
                 _quantiles("shim_event_loop_lag_seconds"),
                 "While the loop is late, no request is answered.",
+            ),
+        ),
+    ),
+    (
+        "Process",
+        (
+            Panel("Reloads", "cps", (_rate("shim_reloads_total", "result"),)),
+            Panel("CPU", "percentunit", (_rate("process_cpu_seconds_total", "instance", _SHIM),)),
+            Panel(
+                "Memory",
+                "bytes",
+                ((f"process_resident_memory_bytes{{{_SHIM}}}", "{{instance}}"),),
+                "Without the processes of vLLM's engines.",
+            ),
+            Panel(
+                "File descriptors",
+                "short",
+                (
+                    (f"process_open_fds{{{_SHIM}}}", "{{instance}}"),
+                    (f"process_max_fds{{{_SHIM}}}", "most {{instance}}"),
+                ),
             ),
         ),
     ),

@@ -187,7 +187,7 @@ class WhisperBackend(ThreadedBackend[BatchedWhisper]):
         except RuntimeError as error:
             # Those of CTranslate2 are EngineDead already; this is one of another library's.
             log.exception("the engine failed")
-            raise EngineDead(f"The engine failed: {error}") from error
+            raise EngineDead("The engine failed; the server's log has the reason.") from error
 
 
 @asynccontextmanager

@@ -1,14 +1,14 @@
 """Refuses a request before its body is read, if there is no place for it in any queue."""
 
-from typing import Any, cast
+from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from shim.http.model_prefix import IN_SCOPE
 from shim.http.single_flight import MAY_JOIN
 from shim.serving.admission import Admission
-from shim.serving.models import Models
+
+from .visible_models import visible_models
 
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -21,8 +21,8 @@ async def queue_guard(connection: _Connection, _handler: BaseRouteHandler) -> No
     """
     if connection.scope.get("method") != "POST" or MAY_JOIN in connection.scope:
         return
-    models: Models = connection.app.state.models
-    models.refuse_if_full(cast("str | None", connection.scope.get(IN_SCOPE)))
+    # Those that the key may use: a full queue must not show that another model exists.
+    visible_models(connection.app.state, connection.scope).refuse_if_full()
 
 
 def refuse_if_full(connection: _Connection, queue: Admission) -> None:

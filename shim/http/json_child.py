@@ -15,7 +15,9 @@ from msgspec import Struct
 
 from shim.errors import ApiError, InvalidParameter
 
+from .charset import json_as_utf8
 from .json_decoding import Rules, decoded
+from .json_peek import Peeked, peeked
 
 PIECE_CHARACTERS = 1 << 18
 """Most characters of a string that are sent, and loaded, in one piece."""
@@ -28,7 +30,8 @@ class DecodeJob(Struct, frozen=True, kw_only=True):
     """How to decode the body that follows it on the child's standard input."""
 
     kind: Any
-    """The type of the body, or a function that takes the decoded JSON and returns the value."""
+    """The type of the body, or a function that takes the decoded JSON and returns the value; or
+    Peeked, for the result of `peeked`."""
     rules: Rules
     size: int
     """Bytes of the body."""
@@ -104,6 +107,8 @@ def _refused(message: str) -> bytes:
 
 
 def _value(body: bytes, job: DecodeJob) -> Any:
+    if job.kind is Peeked:
+        return peeked(json_as_utf8(body, job.rules.charset))
     if isinstance(job.kind, type):
         return decoded(body, job.kind, job.rules)
     return job.kind(decoded(body, Any, job.rules))

@@ -68,6 +68,8 @@ class JsonWorker:
     ) -> T:
         """Return *body* decoded as the type *kind*, or the result of *kind* for the decoded JSON.
 
+        For the type Peeked it is what `peeked` returns, which may be None.
+
         A function *kind* must be defined at the top of a module, and so must the type of its
         result. Raises what `json_decoding.decoded` does, any ApiError of the function,
         InvalidParameter for a text of more than `text_characters` and DecoderFailed.

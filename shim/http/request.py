@@ -12,8 +12,10 @@ from shim.errors import ClientGone, TooLarge
 from shim.limits import Limits
 
 from .body_memory import check, reserve
+from .charset import json_as_utf8
 from .content_encoding import coding, decompressed
 from .json_decoding import Rules, decoded
+from .json_peek import Peeked, peeked
 from .json_worker import JsonWorker
 from .strict import is_strict
 
@@ -30,6 +32,10 @@ class ApiRequest(Request[Any, Any, Any]):
 
     size = 0
     """Bytes of the body, once the whole body has been read."""
+    _peeked: bytearray | None = None
+    """The body that `peek` has read, for the next `read`."""
+    _chunks: AsyncGenerator[bytes, None] | None = None
+    """What `stream` returns next instead of the body as it arrives; None: the body."""
 
     async def read(self, kind: type[S]) -> S:
         """Return the body decoded as *kind*, by `json_decoding.decoded`.
@@ -55,6 +61,29 @@ class ApiRequest(Request[Any, Any, Any]):
             return make(decoded(body, Any, rules))
         return await self._worker.decode(body, make, rules)
 
+    async def peek(self) -> tuple[Peeked | None, bytes | bytearray]:
+        """Return what `peeked` finds in the body, and the body in UTF-8; `read` can follow.
+
+        Raises TooLarge, BodyMemoryFull, ClientGone, UnsupportedCoding, UnsupportedMedia,
+        InvalidParameter or DecoderFailed.
+        """
+        self._peeked = await self._whole(self.limits.body_bytes)
+        body = json_as_utf8(self._peeked, self._charset)
+        if len(body) <= INLINE_BYTES:
+            return peeked(body), body
+        rules = Rules(limits=self.limits)
+        return await self._worker.decode(body, Peeked, rules), body
+
+    def take_peeked(self) -> bytearray:
+        """Return the body that `peek` has read, and keep it no longer: it may have 64 MB."""
+        body, self._peeked = self._peeked, None
+        assert body is not None  # noqa: S101  to be called after `peek`
+        return body
+
+    def replay(self, chunks: AsyncGenerator[bytes, None]) -> None:
+        """Let the next `stream` return *chunks*, whose beginning was taken from an earlier one."""
+        self._chunks = chunks
+
     @property
     def limits(self) -> Limits:
         """The limits in the server's settings."""
@@ -74,6 +103,8 @@ class ApiRequest(Request[Any, Any, Any]):
         Raises TooLarge above *limit* bytes, BodyMemoryFull if all bodies together exceed theirs:
         before it reads anything, if the stated length shows that.
         """
+        if self._peeked is not None:
+            return self.take_peeked()
         # Only checked: a client that sends slowly could else reserve much and keep others out.
         if (stated := int(self.headers.get("content-length", 0))) <= limit:
             check(self.scope, stated)
@@ -93,6 +124,9 @@ class ApiRequest(Request[Any, Any, Any]):
         client disconnects, TooLarge above the route's limit and InvalidParameter if the body is not
         valid in its coding.
         """
+        if (chunks := self._chunks) is not None:
+            self._chunks = None
+            return chunks
         name = coding(self.headers.getall("content-encoding", []))
         received = self._received()
         if name is None:

@@ -5,7 +5,14 @@ Those of requests are in `http_metrics.py` and `request_metrics.py`. `docs/metri
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from backends.base import Batch
 
@@ -22,6 +29,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)  # memory, CPU, file descriptors
         self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self._counted: set[str] = set()

@@ -8,8 +8,15 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from backends.base import Backend, ChatBackend, EmbeddingBackend, SpeechBackend, TextBackend
-from backends.config import ModelConfig, VllmModelConfig
+from backends.base import (
+    Backend,
+    ChatBackend,
+    EmbeddingBackend,
+    RemoteBackend,
+    SpeechBackend,
+    TextBackend,
+)
+from backends.config import ModelConfig, VllmModelConfig, without_keys
 from shim import __version__
 from shim.errors import InvalidParameter, ModelFaulty, UnknownModel, shortened
 
@@ -22,7 +29,13 @@ from .self_test import SelfTest
 B_co = TypeVar("B_co", bound=Backend, covariant=True)
 T = TypeVar("T")
 
-_KINDS: tuple[Any, ...] = (ChatBackend, EmbeddingBackend, SpeechBackend, TextBackend)
+_KINDS: tuple[Any, ...] = (
+    ChatBackend,
+    EmbeddingBackend,
+    SpeechBackend,
+    TextBackend,
+    RemoteBackend,
+)
 
 _NAME_BYTES = 256
 """Most bytes of an unknown name that an error message repeats."""
@@ -131,6 +144,8 @@ class Models:
         self.served: list[ServedModel[Backend]] = []
         for model in models:
             self.served += [model, *map(model.with_lora, model.adapters)]
+        self.has_remote = any(RemoteBackend in model.kinds for model in self.served)
+        """Whether a model here is on other servers."""
         self._by_name = {name: model for model in self.served for name in model.names}
         self._pinned: str | None = None
         self._listed = True
@@ -160,12 +175,12 @@ class Models:
         """Return the model's name in the URL or, without one, *name*, which is the body's."""
         return self._pinned or name
 
-    def refuse_if_full(self, named: str | None) -> None:
-        """Raise QueueFull if the queue of the model that the URL has *named* is full.
+    def refuse_if_full(self) -> None:
+        """Raise QueueFull if the queue of the model in the URL is full.
 
-        If it has named none, or none that is served here: if the queues of all models are full.
+        If the URL names none, or none that is served here: if the queues of all models are full.
         """
-        model = self._by_name.get(named or "")
+        model = self._by_name.get(self._pinned or "")
         queues = [served.admission for served in ([model] if model else self.served)]
         if queues and all(queue.full for queue in queues):
             queues[0].refuse_if_full()
@@ -203,6 +218,16 @@ class Models:
         """Return the speech model of that name."""
         model = self._of_kind(name, SpeechBackend, "transcriptions")
         return cast("ServedModel[SpeechBackend]", model)
+
+    def remote(self, name: str | None) -> ServedModel[RemoteBackend] | None:
+        """Return the model of that name if it is on other servers, else None.
+
+        It may have failed its self-test: its servers may answer again before the next one.
+        """
+        model = self._by_name.get(self.named(name) or "")
+        if model is None or RemoteBackend not in model.kinds:
+            return None
+        return cast("ServedModel[RemoteBackend]", model)
 
     def speech_only(self, name: str | None) -> ServedModel[SpeechBackend] | None:
         """Return the model of that name if it transcribes and does not chat, else None.
@@ -259,5 +284,5 @@ class Models:
 
 
 def _fingerprint(config: ModelConfig) -> str:
-    encoded = msgspec.json.encode((__version__, config), order="deterministic")
+    encoded = msgspec.json.encode((__version__, without_keys(config)), order="deterministic")
     return f"fp_{hashlib.sha256(encoded).hexdigest()[:12]}"

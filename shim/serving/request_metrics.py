@@ -8,12 +8,14 @@ import time
 from functools import partial
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from backends.base import (
     Embedding,
     Finish,
     ReasoningDelta,
+    RemoteHead,
     Segment,
     TextDelta,
     ToolCallDelta,
@@ -38,8 +40,16 @@ _SECONDS_PER_TOKEN = (0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 1, 3)
 _ANSWERED = "200"
 _CLOSED = str(status_of(ClientGone("")))
 
-_PIECES: frozenset[type] = frozenset({TextDelta, ReasoningDelta, ToolCallDelta})
+_PIECES: frozenset[type] = frozenset({TextDelta, ReasoningDelta, ToolCallDelta, bytes})
 """Types of the pieces of an answer. Only the first piece of a request is recorded."""
+
+
+class RemoteUsage(Struct, frozen=True, kw_only=True):
+    """What another server's answer says at its end of what it took: an item for the observer."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    audio_seconds: float = 0.0
 
 
 class RequestMetrics:
@@ -182,6 +192,10 @@ class RequestObserver:
         self._choices = 0
         self._prompt_tokens = 0
         self._completion_tokens = 0
+        self._answered = _ANSWERED
+        """The status if nothing fails."""
+        self._audio_seconds = 0.0
+        """Seconds that another server says it transcribed."""
         self._info: TranscriptInfo | None = None
         self._decoded = 0.0
         """When `_info` came."""
@@ -195,8 +209,9 @@ class RequestObserver:
         """Count the request by how it ended; without *error* it was answered in full."""
         status = _CLOSED  # GeneratorExit, CancelledError
         if error is None:
-            status = _ANSWERED
-            self._record()
+            status = self._answered
+            if status == _ANSWERED:
+                self._record()
         elif isinstance(error, Exception):
             status = str(status_of(error))
         self._series.result(status).inc()
@@ -226,7 +241,14 @@ class RequestObserver:
                 self._choices += 1
                 self._prompt_tokens = item.prompt_tokens  # the same for all choices
                 self._completion_tokens += item.completion_tokens
-            case TextDelta() | ReasoningDelta() | ToolCallDelta():
+            case RemoteHead():
+                self._answered = str(item.status)
+            case RemoteUsage():
+                self._last, self._choices = time.perf_counter(), 1
+                self._prompt_tokens = item.prompt_tokens
+                self._completion_tokens = item.completion_tokens
+                self._audio_seconds = item.audio_seconds
+            case TextDelta() | ReasoningDelta() | ToolCallDelta() | bytes():
                 self._note_first()
             case Segment():
                 self._note_first()
@@ -257,6 +279,8 @@ class RequestObserver:
             intervals = self._completion_tokens - 1
             if intervals > 0:
                 series.per_token.observe((self._last - self._first) / intervals)
+        if self._audio_seconds:
+            series.audio().inc(self._audio_seconds)
         if self._info is not None:
             series.audio().inc(self._info.duration)
             if self._info.duration:

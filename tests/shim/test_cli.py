@@ -116,7 +116,7 @@ def test_the_file_may_be_named_by_the_environment(
         (["--api-key-file", "/no/key"], "/no/key: No such file or directory"),
         (
             ["--model", "a=whispr:b"],
-            "did you mean whisper? there are remote, fake, ct2, vllm, whisper",
+            "did you mean whisper? there are remote, fake, ct2",
         ),
         (["--config", str(HERE)], f"{HERE}: Is a directory"),
         (["--model", "a=whisper:/no/dir"], "The model 'a' could not be opened: there is no dir"),

@@ -85,6 +85,11 @@ TABLE = [
     (failures.AudioTooLong("m", option="audio"), 400, INVALID, "audio_too_long", "file"),
     (failures.AudioTooLarge("m", option="audio"), 400, INVALID, "audio_too_large", "file"),
     (failures.AudioTooCostly("m", option="audio"), 400, INVALID, "audio_too_costly", "file"),
+    (failures.NoUpstream("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
+    (failures.NoUpstream("m", retry_after=99), 503, UNAVAILABLE, "server_is_overloaded", None),
+    (failures.UpstreamLost("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
+    (failures.UpstreamTimeout("m"), 504, "server_error", "upstream_timeout", None),
+    (failures.UpstreamRefused("m"), 502, "server_error", "bad_upstream", None),
     (failures.EngineDead("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
 ]
 

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from shim.api.generation.heading import Heading
 from shim.api.generation.stream_options import includes_usage
 from shim.api.openapi.operation import Operation
+from shim.api.remote.passing import passed_on
 from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
 from shim.api.speech.schemas import describe_options
@@ -47,7 +48,10 @@ class ChatController(Controller):
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Continue a conversation, or transcribe the recording in it."""
-        data = await request.read(ChatRequest)
+        remote = passed_on(request, models, "/chat/completions", check=_read, route="chat")
+        if (answer := await remote) is not None:
+            return answer
+        data = await _read(request)
         served, items, headers = await _run(data, models)
         heading = Heading.new("chatcmpl", data.model or served.id, served.fingerprint)
         stream, options = data.stream, data.stream_options
@@ -59,6 +63,10 @@ class ChatController(Controller):
         # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
         events = await primed(chunks(heading, items, include_usage=includes_usage(options)))
         return EventStream(events, headers=headers)
+
+
+async def _read(request: ApiRequest) -> ChatRequest:
+    return await request.read(ChatRequest)
 
 
 async def _run(data: ChatRequest, models: Models) -> Answer:

@@ -10,6 +10,7 @@ from shim.api.generation.heading import Heading
 from shim.api.generation.parameter_names import renamed
 from shim.api.generation.stream_options import includes_usage
 from shim.api.openapi.operation import Operation
+from shim.api.remote.passing import passed_on
 from shim.errors import ErrorAnswer
 from shim.http.json_answer import json_response
 from shim.http.request import ApiRequest
@@ -46,7 +47,10 @@ class CompletionsController(Controller):
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Continue texts."""
-        data = await request.read(CompletionRequest)
+        remote = passed_on(request, models, "/completions", check=_read, route="completions")
+        if (answer := await remote) is not None:
+            return answer
+        data = await _read(request)
         served = models.chat(data.model)
         generations = to_generations(data, lora=served.lora, choices=request.limits.choices)
         # Each prompt takes a slot: for the engine, a batch of a thousand is a thousand requests.
@@ -65,3 +69,7 @@ class CompletionsController(Controller):
         usage = includes_usage(data.stream_options)
         # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
         return EventStream(await primed(events(heading, items, n=n, include_usage=usage)))
+
+
+async def _read(request: ApiRequest) -> CompletionRequest:
+    return await request.read(CompletionRequest)

@@ -4,6 +4,8 @@ from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 
 from shim.api.openapi.operation import Operation
+from shim.api.remote.answer import RemoteAnswer
+from shim.api.remote.passing import passed_on
 from shim.http.request import ApiRequest
 from shim.serving.models import Models
 from shim.serving.pipeline import collected, merged
@@ -30,9 +32,12 @@ class EmbeddingsController(Controller):
         self,
         request: ApiRequest,
         models: NamedDependency[Models],
-    ) -> Response[EmbeddingList]:
+    ) -> Response[EmbeddingList] | RemoteAnswer:
         """Turn texts into vectors."""
-        data = await request.read(EmbeddingRequest)
+        remote = passed_on(request, models, "/embeddings", check=_read, route="embeddings")
+        if (answer := await remote) is not None:
+            return answer
+        data = await _read(request)
         served = models.embedding(data.model)
         jobs = to_jobs(data)
         # Each input takes a slot, as each prompt of a text completion does.
@@ -40,3 +45,7 @@ class EmbeddingsController(Controller):
         streams = [served.run(served.backend.embed(job), route="embeddings") for job in jobs]
         items = encoded(merged(streams), in_base64=data.encoding_format == "base64")
         return Response(embedding_list(data.model or served.id, await collected(items)))
+
+
+async def _read(request: ApiRequest) -> EmbeddingRequest:
+    return await request.read(EmbeddingRequest)

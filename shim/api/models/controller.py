@@ -7,8 +7,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from backends.base import Backend, Job, Manifest, SpeechBackend, TextBackend
+from backends.base import Backend, Job, Manifest, RemoteBackend, SpeechBackend, TextBackend
 from shim.api.openapi.operation import Operation
+from shim.api.remote.answer import RemoteAnswer
+from shim.api.remote.passing import passed_on_get
+from shim.http.request import ApiRequest
 from shim.serving.models import Models, ServedModel
 
 from .protocol import ModelCard, ModelList
@@ -35,8 +38,8 @@ class ModelsController(Controller):
         ),
     )
     async def retrieve(
-        self, models: NamedDependency[Models], model_id: FromPath[str]
-    ) -> ModelCard | Manifest:
+        self, request: ApiRequest, models: NamedDependency[Models], model_id: FromPath[str]
+    ) -> ModelCard | Manifest | RemoteAnswer:
         """Return the card of a model, or a manifest of a speech model.
 
         *model_id* is a name, `NAME/manifest` or `NAME/manifest/HASH`; a name may contain slashes.
@@ -44,6 +47,9 @@ class ModelsController(Controller):
         """
         name = model_id.removeprefix("/")
         if name not in models and (match := _MANIFEST.fullmatch(name)):
+            if (served := models.remote(match["name"])) is not None:
+                path = f"/models/{{model}}{name[match.end('name') :]}"
+                return await passed_on_get(request, served, path, everywhere=True)
             return _manifest(models.speech(match["name"]), match["hash"])
         return _card(models.find(name), name)
 
@@ -57,7 +63,7 @@ def _manifest(model: ServedModel[SpeechBackend], short: str | None) -> Manifest:
 
 def _card(model: ServedModel[Backend], name: str) -> ModelCard:
     backend = model.backend
-    length = backend.max_model_len if isinstance(backend, TextBackend) else UNSET
+    length = backend.max_model_len if isinstance(backend, TextBackend | RemoteBackend) else None
     return ModelCard(
-        id=name, created=model.created, parent=model.parent or UNSET, max_model_len=length
+        id=name, created=model.created, parent=model.parent or UNSET, max_model_len=length or UNSET
     )

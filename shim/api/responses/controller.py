@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 
 from shim.api.generation.parameter_names import renamed
 from shim.api.openapi.operation import Operation
+from shim.api.remote.passing import passed_on
 from shim.api.speech.answer import Answer, transcribed
 from shim.api.speech.options import refuse_options
 from shim.api.speech.schemas import describe_options
@@ -23,7 +24,7 @@ from .protocol import Response as WholeResponse
 from .protocol import ResponsesRequest
 from .protocol_events import ErrorEvent, Event
 from .speech import to_speech_request
-from .stream import events, framed
+from .stream import events, framed, last_event
 from .translate import to_generation
 
 
@@ -48,7 +49,12 @@ class ResponsesController(Controller):
         models: NamedDependency[Models],
     ) -> Response[Any] | EventStream:
         """Answer a conversation, or transcribe the recording in it."""
-        data = await request.read(ResponsesRequest)
+        remote = passed_on(
+            request, models, "/responses", check=_read, route="responses", ending=last_event
+        )
+        if (answer := await remote) is not None:
+            return answer
+        data = await _read(request)
         strict = is_strict(request)
         served, items, headers = await _run(data, models, strict=strict)
         initial = initial_response(data, model=data.model or served.id)
@@ -60,6 +66,10 @@ class ResponsesController(Controller):
             return await json_response(make, collected_items, headers)
         # `primed` makes a full queue a 429: once the first byte is sent, the status is fixed.
         return EventStream(await primed(events(initial, items)), framed=framed, headers=headers)
+
+
+async def _read(request: ApiRequest) -> ResponsesRequest:
+    return await request.read(ResponsesRequest)
 
 
 async def _run(data: ResponsesRequest, models: Models, *, strict: bool) -> Answer:

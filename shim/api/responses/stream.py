@@ -1,5 +1,6 @@
 """Makes the events of a streamed response from the engine's items, and frames them."""
 
+import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from itertools import count
@@ -187,6 +188,16 @@ async def framed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, N
             failed(error)
             _, body = describe(error)
             yield _frame("error", _error_event(number, body))
+
+
+_NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
+
+
+def last_event(error: ErrorBody, before: bytes) -> bytes:
+    """Return the event `error` for a stream of another server, whose events *before* came last."""
+    numbers = _NUMBER.findall(before)
+    number = int(numbers[-1]) + 1 if numbers else 0
+    return _frame("error", _error_event(number, error))
 
 
 def _error_event(number: int, body: ErrorBody) -> ErrorEvent:

@@ -11,6 +11,9 @@ from litestar.params import FromQuery
 from msgspec import UNSET, UnsetType
 
 from shim.api.openapi.operation import Operation
+from shim.api.remote.answer import RemoteAnswer
+from shim.api.remote.passing import passed_on, passed_on_get
+from shim.errors import InvalidKey
 from shim.http.auth import TOKENIZER, client_of
 from shim.http.request import ApiRequest
 from shim.serving.models import Models
@@ -36,9 +39,14 @@ class TokenizerController(Controller):
             answers=(Tokens,),
         ),
     )
-    async def tokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Tokens:
+    async def tokenize(
+        self, request: ApiRequest, models: NamedDependency[Models]
+    ) -> Tokens | RemoteAnswer:
         """Return the tokens of a text or of a conversation."""
-        data = await request.read(TokenizeRequest)
+        remote = passed_on(request, models, "/tokenize", check=_read_text, at_root=True)
+        if (answer := await remote) is not None:
+            return answer
+        data = await _read_text(request)
         backend = models.tokenizer(data.model)
         special = data.add_special_tokens is not False
         texts: list[str] | UnsetType = UNSET
@@ -62,9 +70,14 @@ class TokenizerController(Controller):
             answers=(Text,),
         ),
     )
-    async def detokenize(self, request: ApiRequest, models: NamedDependency[Models]) -> Text:
+    async def detokenize(
+        self, request: ApiRequest, models: NamedDependency[Models]
+    ) -> Text | RemoteAnswer:
         """Return the text of token ids, special ones included."""
-        data = await request.read(DetokenizeRequest)
+        remote = passed_on(request, models, "/detokenize", check=_read_tokens, at_root=True)
+        if (answer := await remote) is not None:
+            return answer
+        data = await _read_tokens(request)
         backend = models.tokenizer(data.model)
         async with _limited_if_long(request):
             return Text(await backend.detokenize(tuple(data.tokens)))
@@ -81,13 +94,27 @@ class TokenizerController(Controller):
         request: ApiRequest,
         models: NamedDependency[Models],
         model: FromQuery[str | None] = None,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | RemoteAnswer:
         """Return the special tokens and the chat template.
 
-        The template is null for a client that needs a key and sends none.
+        The template is null for a client that needs a key and sends none. That of another server's
+        model is not read, so such a client gets nothing: raises InvalidKey.
         """
+        if (served := models.remote(model)) is not None:
+            if client_of(request.scope) is None:
+                raise InvalidKey("The tokenizer of this model needs a key.")
+            path = "/tokenizer_info?model={model}"
+            return await passed_on_get(request, served, path, at_root=True)
         info = models.tokenizer(model).tokenizer_info()
-        return info if client_of(request.scope) else {**info, "chat_template": None}
+        return info if client_of(request.scope) is not None else {**info, "chat_template": None}
+
+
+async def _read_text(request: ApiRequest) -> TokenizeRequest:
+    return await request.read(TokenizeRequest)
+
+
+async def _read_tokens(request: ApiRequest) -> DetokenizeRequest:
+    return await request.read(DetokenizeRequest)
 
 
 @asynccontextmanager

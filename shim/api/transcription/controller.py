@@ -3,12 +3,14 @@
 import asyncio
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency
 
 from backends.whisper_options import Decoding
 from shim.api.openapi.operation import Operation
+from shim.api.remote.passing import passed_on_form
 from shim.errors import ErrorAnswer
 from shim.http.request import ApiRequest
 from shim.http.sse import EventStream
@@ -17,7 +19,7 @@ from shim.serving.pipeline import collected, primed
 from shim.serving.request_metrics import Route
 
 from .answer import encoded_answer
-from .intake import read_request
+from .intake import read_request, refuse_unknown
 from .other_names import Task
 from .protocol import (
     TextDelta,
@@ -54,7 +56,7 @@ class TranscriptionController(Controller):
         self,
         request: ApiRequest,
         models: NamedDependency[Models],
-    ) -> Response[bytes] | EventStream:
+    ) -> Response[Any] | EventStream:
         """Write down what is said."""
         return await _answer(request, models, "transcribe")
 
@@ -67,18 +69,23 @@ class TranscriptionController(Controller):
         self,
         request: ApiRequest,
         models: NamedDependency[Models],
-    ) -> Response[bytes] | EventStream:
+    ) -> Response[Any] | EventStream:
         """Write down in English what is said."""
         return await _answer(request, models, "translate")
 
 
-async def _answer(request: ApiRequest, models: Models, task: Task) -> Response[bytes] | EventStream:
+async def _answer(request: ApiRequest, models: Models, task: Task) -> Response[Any] | EventStream:
+    route = _ROUTES[task]
+    path = f"/audio/{route}"
+    remote = passed_on_form(request, models, path, check=refuse_unknown, route=route)
+    if (answer := await remote) is not None:
+        return answer
     with ExitStack() as stack:
         recording = await read_request(request, models, task)
         stack.callback(recording.audio.close)
         form, served = recording.form, recording.served
         transcript = served.backend.transcribe(recording.audio, recording.prepared)
-        items = served.run(transcript, route=_ROUTES[task])
+        items = served.run(transcript, route=route)
         manifest = served.manifests.keep(recording.prepared.manifest)
         headers = {"x-shim-manifest": manifest}
         if form.stream:

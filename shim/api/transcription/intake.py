@@ -86,6 +86,26 @@ async def read_request(request: ApiRequest, models: Models, task: Task) -> Recor
         return recording
 
 
+async def refuse_unknown(request: ApiRequest) -> None:
+    """Raise UnsupportedParameter for a field without a meaning, and what its reading raises.
+
+    For a request that another server answers: its values are not checked here.
+    """
+    kind, parameters = request.content_type
+    if kind == RequestEncodingType.JSON:
+        fields, _ = await request.small_json(partial(split, field_bytes=request.limits.field_bytes))
+    else:
+        upload = await receive(
+            request.stream(),
+            parameters["boundary"],
+            lambda _: None,
+            field_bytes=request.limits.field_bytes,
+        )
+        upload.close()
+        fields = nested(upload.fields)
+    refuse_unknown_names(parsed_form(fields).unknown)
+
+
 @dataclass(frozen=True)
 class _Validated:
     form: TranscriptionForm

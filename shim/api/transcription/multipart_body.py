@@ -1,25 +1,16 @@
 """Reads a multipart body, as it arrives, into fields and a file."""
 
-import asyncio
-import errno
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
-from shim.errors import InvalidParameter, StorageFull
+from shim.errors import InvalidParameter
+from shim.http.spool import Spool
 
 from .fields import is_known
 from .multipart_part import Field, Part, fields
-
-_IN_MEMORY = 1 << 18
-"""Bytes of the largest file that stays in memory: some eight seconds of speech."""
-
-_WRITTEN_AT_ONCE = 1 << 20
-"""Bytes that are collected before each write, which runs in a thread because a disk may block."""
 
 _PARTS = 1000
 """Most parts of one form."""
@@ -39,9 +30,6 @@ _HEADER_CHARSET = "latin-1"
 _PLAIN_CODINGS = frozenset({"", "7bit", "8bit", "binary", "identity"})
 """Codings that change no byte. RFC 7578, 4.7 forbids the others; mail libraries send them."""
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Error numbers of a full disk, and of a user's quota that is used up."""
-
 Validate = Callable[[list[Field]], object]
 """Checks the fields that have arrived so far; raises for an invalid one."""
 
@@ -52,7 +40,13 @@ class Upload:
 
     parts: list[Part] = field(default_factory=list)
     """All parts except the file."""
-    file: BinaryIO | None = None
+    spool: Spool | None = None
+    """Holds the file; None if there is no file."""
+
+    @property
+    def file(self) -> BinaryIO | None:
+        """The file, whole once the body has been read; None if there is none."""
+        return None if self.spool is None else self.spool.file
 
     @property
     def fields(self) -> list[Field]:
@@ -61,8 +55,8 @@ class Upload:
 
     def close(self) -> None:
         """Remove the file."""
-        if self.file is not None:
-            self.file.close()
+        if self.spool is not None:
+            self.spool.close()
 
 
 async def receive(
@@ -90,16 +84,14 @@ async def receive(
             async for chunk in body:
                 for event in parser.parse(chunk):
                     reader.feed(event)
-                await reader.write(at_least=_WRITTEN_AT_ONCE)
-        await reader.write(at_least=1)
+                if upload.spool is not None:
+                    await upload.spool.write()
+        if upload.spool is not None:
+            await upload.spool.finish()
     except BaseException as error:
-        # Closing flushes, so it repeats an error of writing, which is raised below anyway.
-        with suppress(OSError):
-            upload.close()
+        upload.close()
         if isinstance(error, MultipartError):
             raise InvalidParameter(f"The body is not a multipart form: {error}") from error
-        if isinstance(error, OSError) and error.errno in _DISK_FULL:
-            raise StorageFull("There is no room left to keep the file.", retry_after=10) from error
         raise
     return upload
 
@@ -113,8 +105,6 @@ class _Parts:
         self._part: Part | None = None
         """The part that is being read; None for the file, and between parts."""
         self._field_bytes_left = self._field_bytes = field_bytes
-        self._unwritten = bytearray()
-        self._written = 0
 
     def feed(self, event: "MultipartSegment | bytearray | None") -> None:
         """Process the head of a part, more of its content, or (None) its end."""
@@ -125,18 +115,6 @@ class _Parts:
                 self._end()
             case _:
                 self._more(event)
-
-    async def write(self, *, at_least: int) -> None:
-        """Write the collected bytes of the file, if they are *at_least* so many."""
-        if len(self._unwritten) < at_least:
-            return
-        content, self._unwritten = self._unwritten, bytearray()
-        self._written += len(content)
-        file = cast("BinaryIO", self._upload.file)
-        if self._written <= _IN_MEMORY:
-            file.write(content)
-        else:
-            await _uninterrupted(lambda: _write(file, content))
 
     def _begin(self, head: MultipartSegment) -> None:
         name = _name(head)
@@ -157,15 +135,14 @@ class _Parts:
         self._count(len(name.encode()))
 
     def _begin_file(self) -> None:
-        if self._upload.file is not None:
+        if self._upload.spool is not None:
             raise InvalidParameter("Only one `file` can be transcribed.", param="file")
         self._validate(self._upload.fields)
-        spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by the Upload
-        self._upload.file = cast("BinaryIO", spool)
+        self._upload.spool = Spool()  # closed by the Upload
 
     def _more(self, content: bytearray) -> None:
         if self._part is None:
-            self._unwritten += content
+            cast("Spool", self._upload.spool).add(content)
         elif self._part.content is not None:
             self._count(len(content))
             self._part.content += content
@@ -199,18 +176,3 @@ def _refuse_coded(name: str, head: MultipartSegment) -> None:
             raise InvalidParameter(
                 f"The part `{name}` has {header}: {coding}. Send it without.", param=name
             )
-
-
-def _write(file: BinaryIO, content: bytearray) -> None:
-    file.write(content)
-    file.flush()  # without it a full disk would only show when the file is read
-
-
-async def _uninterrupted(step: Callable[[], None]) -> None:
-    """Run *step* in a thread; if cancelled, wait for its end first, as it uses the file."""
-    running = asyncio.ensure_future(asyncio.to_thread(step))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.gather(running, return_exceptions=True)
-        raise

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shim.api.transcription import multipart_body
 from shim.api.transcription.fields import nested, parsed_form
 from shim.api.transcription.multipart_body import Upload, Validate, receive
 from shim.errors import InvalidParameter, StorageFull, describe
+from shim.http import spool
 
 BOUNDARY = "b0undary"
 FIELD_BYTES = 1 << 20
@@ -146,7 +146,7 @@ class Full(io.FileIO):
 
 async def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file without room on the disk is refused for now, and closed."""
-    monkeypatch.setattr(multipart_body, "SpooledTemporaryFile", Full)
+    monkeypatch.setattr(spool, "SpooledTemporaryFile", Full)
     whole = body([], bytes(3 << 20))
 
     with pytest.raises(StorageFull) as refusal:
@@ -176,7 +176,7 @@ async def test_leaving_while_the_disk_is_slow(monkeypatch: pytest.MonkeyPatch) -
             outcomes.append("closed")
             super().close()
 
-    monkeypatch.setattr(multipart_body, "SpooledTemporaryFile", Slow)
+    monkeypatch.setattr(spool, "SpooledTemporaryFile", Slow)
     receiving = asyncio.create_task(received(pieces(body([], bytes(3 << 20)), [2 << 20])))
     assert await asyncio.to_thread(begun.wait, 60)
 

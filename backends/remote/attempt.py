@@ -1,0 +1,260 @@
+"""One request at one server: its place there, its connection, and the bytes of its answer."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import BinaryIO
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from msgspec import UNSET, UnsetType
+from multidict import CIMultiDict
+from yarl import URL
+
+from backends.base import RemoteBody, RemoteRequest
+from backends.failures import NoUpstream, UpstreamLost, UpstreamTimeout
+
+from .events import EventSplitter
+from .headers import to_upstream
+from .pool import Pool
+from .upstream import UpstreamState
+
+WHOLE_BYTES = 4 << 20
+"""Most bytes of an answer that is read to its end before its head is sent on: until then another
+server can still give it. A chat's answer has kilobytes, an embedding of 100 texts a megabyte."""
+
+_PIECE = 1 << 18
+"""Bytes that are read at once from a body of more bytes. A piece of a file takes 30 µs: what was
+just written to it is in memory."""
+
+_OVERLOADED = (429, 503)
+
+_PAUSE = 1.0
+"""Seconds without requests for an overloaded server that states none."""
+
+_EVENTS = "text/event-stream"
+
+
+_DISCONNECTED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
+"""What a request raises whose connection ends before the first byte of its answer."""
+
+
+class _ApiError(msgspec.Struct):
+    error: msgspec.Raw | UnsetType = UNSET
+    detail: msgspec.Raw | UnsetType = UNSET
+    object: str | None = None
+
+
+class Attempt:
+    """A request that a server has begun to answer. `close` gives its place and connection back."""
+
+    def __init__(self, pool: Pool, server: UpstreamState, response: aiohttp.ClientResponse) -> None:
+        self.server = server
+        self.status = response.status
+        self.headers = response.raw_headers
+        # A compressed stream, which nobody asked for, cannot be split into events.
+        self.has_events = (
+            response.content_type == _EVENTS and "content-encoding" not in response.headers
+        )
+        self.beginning = b""
+        """The first bytes of the answer, once `begin` has read them."""
+        self.is_whole = False
+        """Whether `beginning` is the whole answer."""
+        self._pool = pool
+        self._response = response
+        self._splitter = EventSplitter()
+
+    async def begin(self) -> None:
+        """Read the first events of a stream; of another answer all, but not over `WHOLE_BYTES`.
+
+        Raises what `reading` does.
+        """
+        most = 0 if self.has_events else WHOLE_BYTES
+        pieces: list[bytes] = []
+        size = 0
+        with reading(self._pool, self.server):
+            while piece := await self.more():
+                pieces.append(piece)
+                size += len(piece)
+                if size > most:
+                    break
+            else:
+                self.is_whole = True
+        self.beginning = b"".join(pieces)
+        if self.status < 500:  # noqa: PLR2004  a server's failure
+            self.server.succeeded()
+
+    async def more(self) -> bytes:
+        """Return the next bytes after `beginning`, in whole events; empty at the end.
+
+        To be called within `reading`.
+        """
+        content = self._response.content
+        if not self.has_events:
+            return await content.readany()
+        while chunk := await content.readany():
+            if events := self._splitter.feed(chunk):
+                return events
+        # The last event of a stream that ends as it should may lack its blank line.
+        rest, self._splitter.rest = self._splitter.rest, b""
+        return rest
+
+    def retry_after(self) -> float | None:
+        """Return for how many seconds the server wants no more requests; None if it does not."""
+        if self.status not in _OVERLOADED:
+            return None
+        stated = seconds_of(self._response.headers)
+        return _PAUSE if stated is None and self.has_api_error() else stated
+
+    def has_api_error(self) -> bool:
+        """Return whether the answer is an error of OpenAI's form, of an older vLLM's or FastAPI's.
+
+        A proxy's error is mostly HTML.
+        """
+        try:
+            error = msgspec.json.decode(self.beginning, type=_ApiError)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+        return error.error is not UNSET or error.detail is not UNSET or error.object == "error"
+
+    def close(self) -> None:
+        """Give the place back, and close the connection unless the answer was read to its end."""
+        self._response.close()
+        self._pool.release(self.server)
+
+
+@dataclass
+class Reuse:
+    """Whether a request went over a connection that had been used before."""
+
+    reused: bool = False
+
+
+class StaleConnection(Exception):
+    """A kept connection that the server closed as the request was being sent: nobody's fault."""
+
+
+async def attempted(
+    session: aiohttp.ClientSession,
+    pool: Pool,
+    server: UpstreamState,
+    request: RemoteRequest,
+    reuse: Reuse | None,
+) -> Attempt:
+    """Send *request* to *server*, in a place that is already taken; return its begun answer.
+
+    Raises what `reading` does; StaleConnection only with *reuse*. The place is then still taken.
+    """
+    with reading(pool, server, reuse):
+        response = await session.request(
+            request.method,
+            _url(server, request),
+            data=_body(server, request.body),
+            headers=_headers(server, request),
+            allow_redirects=False,
+            trace_request_ctx=reuse,
+        )
+    attempt = Attempt(pool, server, response)
+    try:
+        await attempt.begin()
+    except BaseException:
+        response.close()
+        raise
+    return attempt
+
+
+@contextmanager
+def reading(pool: Pool, server: UpstreamState, reuse: Reuse | None = None) -> Iterator[None]:
+    """Turn the exceptions of aiohttp into failures of the seam, and count them against *server*.
+
+    There are four cases: NoUpstream if no connection could be made; UpstreamTimeout;
+    StaleConnection if a reused connection ended before the first byte; UpstreamLost for all else.
+    """
+    try:
+        yield
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        pool.failed(server, str(error), unreachable=True)
+        raise NoUpstream("A server of this model cannot be reached.") from error
+    except TimeoutError as error:
+        pool.failed(server, "it did not answer in time")
+        raise UpstreamTimeout("A server of this model did not answer in time.") from error
+    except (aiohttp.ClientError, ConnectionError) as error:
+        if reuse is not None and reuse.reused and isinstance(error, _DISCONNECTED):
+            raise StaleConnection from error
+        pool.failed(server, f"it broke its answer off: {error!r}")
+        raise UpstreamLost("A server of this model broke its answer off.") from error
+
+
+def _url(server: UpstreamState, request: RemoteRequest) -> URL:
+    base = server.root if request.at_root else server.url
+    path = request.path.replace("{model}", quote(server.model))
+    return URL(base + path, encoded=True)
+
+
+def _headers(server: UpstreamState, request: RemoteRequest) -> Mapping[str, str]:
+    headers = CIMultiDict(to_upstream(request.headers, key=server.key))
+    if request.method == "POST":
+        headers["content-length"] = str(_size(server, request.body))
+    return headers
+
+
+def _name(server: UpstreamState, body: RemoteBody) -> bytes:
+    match body.form:
+        case "json":
+            name = msgspec.json.encode(server.model)
+        case "text":
+            name = server.model.encode()
+        case "none":
+            return b""
+    return body.before_name + name + body.after_name
+
+
+def _size(server: UpstreamState, body: RemoteBody) -> int:
+    return body.size - (body.name_end - body.name_start) + len(_name(server, body))
+
+
+def _body(server: UpstreamState, body: RemoteBody) -> bytes | AsyncIterator[bytes] | None:
+    """Return the body for *server*: bytes if they are few, else pieces."""
+    if body.size == 0:
+        return None
+    name = _name(server, body)
+    content = body.content
+    if isinstance(content, bytes | bytearray) and body.size <= _PIECE:
+        return b"".join((content[: body.name_start], name, content[body.name_end :]))
+    return _pieces(body, name)
+
+
+async def _pieces(body: RemoteBody, name: bytes) -> AsyncGenerator[bytes, None]:
+    for start in range(0, body.name_start, _PIECE):
+        yield _read(body.content, start, min(start + _PIECE, body.name_start))
+    if name:
+        yield name
+    for start in range(body.name_end, body.size, _PIECE):
+        yield _read(body.content, start, min(start + _PIECE, body.size))
+
+
+def _read(content: bytes | bytearray | BinaryIO, start: int, end: int) -> bytes:
+    if isinstance(content, bytes | bytearray):
+        return bytes(content[start:end])
+    content.seek(start)
+    return content.read(end - start)
+
+
+def seconds_of(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `retry-after-ms` or `retry-after` state, a number or a date.
+
+    None without them, and for values that are neither.
+    """
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(float(headers[name]) / unit, 0.0)
+        except (KeyError, ValueError):
+            continue
+    try:
+        at = parsedate_to_datetime(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return max((at - datetime.now(UTC)).total_seconds(), 0.0)

@@ -1,0 +1,1 @@
+"""Requests for models on other servers: sent on as bytes, answered with bytes."""
