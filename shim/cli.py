@@ -19,7 +19,6 @@ from backends.catalogue.served import named, pulled, to_pull
 from backends.config import BUILTIN, ModelConfig
 from backends.registry import ModelNotOpened
 from backends.registry import check as check_model
-
 from shim.serving.models import Models
 
 from . import __version__
