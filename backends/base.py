@@ -466,6 +466,8 @@ class RemoteRequest(Struct, frozen=True, kw_only=True):
     body: RemoteBody = RemoteBody()
     affinity: bytes = b""
     """Bytes by which requests with the same beginning may go to the same server; empty: none."""
+    start_by: float | None = None
+    """When it is dropped if no server has a place for it yet, in seconds of `time.monotonic`."""
 
 
 class RemoteHead(Struct, frozen=True, kw_only=True):
