@@ -66,6 +66,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Each prompt of a completion and each input of an embedding counts.",
             ),
             Panel("Models ready", "bool_yes_no", ((f"shim_model_ready{{{_MODEL}}}", "{{model}}"),)),
+            Panel(
+                "Answers to clients that had timed out",
+                "reqps",
+                (_rate("shim_single_flight_total", "result"),),
+                "Taken by a retry while they were made, or once complete, or never.",
+            ),
             Panel("Open connections", "short", (("shim_connections", "{{instance}}"),)),
             Panel("Bodies in memory", "bytes", (("shim_body_bytes", "{{instance}}"),)),
         ),
