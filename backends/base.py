@@ -499,6 +499,10 @@ class RemoteBackend(Protocol):
         """Raise NoUpstream if no server answers."""
         ...
 
+    def upstreams(self) -> dict[str, bool]:
+        """Return whether each server takes requests now, by its name: that of RemoteHead."""
+        ...
+
     def send(self, request: RemoteRequest) -> AsyncGenerator[RemoteHead | bytes, None]:
         """Send *request* to one of the servers: yield one RemoteHead, then the answer's bytes.
 

@@ -151,5 +151,11 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         allow_origins=list(origins),
         allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after", "retry-after-ms", "x-shim-manifest"],
+        expose_headers=[
+            "x-request-id",
+            "retry-after",
+            "retry-after-ms",
+            "x-shim-manifest",
+            "x-shim-single-flight",
+        ],
     )

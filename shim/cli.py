@@ -20,6 +20,8 @@ from backends.config import BUILTIN, ModelConfig
 from backends.registry import ModelNotOpened
 from backends.registry import check as check_model
 
+from shim.serving.models import Models
+
 from . import __version__
 from .app import create_app
 from .logs import logging_to_stderr
@@ -173,13 +175,13 @@ def serve(log_level: str | None, **flags: Any) -> None:
             admin_address = None
             if server.admin_port is not None:
                 admin_address = stack.enter_context(_bind("127.0.0.1", server.admin_port))
-            run(
-                settings,
-                address,
-                admin_address,
-                lambda models: announce(url(address), settings, models),
-                partial(_loaded, **flags),
-            )
+
+            def listening(models: Models) -> None:
+                announce(url(address), settings, models)
+                if admin_address is not None:
+                    click.echo(f"Reload by POST {url(admin_address)}/admin/reload, or SIGHUP")
+
+            run(settings, address, admin_address, listening, partial(_loaded, **flags))
     except ModelNotOpened as error:
         log.debug("start failed", exc_info=error)
         raise click.ClickException(str(error)) from error

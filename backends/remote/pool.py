@@ -101,10 +101,10 @@ class Pool:
         log.warning("%s: %s answers again", self._model, server.name)
         self._wake()
 
-    def ready(self) -> bool:
-        """Return whether a server is neither ejected nor known to be unreachable."""
+    def states(self) -> dict[str, bool]:
+        """Return whether each server is neither ejected nor known to be unreachable."""
         now = monotonic()
-        return any(server.is_in(now) and server.reachable for server in self.servers)
+        return {server.name: server.is_in(now) and server.reachable for server in self.servers}
 
     # ── the choice ────────────────────────────────────────────────────────────
 

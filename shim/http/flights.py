@@ -111,7 +111,7 @@ class Flights:
     """
 
     def __init__(self, count: Callable[[Result], None]) -> None:
-        """*count* is called for each answer that was offered, with what became of it."""
+        """*count* is called for each answer whose client timed out, with what became of it."""
         self._count = count
         self._unclaimed: dict[Identity, deque[Answer]] = {}
         self._timers: dict[Answer, asyncio.TimerHandle] = {}

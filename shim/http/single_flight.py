@@ -40,6 +40,9 @@ _HEADER = b"x-shim-single-flight"
 
 _RETRIES = b"x-stainless-retry-count"
 
+_MOST_DIGITS = 10
+"""Digits of a number of attempts that is not believed."""
+
 _LATE = 0.9
 _EARLY_SECONDS = 1.0
 """A client that disconnects has timed out after this share of its time-out, or this many seconds
@@ -220,6 +223,7 @@ class _Attempt:
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
+        failed(ClientGone("The client disconnected before its answer was complete."))
         if self._has_timed_out():
             answer.messages.extendleft(reversed(self._sent))
             self._flights.offer(answer)
@@ -234,7 +238,7 @@ class _Attempt:
 def _number(scope: Scope) -> int:
     """Return how many attempts came before the request of *scope*; 0 if its client does not say."""
     value = next((value for name, value in scope["headers"] if name == _RETRIES), b"0")
-    return int(value) if value.isdigit() else 0
+    return int(value) if value.isdigit() and len(value) < _MOST_DIGITS else 0
 
 
 def _with_header(send: Send, how: bytes) -> Send:

@@ -140,7 +140,7 @@ async def _answer(
     head = await anext(items)
     assert isinstance(head, RemoteHead)  # noqa: S101  it comes first
     if (record := CURRENT.get()) is not None:
-        record.upstream, record.attempts = head.upstream, head.attempts
+        record.model, record.upstream, record.attempts = served.id, head.upstream, head.attempts
     held: AbstractContextManager[Any] = nullcontext() if holding is None else holding.pop_all()
     return RemoteAnswer(head, items, ending=ending, holding=held)
 

@@ -43,10 +43,12 @@ class Server:
 class Client:
     """One attempt of a client, which can disconnect."""
 
-    def __init__(self, server: Server, *, timeout: bytes = LATE, attempt: int = 0) -> None:
+    def __init__(
+        self, server: Server, *, timeout: bytes = LATE, attempt: int = 0, count: bytes | None = None
+    ) -> None:
         headers = [
             (b"x-stainless-read-timeout", timeout),
-            (b"x-stainless-retry-count", b"%d" % attempt),
+            (b"x-stainless-retry-count", b"%d" % attempt if count is None else count),
         ]
         scope: Any = {"type": "http", "method": "POST", "path": "/x", "query_string": b""}
         self._events: asyncio.Queue[Any] = asyncio.Queue()
@@ -93,6 +95,18 @@ async def test_a_client_that_stays() -> None:
 
     assert [client.how, client.got[1]["body"]] == [None, b"answer"]
     assert not server.results
+
+
+@pytest.mark.parametrize("count", [b"", b"-1", b"a", b"9" * 5000])
+async def test_an_odd_number_of_attempts(count: bytes) -> None:
+    """A number of attempts that no client sends counts as 0."""
+    server = Server()
+    server.go.set()
+    client = Client(server, count=count)
+
+    await client.task
+
+    assert client.got[1]["body"] == b"answer"
 
 
 async def test_a_client_that_gives_up() -> None:
