@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shim.http.json_peek import peeked
@@ -16,6 +16,7 @@ values: Any = st.recursive(
 members = st.dictionaries(st.text(), values)
 
 
+@settings(max_examples=40)
 @given(members, st.text(), members, st.booleans(), st.sampled_from([(True, None), (False, 1)]))
 def test_the_place_of_the_name(
     before: dict[str, Any],
@@ -45,6 +46,7 @@ def test_the_place_of_the_name(
     assert json.loads(renamed) == {**json.loads(text), "model": "theirs"}
 
 
+@settings(max_examples=40)
 @given(members, st.sampled_from([None, 1]))
 def test_a_body_without_a_name(body: dict[str, Any], indent: int | None) -> None:
     """A name can be inserted where the place is."""
