@@ -466,6 +466,8 @@ class RemoteRequest(Struct, frozen=True, kw_only=True):
     body: RemoteBody = RemoteBody()
     affinity: bytes = b""
     """Bytes by which requests with the same beginning may go to the same server; empty: none."""
+    start_by: float | None = None
+    """When it is dropped if no server has a place for it yet, in seconds of `time.monotonic`."""
 
 
 class RemoteHead(Struct, frozen=True, kw_only=True):
@@ -495,6 +497,10 @@ class RemoteBackend(Protocol):
 
     async def self_test(self) -> None:
         """Raise NoUpstream if no server answers."""
+        ...
+
+    def upstreams(self) -> dict[str, bool]:
+        """Return whether each server takes requests now, by its name: that of RemoteHead."""
         ...
 
     def send(self, request: RemoteRequest) -> AsyncGenerator[RemoteHead | bytes, None]:

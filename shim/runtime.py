@@ -42,6 +42,7 @@ class Runtime:
     def on_end(self, record: RequestRecord) -> None:
         """Count and log a request that has ended."""
         self.metrics.http.count(record)
+        self.metrics.upstreams.count(record)
         log_request(record)
 
     @asynccontextmanager

@@ -58,6 +58,8 @@ ROUTES = {
     "responses": {"speech"},
     # A recording in a chat is transcribed as an uploaded one is.
     "speech": {"transcription"},
+    # A full queue must not show a model that the client's key may not use.
+    "full_queues": {"visible_models"},
 }
 """Further parts of `shim.api` that a part may import."""
 

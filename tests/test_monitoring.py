@@ -42,10 +42,10 @@ OF_PROMETHEUS = {"job", "instance"}
 
 TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<string>"[^"]*")|(?P<range>\[(?:\d+[smh]|\$__rate_interval)\])
-    |(?P<number>\d+(?:\.\d+)?)|(?P<name>[a-z_]\w*)|(?P<sign>=~|==|[-+*/<>=(){},])""",
+    |(?P<number>\d+(?:\.\d+)?[smh]?)|(?P<name>[a-z_]\w*)|(?P<sign>=~|==|[-+*/<>=(){},])""",
     re.VERBOSE,
 )
-WORDS = {"by", "sum", "rate", "increase", "histogram_quantile"}
+WORDS = {"by", "or", "unless", "offset", "sum", "rate", "increase", "histogram_quantile"}
 
 
 def samples() -> dict[str, set[str]]:

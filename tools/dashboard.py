@@ -159,6 +159,26 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         ),
     ),
     (
+        "Servers of remote models",
+        (
+            Panel(
+                "Answered requests",
+                "reqps",
+                (_rate("shim_upstream_requests_total", "upstream, status", _MODEL),),
+            ),
+            Panel(
+                "Further attempts",
+                "reqps",
+                (_rate("shim_upstream_retries_total", "model", _MODEL),),
+            ),
+            Panel(
+                "Servers ready",
+                "bool_yes_no",
+                ((f"shim_upstream_ready{{{_MODEL}}}", "{{model}} {{upstream}}"),),
+            ),
+        ),
+    ),
+    (
         "Process",
         (
             Panel("Reloads", "cps", (_rate("shim_reloads_total", "result"),)),

@@ -30,7 +30,11 @@ class RemoteModel:
 
     async def ready(self) -> bool:
         """Return whether a server takes requests and answered when it was last looked at."""
-        return self._pool.ready()
+        return any(self.upstreams().values())
+
+    def upstreams(self) -> dict[str, bool]:
+        """Return whether each server takes requests, by its URL."""
+        return self._pool.states()
 
     async def self_test(self) -> None:
         """Read what each server says of the model; raise NoUpstream if none can be reached."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from backends.failures import NoUpstream
+from backends.failures import NoUpstream, UpstreamTimeout
 
 from .upstream import UpstreamState
 
@@ -42,17 +42,30 @@ class Pool:
         self._waiting: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self, affinity: bytes, avoid: UpstreamState | None = None) -> UpstreamState:
+    async def take(
+        self,
+        affinity: bytes,
+        avoid: UpstreamState | None = None,
+        *,
+        start_by: float | None = None,
+    ) -> UpstreamState:
         """Return the server for a request, and count the request there; `release` ends that.
 
         It is that with the fewest requests for its weight; among equals one at random. With the
         pool's *affinity* it is that to which the bytes *affinity* belong, unless that has too many.
-        *avoid* is taken only if all others are ejected. Waits for a place. Raises NoUpstream if all
+        *avoid* is taken only if all others are ejected. Waits for a place; raises UpstreamTimeout
+        if there is none before *start_by*, in seconds of `time.monotonic`, and NoUpstream if all
         servers want a pause that is longer than `longest_wait`.
         """
         server = None if self._waiting else self._choice(affinity, avoid)
         if server is None:
-            return await self._waited(affinity, avoid)
+            seconds = None if start_by is None else start_by - monotonic()
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._waited(affinity, avoid)
+            except TimeoutError as error:
+                message = "No server of this model had a place in time."
+                raise UpstreamTimeout(message) from error
         server.outstanding += 1
         return server
 
@@ -88,10 +101,10 @@ class Pool:
         log.warning("%s: %s answers again", self._model, server.name)
         self._wake()
 
-    def ready(self) -> bool:
-        """Return whether a server is neither ejected nor known to be unreachable."""
+    def states(self) -> dict[str, bool]:
+        """Return whether each server is neither ejected nor known to be unreachable."""
         now = monotonic()
-        return any(server.is_in(now) and server.reachable for server in self.servers)
+        return {server.name: server.is_in(now) and server.reachable for server in self.servers}
 
     # ── the choice ────────────────────────────────────────────────────────────
 

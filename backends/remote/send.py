@@ -89,7 +89,7 @@ class _Sending:
         retries = self._options.retries
         server: UpstreamState | None = None
         while True:
-            server = await self._pool.take(request.affinity, server)
+            server = await self._pool.take(request.affinity, server, start_by=request.start_by)
             try:
                 attempt = await self._attempt(server, request)
             except BackendError as error:

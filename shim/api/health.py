@@ -6,6 +6,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from msgspec import UNSET, Struct, UnsetType
 
+from backends.base import RemoteBackend
 from shim.api.openapi.operation import Operation
 from shim.errors import UNAVAILABLE, NotPermitted
 from shim.http.auth import PUBLIC, client_of
@@ -80,4 +81,11 @@ async def metrics(
     if client is not None and client.models is not None:
         raise NotPermitted("This key may use only some models, and the metrics are of all.")
     metrics.note_ready(await _states(models))
+    metrics.upstreams.note_ready(
+        {
+            model.id: model.backend.upstreams()
+            for model in models.served
+            if isinstance(model.backend, RemoteBackend)
+        }
+    )
     return metrics.text()

@@ -19,6 +19,7 @@ from backends.base import Batch
 from .admission import Admission
 from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
+from .upstream_metrics import UpstreamMetrics
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
@@ -32,6 +33,7 @@ class Metrics:
         ProcessCollector(registry=registry)  # memory, CPU, file descriptors
         self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
+        self.upstreams = UpstreamMetrics(registry)
         self._counted: set[str] = set()
         """Ids of the models that have passed their self-test."""
         by_call = ("model", "call")
@@ -108,6 +110,8 @@ class Metrics:
             ("result",),
             registry=registry,
         )
+        for result in ("applied", "refused"):
+            self.reloads.labels(result)  # from 0: Prometheus sees no increase in a first 1
 
     def count_flight(self, result: str) -> None:
         """Count an answer whose client had timed out, by what became of it."""
@@ -117,6 +121,8 @@ class Metrics:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""
         self._running.labels(model).set_function(lambda: queue.running)
         self._waiting.labels(model).set_function(lambda: queue.waiting)
+        # From 0: Prometheus sees no increase in a series that begins with 1.
+        self._restarts.labels(model)
 
     def note_ready(self, states: Mapping[str, bool]) -> None:
         """Note which models are ready, by their ids; those that are not in *states* are gone."""

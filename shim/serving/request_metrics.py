@@ -223,6 +223,7 @@ class RequestObserver:
             return
         record.prompt_tokens += self._prompt_tokens
         record.completion_tokens += self._completion_tokens
+        record.audio_seconds += self._audio_seconds
         if self._info is not None:
             record.audio_seconds += self._info.duration
 

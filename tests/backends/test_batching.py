@@ -327,7 +327,7 @@ def test_a_fault_of_the_batcher_itself() -> None:
         engine.free()
 
         for call in (*running, *waiting):
-            with pytest.raises(EngineDead, match="of a metric"):
+            with pytest.raises(EngineDead, match="A thread of the engine failed"):
                 call.result(timeout=SECONDS)
         assert batcher.closed
         with pytest.raises(EngineDead):

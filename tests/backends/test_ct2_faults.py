@@ -66,7 +66,7 @@ async def test_a_poisoned_prompt(faults: Faults) -> None:
 
         assert found == alone[:-1]
         assert isinstance(bad, EngineDead)
-        assert "an unforeseen token" in str(bad)
+        assert "an unforeseen token" in str(bad.__cause__)
         assert max(batch.size for batch in opened.batches if batch.failed) > 1
         assert not opened.restarts
 

@@ -340,6 +340,24 @@ def test_requests_are_measured(front: LiveServer, through: OpenAI) -> None:
     assert grown("shim_time_to_first_token_seconds_count", "") == 1
 
 
+def test_servers_are_measured(front: LiveServer, behind: list[LiveServer], through: OpenAI) -> None:
+    """The metrics have which server answered with which status, and whether it is ready."""
+    before = metrics(front)
+    through.chat.completions.create(model="echo", messages=SAYS)
+    with pytest.raises(openai.BadRequestError):
+        through.chat.completions.create(model="echo", messages=SAYS, n=0)
+    after = metrics(front)
+
+    for status in (200, 400):
+        keys = [_series("requests_total", server, f'status="{status}",') for server in behind]
+        assert sum(after.get(key, 0) - before.get(key, 0) for key in keys) == 1
+    assert [after[_series("ready", server)] for server in behind] == [1, 1]
+
+
+def _series(name: str, server: LiveServer, labels: str = "") -> str:
+    return f'shim_upstream_{name}{{model="echo",{labels}upstream="{server.base_url}"}}'
+
+
 def metrics(server: LiveServer) -> dict[str, float]:
     """Return the values of all series."""
     headers = {"authorization": f"Bearer {KEY}"}

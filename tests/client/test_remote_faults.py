@@ -161,6 +161,18 @@ async def test_ids_and_traces_pass(behind: Scripted, client: AsyncOpenAI) -> Non
     assert raw.headers["x-mark"] == "1"
 
 
+async def test_an_id_of_our_own_passes(behind: Scripted, client: AsyncOpenAI) -> None:
+    """The id that a request without one gets is the same in both directions."""
+    behind.script = ok
+
+    raw = await client.chat.completions.with_raw_response.create(
+        model="m",
+        messages=SAYS,  # type: ignore[arg-type]
+    )
+
+    assert f"x-request-id: {raw.headers['x-request-id']}\r\n" in behind.requests[-1].head
+
+
 async def test_a_model_whose_server_is_down(front: LiveServer, client: AsyncOpenAI) -> None:
     """A server that did not run at the start makes its model not ready, and refuses for now."""
     async with httpx.AsyncClient(headers={"authorization": f"Bearer {KEY}"}) as http:

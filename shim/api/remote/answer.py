@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from backends.base import RemoteHead
 from shim.errors import ErrorAnswer, ErrorBody, describe
+from shim.serving.request_record import failed
 
 from .usage import Items
 
@@ -76,8 +77,9 @@ class RemoteAnswer(Response[None]):
                     await send({"type": "http.response.body", "body": item, "more_body": True})
         # A request ends here. Its status has been sent, so the error must go in the body.
         except Exception as error:  # noqa: BLE001
+            failed(error)
             _, body = describe(error)
-            log.warning("%s: %s", self._head.upstream, body.message)
+            log.info("%s: %s", self._head.upstream, body.message)
             if not self._head.events:
                 return False
             last = self._ending(body, last)

@@ -16,8 +16,8 @@ from shim.http.request import ApiRequest
 from shim.http.request_id import HEADER as REQUEST_ID
 from shim.http.spool import Spool
 from shim.http.strict import is_strict
+from shim.serving.deadline import DEADLINE
 from shim.serving.models import Models, ServedModel
-from shim.serving.pipeline import primed
 from shim.serving.request_metrics import Route
 from shim.serving.request_record import CURRENT
 
@@ -66,6 +66,7 @@ async def passed_on(
         headers=_headers(request, content_type=b"application/json"),
         body=_body(found, content),
         affinity=_affinity(request, content),
+        start_by=DEADLINE.get().start_by,
     )
     return await _answer(sent, served, route, streamed=found.stream, ending=ending)
 
@@ -90,7 +91,12 @@ async def passed_on_form(
         if is_strict(request):
             request.replay(kept(spool))
             await check(request)
-        sent = RemoteRequest(path=_with_query(request, path), headers=_headers(request), body=body)
+        sent = RemoteRequest(
+            path=_with_query(request, path),
+            headers=_headers(request),
+            body=body,
+            start_by=DEADLINE.get().start_by,
+        )
         # The answer owns the form from here on: it may be sent to several servers.
         return await _answer(sent, served, route, streamed=True, holding=stack)
 
@@ -130,11 +136,11 @@ async def _answer(
     items = with_usage(served.backend.send(sent))
     if route is not None:
         items = served.run(items, route=route, streamed=streamed)
-    items = await primed(items)
+    # Not `primed`, which keeps the first item to yield it again: that costs each event a generator.
     head = await anext(items)
     assert isinstance(head, RemoteHead)  # noqa: S101  it comes first
     if (record := CURRENT.get()) is not None:
-        record.upstream, record.attempts = head.upstream, head.attempts
+        record.model, record.upstream, record.attempts = served.id, head.upstream, head.attempts
     held: AbstractContextManager[Any] = nullcontext() if holding is None else holding.pop_all()
     return RemoteAnswer(head, items, ending=ending, holding=held)
 

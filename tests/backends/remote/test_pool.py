@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import aclosing
+from time import monotonic
 
 import pytest
 
 from backends.base import RemoteRequest
 from backends.config import Upstream
-from backends.failures import NoUpstream
+from backends.failures import NoUpstream, UpstreamTimeout
 from backends.remote.budget import RetryBudget
 from backends.remote.pool import Pool
 from backends.remote.upstream import UpstreamState
@@ -119,6 +120,18 @@ async def test_a_long_pause_of_all() -> None:
         await paused.take(b"")
 
     assert refused.value.retry_after == pytest.approx(20, abs=1)
+
+
+async def test_a_place_that_comes_too_late() -> None:
+    """A request whose client has stopped waiting is dropped, and takes no place."""
+    small = pool(1, most=1)
+    server = await small.take(b"")
+
+    with pytest.raises(UpstreamTimeout):
+        await small.take(b"", start_by=monotonic() + 0.01)
+
+    small.release(server)
+    assert server.outstanding == 0
 
 
 async def test_a_short_pause_is_waited_for() -> None:

@@ -78,12 +78,12 @@ async def test_full_queues(models: Models, taken: list[str], *, refused: bool) -
         for name in taken:
             await run(name, stack)
 
-        models.refuse_if_full(None)
+        models.refuse_if_full()
         with pytest.raises(QueueFull) if refused else nullcontext():
-            models.refuse_if_full("gpt-4o")
+            models.pinned("gpt-4o").refuse_if_full()
         await run("chat" if taken == ["speech"] else "speech", stack)
         with pytest.raises(QueueFull) if taken else nullcontext():
-            models.refuse_if_full(None)
+            models.refuse_if_full()
 
 
 async def endless() -> AsyncGenerator[str, None]:
