@@ -204,6 +204,9 @@ class RemoteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Most seconds for the whole answer of one server; None: not limited."""
     wait_seconds: Annotated[float, Meta(ge=0)] = 10.0
     """Most seconds that a request waits when every server has answered with a Retry-After."""
+    whole_streams: bool = False
+    """Whether a stream is read to its end before its first event is sent on: until then another
+    server can answer instead of one that dies."""
     retries: Annotated[int, Meta(ge=0, le=10)] = 2
     """Most further servers that are tried for one request."""
     retry_delay_ms: Annotated[int, Meta(ge=0)] = 50

@@ -1,5 +1,6 @@
 """One request at one server: its place there, its connection, and the bytes of its answer."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ _PAUSE = 1.0
 _EVENTS = "text/event-stream"
 
 
+_FAILED = re.compile(rb'^data: ?\{\s*"(error"|type":\s*"error")', re.MULTILINE)
+"""An event by which a server ends a stream that it cannot go on with, in any route's form."""
+
 _DISCONNECTED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
 """What a request raises whose connection ends before the first byte of its answer."""
 
@@ -67,12 +71,13 @@ class Attempt:
         self._response = response
         self._splitter = EventSplitter()
 
-    async def begin(self) -> None:
-        """Read the first events of a stream; of another answer all, but not over `WHOLE_BYTES`.
+    async def begin(self, *, whole: bool) -> None:
+        """Read all of the answer, but not over `WHOLE_BYTES`; of a stream only if *whole* is set.
 
-        Raises what `reading` does.
+        Else the first events are read. Raises what `reading` does, and UpstreamLost for a whole
+        stream in which its server says that it failed.
         """
-        most = 0 if self.has_events else WHOLE_BYTES
+        most = WHOLE_BYTES if whole or not self.has_events else 0
         pieces: list[bytes] = []
         size = 0
         with reading(self._pool, self.server):
@@ -84,6 +89,9 @@ class Attempt:
             else:
                 self.is_whole = True
         self.beginning = b"".join(pieces)
+        if whole and self.has_events and _FAILED.search(self.beginning):
+            self._pool.failed(self.server, "its stream ended with an error")
+            raise UpstreamLost("A server of this model failed in its answer.")
         if self.status < 500:  # noqa: PLR2004  a server's failure
             self.server.succeeded()
 
@@ -143,6 +151,8 @@ async def attempted(
     server: UpstreamState,
     request: RemoteRequest,
     reuse: Reuse | None,
+    *,
+    whole_streams: bool,
 ) -> Attempt:
     """Send *request* to *server*, in a place that is already taken; return its begun answer.
 
@@ -159,7 +169,7 @@ async def attempted(
         )
     attempt = Attempt(pool, server, response)
     try:
-        await attempt.begin()
+        await attempt.begin(whole=whole_streams)
     except BaseException:
         response.close()
         raise

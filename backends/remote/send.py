@@ -143,7 +143,14 @@ class _Sending:
         self, server: UpstreamState, request: RemoteRequest, reuse: Reuse | None
     ) -> Attempt:
         self.attempts += 1
-        return await attempted(self._session, self._pool, server, request, reuse)
+        return await attempted(
+            self._session,
+            self._pool,
+            server,
+            request,
+            reuse,
+            whole_streams=self._options.whole_streams,
+        )
 
     def _may_go_on(self, server: UpstreamState, retries: int) -> bool:
         """Return whether the request may be tried at another server than *server*."""

@@ -202,6 +202,26 @@ async def test_a_stream_that_is_lost_before_its_first_event() -> None:
     assert {text for _, text in answers} == {b"data: 1\n\n"}
 
 
+@pytest.mark.parametrize(
+    "lost",
+    [
+        closing(STREAM + chunk(b"data: 1\n\n")),
+        always(STREAM + chunk(b'data: 1\n\ndata: {"error":{}}\n\ndata: [DONE]\n\n') + END),
+        always(STREAM + chunk(b'event: error\ndata: {"type":"error"}\n\n') + END),
+    ],
+    ids=["cut", "error", "response"],
+)
+async def test_whole_streams(lost: Script) -> None:
+    """With `whole_streams` a stream that fails anywhere is tried at another server."""
+    text = b'data: {"text":"data: {\\"error\\""}\n\ndata: [DONE]\n\n'
+    sound = always(STREAM + chunk(text[:5]) + chunk(text[5:]) + END)
+    async with scripted(lost, sound) as servers, pooled(*servers, whole_streams=True) as backend:
+        answers = [await whole(backend) for _ in range(4)]
+
+    assert {answer for _, answer in answers} == {text}
+    assert servers[0].requests
+
+
 @pytest.mark.parametrize("begun", [False, True], ids=["waiting", "streaming"])
 async def test_leaving_closes_the_connection(*, begun: bool) -> None:
     """A client that leaves closes the connection to the server, before or in an answer."""
