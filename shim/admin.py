@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 
 import uvicorn
 from litestar import Litestar, post
@@ -13,11 +12,11 @@ from litestar.di import NamedDependency, Provide
 from backends.registry import ModelNotOpened
 from shim.errors import NotReloaded
 from shim.http.auth import KeyGuard, Keys
-from shim.http.connection import Connection
 from shim.http.connections import Connections
 from shim.http.error_handlers import HANDLERS
 from shim.http.lingering_close import LingeringClose
 from shim.http.request_log import OnEnd, RequestLog, note_error, note_route
+from shim.http.uvicorn_config import configured
 
 from .limits import Limits
 from .reloading import Reloaded
@@ -57,16 +56,8 @@ async def serving(
         logging_config=None,
         openapi_config=None,
     )
-    config = uvicorn.Config(
-        RequestLog(LingeringClose(app), on_end),
-        http=partial(Connection, connections=Connections(_LIMITS, on_end)),  # type: ignore[arg-type]
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
+    connections = Connections(_LIMITS, on_end)
+    config = configured(RequestLog(LingeringClose(app), on_end), connections)
     server = _Server(config)
     running = asyncio.create_task(server.serve([address]))
     try:

@@ -25,7 +25,7 @@ from . import __version__
 from .app import create_app
 from .logs import logging_to_stderr
 from .pulling import pull_missing, show_catalogue, show_pulled
-from .server import bind, run, url
+from .server import bind, run, serve_until_signal, url
 from .settings import ServerSettings, Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
 
@@ -180,7 +180,8 @@ def serve(log_level: str | None, **flags: Any) -> None:
                 if admin_address is not None:
                     click.echo(f"Reload by POST {url(admin_address)}/admin/reload, or SIGHUP")
 
-            run(settings, address, admin_address, listening, partial(_loaded, **flags))
+            again = partial(_loaded, **flags)
+            run(serve_until_signal(settings, address, admin_address, listening, again))
     except ModelNotOpened as error:
         log.debug("start failed", exc_info=error)
         raise click.ClickException(str(error)) from error

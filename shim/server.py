@@ -6,18 +6,17 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 import uvloop
-from litestar.types import ASGIApp
 
 from backends.registry import ModelNotOpened
-from shim.http.connection import Connection
 from shim.http.connections import Connections, within_descriptors
+from shim.http.uvicorn_config import configured
 from shim.serving.models import Models
 
 from .admin import serving as admin_serving
@@ -182,7 +181,13 @@ def url(address: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(
+def run(serving: Coroutine[Any, Any, None]) -> None:
+    """Run *serving*, which `serve_until_signal` returns, in an event loop of its own."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serving)
+
+
+async def serve_until_signal(
     settings: Settings,
     address: socket.socket,
     admin_address: socket.socket | None,
@@ -191,21 +196,10 @@ def run(
 ) -> None:
     """Open the models, serve on *address* until a signal, then close the models.
 
-    The admin port is served on *admin_address*; None: it is closed.
-    *on_listening* is called once the server accepts requests; *load* reads the settings anew for a
-    reload. Raises ModelNotOpened if a model cannot be opened.
+    The admin port is served on *admin_address*; None: it is closed. *on_listening* is called once
+    the server accepts requests; *load* reads the settings anew for a reload. Raises ModelNotOpened
+    if a model cannot be opened.
     """
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, address, admin_address, on_listening, load))
-
-
-async def _serve(
-    settings: Settings,
-    address: socket.socket,
-    admin_address: socket.socket | None,
-    on_listening: Callable[[Models], None],
-    load: Callable[[], Settings],
-) -> None:
     runtime = Runtime(settings)
     # Not uvicorn's lifespan, which would only log that a model could not be opened.
     async with runtime.running(settings) as models:
@@ -217,7 +211,7 @@ async def _serve(
         connections = Connections(within_descriptors(settings.server.limits), runtime.on_end)
         reloader = Reloader(settings, runtime, models, load=load, connections=connections)
         server = Server(
-            _config(reloader.current, connections),
+            configured(reloader.current, connections),
             runtime=runtime,
             reloader=reloader,
             on_listening=on_listening,
@@ -232,17 +226,3 @@ async def _serve(
                 )
                 await stack.enter_async_context(admin)
             await server.serve([address])
-
-
-def _config(app: ASGIApp, connections: Connections) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        interface="asgi3",
-        http=partial(Connection, connections=connections),  # type: ignore[arg-type]
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
