@@ -42,6 +42,7 @@ def upload(*parts: tuple[str, str]) -> Any:
     return SimpleNamespace(
         content_type=("multipart/form-data", {"boundary": "b"}),
         headers={},
+        scope={},
         app=SimpleNamespace(state=SimpleNamespace(server=server)),
         stream=stream,
     )
