@@ -16,6 +16,7 @@ import uvloop
 
 from tools.load.hold import hold
 from tools.load.page import tables, write
+from tools.load.stops import kill, terminate
 from tools.load.targets import TARGETS
 
 
@@ -30,6 +31,16 @@ def _hold(given: argparse.Namespace) -> int:
     return int(any(load.found for load in loads))
 
 
+def _stop(given: argparse.Namespace) -> int:
+    found = {
+        "SIGTERM": uvloop.run(terminate(clients=given.clients, questions=given.questions)),
+        "SIGKILL": uvloop.run(kill()),
+    }
+    for name, wrong in found.items():
+        print(f"{name}: {'; '.join(wrong[:10]) or 'right'}")
+    return int(any(found.values()))
+
+
 def main() -> int:
     """Return 0 if all has held."""
     parser = argparse.ArgumentParser(
@@ -42,6 +53,10 @@ def main() -> int:
     held.add_argument("--only", choices=[*TARGETS], action="append", help="One of the servers.")
     held.add_argument("--plot", type=Path, metavar="PYTHON", help="Write the page and its plot.")
     held.set_defaults(run=_hold)
+    stopped = words.add_parser("stops")
+    stopped.add_argument("--clients", type=int, default=200)
+    stopped.add_argument("--questions", type=int, default=10, help="Of each client.")
+    stopped.set_defaults(run=_stop)
     given = parser.parse_args()
     status: int = given.run(given)
     return status
