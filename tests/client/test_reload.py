@@ -175,32 +175,90 @@ async def test_a_hangup_reloads(reloading: Reloading) -> None:
         assert await names(client) == ["echo", "b"]
 
 
-async def test_reloads_under_load(reloading: Reloading) -> None:
-    """While aliases and engines change again and again, each request is answered by one of them.
+TURNS, CONFIGURATIONS = 6, 3
 
-    Each alias belongs to one engine at a time, and each engine adds its own number of words: an
-    answer by another engine than the alias's would show.
+
+def configuration(number: int) -> tuple[str, str]:
+    """Return a model, and keys, of which each name and limit is of this configuration alone.
+
+    Beside these it has the alias `a` and the key `one`, as all have.
     """
+    table = model(f"engine-{number}", alias=f'a", "only-{number}', seconds=0.002)
+    limited = table.replace("options = {", f"options = {{ max_model_len = {100 + number},")
+    return limited, f'one", "key-{number}'
+
+
+async def outcome(client: openai.AsyncOpenAI, name: str, words: int, *, stream: bool) -> str:
+    """Return the fingerprint of a right answer, or the status and the message of a refusal.
+
+    All events of a stream have to have the same fingerprint and model.
+    """
+    said = says("word " * words)
+    create = client.chat.completions.create
+    try:
+        if stream:
+            events = [part async for part in await create(model=name, messages=said, stream=True)]
+        else:
+            events = [await create(model=name, messages=said)]
+    except openai.APIStatusError as error:
+        return f"{error.status_code} {error.message}"
+    pieces = [c.delta.content if stream else c.message.content for e in events for c in e.choices]
+    assert "".join(piece or "" for piece in pieces) == ("word " * words).strip()
+    [(fingerprint, model_name)] = {(event.system_fingerprint, event.model) for event in events}
+    assert model_name == name
+    return str(fingerprint)
+
+
+async def test_reloads_under_load(reloading: Reloading) -> None:
+    """While keys, aliases, limits and engines change, all of a request is of one configuration.
+
+    A key of one configuration never opens an alias of another; an alias is always answered by the
+    same engine, within its own limit; what all configurations have is always answered.
+    """
+    seen: dict[tuple[int, int], set[str]] = {}
+    limits: dict[int, set[str]] = {}
+    common: set[str] = set()
+    batch_ended = asyncio.Event()
+
+    async def changed() -> None:
+        for turn in range(TURNS):
+            table, key = configuration(turn % CONFIGURATIONS)
+            reloading.write(table, key=key)
+            assert (await reloading.reload())["models"] == [f"engine-{turn % CONFIGURATIONS}"]
+            for _ in range(2):  # the second one has begun after the reload
+                batch_ended.clear()
+                await batch_ended.wait()
+
     async with reloading.client(max_retries=3) as client:
+        clients = [client.with_options(api_key=f"key-{at}") for at in range(CONFIGURATIONS)]
 
-        async def asked(number: int) -> str:
-            text = f"sample {number} " + "word " * (number % 7)
-            answer = await client.chat.completions.create(model="a", messages=says(text))
-            assert answer.choices[0].message.content == text.strip()
-            return str(answer.system_fingerprint)
+        async def pair(key: int, name: int) -> None:
+            words, stream = 1 + key + name, bool(name % 2)
+            answer = await outcome(clients[key], f"only-{name}", words, stream=stream)
+            seen.setdefault((key, name), set()).add(answer[:3] if " " in answer else answer)
 
-        async def changed() -> None:
-            for turn in range(6):
-                reloading.write(model(f"engine-{turn % 3}", running=8 + turn, seconds=0.002))
-                done = await reloading.reload()
-                assert done["models"] == [f"engine-{turn % 3}"]
+        async def too_long(number: int) -> None:
+            answer = await outcome(clients[number], f"only-{number}", 200, stream=False)
+            limits.setdefault(number, set()).add(answer)
+
+        async def shared(number: int) -> None:
+            common.add(await outcome(client, "a", 1 + number % 7, stream=bool(number % 2)))
 
         changing = asyncio.create_task(changed())
-        fingerprints: set[str] = set()
-        count = 0
+        every = range(CONFIGURATIONS)
         while not changing.done():
-            fingerprints |= set(await asyncio.gather(*map(asked, range(count, count + 32))))
-            count += 32
+            pairs = [pair(key, name) for key in every for name in every]
+            await asyncio.gather(*pairs, *map(too_long, every), *map(shared, range(20)))
+            batch_ended.set()
         await changing
 
-    assert len(fingerprints) >= 3
+    engines = [seen[at, at] - {"401", "404"} for at in every]
+    assert [len(engine) for engine in engines] == [1] * CONFIGURATIONS
+    assert len(set.union(*engines)) == CONFIGURATIONS
+    for (key, name), answers in seen.items():
+        assert key == name or answers <= {"401", "404"}
+    for number, answers in limits.items():
+        [refusal] = {answer for answer in answers if answer.startswith("400")}
+        assert f"maximum context length is {100 + number} tokens" in refusal
+    assert set.union(*engines) <= common
+    assert not {answer for answer in common if " " in answer}

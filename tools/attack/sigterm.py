@@ -81,10 +81,11 @@ async def _end(cell: Cell, target: Target, late: Clients | None = None) -> None:
     ended = asyncio.create_task(asyncio.to_thread(target.process.wait, 60))
     cell.status = await ended
     cell.seconds = time.monotonic() - began
-    cell.orphans = await _outlived(target.pid)
+    cell.orphans = await outlived(target.pid)
 
 
-async def _outlived(group: int) -> bool:
+async def outlived(group: int) -> bool:
+    """Return whether a process of the group is left two seconds after its leader's end."""
     end = time.monotonic() + 2
     while time.monotonic() < end:
         try:

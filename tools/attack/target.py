@@ -123,11 +123,11 @@ class Target:
 
 
 @contextmanager
-def started(config: str, *, limit: int | None = LIMIT) -> Iterator[Target]:
+def started(config: str, *, limit: int | None = LIMIT, port: int = 0) -> Iterator[Target]:
     """Run `shim serve` with *config* in a process group of its own; end all of it in the end.
 
     Without models in *config* it serves the toys, and not what was pulled here. *limit*: bytes of
-    address space.
+    address space. *port*: 0 for any that is free.
     """
 
     def bound() -> None:
@@ -138,7 +138,8 @@ def started(config: str, *, limit: int | None = LIMIT) -> Iterator[Target]:
     with tempfile.TemporaryDirectory(prefix="shim-attack-") as folder:
         file, log = Path(folder) / "shim.toml", Path(folder) / "log"
         file.write_text(config)
-        command = [sys.executable, "-m", "shim", "serve", "--port", "0", "--log-level", "info"]
+        command = [sys.executable, "-m", "shim", "serve", "--port", str(port)]
+        command += ["--log-level", "info"]
         if "[[models]]" not in config:
             command.append("toys")
         with log.open("wb") as output:
