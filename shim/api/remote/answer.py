@@ -77,7 +77,7 @@ class RemoteAnswer(Response[None]):
         # A request ends here. Its status has been sent, so the error must go in the body.
         except Exception as error:  # noqa: BLE001
             _, body = describe(error)
-            log.warning("%s: %s", self._head.upstream, body.message)
+            log.info("%s: %s", self._head.upstream, body.message)
             if not self._head.events:
                 return False
             last = self._ending(body, last)
