@@ -16,6 +16,7 @@ from shim.api import health
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
+from shim.api.full_queues import queue_guard
 from shim.api.models.controller import ModelsController
 from shim.api.openapi.document import document, openapi
 from shim.api.responses.controller import ResponsesController
@@ -24,6 +25,7 @@ from shim.api.transcription.controller import TranscriptionController
 from shim.api.visible_models import visible_models
 from shim.http.auth import KeyGuard, Keys, free
 from shim.http.body_memory import BodyMemory
+from shim.http.deadlines import Deadlines
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
 from shim.http.faults import FaultGuard, Faults
@@ -31,6 +33,7 @@ from shim.http.rate_limits import RateLimits, add_headers
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
 from shim.http.request_log import note_error, note_route
+from shim.http.single_flight import SingleFlight
 from shim.serving.models import Models
 
 from .limits import Limits
@@ -86,9 +89,11 @@ def create_app(
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    memory = BodyMemory(app.asgi_handler, server.limits.held_bytes)
-    app.asgi_handler = CancelOnDisconnect(RateLimits(memory) if keys.are_limited else memory)
-    metrics_.http.watch_bodies(lambda: memory.bytes)
+    bodies = BodyMemory(app.asgi_handler, runtime.held, server.limits.held_bytes)
+    app.asgi_handler = CancelOnDisconnect(RateLimits(bodies) if keys.are_limited else bodies)
+    if server.single_flight:
+        app.asgi_handler = SingleFlight(app.asgi_handler, runtime.flights)
+    app.asgi_handler = Deadlines(app.asgi_handler, server)
     if server.allow_faults:
         # Outermost: a fault is one of the connection, as if the network had it.
         app.asgi_handler = Faults(app.asgi_handler)
@@ -107,12 +112,19 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
         route_handlers=[TokenizerController],
         request_max_body_size=limits.tokenize_bytes,
     )
+    queued = Router(
+        "/",
+        route_handlers=[
+            ChatController,
+            CompletionsController,
+            ResponsesController,
+            EmbeddingsController,
+            uploads,
+        ],
+        guards=[queue_guard],
+    )
     return [
-        ChatController,
-        CompletionsController,
-        ResponsesController,
-        EmbeddingsController,
-        uploads,
+        queued,
         ModelsController,
         tokenizer,
         health.health,

@@ -121,6 +121,10 @@ class QueueFull(Busy):
     """The model's queue is full."""
 
 
+class WaitTooLong(Busy):
+    """The request would get its slot long after its client has stopped waiting."""
+
+
 class RateLimited(Busy):
     """The request's key has used up one of its rate limits."""
 
@@ -135,6 +139,14 @@ class StorageFull(Busy):
 
 class ServerStopping(Busy):
     """The server is shutting down."""
+
+
+class DeadlineExceeded(ApiError):
+    """The request waited for a slot until its deadline; nothing was computed for it."""
+
+
+class RequestTooLong(ApiError):
+    """The request has taken longer than the server allows."""
 
 
 class ModelFaulty(ApiError):
@@ -229,6 +241,10 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     NotFinite: ErrorStatus(500, "server_error", "not_finite", {"x-should-retry": "false"}),
     ModelFaulty: ErrorStatus(503, "service_unavailable_error", "model_unavailable", _NEXT_TEST),
     QueueFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    WaitTooLong: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    BodyMemoryFull: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
+    DeadlineExceeded: ErrorStatus(504, "server_error", "deadline_exceeded"),
+    RequestTooLong: ErrorStatus(504, "server_error", "request_timeout"),
     RateLimited: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
     Busy: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded"),
     InvalidRequest: ErrorStatus(400),

@@ -89,7 +89,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Bytes,
         _limit(
             "Bytes of the JSON bodies of all requests in progress together.",
-            "503 with Retry-After",
+            "429 with Retry-After, before the body is read if its length is stated",
         ),
     ] = 512 << 20
     decoded_bytes: Annotated[

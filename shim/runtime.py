@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 from litestar.types import ASGIApp
 
+from shim.http.body_memory import HeldBytes
+from shim.http.flights import Flights
 from shim.http.json_worker import JsonWorker
 from shim.http.rate_limiter import RateLimiter
 from shim.http.request_log import log_request
@@ -29,6 +31,9 @@ class Runtime:
         self.metrics = Metrics()
         self.json_worker = JsonWorker()
         self.rate_limiter = RateLimiter()
+        self.held = HeldBytes()
+        self.metrics.http.watch_bodies(lambda: self.held.count)
+        self.flights = Flights(self.metrics.count_flight)
         self.models = OpenModels(self.metrics, decoded_bytes=settings.server.limits.decoded_bytes)
 
         self.traced: Callable[[ASGIApp], ASGIApp] | None = None

@@ -59,6 +59,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retries; else it is refused."""
     tokenizer_needs_key: bool = False
     """Whether the routes of the tokenizer need a key; harnesses that count tokens send none."""
+    single_flight: bool = True
+    """Whether a request gets the answer that the client of an earlier, equal one has timed out
+    for; otherwise a time-out cancels the work."""
+    deadline_seconds: Annotated[float, Meta(gt=0)] | None = None
+    """Seconds for which a client waits that does not send its time-out."""
+    request_seconds: Annotated[float, Meta(gt=0)] | None = None
+    """Most seconds of a request, waiting included; a longer one is ended."""
     log_format: LogFormat = "text"
     """How the log is written."""
     tracing: bool = False

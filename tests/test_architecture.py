@@ -32,7 +32,8 @@ SEAM = {
 
 FLOORS: tuple[set[str], ...] = (
     {"errors", "limits", "environment", "suggestions", "key_settings"},
-    {"serving.request_record"},  # filled in on all floors
+    # Used on all floors.
+    {"serving.request_record", "serving.deadline", "serving.retry_schedule"},
     {"logs"},
     {"parameters", "settings"},
     {"http", "serving"},
@@ -46,9 +47,10 @@ FLOORS: tuple[set[str], ...] = (
 )
 """Modules and packages of `shim`: each imports only from floors before its own."""
 
-SHARED = {"generation", "openapi.operation", "remote"}
+SHARED = {"generation", "openapi.operation", "remote", "full_queues"}
 """Parts of `shim.api` that every route may import: what all text routes have in common, the type
-by which a handler describes its route, and the way to models on other servers."""
+by which a handler describes its route, the way to models on other servers, and what refuses
+requests before they are read."""
 
 ROUTES = {
     # A model that transcribes answers both, with the same options and the same errors.

@@ -11,7 +11,7 @@ from litestar.exceptions import InternalServerException
 from shim.errors import ClientGone, TooLarge
 from shim.limits import Limits
 
-from .body_memory import reserve
+from .body_memory import check, reserve
 from .charset import json_as_utf8
 from .content_encoding import coding, decompressed
 from .json_decoding import Rules, decoded
@@ -100,10 +100,14 @@ class ApiRequest(Request[Any, Any, Any]):
     async def _whole(self, limit: int) -> bytearray:
         """Return the whole body.
 
-        Raises TooLarge above *limit* bytes, BodyMemoryFull if all bodies together exceed theirs.
+        Raises TooLarge above *limit* bytes, BodyMemoryFull if all bodies together exceed theirs:
+        before it reads anything, if the stated length shows that.
         """
         if self._peeked is not None:
             return self.take_peeked()
+        # Only checked: a client that sends slowly could else reserve much and keep others out.
+        if (stated := int(self.headers.get("content-length", 0))) <= limit:
+            check(self.scope, stated)
         body = bytearray()
         async for chunk in self.stream():
             reserve(self.scope, len(chunk))

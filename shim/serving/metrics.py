@@ -87,6 +87,13 @@ class Metrics:
             ("model",),
             registry=registry,
         )
+        self._flights = Counter(
+            "shim_single_flight",
+            "Answers whose clients had timed out, by what became of them: taken by a retry while "
+            "they were made (joined) or once they were complete (replayed), or not (expired).",
+            ("result",),
+            registry=registry,
+        )
         self.loop_lag = Histogram(
             "shim_event_loop_lag_seconds",
             "Seconds by which a timer of the event loop fires late, measured ten times a second. "
@@ -101,6 +108,10 @@ class Metrics:
             ("result",),
             registry=registry,
         )
+
+    def count_flight(self, result: str) -> None:
+        """Count an answer whose client had timed out, by what became of it."""
+        self._flights.labels(result).inc()
 
     def watch_queue(self, model: str, queue: Admission) -> None:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""

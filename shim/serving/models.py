@@ -175,6 +175,16 @@ class Models:
         """Return the model's name in the URL or, without one, *name*, which is the body's."""
         return self._pinned or name
 
+    def refuse_if_full(self, named: str | None) -> None:
+        """Raise QueueFull if the queue of the model that the URL has *named* is full.
+
+        If it has named none, or none that is served here: if the queues of all models are full.
+        """
+        model = self._by_name.get(named or "")
+        queues = [served.admission for served in ([model] if model else self.served)]
+        if queues and all(queue.full for queue in queues):
+            queues[0].refuse_if_full()
+
     def find(self, name: str | None) -> ServedModel[Backend]:
         """Return the model with that name or alias.
 

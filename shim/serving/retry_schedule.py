@@ -14,7 +14,14 @@ _MARGIN = 1.2
 again, and it tries only a few times."""
 
 _ENDS = 32
-"""Number of latest ends of requests from which their rate is measured."""
+"""Least number of latest ends of requests from which their rate is measured."""
+
+_ROUNDS = 2
+"""Ends of requests for each slot before the wait in the queue is predicted, and `_FEW` at least.
+Requests that begin together end together: a part of a round says little of their rate, and two
+rounds and the beginning of a third are wrong by at most a half."""
+
+_FEW = 8
 
 _LONGEST = 60.0
 """Seconds of the longest Retry-After that all releases of the `openai` client honour."""
@@ -27,8 +34,10 @@ class RetrySchedule:
     back one after the other and not all at once. All times are in seconds of `time.monotonic`.
     """
 
-    def __init__(self) -> None:
-        self._ends: deque[float] = deque(maxlen=_ENDS)
+    def __init__(self, slots: int) -> None:
+        """*slots* is how many requests run at the same time."""
+        self._enough = max(_ROUNDS * slots, _FEW)
+        self._ends: deque[float] = deque(maxlen=1 + max(self._enough, _ENDS))
         """Times when requests ended in the present busy period; the first may be its start."""
         self._has_ended = False
         """Whether any request has ended: before that there is nothing to measure."""
@@ -38,13 +47,17 @@ class RetrySchedule:
         """When the slot should be free that is reserved for the last refused client."""
 
     def busy_from_now(self) -> None:
-        """Begin a busy period. Idle time before it must not count as time between two ends."""
+        """Begin a busy period: all slots are taken from now on.
+
+        Time before it, when slots were free, must not count as time between two ends: then it was
+        not the engine that took so long.
+        """
         self._average = self._measured()
         self._ends.clear()
         self._ends.append(time.monotonic())
 
     def one_ended(self) -> None:
-        """Count the end of a request."""
+        """Count the end of a request in a busy period."""
         self._has_ended = True
         self._ends.append(time.monotonic())
 
@@ -55,6 +68,15 @@ class RetrySchedule:
         if self._next - now > _LONGEST:
             return random.uniform(_LONGEST / 2, _LONGEST)  # noqa: S311  spreads load
         return self._next - now
+
+    def predicted(self, place: int) -> float | None:
+        """Return the seconds until the request at that *place* of the queue, from 1, gets a slot.
+
+        None unless the rate has been measured well in the present busy period.
+        """
+        if len(self._ends) <= self._enough:
+            return None
+        return place * self._measured()
 
     def _interval(self, now: float) -> float:
         """Return the seconds to expect between two ends, with the margin.

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from litestar.enums import RequestEncodingType
 
 from backends.base import Prepared, SpeechBackend
+from shim.api.full_queues import refuse_if_full
 from shim.errors import InvalidParameter, UnsupportedMedia
 from shim.http.request import ApiRequest
 from shim.http.strict import is_strict
@@ -46,7 +47,8 @@ async def read_request(request: ApiRequest, models: Models, task: Task) -> Recor
     """Read and validate *request*, which came to the route of *task*.
 
     Raises UnsupportedMedia for another content type, InvalidParameter or UnsupportedParameter for a
-    field, and what the model look-up and the backend's `prepare` raise; all as early as possible.
+    field, what the model look-up and the backend's `prepare` raise, and QueueFull; all as early as
+    possible.
     """
     kind, parameters = request.content_type
     strictly = is_strict(request)
@@ -65,7 +67,10 @@ async def read_request(request: ApiRequest, models: Models, task: Task) -> Recor
 
     @cache  # in most forms no field follows the file, so the second call gets the same fields
     def validate(*fields: Field) -> _Validated:
-        return _validated(nested(fields), models, task, strictly=strictly)
+        validated = _validated(nested(fields), models, task, strictly=strictly)
+        if validated.accepted is not None:
+            refuse_if_full(request, validated.accepted[0].admission)
+        return validated
 
     limits: Limits = request.app.state.server.limits
     upload = await receive(

@@ -9,7 +9,7 @@ from litestar.exceptions import NotFoundException
 
 from backends.failures import PromptTooLong
 from shim.errors import InvalidKey, InvalidParameter, QueueFull, TooLarge, UnknownModel
-from shim.http.body_memory import BodyMemory, reserve
+from shim.http.body_memory import BodyMemory, HeldBytes, reserve
 from shim.http.repeated_refusals import RefusalDelays
 from shim.limits import Limits
 
@@ -167,17 +167,18 @@ async def test_memory_of_a_delayed_answer() -> None:
         except PromptTooLong as raised:
             await repeated.delay(raised, scope)
 
-    memory = BodyMemory(app, 10_000)
+    held = HeldBytes()
+    memory = BodyMemory(app, held, 10_000)
     waiting = asyncio.create_task(memory(scope(), None, None))  # type: ignore[arg-type]
     await asyncio.sleep(0)
 
-    assert memory.bytes == 0
+    assert held.count == 0
     assert error.__traceback__ is None
     assert repeated._delayed == 1
 
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert (memory.bytes, repeated._delayed) == (0, 0)
+    assert (held.count, repeated._delayed) == (0, 0)
 
 
 async def test_connections_that_wait() -> None:
@@ -186,7 +187,7 @@ async def test_connections_that_wait() -> None:
     delays(repeated, 30)
 
     waiting = [
-        asyncio.create_task(BodyMemory(_refusing(repeated), 1)(scope(), None, None))  # type: ignore[arg-type]
+        asyncio.create_task(BodyMemory(_refusing(repeated), HeldBytes(), 1)(scope(), None, None))  # type: ignore[arg-type]
         for _ in range(5)
     ]
     done, still = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -8,7 +8,7 @@ from litestar import Litestar, post
 from litestar.datastructures import State
 from msgspec import Struct
 
-from shim.http.body_memory import BodyMemory
+from shim.http.body_memory import BodyMemory, HeldBytes
 from shim.http.error_handlers import HANDLERS
 from shim.http.request import ApiRequest
 from shim.settings import ServerSettings
@@ -41,7 +41,7 @@ async def status(*events: dict[str, Any]) -> int:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await BodyMemory(app, limit=1 << 20)(scope, receive, send)
+    await BodyMemory(app, HeldBytes(), limit=1 << 20)(scope, receive, send)
     return sent[0]["status"]
 
 

@@ -1,12 +1,16 @@
 """Admission: which requests run, wait and are refused, and how a slot becomes free."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from shim.errors import QueueFull, ServerStopping
+from shim.errors import DeadlineExceeded, QueueFull, RequestTooLong, ServerStopping, WaitTooLong
 from shim.serving.admission import Admission
+from shim.serving.deadline import DEADLINE, Deadline
 
 
 async def words(*, log: list[str] | None = None) -> AsyncGenerator[str, None]:
@@ -281,3 +285,169 @@ async def test_several_slots() -> None:
 
     for one in running:
         await one.aclose()
+
+
+async def test_the_queue_can_shrink() -> None:
+    """A new bound of the queue holds for the next request; those that wait already stay."""
+    admission = Admission(max_running=1, max_waiting=1)
+    running = admission.admit(words())
+    await anext(running)
+    waiting = asyncio.ensure_future(anext(admission.admit(words())))
+    await asyncio.sleep(0)
+
+    admission.max_waiting = 0
+
+    with pytest.raises(QueueFull):
+        await anext(admission.admit(words()))
+    await running.aclose()
+    assert await waiting == "one"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> "Clock":
+    """Return a clock that the test sets."""
+    clock = Clock()
+    for module in ("admission", "retry_schedule"):
+        monkeypatch.setattr(f"shim.serving.{module}.time.monotonic", lambda: clock.now)
+    return clock
+
+
+class Clock:
+    """The present time, in seconds."""
+
+    now = 100.0
+
+
+@contextmanager
+def deadline(**times: float) -> Iterator[None]:
+    """Give the requests of the block a deadline."""
+    token = DEADLINE.set(Deadline(**times))
+    try:
+        yield
+    finally:
+        DEADLINE.reset(token)
+
+
+async def queue(clock: Clock, *, ends: int, waiting: int) -> tuple[Admission, Any]:
+    """Return a queue in which so many requests have ended, one a second, and so many wait."""
+    admission = Admission(max_running=1, max_waiting=100)
+    running = admission.admit(words())
+    await anext(running)
+    for _ in range(ends):
+        following = admission.admit(words())
+        waits = asyncio.ensure_future(anext(following))
+        await asyncio.sleep(0)
+        clock.now += 1
+        await running.aclose()
+        await waits
+        running = following
+    tasks = [asyncio.ensure_future(anext(admission.admit(words()))) for _ in range(waiting)]
+    await asyncio.sleep(0)
+    return admission, (running, tasks)
+
+
+async def test_a_hopeless_wait(clock: Clock) -> None:
+    """A request that would wait for twice its client's time is refused, and comes again in time."""
+    admission, held = await queue(clock, ends=8, waiting=9)
+
+    with deadline(answer_by=clock.now + 4), pytest.raises(WaitTooLong) as refusal:
+        await anext(admission.admit(words()))
+
+    # Its turn would come in 10 s, and the next slot for a refused client is free in 1.2 s.
+    assert refusal.value.retry_after == pytest.approx(10 - 4 + 1.2)
+    assert admission.waiting == 9
+    await ended(held)
+
+
+@pytest.mark.parametrize(("ends", "seconds"), [(8, 6), (7, 1)], ids=["doubtful", "not measured"])
+async def test_a_doubtful_wait(clock: Clock, ends: int, seconds: float) -> None:
+    """A request whose wait is not certain to be too long waits."""
+    admission, held = await queue(clock, ends=ends, waiting=9)
+
+    with deadline(answer_by=clock.now + seconds):
+        waits = asyncio.ensure_future(anext(admission.admit(words())))
+    await asyncio.sleep(0)
+
+    assert admission.waiting == 10
+    waits.cancel()
+    await ended(held)
+
+
+async def test_a_partly_idle_engine(clock: Clock) -> None:
+    """While slots are free, the time between two ends says nothing of how long a queue takes."""
+    admission = Admission(max_running=2, max_waiting=100)
+    for _ in range(20):
+        alone = admission.admit(words())
+        await anext(alone)
+        clock.now += 60
+        await alone.aclose()
+    running = [admission.admit(words()) for _ in range(2)]
+    for items in running:
+        await anext(items)
+
+    with deadline(answer_by=clock.now + 1):
+        waits = asyncio.ensure_future(anext(admission.admit(words())))
+    await asyncio.sleep(0)
+
+    assert admission.waiting == 1
+    waits.cancel()
+
+
+async def ended(held: tuple[AsyncGenerator[str, None], "list[asyncio.Future[str]]"]) -> None:
+    """End the requests that a test has left in its queue."""
+    running, waiting = held
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await running.aclose()
+
+
+async def test_a_deadline_that_passes_in_the_queue() -> None:
+    """A request that still waits at its deadline is dropped, and nothing is computed for it."""
+    admission = Admission(max_running=1, max_waiting=1)
+    running = admission.admit(words())
+    await anext(running)
+    log: list[str] = []
+
+    with deadline(start_by=time.monotonic()), pytest.raises(DeadlineExceeded):
+        await anext(admission.admit(words(log=log)))
+
+    assert log == []
+    assert admission.waiting == 0
+    assert await anext(running) == "two"
+
+
+async def test_a_deadline_after_the_start() -> None:
+    """The deadline of a wait means nothing to a request that has its slot."""
+    admission = Admission(max_running=1, max_waiting=0)
+
+    with deadline(start_by=time.monotonic()):
+        assert [word async for word in admission.admit(words())] == ["one", "two"]
+
+
+async def test_a_request_that_takes_too_long() -> None:
+    """The server's limit ends a request that waits for its engine, or in the queue."""
+    admission = Admission(max_running=1, max_waiting=1)
+
+    with deadline(end_by=time.monotonic() + 0.01):
+        running = await stuck(admission)
+        waiting = asyncio.ensure_future(anext(admission.admit(words())))
+
+    for task in (waiting, running):
+        with pytest.raises(RequestTooLong):
+            await task
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
+async def test_a_stream_that_takes_too_long() -> None:
+    """The server's limit ends a request whose item is being sent before its next item."""
+    admission = Admission(max_running=1, max_waiting=0)
+    with deadline(end_by=time.monotonic()):
+        items = admission.admit(words())
+        await anext(items)
+        while not admission._ended:  # noqa: ASYNC110 - until the timer has fired
+            await asyncio.sleep(0)
+
+        with pytest.raises(RequestTooLong):
+            await anext(items)
+    assert admission.running == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,37 @@ def test_no_model_of_a_kind() -> None:
 
     with pytest.raises(UnknownModel, match="Those here that do: none"):
         models.speech("chat")
+
+
+@pytest.mark.parametrize(("taken", "refused"), [([], False), (["speech"], False), (["chat"], True)])
+async def test_full_queues(models: Models, taken: list[str], *, refused: bool) -> None:
+    """A request is refused unread if the queue of the model in its URL is full, or if all are."""
+    for served in models.served:
+        served.admission.max_waiting = 0
+
+    async def run(name: str, stack: AsyncExitStack) -> None:
+        slots = models.find(name).admission.capacity
+        for _ in range(slots):
+            running = models.find(name).admission.admit(endless())
+            stack.push_async_callback(running.aclose)
+            await anext(running)
+
+    async with AsyncExitStack() as stack:
+        for name in taken:
+            await run(name, stack)
+
+        models.refuse_if_full(None)
+        with pytest.raises(QueueFull) if refused else nullcontext():
+            models.refuse_if_full("gpt-4o")
+        await run("chat" if taken == ["speech"] else "speech", stack)
+        with pytest.raises(QueueFull) if taken else nullcontext():
+            models.refuse_if_full(None)
+
+
+async def endless() -> AsyncGenerator[str, None]:
+    """Yield for ever."""
+    while True:
+        yield "one"
 
 
 def test_fingerprints() -> None:
