@@ -1,11 +1,13 @@
 """One request at one server: its place there, its connection, and the bytes of its answer."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -70,6 +72,7 @@ class Attempt:
         self._pool = pool
         self._response = response
         self._splitter = EventSplitter()
+        server.ends.add(response.close)
 
     async def begin(self, *, whole: bool) -> None:
         """Read all of the answer, but not over `WHOLE_BYTES`; of a stream only if *whole* is set.
@@ -101,9 +104,10 @@ class Attempt:
         To be called within `reading`.
         """
         content = self._response.content
-        if not self.has_events:
-            return await content.readany()
         while chunk := await content.readany():
+            self.server.heard = monotonic()
+            if not self.has_events:
+                return chunk
             if events := self._splitter.feed(chunk):
                 return events
         # The last event of a stream that ends as it should may lack its blank line.
@@ -130,6 +134,7 @@ class Attempt:
 
     def close(self) -> None:
         """Give the place back, and close the connection unless the answer was read to its end."""
+        self.server.ends.discard(self._response.close)
         self._response.close()
         self._pool.release(self.server)
 
@@ -159,21 +164,39 @@ async def attempted(
     Raises what `reading` does; StaleConnection only with *reuse*. The place is then still taken.
     """
     with reading(pool, server, reuse):
-        response = await session.request(
-            request.method,
-            _url(server, request),
-            data=_body(server, request.body),
-            headers=_headers(server, request),
-            allow_redirects=False,
-            trace_request_ctx=reuse,
-        )
+        async with _until_given_up(server):
+            response = await session.request(
+                request.method,
+                _url(server, request),
+                data=_body(server, request.body),
+                headers=_headers(server, request),
+                allow_redirects=False,
+                trace_request_ctx=reuse,
+            )
     attempt = Attempt(pool, server, response)
     try:
         await attempt.begin(whole=whole_streams)
     except BaseException:
+        server.ends.discard(response.close)
         response.close()
         raise
     return attempt
+
+
+@asynccontextmanager
+async def _until_given_up(server: UpstreamState) -> AsyncGenerator[None, None]:
+    """Raise TimeoutError in the block as soon as the requests of *server* are given up."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as bound:
+
+        def end() -> None:
+            bound.reschedule(loop.time())
+
+        server.ends.add(end)
+        try:
+            yield
+        finally:
+            server.ends.discard(end)
 
 
 @contextmanager

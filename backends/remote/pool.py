@@ -96,6 +96,15 @@ class Pool:
             log.warning("%s: %s is out for %g s: %s", self._model, server.name, seconds, reason)
         self._wake()
 
+    def give_up(self, server: UpstreamState) -> None:
+        """End the requests that run at *server*, which hangs, if another server takes requests."""
+        if server.ends and self.has_other(server):
+            log.warning(
+                "%s: %s hangs: its %d requests end", self._model, server.name, len(server.ends)
+            )
+            for end in tuple(server.ends):
+                end()
+
     def returned(self, server: UpstreamState) -> None:
         """Take note that *server* is reachable again."""
         log.warning("%s: %s answers again", self._model, server.name)

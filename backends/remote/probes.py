@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager
+from time import monotonic
 
 import aiohttp
 from msgspec import MsgspecError, Struct
@@ -82,13 +83,16 @@ class Probes:
     async def _watch(self, server: UpstreamState) -> None:
         while True:
             await asyncio.sleep(self._options.probe_seconds)
+            began = monotonic()
             hit = await self._answers(server)
             hits, misses = self._options.probe_hits, self._options.probe_misses
-            if server.probed(hit=hit, hits=hits, misses=misses):
+            if server.probed(hit=hit, began=began, hits=hits, misses=misses):
                 if hit:
                     self._pool.returned(server)
                 else:
                     self._pool.eject(server, "it does not answer probes")
+            if server.hangs(misses):
+                self._pool.give_up(server)
 
     async def _answers(self, server: UpstreamState) -> bool:
         """Return whether *server* answers a probe, with a status that is not its own failure."""

@@ -7,6 +7,7 @@ and then as many as it had, and one more for each good answer.
 """
 
 import math
+from collections.abc import Callable
 from time import monotonic
 
 from backends.config import Upstream
@@ -52,6 +53,12 @@ class UpstreamState:
         """Failures since the last good answer or ejection."""
         self._probes = 0
         """Probes in a row with the same result: missed ones are negative."""
+        self.heard = 0.0
+        """When a byte of an answer last came from it."""
+        self.ends: set[Callable[[], object]] = set()
+        """Functions that end the requests which run there, one each, as if the connection broke."""
+        self._missed_since = 0.0
+        """When the first missed probe of those in a row began."""
 
     def is_in(self, now: float) -> bool:
         """Return whether the server is not ejected."""
@@ -102,12 +109,18 @@ class UpstreamState:
         self.paused_until = max(self.paused_until, monotonic() + min(seconds, _LONGEST_PAUSE))
         self._window = min(self._window, max(self.outstanding, 1))
 
-    def probed(self, *, hit: bool, hits: int, misses: int) -> bool:
-        """Take note of a probe; return whether its result was the last one needed for a change.
+    def hangs(self, misses: int) -> bool:
+        """Return whether *misses* probes in a row were missed, and nothing came since the first."""
+        return self._probes <= -misses and self.heard < self._missed_since
+
+    def probed(self, *, hit: bool, began: float, hits: int, misses: int) -> bool:
+        """Take note of a probe that *began* then; return whether it made the last difference.
 
         *hits* answered probes in a row make an unreachable server reachable, *misses* failed ones
         a reachable server unreachable.
         """
+        if not hit and self._probes >= 0:
+            self._missed_since = began
         self._probes = max(self._probes, 0) + 1 if hit else min(self._probes, 0) - 1
         if self.reachable and self._probes <= -misses:
             self.reachable = False
