@@ -229,6 +229,10 @@ load: .venv/.test $(PLOTS)/.whole ## load servers by 1,000 connections for ten m
 	@$(BIN)/python -m tools.load hold --plot $(PLOTS)/bin/python $(ARGS)
 	@$(BIN)/python -m tools.load stops
 
+.PHONY: night
+night: .venv/.test ## send 12,000 samples through servers that are killed, hang and are redeployed
+	@$(BIN)/python -m tools.night $(ARGS)
+
 # It needs Debian's packages openjdk-17-jdk-headless, curl, nodejs and npm.
 .PHONY: clients
 clients: .venv/.test ## try the clients of Java, curl and Node; needs npm

@@ -22,9 +22,6 @@ TIMEOUT = 20.0
 
 RETRIES = 3
 
-SENT = 3
-"""Most times that a sample is sent: the client does not retry a stream that broke off."""
-
 
 @dataclass(frozen=True)
 class Result:
@@ -32,14 +29,8 @@ class Result:
 
     number: int
     right: bool = False
-    sent: int = 1
-    """How often this program has sent it; the client's own retries do not count."""
     error: str = ""
     """Why there is no answer; empty if there is one."""
-
-
-class Broken(Exception):
-    """A stream that ended before its finish reason."""
 
 
 def connected(url: str) -> AsyncOpenAI:
@@ -74,17 +65,11 @@ async def results(
 
 
 async def _result(client: AsyncOpenAI, sample: Sample) -> Result:
-    error = ""
-    for sent in range(1, SENT + 1):
-        try:
-            answer = await _answer(client, sample)
-        except Broken as broken:
-            error = str(broken)
-        except openai.OpenAIError as failed:
-            return Result(sample.number, sent=sent, error=repr(failed))
-        else:
-            return Result(sample.number, right=answer == sample.answer, sent=sent)
-    return Result(sample.number, sent=SENT, error=error)
+    try:
+        answer = await _answer(client, sample)
+    except (openai.OpenAIError, httpx2.TransportError) as error:
+        return Result(sample.number, error=repr(error))
+    return Result(sample.number, right=answer == sample.answer)
 
 
 async def _answer(client: AsyncOpenAI, sample: Sample) -> str:
@@ -104,21 +89,11 @@ async def _answer(client: AsyncOpenAI, sample: Sample) -> str:
 
 
 async def _streamed(client: AsyncOpenAI, sample: Sample) -> str:
-    """Return the text of a streamed chat; raise Broken if it ends before its end."""
+    """Return the text of a streamed chat, or of the part of it that came before its finish."""
     stream = await client.chat.completions.create(
         model="chat", messages=[{"role": "user", "content": sample.answer}], stream=True
     )
-    text = ""
-    try:
-        async for chunk in stream:
-            text += chunk.choices[0].delta.content or ""
-            if chunk.choices[0].finish_reason is not None:
-                return text
-    except (openai.OpenAIError, httpx2.TransportError) as error:
-        raise Broken(repr(error)) from error
-    finally:
-        await stream.close()
-    raise Broken("The stream ended without a finish reason.")
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
 
 
 async def main(url: str, first: int, step: int, count: int, in_flight: int) -> None:

@@ -17,8 +17,6 @@ class Counts:
     right: int
     wrong: int
     failed: int
-    sent_again: int
-    """Samples of which a stream broke off, and that the harness sent again."""
     begun: int
     ended: int
     lost: int
@@ -29,6 +27,10 @@ class Counts:
     """Computations that did not end although nothing was done to their server."""
     uncalled: int
     """Samples computed more often than once and once more for each lost computation."""
+
+    def is_whole(self, samples: int) -> bool:
+        """Return whether all *samples* were answered right, and nothing was computed in vain."""
+        return self.right == self.samples == samples and not self.uncalled and not self.left
 
 
 def counts(outcome: Outcome) -> Counts:
@@ -53,7 +55,6 @@ def counts(outcome: Outcome) -> Counts:
         right=sum(result.right for result in results),
         wrong=sum(not result.right and not result.error for result in results),
         failed=sum(bool(result.error) for result in results),
-        sent_again=sum(result.sent > 1 for result in results),
         begun=begun.total(),
         ended=ended.total(),
         lost=spoiled.total(),
