@@ -29,6 +29,7 @@ from shim.http.deadlines import Deadlines
 from shim.http.disconnects import CancelOnDisconnect
 from shim.http.error_handlers import HANDLERS
 from shim.http.faults import FaultGuard, Faults
+from shim.http.guards import in_turn
 from shim.http.rate_limits import RateLimits, add_headers
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
@@ -60,9 +61,11 @@ def create_app(
     app = Litestar(
         route_handlers=_handlers(server.limits),
         guards=[
-            note_route,
-            KeyGuard(keys, free=free(server), limiter=runtime.rate_limiter),
-            FaultGuard(allowed=server.allow_faults, free=free(server)),
+            in_turn(
+                note_route,
+                KeyGuard(keys, free=free(server), limiter=runtime.rate_limiter),
+                FaultGuard(allowed=server.allow_faults, free=free(server)),
+            )
         ],
         dependencies={
             "models": Provide(visible_models, sync_to_thread=False),
