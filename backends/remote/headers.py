@@ -34,6 +34,10 @@ _NOT_UP = _HOP | {
     b"x-api-key",
     # A fault that the client orders is one of this server.
     b"x-shim-fault",
+    # This server keeps the work of a client that times out for its retry. A Shim behind would do
+    # the same when this one gives a request up, and compute for nobody.
+    b"x-stainless-read-timeout",
+    b"x-stainless-timeout",
 }
 
 _NOT_DOWN = _HOP | {
