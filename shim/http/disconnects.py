@@ -64,8 +64,11 @@ class _Watch:
 
     def end(self) -> None:
         """End the watch."""
-        if self._waiting is not None:
-            self._waiting.cancel()
+        # The cancelled task keeps a traceback, whose frames refer to this object. If this referred
+        # to the task, all that belongs to a request would wait for a garbage collection.
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.cancel()
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
