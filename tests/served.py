@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from backends.base import Backend
 from backends.config import ModelConfig
 from shim.serving.metrics import Metrics
-from shim.serving.models import Models, ServedModel
+from shim.serving.models import Models
 from shim.serving.request_metrics import RequestMetrics
+from shim.serving.served_model import ServedModel
 
 
 def models_of(

@@ -1,6 +1,6 @@
-"""The metrics of a server in Prometheus's format: engine batches, queues, the event loop.
+"""The metrics of a server in Prometheus's format: models, queues, reloads, the event loop.
 
-Those of requests are in `http_metrics.py` and `request_metrics.py`. `docs/metrics.md` lists all.
+Those of requests, engines and upstreams are in the files beside. `docs/metrics.md` lists all.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,12 @@ from prometheus_client import (
     generate_latest,
 )
 
-from backends.base import Batch
-
 from .admission import Admission
+from .engine_metrics import EngineMetrics
 from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
 from .upstream_metrics import UpstreamMetrics
 
-_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
@@ -31,49 +29,13 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # memory, CPU, file descriptors
+        self.engines = EngineMetrics(registry)
         self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self.upstreams = UpstreamMetrics(registry)
-        self._counted: set[str] = set()
-        """Ids of the models that have passed their self-test."""
-        by_call = ("model", "call")
         self._ready = Gauge(
             "shim_model_ready",
             "1 if the model has passed its self-test and would answer a request now, else 0.",
-            ("model",),
-            registry=registry,
-        )
-        self._batch_sizes = Histogram(
-            "shim_batch_size",
-            "Requests that shared one call to the engine.",
-            by_call,
-            buckets=_SIZES,
-            registry=registry,
-        )
-        self._engine_waits = Histogram(
-            "shim_engine_wait_seconds",
-            "Seconds that a request's call waited for the engine.",
-            by_call,
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._engine_times = Histogram(
-            "shim_engine_seconds",
-            "Seconds that the engine took for one call, which may serve several requests.",
-            by_call,
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._failed_calls = Counter(
-            "shim_engine_failed_calls",
-            "Calls to the engine that raised an error. Their requests ran again in smaller calls, "
-            "or failed.",
-            by_call,
-            registry=registry,
-        )
-        self._restarts = Counter(
-            "shim_engine_restarts",
-            "Tries to start another engine in place of one that had died.",
             ("model",),
             registry=registry,
         )
@@ -121,37 +83,18 @@ class Metrics:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""
         self._running.labels(model).set_function(lambda: queue.running)
         self._waiting.labels(model).set_function(lambda: queue.waiting)
-        # From 0: Prometheus sees no increase in a series that begins with 1.
-        self._restarts.labels(model)
+        self.engines.restarts.labels(model)  # from 0, as above
+
+    def forget_queue(self, model: str) -> None:
+        """Stop reading the queue of *model*, which is closed."""
+        self._running.remove(model)
+        self._waiting.remove(model)
 
     def note_ready(self, states: Mapping[str, bool]) -> None:
         """Note which models are ready, by their ids; those that are not in *states* are gone."""
         self._ready.clear()
         for model, ready in states.items():
             self._ready.labels(model).set(ready)
-
-    def count_batches(self, model: str) -> None:
-        """Count *model*'s batches from now on: earlier ones belong to its self-test."""
-        self._counted.add(model)
-
-    def on_batch(self, model: str, batch: Batch) -> None:
-        """Count a *batch* of the engine, if `count_batches` named its model.
-
-        Called in an engine's thread.
-        """
-        if model not in self._counted:
-            return
-        if batch.failed:
-            self._failed_calls.labels(model, batch.call).inc()
-            return
-        self._batch_sizes.labels(model, batch.call).observe(batch.size)
-        self._engine_times.labels(model, batch.call).observe(batch.took)
-        for seconds in batch.waited:
-            self._engine_waits.labels(model, batch.call).observe(seconds)
-
-    def on_restart(self, model: str) -> None:
-        """Count a try to restart *model*'s engine."""
-        self._restarts.labels(model).inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

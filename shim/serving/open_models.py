@@ -13,8 +13,9 @@ from backends.config import ModelConfig
 from backends.registry import Registry
 
 from .metrics import Metrics
-from .models import Models, ServedModel
+from .models import Models
 from .self_test import passed, self_tested
+from .served_model import ServedModel
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,9 @@ class OpenModels:
     def __init__(self, metrics: Metrics, *, decoded_bytes: int) -> None:
         """*decoded_bytes* are the most that the decoded recordings of all models may take."""
         self._metrics = metrics
-        self._registry = Registry(metrics.on_batch, metrics.on_restart, decoded_bytes=decoded_bytes)
+        self._registry = Registry(
+            metrics.engines.on_batch, metrics.engines.on_restart, decoded_bytes=decoded_bytes
+        )
         self._open: list[_OpenModel] = []
 
     @asynccontextmanager
@@ -35,7 +38,7 @@ class OpenModels:
         Raises ModelNotOpened for the first model that cannot be opened, and if none passes its
         self-test. One that fails among others is tested again every 30 seconds.
         """
-        count = self._metrics.count_batches
+        count = self._metrics.engines.count_batches
         try:
             for config in configs:
                 await self._add(config)
@@ -60,7 +63,7 @@ class OpenModels:
                 if not self._is_open(config):
                     await self._add(config)
             tests = [model.served.self_test for model in self._open if model not in before]
-            await passed(tests, on_pass=self._metrics.count_batches)
+            await passed(tests, on_pass=self._metrics.engines.count_batches)
         except BaseException:
             for model in [model for model in self._open if model not in before]:
                 await self._close(model)
@@ -85,9 +88,12 @@ class OpenModels:
             for model in self._open
             if not any(model.served.backend is backend for backend in backends)
         ]
+        ids = {served.id for models in kept for served in models.served}
         for model in reversed(unused):
             log.warning("%s: closed, as the configuration does not have it", model.served.id)
             await self._close(model)
+            if model.served.id not in ids:  # else another engine has its name now
+                self._metrics.forget_queue(model.served.id)
         return [model.served.id for model in unused]
 
     def drain(self) -> None:

@@ -12,7 +12,8 @@ from shim.api.openapi.operation import Operation
 from shim.api.remote.answer import RemoteAnswer
 from shim.api.remote.passing import passed_on_get
 from shim.http.request import ApiRequest
-from shim.serving.models import Models, ServedModel
+from shim.serving.models import Models
+from shim.serving.served_model import ServedModel
 
 from .protocol import ModelCard, ModelList
 

@@ -6,7 +6,8 @@ from contextlib import aclosing
 from backends.base import RemoteBackend, RemoteBody
 from shim.http.request import ApiRequest
 from shim.http.spool import Spool
-from shim.serving.models import Models, ServedModel
+from shim.serving.models import Models
+from shim.serving.served_model import ServedModel
 
 from .model_part import ModelPart
 

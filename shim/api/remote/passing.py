@@ -17,9 +17,10 @@ from shim.http.request_id import HEADER as REQUEST_ID
 from shim.http.spool import Spool
 from shim.http.strict import is_strict
 from shim.serving.deadline import DEADLINE
-from shim.serving.models import Models, ServedModel
+from shim.serving.models import Models
 from shim.serving.request_metrics import Route
 from shim.serving.request_record import CURRENT
+from shim.serving.served_model import ServedModel
 
 from .answer import Ending, RemoteAnswer, error_and_done
 from .forms import kept, read_form

@@ -10,8 +10,8 @@ from shim.api.generation.parameter_names import renamed, renaming
 from shim.api.transcription.base64_audio import decoded
 from shim.api.transcription.protocol import TextDone, TokenUsage, TranscriptionForm
 from shim.api.transcription.stream import events
-from shim.serving.models import ServedModel
 from shim.serving.request_metrics import Route
+from shim.serving.served_model import ServedModel
 
 from .options import PLACES
 from .recording import Recording

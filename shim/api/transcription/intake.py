@@ -19,7 +19,8 @@ from shim.http.request import ApiRequest
 from shim.http.strict import is_strict
 from shim.limits import Limits
 from shim.parameters.refusals import refuse_unknown_names
-from shim.serving.models import Models, ServedModel
+from shim.serving.models import Models
+from shim.serving.served_model import ServedModel
 
 from .fields import nested, parsed_form
 from .json_body import SILENCE, split

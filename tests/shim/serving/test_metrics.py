@@ -42,12 +42,12 @@ async def test_batches(metrics: Metrics) -> None:
 
     Batches before `count_batches` belong to the self-test and do not count.
     """
-    metrics.on_batch("m", Batch(call="encode", size=9, waited=(0.0,), took=9.0))
-    metrics.count_batches("m")
+    metrics.engines.on_batch("m", Batch(call="encode", size=9, waited=(0.0,), took=9.0))
+    metrics.engines.count_batches("m")
 
-    metrics.on_batch("m", Batch(call="encode", size=3, waited=(0.1, 0.2, 0.3), took=0.5))
-    metrics.on_batch("m", Batch(call="encode", size=1, waited=(0.4,), took=0.25))
-    metrics.on_batch("m", Batch(call="align", size=1, waited=(0.0,), took=0.0))
+    metrics.engines.on_batch("m", Batch(call="encode", size=3, waited=(0.1, 0.2, 0.3), took=0.5))
+    metrics.engines.on_batch("m", Batch(call="encode", size=1, waited=(0.4,), took=0.25))
+    metrics.engines.on_batch("m", Batch(call="align", size=1, waited=(0.0,), took=0.0))
 
     encode = {"model": "m", "call": "encode"}
     assert value(metrics, "shim_batch_size_count", **encode) == 2

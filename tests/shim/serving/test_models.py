@@ -143,4 +143,4 @@ def test_run_is_the_only_way_to_a_slot() -> None:
 
     admitting = {file.name for file in files if ".admit(" in file.read_text()}
 
-    assert admitting == {"models.py"}
+    assert admitting == {"served_model.py"}
