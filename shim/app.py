@@ -10,7 +10,7 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from shim.api import health
 from shim.api.chat.controller import ChatController
@@ -39,7 +39,7 @@ from shim.serving.models import Models
 
 from .limits import Limits
 from .runtime import Runtime
-from .settings import Settings
+from .settings import ServerSettings, Settings
 
 
 def create_app(
@@ -92,15 +92,21 @@ def create_app(
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    bodies = BodyMemory(app.asgi_handler, runtime.held, server.limits.held_bytes)
-    app.asgi_handler = CancelOnDisconnect(RateLimits(bodies) if keys.are_limited else bodies)
-    if server.single_flight:
-        app.asgi_handler = SingleFlight(app.asgi_handler, runtime.flights)
-    app.asgi_handler = Deadlines(app.asgi_handler, server)
-    if server.allow_faults:
-        # Outermost: a fault is one of the connection, as if the network had it.
-        app.asgi_handler = Faults(app.asgi_handler)
+    app.asgi_handler = _around(app.asgi_handler, server, runtime, is_limited=keys.are_limited)
     return app
+
+
+def _around(app: ASGIApp, server: ServerSettings, runtime: Runtime, *, is_limited: bool) -> ASGIApp:
+    """Return *app* within the applications that a request passes after its route is known."""
+    app = BodyMemory(app, runtime.held, server.limits.held_bytes)
+    if is_limited:
+        app = RateLimits(app)
+    app = CancelOnDisconnect(app)
+    if server.single_flight:
+        app = SingleFlight(app, runtime.flights)
+    app = Deadlines(app, server)
+    # Outermost: a fault is one of the connection, as if the network had it.
+    return Faults(app) if server.allow_faults else app
 
 
 def _handlers(limits: Limits) -> list[ControllerRouterHandler]:

@@ -2,36 +2,27 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from time import monotonic
-from typing import BinaryIO
-from urllib.parse import quote
 
 import aiohttp
 import msgspec
 from msgspec import UNSET, UnsetType
-from multidict import CIMultiDict
-from yarl import URL
 
-from backends.base import RemoteBody, RemoteRequest
+from backends.base import RemoteRequest
 from backends.failures import NoUpstream, UpstreamLost, UpstreamTimeout
 
 from .events import EventSplitter
-from .headers import to_upstream
+from .headers import seconds_of
+from .outgoing import body_of, headers_of, url_of
 from .pool import Pool
 from .upstream import UpstreamState
 
 WHOLE_BYTES = 4 << 20
 """Most bytes of an answer that is read to its end before its head is sent on: until then another
 server can still give it. A chat's answer has kilobytes, an embedding of 100 texts a megabyte."""
-
-_PIECE = 1 << 18
-"""Bytes that are read at once from a body of more bytes. A piece of a file takes 30 µs: what was
-just written to it is in memory."""
 
 _OVERLOADED = (429, 503)
 
@@ -167,9 +158,9 @@ async def attempted(
         async with _until_given_up(server):
             response = await session.request(
                 request.method,
-                _url(server, request),
-                data=_body(server, request.body),
-                headers=_headers(server, request),
+                url_of(server, request),
+                data=body_of(server, request.body),
+                headers=headers_of(server, request),
                 allow_redirects=False,
                 trace_request_ctx=reuse,
             )
@@ -219,75 +210,3 @@ def reading(pool: Pool, server: UpstreamState, reuse: Reuse | None = None) -> It
             raise StaleConnection from error
         pool.failed(server, f"it broke its answer off: {error!r}")
         raise UpstreamLost("A server of this model broke its answer off.") from error
-
-
-def _url(server: UpstreamState, request: RemoteRequest) -> URL:
-    base = server.root if request.at_root else server.url
-    path = request.path.replace("{model}", quote(server.model))
-    return URL(base + path, encoded=True)
-
-
-def _headers(server: UpstreamState, request: RemoteRequest) -> Mapping[str, str]:
-    headers = CIMultiDict(to_upstream(request.headers, key=server.key))
-    if request.method == "POST":
-        headers["content-length"] = str(_size(server, request.body))
-    return headers
-
-
-def _name(server: UpstreamState, body: RemoteBody) -> bytes:
-    match body.form:
-        case "json":
-            name = msgspec.json.encode(server.model)
-        case "text":
-            name = server.model.encode()
-        case "none":
-            return b""
-    return body.before_name + name + body.after_name
-
-
-def _size(server: UpstreamState, body: RemoteBody) -> int:
-    return body.size - (body.name_end - body.name_start) + len(_name(server, body))
-
-
-def _body(server: UpstreamState, body: RemoteBody) -> bytes | AsyncIterator[bytes] | None:
-    """Return the body for *server*: bytes if they are few, else pieces."""
-    if body.size == 0:
-        return None
-    name = _name(server, body)
-    content = body.content
-    if isinstance(content, bytes | bytearray) and body.size <= _PIECE:
-        return b"".join((content[: body.name_start], name, content[body.name_end :]))
-    return _pieces(body, name)
-
-
-async def _pieces(body: RemoteBody, name: bytes) -> AsyncGenerator[bytes, None]:
-    for start in range(0, body.name_start, _PIECE):
-        yield _read(body.content, start, min(start + _PIECE, body.name_start))
-    if name:
-        yield name
-    for start in range(body.name_end, body.size, _PIECE):
-        yield _read(body.content, start, min(start + _PIECE, body.size))
-
-
-def _read(content: bytes | bytearray | BinaryIO, start: int, end: int) -> bytes:
-    if isinstance(content, bytes | bytearray):
-        return bytes(content[start:end])
-    content.seek(start)
-    return content.read(end - start)
-
-
-def seconds_of(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `retry-after-ms` or `retry-after` state, a number or a date.
-
-    None without them, and for values that are neither.
-    """
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            return max(float(headers[name]) / unit, 0.0)
-        except (KeyError, ValueError):
-            continue
-    try:
-        at = parsedate_to_datetime(headers["retry-after"])
-    except (KeyError, ValueError):
-        return None
-    return max((at - datetime.now(UTC)).total_seconds(), 0.0)

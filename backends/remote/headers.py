@@ -1,6 +1,8 @@
-"""Which headers pass from the client to a server, and from the server to the client."""
+"""Which headers pass from a client to a server and back, and what `retry-after` states."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -93,3 +95,20 @@ def _kept(headers: Headers, dropped: frozenset[bytes]) -> list[tuple[bytes, byte
         for token in value.split(b",")
     }
     return [(name, value) for name, value in headers if name not in dropped and name not in named]
+
+
+def seconds_of(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `retry-after-ms` or `retry-after` state, a number or a date.
+
+    None without them, and for values that are neither.
+    """
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(float(headers[name]) / unit, 0.0)
+        except (KeyError, ValueError):
+            continue
+    try:
+        at = parsedate_to_datetime(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return max((at - datetime.now(UTC)).total_seconds(), 0.0)
