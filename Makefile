@@ -110,8 +110,7 @@ tests: ## run the tests in two processes; SELECTED=: all of them
 # Of tests/fidelity what needs `vllm_server` is in the second, which has it anyway.
 ONE := tests/backends tests/evals tests/real tests/shim \
 	tests/fidelity/test_speech_fidelity.py tests/fidelity/test_embeddings_fidelity.py \
-	tests/client/test_fault_matrix.py tests/client/test_faults.py tests/client/test_night.py \
-	tests/client/test_single_flight.py
+	tests/client/test_fault_matrix.py tests/client/test_faults.py tests/client/test_night.py
 
 .PHONY: tests-one
 tests-one:

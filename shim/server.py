@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 import uvloop
 
 from backends.registry import ModelNotOpened
+from shim.http.connection import Connection
 from shim.http.connections import Connections, within_descriptors
 from shim.http.uvicorn_config import configured
 from shim.serving.models import Models
@@ -49,6 +50,7 @@ class Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         *,
+        connections: Connections,
         runtime: Runtime,
         reloader: Reloader,
         on_listening: Callable[[Models], None],
@@ -56,6 +58,7 @@ class Server(uvicorn.Server):
     ) -> None:
         """*grace* is in seconds."""
         super().__init__(config)
+        self._connections = connections
         self._runtime = runtime
         self._reloader = reloader
         self._on_listening = on_listening
@@ -81,9 +84,10 @@ class Server(uvicorn.Server):
         or an error event if its answer has begun. A client that does not read it is disconnected.
         """
         self._runtime.models.drain()
+        self._connections.draining = True
         running = set(self.server_state.tasks)
         for connection in list(self.server_state.connections):
-            connection.shutdown()
+            cast("Connection", connection).drain()
         if running:
             _, late = await asyncio.wait(running, timeout=self._grace)
             if late:
@@ -212,6 +216,7 @@ async def serve_until_signal(
         reloader = Reloader(settings, runtime, models, load=load, connections=connections)
         server = Server(
             configured(reloader.current, connections),
+            connections=connections,
             runtime=runtime,
             reloader=reloader,
             on_listening=on_listening,

@@ -107,12 +107,22 @@ class Connection(HttpToolsProtocol):
             self._answering.message_event.set()
         super().connection_lost(exc)
 
-    def shutdown(self) -> None:
-        """End the connection: at once, or after the answers to requests that are complete."""
+    def drain(self) -> None:
+        """Refuse a request that is not complete; close the connection after the other answers.
+
+        A connection without a request stays open: its client may be sending one, which gets a 503.
+        """
         if self._refused:
             return  # it ends already
         if self._in_head or self._awaits_body():
             self._fail(ServerStopping("The server is stopping."))
+        elif self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Do what `drain` does, and close a connection without a request."""
+        if self._refused or self._in_head or self._awaits_body():
+            self.drain()
         else:
             super().shutdown()
 
@@ -208,6 +218,8 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
+        if self._all.draining:
+            cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:

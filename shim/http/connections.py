@@ -27,6 +27,8 @@ class Connections:
         self.limits = limits
         """Limits of the connections that are accepted from now on."""
         self.on_end = on_end
+        self.draining = False
+        """Whether each connection closes after its next answer, because the server stops."""
         self.idle: dict[CorkedTransport, None] = {}
         """Connections without a request, the longest idle first; the values are not used."""
 

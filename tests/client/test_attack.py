@@ -22,7 +22,9 @@ def quick(configuration: str) -> Sequence[Attack]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("configuration", ["builtin", "fakes", "keyless"])
+@pytest.mark.parametrize(
+    "configuration", ["builtin", pytest.param("fakes", marks=pytest.mark.slow), "keyless"]
+)
 async def test_attacks_are_withstood(configuration: str) -> None:
     """Each is answered as it should be, beside a bystander whose answers are right."""
     found = {

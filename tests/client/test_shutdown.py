@@ -73,11 +73,9 @@ async def asking_at(
     server: LiveServer,
 ) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
     """Yield a client of the API and one of the metrics."""
-    # A server that stops closes connections that are idle, maybe just as one is used again.
-    limits = httpx.Limits(max_keepalive_connections=0)
     async with (
-        httpx.AsyncClient(base_url=server.base_url, timeout=60, limits=limits) as http,
-        httpx.AsyncClient(base_url=server.url, timeout=60, limits=limits) as metrics,
+        httpx.AsyncClient(base_url=server.base_url, timeout=60) as http,
+        httpx.AsyncClient(base_url=server.url, timeout=60) as metrics,
     ):
         yield http, metrics
 

@@ -119,6 +119,7 @@ async def test_how_long_a_text_may_be(server: LiveServer) -> None:
     assert refused.status_code == 413
 
 
+@pytest.mark.slow
 async def test_many_long_texts_at_once() -> None:
     """They take the memory of two, one after the other; and short ones do not wait for them."""
     long = text("\U0001f600" * ((1 << 18) - 1000))

@@ -24,7 +24,7 @@ LONG = 60_000
 """Milliseconds: an answer of 64 tokens ends before."""
 
 
-@pytest_asyncio.fixture(scope="module", params=[0, LONG])
+@pytest_asyncio.fixture(scope="module", params=[pytest.param(0, marks=pytest.mark.slow), LONG])
 async def paced(request: pytest.FixtureRequest) -> AsyncIterator[tuple[int, Any]]:
     """Open an engine of each interval; return both."""
     config = replace(CONFIGS["vllm"], stream_interval_ms=request.param)
