@@ -40,6 +40,14 @@ class Dialogue(Sample, frozen=True, kw_only=True):
 
     messages: list[dict[str, Any]]
 
+    @property
+    def question(self) -> str:
+        """The text of the last message, the parts that are not a text left out."""
+        content = self.messages[-1].get("content") or ""
+        if isinstance(content, str):
+            return content
+        return "\n".join(str(part["text"]) for part in content if "text" in part)
+
 
 class MultipleChoice(Sample, frozen=True, kw_only=True):
     """A question with choices, of which *target* is the right one.

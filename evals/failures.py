@@ -24,6 +24,10 @@ class CannotWrite(EvalsError):
         return cls(f"cannot write to {place}: {reason}; choose another place with --out")
 
 
+class NotARun(EvalsError):
+    """A folder that does not have the summary and the results of a run."""
+
+
 class WrongTask(EvalsError):
     """Options that do not fit the kind of the samples."""
 

@@ -67,15 +67,21 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the results.
 
-    *latency* is in seconds, from the first request to the end, retries included. *retries* counts
-    the SDK's, *streams_reasked* ours of cut streams. *tally* is None for a sample that is not
-    scored, *audio_seconds* for a clip of unknown length and for a text.
+    *audio* is the clip's path, *question* the text of a dialogue's last message or the prompt
+    before choices; None: the sample has another kind. *repeat* counts from 0 how often the sample
+    had been sent before, where each is sent several times. *latency* is in seconds, from the
+    first request to the end, retries included. *retries* counts the SDK's, *streams_reasked* ours
+    of cut streams. *tally* is None for a sample that is not scored, *audio_seconds* for a clip of
+    unknown length and for a text.
     """
 
     index: int
     id: str
+    repeat: int = 0
     status: Literal["ok", "failed"]
     target: str
+    audio: str | None = None
+    question: str | None = None
     answer: Answer | None = None
     error: Failure | None = None
     tally: Tally | None = None

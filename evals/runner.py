@@ -47,6 +47,8 @@ async def attempt(
         id=sample.id,
         status="failed" if answer is None else "ok",
         target=sample.target,
+        audio=str(sample.audio) if isinstance(sample, Clip) else None,
+        question=_question(sample),
         answer=answer,
         error=failure,
         latency=latency,
@@ -55,6 +57,15 @@ async def attempt(
         streams_reasked=tries.streams,
         metadata=sample.metadata,
     )
+
+
+def _question(sample: Clip | Dialogue | MultipleChoice) -> str | None:
+    match sample:
+        case Dialogue():
+            return sample.question
+        case MultipleChoice():
+            return sample.prompt
+    return None
 
 
 def score(result: Result, judge: Callable[[str, Answer], Tally], on_error: OnError) -> Result:

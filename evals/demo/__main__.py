@@ -10,7 +10,7 @@ import click
 from openai import AsyncOpenAI
 
 from evals.ask.client import await_ready, connect
-from evals.cli import HELP, INTERRUPTED
+from evals.commands.options import HELP, INTERRUPTED
 from evals.demo.program import Program, another, real, toys
 from evals.demo.pull import NotPulled, pull
 from evals.evaluation import evaluate

@@ -1,0 +1,1 @@
+"""The commands of `evals`, a file each."""

@@ -1,0 +1,92 @@
+"""Flags that several commands have, and the values that they turn a text into."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from evals import keys
+from evals.ask.client import MAX_RETRIES, TIMEOUT
+from evals.threshold import valid
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
+INTERRUPTED = 130
+"""Exit status of a run that a signal ended; the one of shells for Ctrl-C: 128 + SIGINT."""
+POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+def temperature(_context: click.Context, _parameter: click.Parameter, value: str) -> float | None:
+    """Return the number in *value*, or None for `server`, the server's own default."""
+    if value == "server":
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise click.BadParameter("a number, or 'server' to send none")
+    return number
+
+
+def json_object(_context: click.Context, _parameter: click.Parameter, value: str) -> dict[str, Any]:
+    """Return the JSON object in *value*."""
+    try:
+        return msgspec.json.decode(value, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def threshold(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Return *value* if it is a number of samples, or a share of them in per cent."""
+    if not valid(value):
+        raise click.BadParameter("a number of samples, or a share of them like 5%")
+    return value
+
+
+_SERVER = (
+    click.option(
+        "--base-url",
+        help="The server's address, up to and including /v1.  [default: OPENAI_BASE_URL, else "
+        "https://api.openai.com/v1]",
+    ),
+    click.option(
+        "--api-key-file",
+        type=click.Path(path_type=Path),
+        help="A file that holds the key.  [default: OPENAI_API_KEY; servers on this machine need"
+        " none]",
+    ),
+    click.option(
+        "--api-key", help="The key itself, which other users see in the list of processes."
+    ),
+    click.option(
+        "--timeout", type=POSITIVE, default=TIMEOUT, help="Longest silence in one attempt, seconds."
+    ),
+    click.option(
+        "--max-retries", type=click.IntRange(0), default=MAX_RETRIES, help="Retries of one request."
+    ),
+    click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=60.0,
+        help="How long the server may take to get ready, seconds.",
+    ),
+)
+
+
+def server_flags(command: Command) -> Command:
+    """Return *command* with the flags that name a server, the key, and how long to wait for it."""
+    for flag in reversed(_SERVER):
+        command = flag(command)
+    return command
+
+
+def key_of(key: str | None, file: Path | None) -> str | None:
+    """Return the key of `--api-key` or of `--api-key-file`. Raises NoKey and UsageError."""
+    if key is not None and file is not None:
+        raise click.UsageError("give --api-key or --api-key-file, not both")
+    return keys.read(file) if file is not None else key
