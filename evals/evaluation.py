@@ -13,6 +13,7 @@ from evals.journal import Journal, discard, encoded, write
 from evals.plan import Plan
 from evals.read import read
 from evals.recovery import Recovery
+from evals.report.spread import spread
 from evals.report.summary import Ended, Summary, count, measure, pool, retries, versions
 from evals.result import Result
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
@@ -34,18 +35,20 @@ async def evaluate(
     *,
     readiness: int = 0,
     watch: Callable[[Result], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
     keep: Callable[[Summary], None],
 ) -> None:
     """Send each sample that has no answer in *folder* yet; write results at once, and the summary.
 
-    The caller holds *folder*. *watch* is called with every new result; *keep* with the summary
-    before it is written, also if the run is cancelled. *readiness* is the number of probes that
+    The caller holds *folder*. *watch* is called with every new result, *say* with a sentence while
+    the server is gone, and *keep* with the summary before it is written, also if the run is
+    cancelled. *readiness* is the number of probes that
     failed before the server was ready. Raises CannotWrite, WrongTask if the plan does not fit the
     samples, and ServerNotReady if the server was lost and did not come back in time.
     """
     plan = specification.plan
     scorer, normalizer_name = settle(plan, dataset)
-    recovery = Recovery(client, seconds=specification.wait)
+    recovery = Recovery(client, seconds=specification.wait, say=say)
     sender = Sender(client, plan, judge(scorer, normalizer(normalizer_name)), recovery)
     journal = Journal(folder.results, watch)
     # That of an earlier part, which would look like one of the whole run.
@@ -70,6 +73,7 @@ async def evaluate(
             score=pool(journal.results, scorer=scorer, normalizer=normalizer_name),
             speed=measure(journal.results, wall),
             retries=retries(journal.results, readiness),
+            spread=spread(journal.results, repeats=plan.repeat),
             results=str(folder.results),
             **_setting(dataset, specification, journal.results),
         )

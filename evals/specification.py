@@ -89,6 +89,8 @@ def refuse_other(folder: Folder, known: Specification, wanted: Specification) ->
         return
     if there["source"] == here["source"] and there["sha256"] != here["sha256"]:
         raise OtherRun(f"{wanted.source} has changed since the run in {folder.path} began")
+    # The hash of other data says nothing more.
+    del here["sha256"], there["sha256"]
     found = [
         f"{name} was {there.get(name)!r} and is now {here.get(name)!r}"
         for name in {**there, **here}

@@ -7,8 +7,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from evals.report.spread import Spread
 from evals.result import Failure, Result
-from evals.score.intervals import NoInterval, bootstrap, percentile, wilson
+from evals.score.intervals import (
+    BOOTSTRAP,
+    BOOTSTRAP_OVER_SAMPLES,
+    NoInterval,
+    bootstrap,
+    of_repeats,
+    percentile,
+    wilson,
+)
 from evals.score.scorers import ERROR_RATES, Scorer
 
 Ended = Literal["finished", "stopped", "interrupted"]
@@ -28,8 +37,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of samples; answered + failed + unasked = samples.
 
-    *truncated* counts answers with finish_reason "length"; *kinds* divides the failures by kind,
-    the most frequent first.
+    A sample that is sent five times counts as five. *truncated* counts answers with finish_reason
+    "length"; *kinds* divides the failures by kind, the most frequent first.
     """
 
     samples: int
@@ -94,7 +103,8 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One run: enough to repeat it with the manifest of this hash. It never contains a key.
 
-    *complete* is whether every sample was answered. *started_at* is in UTC, as ISO 8601.
+    *complete* is whether every sample was answered. *started_at* is in UTC, as ISO 8601. *spread*
+    is None if each sample was sent once.
     """
 
     task: str
@@ -112,6 +122,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     score: Score
     speed: Speed
     retries: Retries
+    spread: Spread | None = None
     results: str
     versions: dict[str, str]
 
@@ -143,9 +154,14 @@ def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score
     scored = [result for result in results if result.tally is not None]
     pairs = [(r.tally.numerator, r.tally.denominator) for r in scored if r.tally is not None]
     numerator, denominator = sum(n for n, _ in pairs), sum(d for _, d in pairs)
+    repeated = any(result.repeat for result in scored)
+    if repeated:
+        pairs = _by_sample(scored)
     known = denominator > 0 and any(result.answer is not None for result in scored)
     low, high, interval = (
-        _interval(scorer, pairs) if known else (None, None, "none: there is no score")
+        _interval(scorer, pairs, repeated=repeated)
+        if known
+        else (None, None, "none: there is no score")
     )
     return Score(
         scorer=scorer,
@@ -161,14 +177,29 @@ def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score
     )
 
 
+def _by_sample(scored: Sequence[Result]) -> list[tuple[int, int]]:
+    """Return the summed numerators and denominators of each sample's repeats."""
+    sums: dict[int, tuple[int, int]] = {}
+    for result in scored:
+        if result.tally is not None:
+            numerator, denominator = sums.get(result.index, (0, 0))
+            sums[result.index] = (
+                numerator + result.tally.numerator,
+                denominator + result.tally.denominator,
+            )
+    return list(sums.values())
+
+
 def _interval(
-    scorer: Scorer, pairs: Sequence[tuple[int, int]]
+    scorer: Scorer, pairs: Sequence[tuple[int, int]], *, repeated: bool
 ) -> tuple[float | None, float | None, str]:
     """Return the bounds of the 95 % interval and its name; else None, None and the reason."""
     if scorer not in ERROR_RATES:
+        if repeated:
+            return of_repeats(pairs)
         return *wilson(sum(n for n, _ in pairs), len(pairs)), "Wilson score"
     try:
-        return *bootstrap(pairs), "percentile bootstrap, 1000 draws, seed 0"
+        return *bootstrap(pairs), BOOTSTRAP_OVER_SAMPLES if repeated else BOOTSTRAP
     except NoInterval as reason:
         return None, None, f"none: {reason}"
 

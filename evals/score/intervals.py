@@ -15,6 +15,12 @@ Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution, which gives a two-sided 95 % interval."""
 
 
+BOOTSTRAP = f"percentile bootstrap, {DRAWS} draws, seed 0"
+"""The name of `bootstrap` in a summary."""
+BOOTSTRAP_OVER_SAMPLES = f"percentile bootstrap over samples, {DRAWS} draws, seed 0"
+"""The same, where each sample has several answers."""
+
+
 class NoInterval(Exception):
     """Samples that do not allow an interval; the message has the reason."""
 
@@ -52,7 +58,27 @@ def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def wilson(hits: int, total: int) -> tuple[float, float]:
+def of_repeats(pairs: Sequence[tuple[int, int]]) -> tuple[float, float, str]:
+    """Return the 95 % interval of an accuracy whose samples were sent several times, and its name.
+
+    *pairs* are the right answers and all answers of each sample. Answers to one sample are alike,
+    so whole samples are drawn (a cluster bootstrap), and not answers, as if each were a sample of
+    its own. Where too few samples are wrong or right for a bootstrap it is Wilson's interval over
+    as many answers as there are samples. That is too wide rather than too narrow: it supposes that
+    all answers to one sample are equal.
+    """
+    share = sum(right for right, _ in pairs) / sum(total for _, total in pairs)
+    fallback = (*wilson(share * len(pairs), len(pairs)), "Wilson score over samples")
+    if sum(right > 0 for right, _ in pairs) < MIN_WITH_ERRORS:
+        return fallback
+    try:
+        low, high = bootstrap([(total - right, total) for right, total in pairs])
+    except NoInterval:
+        return fallback
+    return 1 - high, 1 - low, BOOTSTRAP_OVER_SAMPLES
+
+
+def wilson(hits: float, total: int) -> tuple[float, float]:
     """Return Wilson's 95 % score interval of *hits* / *total* (E. B. Wilson 1927, JASA 22).
 
     Unlike the bootstrap it is valid for few samples, and if every answer is right. *total* > 0.
