@@ -2,6 +2,7 @@
 
 import click
 
+from evals.commands.compare import compare
 from evals.commands.options import HELP
 from evals.commands.run import run
 
@@ -13,3 +14,4 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(compare)

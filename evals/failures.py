@@ -28,6 +28,10 @@ class NotARun(EvalsError):
     """A folder that does not have the summary and the results of a run."""
 
 
+class NotComparable(EvalsError):
+    """Two runs whose scores cannot be compared; the message has the reason."""
+
+
 class WrongTask(EvalsError):
     """Options that do not fit the kind of the samples."""
 
