@@ -148,6 +148,13 @@ def _pull(names: tuple[str, ...], cache: Cache) -> None:
     help="A folder to record all requests and answers in, for `shim replay`; never a key.  "
     "[default: nothing is recorded]",
 )
+@click.option(
+    "--cache",
+    "answer_cache",
+    metavar="DIR",
+    help="A folder of answers: a request that can only have one answer, as at temperature 0, is "
+    "computed once.  [default: no answer is kept]",
+)
 def serve(log_level: str | None, **flags: Any) -> None:
     """Serve the configured models; without a configuration, those that were pulled.
 

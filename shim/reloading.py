@@ -28,6 +28,8 @@ _FIXED = (
     "tracing",
     "record",
     "record_bytes",
+    "answer_cache",
+    "answer_cache_bytes",
 )
 """Settings that are in effect from the start of the process to its end: sockets, log, folders."""
 

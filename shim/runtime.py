@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from litestar.types import ASGIApp
 
+from shim.exchanges.cache import AnswerCache
+from shim.exchanges.cache_folder import CacheFolder
 from shim.exchanges.recorder import recording
 from shim.http.body_memory import HeldBytes
 from shim.http.flights import Flights
@@ -42,6 +44,8 @@ class Runtime:
         self.flights = Flights(self.metrics.count_flight)
         self.models = OpenModels(self.metrics, decoded_bytes=settings.server.limits.decoded_bytes)
 
+        self.answer_cache: AnswerCache | None = None
+        """None unless `answer_cache` is set, and before `running`."""
         self.layers: list[Layer] = []
         """What puts recording and tracing around an application, from the inside, if they are
         set; empty before `running`."""
@@ -58,12 +62,19 @@ class Runtime:
 
         Everything is closed when the block ends. Raises ModelNotOpened and FolderUnusable.
         """
+        self.answer_cache = self._cache(settings.server)
         with self.json_worker, self._layers(settings.server) as self.layers:
             async with (
                 self.models.running(settings.models) as models,
                 measured_lag(self.metrics.loop_lag.observe),
             ):
                 yield models
+
+    def _cache(self, server: ServerSettings) -> AnswerCache | None:
+        if server.answer_cache is None:
+            return None
+        folder = CacheFolder(Path(server.answer_cache), most_bytes=server.answer_cache_bytes)
+        return AnswerCache(folder, self.metrics.exchanges.count_looked_up)
 
     @contextmanager
     def _layers(self, server: ServerSettings) -> Iterator[list[Layer]]:

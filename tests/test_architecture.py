@@ -20,6 +20,7 @@ SEAM = {
         "conversation",
         "failures",
         "registry",
+        "stamp",
         "whisper_options",
         "catalogue.cache",
         "catalogue.entries",
