@@ -95,7 +95,7 @@ def _setting(
     """Return the summary's fields on the data, the server, the model, and the samples' numbers."""
     counts = count(results, len(dataset.samples) * specification.plan.repeat)
     return {
-        "task": dataset.path.stem,
+        "task": dataset.name,
         "kind": KINDS[type(dataset.samples[0])],
         "base_url": specification.base_url,
         "model": specification.plan.task.model,

@@ -28,6 +28,10 @@ class NotARun(EvalsError):
     """A folder that does not have the summary and the results of a run."""
 
 
+class NotComparable(EvalsError):
+    """Two runs whose scores cannot be compared; the message has the reason."""
+
+
 class OtherRun(EvalsError):
     """A folder with a run of other options or other data; the message names what differs."""
 

@@ -20,8 +20,8 @@ from evals.plan import Plan
 class Specification(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides a run; never a key.
 
-    *source* is the data set's path, absolute; *sha256* is its hash in hex, *limit* the number of
-    its first samples that are sent, None: all. *base_url* is without user, password and query.
+    *source* is the data set's, as `Dataset` has it; *sha256* is its hash in hex, *limit* the number
+    of its first samples that are sent, None: all. *base_url* is without user, password and query.
     *timeout* and *wait* are in seconds. *started_at* is in UTC, as ISO 8601.
     """
 
@@ -41,7 +41,7 @@ def specify(client: AsyncOpenAI, dataset: Dataset, plan: Plan, *, wait: float) -
     timeout = client.timeout.read if isinstance(client.timeout, openai.Timeout) else None
     assert timeout is not None  # noqa: S101 - `connect` sets it
     return Specification(
-        source=str(dataset.path.absolute()),
+        source=dataset.source,
         sha256=dataset.sha256,
         limit=dataset.limit,
         base_url=public(str(client.base_url)),

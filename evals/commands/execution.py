@@ -102,7 +102,7 @@ def _claim(part: Part, stack: AsyncExitStack) -> Part:
     specification = part.specification
     folder = part.folder or create(
         part.out,
-        task=part.dataset.path.stem,
+        task=part.dataset.name,
         model=specification.plan.task.model,
         at=datetime.fromisoformat(specification.started_at),
     )
@@ -144,7 +144,7 @@ async def _run(
         return
     watch = tracker(
         progress,
-        part.dataset.path.stem,
+        part.dataset.name,
         total=len(part.dataset.samples) * plan.repeat,
         scorer=settle(plan, part.dataset)[0],
         before=recorded(folder.results),

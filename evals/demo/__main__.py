@@ -112,10 +112,10 @@ async def _evaluations(
     with bar() as progress:
         for dataset, plan in program.evaluations:
             specification = specify(client, dataset, plan, wait=START_SECONDS)
-            folder = create(out, task=dataset.path.stem, model=plan.task.model)
+            folder = create(out, task=dataset.name, model=plan.task.model)
             watch = tracker(
                 progress,
-                dataset.path.stem,
+                dataset.name,
                 total=len(dataset.samples),
                 scorer=settle(plan, dataset)[0],
             )
