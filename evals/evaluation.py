@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from openai import AsyncOpenAI
 
 from evals.address import public
 from evals.ask.task import Task
-from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice
+from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice, Sample, ToolUse
 from evals.failures import WrongTask
 from evals.folder import create
 from evals.journal import Journal, encoded, write
@@ -20,11 +21,21 @@ from evals.report.summary import Ended, Summary, count, measure, pool, retries, 
 from evals.result import Answer, OnError, Result, Tally
 from evals.runner import attempt, run, score
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
-from evals.score.scorers import OF_CHOICES, Scorer, judge
+from evals.score.scorers import OF_CHOICES, OF_TOOLS, Scorer, is_own, judge
 
-KINDS: dict[type, str] = {Clip: "audio", Dialogue: "chat", MultipleChoice: "choices"}
+KINDS: dict[type, str] = {
+    Clip: "audio",
+    Dialogue: "chat",
+    ToolUse: "tools",
+    MultipleChoice: "choices",
+}
 """The name of each kind of samples in a summary."""
-SCORERS: dict[str, Scorer] = {"audio": "wer", "chat": "exact", "choices": "loglikelihood"}
+SCORERS: dict[str, Scorer] = {
+    "audio": "wer",
+    "chat": "exact",
+    "tools": "tool",
+    "choices": "loglikelihood",
+}
 """Each kind's scorer, where the plan names none."""
 
 
@@ -94,12 +105,13 @@ async def evaluate(
 
 
 def _work(
-    client: AsyncOpenAI, plan: Plan, tally: Callable[[str, Answer], Tally]
+    client: AsyncOpenAI, plan: Plan, tally: Callable[[Sample, Answer], Tally]
 ) -> Callable[[Clip | Dialogue | MultipleChoice], Awaitable[Result]]:
     """Return the function that sends one sample and scores its answer with *tally*."""
 
     async def work(sample: Clip | Dialogue | MultipleChoice) -> Result:
-        return score(await attempt(client, plan.task, sample), tally, plan.on_error)
+        result = await attempt(client, plan.task, sample)
+        return score(result, partial(tally, sample), plan.on_error)
 
     return work
 
@@ -129,19 +141,26 @@ def _setting(
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
     """Return the scorer and the normalizer for *dataset*: those of *plan*, else the defaults.
 
-    Raises WrongTask for a scorer of choices without choices, any other one with them, and for
-    choices in a stream.
+    Raises WrongTask for a scorer of another kind of samples, and for choices in a stream.
     """
     clips = [sample for sample in dataset.samples if isinstance(sample, Clip)]
     kind = KINDS[type(dataset.samples[0])]
     scorer = plan.scorer or SCORERS[kind]
-    if (scorer in OF_CHOICES) != (kind == "choices"):
-        samples = "questions with choices" if kind == "choices" else "samples without choices"
-        raise WrongTask(f"the scorer {scorer} is not for {samples}")
+    _refuse_misfit(scorer, kind)
     if kind == "choices" and plan.task.stream:
         raise WrongTask("questions with choices cannot be streamed: nothing is written")
     languages = {clip.language or plan.task.language for clip in clips}
     return scorer, plan.normalizer or default_normalizer(scorer, languages)
+
+
+def _refuse_misfit(scorer: Scorer, kind: str) -> None:
+    """Raise WrongTask if *scorer* is not for samples of this kind; one's own is for all."""
+    if is_own(scorer):
+        return
+    for only, name, what in ((OF_CHOICES, "choices", "choices"), (OF_TOOLS, "tools", "calls")):
+        if (scorer in only) != (kind == name):
+            samples = f"samples {'with' if kind == name else 'without'} {what}"
+            raise WrongTask(f"the scorer {scorer} is not for {samples}")
 
 
 def options(client: AsyncOpenAI, dataset: Dataset, plan: Plan) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from evals.commands.options import (
     INTERRUPTED,
     json_object,
     key_of,
+    scorer,
     server_flags,
     temperature,
     threshold,
 )
-from evals.dataset import Dataset, load
+from evals.dataset import Columns, Dataset, load
 from evals.evaluation import Plan, evaluate
 from evals.failures import EvalsError
 from evals.folder import refuse_unwritable
@@ -26,26 +27,32 @@ from evals.report.summary import Summary
 from evals.report.terminal import bar, console, show, tracker
 from evals.result import OnError
 from evals.score.normalizers import Normalizer
-from evals.score.scorers import Scorer
+from evals.score.scorers import Scorer, check
 from evals.signals import cancel_on_sigterm
 from evals.threshold import objection
 
 
 @click.command()
-@click.argument("manifest", type=click.Path(path_type=Path))
+@click.argument("data")
 @click.option("--model", required=True, help="The model's name on the server.")
 @server_flags
+@click.option("--audio-column", help="The column of a table that has the clips.")
+@click.option("--text-column", help="The column of a table that has the targets.")
 @click.option(
     "--scorer",
-    type=click.Choice(get_args(Scorer)),
-    help="Word errors, character errors, exact match, the target's words in the answer, or the most"
-    " probable choice.  [default: wer for audio, exact for chat, loglikelihood for choices]",
+    metavar="NAME|MODULE:FUNCTION",
+    callback=scorer,
+    help="wer or cer: word or character errors. exact, contains, regex, number: the answer equals"
+    " the target, has its words in a row, is matched by it, ends in the same number. tool: it is"
+    " the right call. loglikelihood, loglikelihood-per-character: the most probable choice is the"
+    " right one. Or a function of your own.  [default: wer for audio, exact for chat, tool for"
+    " calls, loglikelihood for choices]",
 )
 @click.option(
     "--normalizer",
     type=click.Choice(get_args(Normalizer)),
-    help="How texts are changed before they are compared.  [default: none for exact match and "
-    "choices; else english if all samples are, else basic]",
+    help="How texts are changed before they are compared.  [default: for wer, cer and contains "
+    "english if all samples are, else basic; for the others none]",
 )
 @click.option("--concurrency", type=click.IntRange(1), default=8, help="Most requests at once.")
 @click.option(
@@ -79,15 +86,25 @@ from evals.threshold import objection
 @click.option(
     "--extra", default="{}", callback=json_object, help="A JSON object added to every request."
 )
-def run(manifest: Path, out: Path, limit: int | None, **flags: Any) -> None:
-    """Send every sample of MANIFEST to a server, score the answers, write results and a summary.
+def run(
+    data: str,
+    out: Path,
+    limit: int | None,
+    audio_column: str | None,
+    text_column: str | None,
+    **flags: Any,
+) -> None:
+    """Send every sample of DATA to a server, score the answers, write results and a summary.
+
+    DATA is a manifest, a table (.csv, .tsv), a folder of clips with transcripts, or hf:NAME.
 
     Exits 1 if the run was stopped, if more samples failed than --max-failures allows, or if there
     is no score; 130 if it was interrupted.
     """
     summaries: list[Summary] = []
     try:
-        dataset = load(manifest, limit=limit)
+        columns = Columns(audio=audio_column, text=text_column)
+        dataset = load(data, limit=limit, columns=columns, check=check(flags["scorer"]))
         refuse_unwritable(out)
         flags["api_key"] = key_of(flags["api_key"], flags.pop("api_key_file"))
         asyncio.run(_evaluate(dataset, out, summaries, **flags))

@@ -9,7 +9,7 @@ import msgspec
 
 from evals.result import Failure, Result
 from evals.score.intervals import NoInterval, bootstrap, percentile, wilson
-from evals.score.scorers import ERROR_RATES, Scorer
+from evals.score.scorers import ERROR_RATES, Scorer, sha256
 
 Ended = Literal["finished", "stopped", "interrupted"]
 """How a run ended: after all samples; by a failed sample; by a signal or a server that ended."""
@@ -46,13 +46,19 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     *low* and *high* are the bounds of the 95 % interval, and *interval* names its method; without
     an interval they are None, and *interval* names the reason. *value* is None if there is no
     score, or if no sample was answered: failures that count as empty answers measure no model.
+    *substitutions*, *deletions* and *insertions* add up to the numerator of an error rate; else
+    they are None. *scorer_sha256* is of the file with a scorer of the user's own.
     """
 
     scorer: Scorer
+    scorer_sha256: str | None = None
     normalizer: str
     value: float | None
-    numerator: int
-    denominator: int
+    numerator: int | float
+    denominator: int | float
+    substitutions: int | None = None
+    deletions: int | None = None
+    insertions: int | None = None
     samples: int
     failures_scored_as_empty: int
     low: float | None
@@ -137,7 +143,8 @@ def _kinds(failures: Sequence[Failure]) -> list[Kind]:
 def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score:
     """Pool the tallies. Without an answer or a scored unit the score's value is None, not 0."""
     scored = [result for result in results if result.tally is not None]
-    pairs = [(r.tally.numerator, r.tally.denominator) for r in scored if r.tally is not None]
+    tallies = [result.tally for result in scored if result.tally is not None]
+    pairs = [(tally.numerator, tally.denominator) for tally in tallies]
     numerator, denominator = sum(n for n, _ in pairs), sum(d for _, d in pairs)
     known = denominator > 0 and any(result.answer is not None for result in scored)
     low, high, interval = (
@@ -145,10 +152,14 @@ def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score
     )
     return Score(
         scorer=scorer,
+        scorer_sha256=sha256(scorer),
         normalizer=normalizer,
         value=numerator / denominator if known else None,
         numerator=numerator,
         denominator=denominator,
+        substitutions=_sum([tally.substitutions for tally in tallies]),
+        deletions=_sum([tally.deletions for tally in tallies]),
+        insertions=_sum([tally.insertions for tally in tallies]),
         samples=len(scored),
         failures_scored_as_empty=sum(result.status == "failed" for result in scored),
         low=low,
@@ -157,12 +168,20 @@ def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score
     )
 
 
+def _sum(numbers: Sequence[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
 def _interval(
-    scorer: Scorer, pairs: Sequence[tuple[int, int]]
+    scorer: Scorer, pairs: Sequence[tuple[float, float]]
 ) -> tuple[float | None, float | None, str]:
-    """Return the bounds of the 95 % interval and its name; else None, None and the reason."""
-    if scorer not in ERROR_RATES:
-        return *wilson(sum(n for n, _ in pairs), len(pairs)), "Wilson score"
+    """Return the bounds of the 95 % interval and its name; else None, None and the reason.
+
+    Wilson's is for samples that are right or wrong, also by a scorer of the user's own.
+    """
+    if scorer not in ERROR_RATES and set(pairs) <= {(0, 1), (1, 1)}:
+        return *wilson(sum(n == 1 for n, _ in pairs), len(pairs)), "Wilson score"
     try:
         return *bootstrap(pairs), "percentile bootstrap, 1000 draws, seed 0"
     except NoInterval as reason:

@@ -10,7 +10,7 @@ DRAWS = 1000
 MIN_SAMPLES = 20
 """Fewest samples for a bootstrap."""
 MIN_WITH_ERRORS = 5
-"""Fewest samples with an error for a bootstrap."""
+"""Fewest samples for a bootstrap whose rate is not 0, and fewest whose rate is not 1."""
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution, which gives a two-sided 95 % interval."""
 
@@ -29,7 +29,7 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
-def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
+def bootstrap(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the 95 % interval of sum(numerators) / sum(denominators) over resampled samples.
 
     Percentile bootstrap with a fixed seed, after Bisani & Ney 2004, "Bootstrap estimates for
@@ -41,13 +41,15 @@ def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     if len(pairs) < MIN_SAMPLES:
         raise NoInterval(f"fewer than {MIN_SAMPLES} samples")
     if sum(numerator > 0 for numerator, _ in pairs) < MIN_WITH_ERRORS:
-        raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples with an error")
-    table = np.asarray(pairs, dtype=np.int64)
+        raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples above 0 %")
+    table = np.asarray(pairs, dtype=np.float64)
     rng = np.random.default_rng(0)
     sums = (table[rng.integers(len(table), size=len(table))].sum(axis=0) for _ in range(DRAWS))
     ratios = [numerator / denominator for numerator, denominator in sums if denominator]
     if not ratios or min(ratios) == max(ratios):
         raise NoInterval("the samples do not differ")
+    if sum(numerator != denominator for numerator, denominator in pairs) < MIN_WITH_ERRORS:
+        raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples that are not at 100 %")
     low, high = np.percentile(ratios, [2.5, 97.5])
     return float(low), float(high)
 
