@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from openai import AsyncOpenAI
 
-from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice
+from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice, ToolUse
 from evals.failures import WrongTask
 from evals.folder import Folder
 from evals.journal import Journal, discard, encoded, write
@@ -17,13 +17,23 @@ from evals.report.spread import spread
 from evals.report.summary import Ended, Summary, count, measure, pool, retries, versions
 from evals.result import Result
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
-from evals.score.scorers import OF_CHOICES, Scorer, judge
+from evals.score.scorers import OF_CHOICES, OF_TOOLS, Scorer, is_own, judge
 from evals.sending import Sender, pending
 from evals.specification import Specification
 
-KINDS: dict[type, str] = {Clip: "audio", Dialogue: "chat", MultipleChoice: "choices"}
+KINDS: dict[type, str] = {
+    Clip: "audio",
+    Dialogue: "chat",
+    ToolUse: "tools",
+    MultipleChoice: "choices",
+}
 """The name of each kind of samples in a summary."""
-SCORERS: dict[str, Scorer] = {"audio": "wer", "chat": "exact", "choices": "loglikelihood"}
+SCORERS: dict[str, Scorer] = {
+    "audio": "wer",
+    "chat": "exact",
+    "tools": "tool",
+    "choices": "loglikelihood",
+}
 """Each kind's scorer, where the plan names none."""
 
 
@@ -102,7 +112,7 @@ def _setting(
         "models_answering": sorted(
             {r.answer.model for r in results if r.answer and r.answer.model}
         ),
-        "manifest": specification.source,
+        "manifest": dataset.source,
         "manifest_sha256": dataset.sha256,
         "options": options(specification),
         "counts": counts,
@@ -114,19 +124,26 @@ def _setting(
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
     """Return the scorer and the normalizer for *dataset*: those of *plan*, else the defaults.
 
-    Raises WrongTask for a scorer of choices without choices, any other one with them, and for
-    choices in a stream.
+    Raises WrongTask for a scorer of another kind of samples, and for choices in a stream.
     """
     clips = [sample for sample in dataset.samples if isinstance(sample, Clip)]
     kind = KINDS[type(dataset.samples[0])]
     scorer = plan.scorer or SCORERS[kind]
-    if (scorer in OF_CHOICES) != (kind == "choices"):
-        samples = "questions with choices" if kind == "choices" else "samples without choices"
-        raise WrongTask(f"the scorer {scorer} is not for {samples}")
+    _refuse_misfit(scorer, kind)
     if kind == "choices" and plan.task.stream:
         raise WrongTask("questions with choices cannot be streamed: nothing is written")
     languages = {clip.language or plan.task.language for clip in clips}
     return scorer, plan.normalizer or default_normalizer(scorer, languages)
+
+
+def _refuse_misfit(scorer: Scorer, kind: str) -> None:
+    """Raise WrongTask if *scorer* is not for samples of this kind; one's own is for all."""
+    if is_own(scorer):
+        return
+    for only, name, what in ((OF_CHOICES, "choices", "choices"), (OF_TOOLS, "tools", "calls")):
+        if (scorer in only) != (kind == name):
+            samples = f"samples {'with' if kind == name else 'without'} {what}"
+            raise WrongTask(f"the scorer {scorer} is not for {samples}")
 
 
 def options(specification: Specification) -> dict[str, Any]:

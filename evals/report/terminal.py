@@ -38,7 +38,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
     lines = [
         ("task", summary.task),
         ("model", summary.model),
-        ("score", score(summary.score)),
+        ("score", score(summary.score) + edits(summary.score)),
         ("95 %", interval(summary.score)),
         *([] if summary.spread is None else [("repeats", repeats(summary.spread))]),
         ("samples", f"{counts.samples}, {counts.failed} failed, {counts.unasked} not asked"),
@@ -56,7 +56,19 @@ def score(score: Score) -> str:
     label = LABELS.get(score.scorer, "accuracy")
     if score.value is None:
         return f"no {label}"
-    return f"{label} {score.value:.2%} ({score.numerator}/{score.denominator})"
+    return f"{label} {score.value:.2%} ({number(score.numerator)}/{number(score.denominator)})"
+
+
+def edits(score: Score) -> str:
+    """Return how many errors of an error rate are of each kind, or nothing for another score."""
+    if score.substitutions is None:
+        return ""
+    return f": {score.substitutions} sub, {score.deletions} del, {score.insertions} ins"
+
+
+def number(value: float) -> str:
+    """Return *value* as a whole number, or with two decimals."""
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def interval(score: Score) -> str:

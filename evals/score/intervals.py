@@ -14,15 +14,9 @@ AT_ONCE = 1_000_000
 MIN_SAMPLES = 20
 """Fewest samples for a bootstrap."""
 MIN_WITH_ERRORS = 5
-"""Fewest samples with an error for a bootstrap."""
+"""Fewest samples for a bootstrap whose rate is not 0, and fewest whose rate is not 1."""
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the normal distribution, which gives a two-sided 95 % interval."""
-
-
-BOOTSTRAP = f"percentile bootstrap, {DRAWS} draws, seed 0"
-"""The name of `bootstrap` in a summary."""
-BOOTSTRAP_OVER_SAMPLES = f"percentile bootstrap over samples, {DRAWS} draws, seed 0"
-"""The same, where each sample has several answers."""
 
 
 class NoInterval(Exception):
@@ -39,7 +33,7 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
-def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
+def bootstrap(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the 95 % interval of sum(numerators) / sum(denominators) over resampled samples.
 
     Percentile bootstrap with a fixed seed, after Bisani & Ney 2004, "Bootstrap estimates for
@@ -51,8 +45,11 @@ def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     if len(pairs) < MIN_SAMPLES:
         raise NoInterval(f"fewer than {MIN_SAMPLES} samples")
     if sum(numerator > 0 for numerator, _ in pairs) < MIN_WITH_ERRORS:
-        raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples with an error")
-    return resample(np.asarray(pairs))
+        raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples above 0 %")
+    low, high = resample(np.asarray(pairs, dtype=np.float64))
+    if sum(numerator != denominator for numerator, denominator in pairs) < MIN_WITH_ERRORS:
+        raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples that are not at 100 %")
+    return low, high
 
 
 def resample(table: npt.NDArray[Any]) -> tuple[float, float]:
@@ -77,26 +74,6 @@ def resample(table: npt.NDArray[Any]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def of_repeats(pairs: Sequence[tuple[int, int]]) -> tuple[float, float, str]:
-    """Return the 95 % interval of an accuracy whose samples were sent several times, and its name.
-
-    *pairs* are the right answers and all answers of each sample. Answers to one sample are alike,
-    so whole samples are drawn (a cluster bootstrap), and not answers, as if each were a sample of
-    its own. Where too few samples are wrong or right for a bootstrap it is Wilson's interval over
-    as many answers as there are samples. That is too wide rather than too narrow: it supposes that
-    all answers to one sample are equal.
-    """
-    share = sum(right for right, _ in pairs) / sum(total for _, total in pairs)
-    fallback = (*wilson(share * len(pairs), len(pairs)), "Wilson score over samples")
-    if sum(right > 0 for right, _ in pairs) < MIN_WITH_ERRORS:
-        return fallback
-    try:
-        low, high = bootstrap([(total - right, total) for right, total in pairs])
-    except NoInterval:
-        return fallback
-    return 1 - high, 1 - low, BOOTSTRAP_OVER_SAMPLES
-
-
 def wilson(hits: float, total: int) -> tuple[float, float]:
     """Return Wilson's 95 % score interval of *hits* / *total* (E. B. Wilson 1927, JASA 22).
 
@@ -107,3 +84,13 @@ def wilson(hits: float, total: int) -> tuple[float, float]:
     spread = Z95 * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
     half = spread / (1 + z2 / total)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def wilson_over_samples(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return Wilson's interval of samples that were each sent several times.
+
+    *pairs* are the right answers and all answers of each sample. It is that of as many answers as
+    there are samples: rather too wide, as it supposes that all answers to one sample are equal.
+    """
+    share = sum(right for right, _ in pairs) / sum(total for _, total in pairs)
+    return wilson(share * len(pairs), len(pairs))
