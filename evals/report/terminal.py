@@ -16,7 +16,7 @@ from evals.failures import short
 from evals.folder import Folder
 from evals.report.summary import Score, Speed, Summary
 from evals.result import Result
-from evals.score.scorers import Scorer
+from evals.score.scorers import Scorer, is_own
 
 UNKNOWN = "-"
 LABELS: dict[Scorer, str] = {"wer": "WER", "cer": "CER"}
@@ -80,7 +80,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
 
 def score(score: Score) -> str:
     """Return the score in percent and as a fraction, or that there is none."""
-    label = LABELS.get(score.scorer, "accuracy")
+    label = LABELS.get(score.scorer, "score" if is_own(score.scorer) else "accuracy")
     if score.value is None:
         return f"no {label}"
     return f"{label} {score.value:.2%} ({number(score.numerator)}/{number(score.denominator)})"
