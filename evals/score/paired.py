@@ -29,7 +29,7 @@ def interval(differences: Sequence[float], sizes: Sequence[int]) -> tuple[float,
         raise NoInterval(f"fewer than {MIN_SAMPLES} samples")
     if np.count_nonzero(differences) < MIN_DIFFERENT:
         raise NoInterval(f"fewer than {MIN_DIFFERENT} samples differ")
-    return resample(np.column_stack([differences, sizes]))
+    return resample(differences, sizes)
 
 
 def p_value(differences: Sequence[int]) -> float:
