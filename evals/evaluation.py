@@ -62,7 +62,7 @@ async def evaluate(
     scorer, normalizer_name = settle(plan, dataset)
     work = _work(client, plan, judge(scorer, normalizer(normalizer_name)))
     now = datetime.now(UTC)
-    folder = create(out, task=dataset.path.stem, model=plan.task.model, at=now)
+    folder = create(out, task=dataset.name, model=plan.task.model, at=now)
     journal = Journal(folder.results, watch)
     ended: Ended = "interrupted"
     start, wall = time.perf_counter(), 0.0
@@ -110,14 +110,14 @@ def _setting(
     """Return the summary's fields on the data, the server, the model, and the samples' numbers."""
     counts = count(results, len(dataset.samples))
     return {
-        "task": dataset.path.stem,
+        "task": dataset.name,
         "kind": KINDS[type(dataset.samples[0])],
         "base_url": public(str(client.base_url)),
         "model": plan.task.model,
         "models_answering": sorted(
             {r.answer.model for r in results if r.answer and r.answer.model}
         ),
-        "manifest": str(dataset.path),
+        "manifest": dataset.source,
         "manifest_sha256": dataset.sha256,
         "options": options(client, dataset, plan),
         "counts": counts,

@@ -142,6 +142,6 @@ async def _evaluate(
                 plan,
                 out=out,
                 readiness=readiness,
-                watch=tracker(progress, dataset.path.stem, len(dataset.samples)),
+                watch=tracker(progress, dataset.name, len(dataset.samples)),
                 keep=summaries.append,
             )

@@ -116,7 +116,7 @@ async def _evaluations(
                 out=out,
                 # The probes were before the first evaluation.
                 readiness=0 if summaries else probes,
-                watch=tracker(progress, dataset.path.stem, len(dataset.samples)),
+                watch=tracker(progress, dataset.name, len(dataset.samples)),
                 keep=summaries.append,
             )
 

@@ -194,7 +194,7 @@ def test_a_bad_manifest_is_refused_first(
     done = evaluate(manifest(SUMS[0], {"target": 4}))
 
     assert done.exit_code == 1
-    assert "task.jsonl:2: Expected `str`, got `int` - at `$.target`" in done.output
+    assert "task.jsonl:2: Expected `str | object`, got `int` - at `$.target`" in done.output
     assert server.requests == []
 
 
