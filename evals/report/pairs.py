@@ -1,7 +1,7 @@
 """Pairs the samples of two runs; only a sample that both runs answered becomes a pair."""
 
+import math
 from collections.abc import Sequence
-from fractions import Fraction
 
 import msgspec
 
@@ -48,19 +48,42 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
         return self.a[0].tally.denominator
 
     @property
-    def difference(self) -> Fraction:
-        """B's numerator less A's, each the mean of its answers."""
-        return mean(self.b) - mean(self.a)
-
-    @property
     def reworded(self) -> bool:
         """Whether the texts differ, their order aside."""
         return sorted(one.text for one in self.a) != sorted(one.text for one in self.b)
 
 
-def mean(answers: Sequence[Scored]) -> Fraction:
-    """Return the mean numerator."""
-    return Fraction(sum(answer.tally.numerator for answer in answers), len(answers))
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """The numerators of both runs and the denominators, *sizes*, of all pairs in their order.
+
+    A sample that was sent repeatedly counts once, with the mean of its numerators. All are
+    multiplied by *scale*, by which these means are whole numbers, too.
+    """
+
+    a: list[int]
+    b: list[int]
+    sizes: list[int]
+    scale: int
+
+    @property
+    def differences(self) -> list[int]:
+        """B's numerator less A's, times *scale*, of each pair."""
+        return [b - a for a, b in zip(self.a, self.b, strict=True)]
+
+
+def tabulate(pairs: Sequence[Pair]) -> Table:
+    """Return the table of *pairs*, which are one or more."""
+    scale = math.lcm(*(len(answers) for each in pairs for answers in (each.a, each.b)))
+    return Table(
+        a=[_mean(each.a, scale) for each in pairs],
+        b=[_mean(each.b, scale) for each in pairs],
+        sizes=[each.size * scale for each in pairs],
+        scale=scale,
+    )
+
+
+def _mean(answers: Sequence[Scored], scale: int) -> int:
+    return sum(answer.tally.numerator for answer in answers) * scale // len(answers)
 
 
 def pair(a: Sequence[Result], b: Sequence[Result]) -> tuple[list[Pair], LeftOut]:

@@ -47,8 +47,10 @@ def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     return resample(*zip(*pairs, strict=True))
 
 
-def resample(numerators: Sequence[float], denominators: Sequence[int]) -> tuple[float, float]:
-    """Return the bounds of the middle 95 % of the pooled ratios of resampled samples.
+def resample(
+    numerators: Sequence[int], denominators: Sequence[int], *, tail: float = 2.5
+) -> tuple[float, float]:
+    """Return two percentiles of the pooled ratios of resampled samples: *tail* and 100 - *tail*.
 
     Each sample has a numerator and a denominator. Raises NoInterval if all ratios are the same.
     """
@@ -63,7 +65,7 @@ def resample(numerators: Sequence[float], denominators: Sequence[int]) -> tuple[
     ratios = tops[bottoms > 0] / bottoms[bottoms > 0]
     if not ratios.size or ratios.min() == ratios.max():
         raise NoInterval("the samples do not differ")
-    low, high = np.percentile(ratios, [2.5, 97.5])
+    low, high = np.percentile(ratios, [tail, 100 - tail])
     return float(low), float(high)
 
 
