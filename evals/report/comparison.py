@@ -34,7 +34,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     score: float
     numerator: float
-    denominator: int
+    denominator: float
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     a: float
     b: float
-    size: int
+    size: float
     target: str
     answers_a: list[str]
     answers_b: list[str]
@@ -111,7 +111,7 @@ def compare(a: Run, b: Run, *, anyway: bool = False, changes: int = CHANGES) -> 
     table = tabulate(pairs)
     score = a.summary.score
     sign = -1 if score.scorer in ERROR_RATES else 1
-    difference = _difference(pairs, table)
+    difference = _difference(table, score.scorer)
     samples = _count(pairs, left_out, [sign * each for each in table.differences])
     return Comparison(
         verdict=_verdict(difference, samples, better=sign * difference.value > 0),
@@ -141,17 +141,17 @@ def _refuse(a: Summary, b: Summary, *, anyway: bool) -> None:
         )
 
 
-def _side(run: Run, numerators: Sequence[int], table: Table) -> Side:
+def _side(run: Run, numerators: Sequence[float], table: Table) -> Side:
     return Side(
         folder=str(run.folder.path),
         model=run.summary.model,
         score=sum(numerators) / sum(table.sizes),
         numerator=sum(numerators) / table.scale,
-        denominator=sum(table.sizes) // table.scale,
+        denominator=sum(table.sizes) / table.scale,
     )
 
 
-def _count(pairs: Sequence[Pair], left_out: LeftOut, gains: Sequence[int]) -> Counts:
+def _count(pairs: Sequence[Pair], left_out: LeftOut, gains: Sequence[float]) -> Counts:
     return Counts(
         pairs=len(pairs),
         left_out=left_out,
@@ -162,15 +162,16 @@ def _count(pairs: Sequence[Pair], left_out: LeftOut, gains: Sequence[int]) -> Co
     )
 
 
-def _difference(pairs: Sequence[Pair], table: Table) -> Difference:
+def _difference(table: Table, scorer: Scorer) -> Difference:
     low, high, interval = _interval(table)
+    p_value, method = paired.p_value(table.differences)
     return Difference(
         value=sum(table.differences) / sum(table.sizes),
         low=low,
         high=high,
         interval=interval,
-        p_value=paired.p_value(table.differences),
-        test=_test(pairs),
+        p_value=p_value,
+        test=f"{_test(table.differences, scorer)}, {method}",
     )
 
 
@@ -180,13 +181,13 @@ def _interval(table: Table) -> tuple[float | None, float | None, str]:
         low, high = paired.interval(table.differences, table.sizes)
     except NoInterval as reason:
         return None, None, f"none: {reason}"
-    return low, high, f"paired bootstrap, {DRAWS} draws, seed 0"
+    return low, high, f"paired bootstrap, expanded percentiles, {DRAWS} draws, seed 0"
 
 
-def _test(pairs: Sequence[Pair]) -> str:
-    """Return the test's name: of right and wrong, sent once, it is known under McNemar's."""
-    right_or_wrong = all(each.size == len(each.a) == len(each.b) == 1 for each in pairs)
-    return "exact McNemar test" if right_or_wrong else "exact paired randomisation test"
+def _test(differences: Sequence[float], scorer: Scorer) -> str:
+    """Return the test's name: that of right and wrong is known under McNemar's."""
+    right_or_wrong = scorer not in ERROR_RATES and set(differences) <= {-1, 0, 1}
+    return "McNemar test" if right_or_wrong else "paired randomisation test"
 
 
 def _verdict(difference: Difference, samples: Counts, *, better: bool) -> Verdict:
@@ -230,11 +231,12 @@ def _settings(a: Summary, b: Summary) -> dict[str, tuple[Any, Any]]:
 
 def _flat(summary: Summary) -> Iterator[tuple[str, Any]]:
     """Yield the settings of a run by names such as `task.temperature`."""
+    yield "model", summary.model
     yield "base_url", summary.base_url
     yield "data", summary.manifest_sha256
     parts = {**summary.options, "versions": summary.versions}
     for name, value in parts.items():
         if isinstance(value, dict):
-            yield from ((f"{name}.{key}", each) for key, each in value.items())
+            yield from ((f"{name}.{key}", each) for key, each in value.items() if key != "model")
         else:
             yield name, value

@@ -48,7 +48,7 @@ def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
 
 
 def resample(
-    numerators: Sequence[int], denominators: Sequence[int], *, tail: float = 2.5
+    numerators: Sequence[float], denominators: Sequence[float], *, tail: float = 2.5
 ) -> tuple[float, float]:
     """Return two percentiles of the pooled ratios of resampled samples: *tail* and 100 - *tail*.
 
