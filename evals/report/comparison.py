@@ -231,7 +231,6 @@ def _settings(a: Summary, b: Summary) -> dict[str, tuple[Any, Any]]:
 
 def _flat(summary: Summary) -> Iterator[tuple[str, Any]]:
     """Yield the settings of a run by names such as `task.temperature`."""
-    yield "model", summary.model
     yield "base_url", summary.base_url
     yield "data", summary.manifest_sha256
     parts = {**summary.options, "versions": summary.versions}

@@ -57,11 +57,11 @@ def verdict(comparison: Comparison, b: str) -> str:
             return f"Equal: all {samples.pairs} answers are the same."
         case "same scores":
             return (
-                f"Equal scores: each sample has the same in both. {samples.reworded} of"
-                f" {samples.pairs} answers differ in their text."
+                f"Equal scores: no sample's score differs; {samples.reworded} of {samples.pairs}"
+                f" answers {'has' if samples.reworded == 1 else 'have'} other words."
             )
         case "no difference shown":
-            return "No difference is shown: chance alone could have made this one."
+            return "No difference is shown: chance alone could make this one."
         case better_or_worse:
             return f"{b} is {better_or_worse}: its {label} is {points} {lower}."
 
