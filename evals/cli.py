@@ -4,6 +4,7 @@ import click
 
 from evals.commands.options import HELP
 from evals.commands.run import run
+from evals.commands.verify import verify
 
 
 @click.group(context_settings=HELP)
@@ -13,3 +14,4 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(verify)
