@@ -8,7 +8,7 @@ from evals.verify.check import Check
 from evals.verify.honesty.effects import honest
 from evals.verify.shapes import Chat, Text
 from evals.verify.target import ECHO, LOGPROBS, Target
-from evals.verify.verdict import Findings, NotChecked
+from evals.verify.verdict import Breach, Findings, NotChecked
 
 QUESTION = samples.QUESTIONS[3]
 OPEN = samples.QUESTIONS[4]
@@ -162,7 +162,7 @@ async def temperature(target: Target, found: Findings) -> None:
     if chance > math.log(IMPROBABLE):
         raise NotChecked("the model is so certain that its draws are its most probable answers")
     expected = f"another answer than the most probable one to one of {len(samples.QUESTIONS)}"
-    found.expect(False, reply.request, expected=expected, got="the most probable answers")
+    raise Breach(reply.request, expected=expected, got="the most probable answers")
 
 
 def _chance_of_no_effect(greedy: Chat) -> float:
