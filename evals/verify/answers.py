@@ -91,6 +91,11 @@ class Comparison:
         self._found = found
         self.largest = 0.0
 
+    @property
+    def note(self) -> str:
+        """The largest difference, as a note."""
+        return f"largest difference {self.largest:.1g}"
+
     def add(self, request: str, *, expected: Answer, got: Answer) -> None:
         """Compare two answers to *request*; a difference is a breach with the place of it."""
         pairs = list(zip(expected.numbers, got.numbers, strict=False))

@@ -21,14 +21,14 @@ Run = Callable[[Target, Findings], Awaitable[None]]
 
 
 class Check(msgspec.Struct, frozen=True):
-    """A check of models that have one of the routes *needs*; of all models if that is empty."""
+    """A check of models that have one of the routes *needs*; of any model if that is empty."""
 
     section: Section
     needs: tuple[Feature, ...]
     run: Run
 
     def concerns(self, target: Target) -> bool:
-        """Return whether *target* has a route that is checked."""
+        """Return whether *target* is checked."""
         return not self.needs or not all(target.lacks(route) for route in self.needs)
 
     @property

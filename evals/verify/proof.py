@@ -10,6 +10,7 @@ import msgspec
 from openai import AsyncOpenAI
 
 from evals.address import public
+from evals.failures import WrongServer
 from evals.verify import determinism, fidelity
 from evals.verify.answers import TOLERANCE
 from evals.verify.check import Check, judged
@@ -22,7 +23,7 @@ from evals.verify.honesty import speech as honesty_of_speech
 from evals.verify.server import Server
 from evals.verify.shapes import Cards
 from evals.verify.target import ROUTES, Target
-from evals.verify.verdict import Verdict, Word
+from evals.verify.verdict import Breach, NotChecked, Verdict, Word
 from evals.verify.weights import Weights
 
 CHECKS: tuple[Check, ...] = (
@@ -89,11 +90,11 @@ async def prove(
     """Make the checks whose name or section is in *only*, or all, of *models*, or of all listed.
 
     A model that is listed under several names is checked under the first. *weights* are those on
-    this machine, by model. Raises Breach if the list of models cannot be read.
+    this machine, by model. Raises WrongServer if the list of models cannot be read.
     """
     began, started = time.perf_counter(), datetime.now(UTC)
     server = Server(client)
-    names = models or [card.id for card in (await server.models()).read(Cards).data]
+    names = models or await _listed(server)
     wanted = set(only)
     checks = [c for c in CHECKS if not wanted or {c.name, c.section} & wanted]
     served: list[Served] = []
@@ -118,6 +119,14 @@ async def prove(
         models=served,
         verdicts=verdicts,
     )
+
+
+async def _listed(server: Server) -> list[str]:
+    """Return the names of the server's models. Raises WrongServer if it does not list them."""
+    try:
+        return [card.id for card in (await server.models()).read(Cards).data]
+    except (NotChecked, Breach) as error:
+        raise WrongServer(f"no list of models ({error}): name them with --model") from error
 
 
 async def _verdicts(target: Target, checks: Sequence[Check], watch: Watch) -> list[Verdict]:

@@ -39,6 +39,11 @@ class Reply:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
+    def ok(self) -> bool:
+        """Whether it is an answer."""
+        return self.status == OK
+
+    @property
     def refused(self) -> bool:
         """Whether the server says that it does not answer such requests: 4xx, or 501."""
         return 400 <= self.status < 500 or self.status == NOT_IMPLEMENTED  # noqa: PLR2004 - HTTP's
@@ -59,7 +64,7 @@ class Reply:
 
     def body(self) -> bytes:
         """Return the body of an answer. Raises NotChecked for a refusal, Breach for a failure."""
-        if self.status == OK:
+        if self.ok:
             return self.content
         if self.refused:
             raise NotChecked(f"refused with {self.reason}")

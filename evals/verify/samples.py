@@ -38,6 +38,12 @@ def clips() -> tuple[Path, ...]:
     return tuple(next(_CLIPS.glob(f"{name}-*.flac")) for name in _COMPARED)
 
 
+def two_languages() -> tuple[Path, Path]:
+    """Return an English and a German recording."""
+    english, german = (next(_CLIPS.glob(f"{name}-*.flac")) for name in ("en-01", "de-37"))
+    return english, german
+
+
 def other_clips() -> Sequence[Path]:
     """Return 32 other recordings."""
     return sorted(set(_CLIPS.glob("*.flac")) - set(clips()))[:CROWD]

@@ -13,7 +13,7 @@ from openai._legacy_response import LegacyAPIResponse
 from openai.types.chat import ChatCompletionChunk
 
 from evals.ask.describe import describe
-from evals.verify.reply import Reply
+from evals.verify.reply import OK, Reply
 from evals.verify.verdict import Breach, shown
 
 
@@ -37,7 +37,7 @@ class Server:
     async def chat(self, model: str, messages: list[Any], **options: Any) -> Reply:
         """Send a chat. With `stream` in *options* the body is the whole event stream."""
         call = self._chat.create(model=model, messages=messages, extra_body=options)
-        return await _sent(call, "chat/completions", {"messages": messages, **options})
+        return await self._sent(call, "chat/completions", {"messages": messages, **options})
 
     async def chunks(
         self, model: str, messages: list[Any], **options: Any
@@ -55,36 +55,36 @@ class Server:
     async def text(self, model: str, prompt: str, **options: Any) -> Reply:
         """Send a text to be continued."""
         call = self._text.create(model=model, prompt=prompt, extra_body=options)
-        return await _sent(call, "completions", {"prompt": prompt, **options})
+        return await self._sent(call, "completions", {"prompt": prompt, **options})
 
     async def response(self, model: str, text: str, **options: Any) -> Reply:
         """Send a text to the route of responses."""
         call = self._responses.create(model=model, input=text, extra_body=options)
-        return await _sent(call, "responses", {"input": text, **options})
+        return await self._sent(call, "responses", {"input": text, **options})
 
     async def embedding(self, model: str, texts: list[str], **options: Any) -> Reply:
         """Send texts to be embedded, as numbers unless *options* say otherwise."""
         options = {"encoding_format": "float", **options}
         call = self._embeddings.create(model=model, input=texts, extra_body=options)
-        return await _sent(call, "embeddings", {"input": texts, **options})
+        return await self._sent(call, "embeddings", {"input": texts, **options})
 
     async def transcription(self, model: str, clip: Path, **options: Any) -> Reply:
         """Send the recording *clip*."""
         file = (clip.name, await asyncio.to_thread(clip.read_bytes))
         call = self._transcriptions.create(model=model, file=file, extra_body=options)
-        return await _sent(call, "audio/transcriptions", {"file": clip.name, **options})
+        return await self._sent(call, "audio/transcriptions", {"file": clip.name, **options})
 
     async def models(self) -> Reply:
         """Request the list of models."""
-        return await _sent(self._models.list(), "models", {}, method="GET")
+        return await self._sent(self._models.list(), "models", {}, method="GET")
 
     async def model(self, name: str) -> Reply:
         """Request the card of a model."""
-        return await _sent(self._models.retrieve(name), f"models/{name}", {}, method="GET")
+        return await self._sent(self._models.retrieve(name), f"models/{name}", {}, method="GET")
 
     async def post(self, path: str, body: dict[str, Any]) -> Reply:
         """Post any JSON, such as the client's own methods would not send."""
-        return await _sent(self.client.post(f"/{path}", cast_to=str, body=body), path, body)
+        return await self._sent(self.client.post(f"/{path}", cast_to=str, body=body), path, body)
 
     async def manifest(self, model: str, short: str | None = None) -> dict[str, Any]:
         """Return Shim's manifest of *model*, or the one with the hash *short*; {} if there is none.
@@ -97,6 +97,29 @@ class Server:
         except openai.APIError:
             return {}
 
+    async def _sent(
+        self,
+        call: Awaitable[LegacyAPIResponse[Any] | str],
+        path: str,
+        body: dict[str, Any],
+        *,
+        method: str = "POST",
+    ) -> Reply:
+        line = f"{method} /v1/{path}"
+        request = shown(f"{line} {json.dumps(body, ensure_ascii=False)}" if body else line)
+        try:
+            answer = await call
+        except openai.APIStatusError as error:
+            found = error.response
+            # Some servers repeat the key that they refuse.
+            content = found.content.replace(self.client.api_key.encode(), b"[key]")
+            return Reply(request, found.status_code, found.headers, content, lambda: None)
+        except openai.APIConnectionError as error:
+            raise Breach(request, expected="a whole answer", got=describe(error)) from error
+        if isinstance(answer, str):
+            return Reply(request, OK, {}, answer.encode(), lambda: answer)
+        return Reply(request, answer.status_code, answer.headers, answer.content, answer.parse)
+
 
 def json_object(text: str) -> dict[str, Any]:
     """Return the JSON object in *text*; {} if it is not one."""
@@ -104,24 +127,3 @@ def json_object(text: str) -> dict[str, Any]:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.DecodeError:
         return {}
-
-
-async def _sent(
-    call: Awaitable[LegacyAPIResponse[Any] | str],
-    path: str,
-    body: dict[str, Any],
-    *,
-    method: str = "POST",
-) -> Reply:
-    line = f"{method} /v1/{path}"
-    request = shown(f"{line} {json.dumps(body, ensure_ascii=False)}" if body else line)
-    try:
-        answer = await call
-    except openai.APIStatusError as error:
-        found = error.response
-        return Reply(request, found.status_code, found.headers, found.content, lambda: None)
-    except openai.APIConnectionError as error:
-        raise Breach(request, expected="a whole answer", got=describe(error)) from error
-    if isinstance(answer, str):
-        return Reply(request, 200, {}, answer.encode(), lambda: answer)
-    return Reply(request, answer.status_code, answer.headers, answer.content, answer.parse)

@@ -71,7 +71,7 @@ class Target:
     def lacks(self, feature: Feature) -> str:
         """Return the reason why the model does not have *feature*; "" if it has it."""
         reply = self.replies[feature]
-        return reply.reason if reply.status != 200 else ""  # noqa: PLR2004 - HTTP's OK
+        return "" if reply.ok else reply.reason
 
     def needs(self, feature: Feature) -> None:
         """Raise NotChecked if the model does not have *feature*."""
@@ -79,16 +79,11 @@ class Target:
             raise NotChecked(f"no {feature}: refused with {reason}")
 
     @property
-    def answers(self) -> bool:
-        """Whether any route answers."""
-        return any(not self.lacks(route) for route in ROUTES)
-
-    @property
     def fingerprint(self) -> str | None:
         """The `system_fingerprint` of the answers, if they have one."""
         for feature in ("chat", "text"):
             reply = self.replies[feature]
-            if reply.status == 200:  # noqa: PLR2004 - HTTP's OK
+            if reply.ok:
                 fields = msgspec.json.decode(reply.content)
                 return fields.get("system_fingerprint") if isinstance(fields, dict) else None
         return None

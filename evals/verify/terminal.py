@@ -19,11 +19,17 @@ def show(proof: Proof) -> None:
     out = console()
     for model in proof.models:
         _show_model(out, model, [v for v in proof.verdicts if v.model == model.model])
+    out.print()
     for verdict in proof.verdicts:
         if verdict.verdict == "breach":
             _show_breach(out, verdict)
+        elif verdict.verdict == "not checked":
+            name = f"{verdict.check} ({verdict.model})"
+            out.print(
+                f"[yellow]not checked[/]: {escape(plain(f'{name}: {verdict.note}'))}",
+                soft_wrap=True,
+            )
     counts = ", ".join(f"{proof.count(word)} {word}" for word in STYLES)
-    out.print()
     style = STYLES[proof.verdict]
     out.print(f"[{style}]{proof.verdict}[/]: {counts}", soft_wrap=True)
 
@@ -52,9 +58,10 @@ def cut(note: str) -> str:
 
 
 def _show_breach(out: Console, verdict: Verdict) -> None:
-    out.print()
     title = f"{verdict.check} ({verdict.model}): {verdict.breaches} of {verdict.compared}"
-    out.print(f"[bold red]breach[/]: {escape(plain(title))}. {escape(verdict.shows)}")
+    out.print(
+        f"[bold red]breach[/]: {escape(plain(title))}. {escape(verdict.shows)}", soft_wrap=True
+    )
     for evidence in verdict.evidence[:EVIDENCE_SHOWN]:
         for heading in ("request", "expected", "got"):
             value = escape(plain(getattr(evidence, heading)))

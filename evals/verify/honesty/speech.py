@@ -16,7 +16,7 @@ async def language(target: Target, found: Findings) -> None:
     """`language` decides the language: the answer names it, or its text is another one."""
     form = "json" if target.lacks("verbose_json") else "verbose_json"
     differ, named = False, True
-    for clip in samples.clips():
+    for clip in samples.two_languages():
         texts = []
         for code, name in LANGUAGES.items():
             reply = await target.transcription(clip, language=code, response_format=form)
