@@ -6,6 +6,7 @@ from evals.commands.compare import compare
 from evals.commands.options import HELP
 from evals.commands.resume import resume
 from evals.commands.run import run
+from evals.commands.verify import verify
 
 
 @click.group(context_settings=HELP)
@@ -17,3 +18,4 @@ def main() -> None:
 main.add_command(run)
 main.add_command(compare)
 main.add_command(resume)
+main.add_command(verify)
