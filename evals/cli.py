@@ -3,6 +3,7 @@
 import click
 
 from evals.commands.options import HELP
+from evals.commands.report import report
 from evals.commands.run import run
 
 
@@ -13,3 +14,4 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(report)
