@@ -2,8 +2,10 @@
 
 import click
 
+from evals.commands.compare import compare
 from evals.commands.options import HELP
 from evals.commands.report import report
+from evals.commands.resume import resume
 from evals.commands.run import run
 
 
@@ -15,3 +17,5 @@ def main() -> None:
 
 main.add_command(run)
 main.add_command(report)
+main.add_command(compare)
+main.add_command(resume)

@@ -80,11 +80,15 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
-    """Retries of the SDK, retries after a cut stream, and probes before the server was ready."""
+    """Retries of the SDK, retries after a cut stream, and probes before the server was ready.
+
+    *resent* counts samples that were sent again after a wait for a server that was gone.
+    """
 
     sdk: int
     streams: int
     readiness: int
+    resent: int = 0
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +179,7 @@ def retries(results: Sequence[Result], readiness: int) -> Retries:
         sdk=sum(result.retries for result in results),
         streams=sum(result.streams_reasked for result in results),
         readiness=readiness,
+        resent=sum(result.resent for result in results),
     )
 
 

@@ -1,63 +1,31 @@
-"""Prints summaries, a block of lines each, and a progress bar during a run.
+"""Prints summaries, a block of lines each.
 
 Each line is printed whole, however long a name or a message is: a terminal folds it, a pipe keeps
 it. All but names and messages fits in 80 columns.
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evals.failures import short
 from evals.folder import Folder
 from evals.report.summary import Score, Speed, Summary
-from evals.result import Result
 from evals.score.scorers import Scorer
 
 UNKNOWN = "-"
 LABELS: dict[Scorer, str] = {"wer": "WER", "cer": "CER"}
 """The names of the scores that are not an accuracy."""
 PIPE_WIDTH = 120
-"""Columns of the output to a pipe: in Rich's 80 the names of the progress bar would be cut."""
-
-BAR_NAME = 24
-"""Most characters of a task's name in the progress bar: its numbers must fit beside the name."""
+"""Columns of the output to a pipe: in Rich's 80 a table's names would be cut."""
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console for stdout or stderr: as wide as the terminal, or PIPE_WIDTH in a pipe."""
     piped = not (sys.stderr if stderr else sys.stdout).isatty()
     return Console(stderr=stderr, width=PIPE_WIDTH if piped else None, highlight=False)
-
-
-def bar() -> Progress:
-    """Return a progress bar on stderr, so that the summaries can be piped alone."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]} failed"),
-        TimeElapsedColumn(),
-        console=console(stderr=True),
-    )
-
-
-def tracker(progress: Progress, name: str, total: int) -> Callable[[Result], None]:
-    """Return a function that moves *progress* by one for each result that it is called with."""
-    shown = name if len(name) <= BAR_NAME else f"{name[: BAR_NAME - 1]}…"
-    row = progress.add_task(escape(plain(shown)), total=total, failed=0)
-    failed = 0
-
-    def watch(result: Result) -> None:
-        nonlocal failed
-        failed += result.status == "failed"
-        progress.update(row, advance=1, failed=failed)
-
-    return watch
 
 
 def rows(summary: Summary) -> list[tuple[str, str]]:
@@ -127,6 +95,11 @@ def remarks(summary: Summary) -> list[str]:
         lines.append(
             f"{name}: {summary.retries.sdk} requests and {summary.retries.streams} cut streams"
             " were sent again"
+        )
+    if summary.retries.resent:
+        lines.append(
+            f"{name}: the server was gone meanwhile; {summary.retries.resent} samples were sent"
+            " again when it was back"
         )
     if summary.retries.readiness:
         lines.append(

@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 DRAWS = 1000
 """Number of times that a bootstrap draws all samples anew, with replacement."""
+AT_ONCE = 1_000_000
+"""Most samples that are drawn at once: it bounds the memory, at 16 MB."""
 MIN_SAMPLES = 20
 """Fewest samples for a bootstrap."""
 MIN_WITH_ERRORS = 5
@@ -42,11 +46,26 @@ def bootstrap(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
         raise NoInterval(f"fewer than {MIN_SAMPLES} samples")
     if sum(numerator > 0 for numerator, _ in pairs) < MIN_WITH_ERRORS:
         raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples with an error")
-    table = np.asarray(pairs, dtype=np.int64)
+    return resample(np.asarray(pairs))
+
+
+def resample(table: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the bounds between which 95 % of the ratios of resampled samples lie.
+
+    *table* has a row for each sample: its numerator and its denominator. A ratio is the sum of the
+    numerators over that of the denominators. Raises NoInterval if all ratios are the same.
+    """
     rng = np.random.default_rng(0)
-    sums = (table[rng.integers(len(table), size=len(table))].sum(axis=0) for _ in range(DRAWS))
-    ratios = [numerator / denominator for numerator, denominator in sums if denominator]
-    if not ratios or min(ratios) == max(ratios):
+    at_once = max(1, AT_ONCE // len(table))
+    sums = np.concatenate(
+        [
+            table[rng.integers(len(table), size=(min(at_once, DRAWS - done), len(table)))].sum(1)
+            for done in range(0, DRAWS, at_once)
+        ]
+    )
+    sums = sums[sums[:, 1] > 0]
+    ratios = sums[:, 0] / sums[:, 1]
+    if not ratios.size or ratios.min() == ratios.max():
         raise NoInterval("the samples do not differ")
     low, high = np.percentile(ratios, [2.5, 97.5])
     return float(low), float(high)
