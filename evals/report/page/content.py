@@ -59,6 +59,7 @@ def _both(runs: Sequence[Run]) -> dict[str, Any]:
         "names": names,
         "facts": facts.table(runs),
         "remarks": facts.remarks(runs),
+        "comparisons": facts.comparisons(runs),
         "lower_is_better": scorers <= ERROR_RATES,
         "aligned": bool(scorers & ERROR_RATES),
         "distributions": distribution.all_of(runs),

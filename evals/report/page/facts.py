@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
+from evals.failures import NotComparable
 from evals.read import Run
-from evals.report import terminal
+from evals.report import comparison, comparison_text, terminal
 from evals.report.page.alignment import Edits, align
 from evals.report.page.plots import LETTERS
 from evals.report.summary import Summary
@@ -78,11 +81,30 @@ def _options(options: dict[str, object]) -> dict[str, object]:
 
 
 def remarks(runs: Sequence[Run]) -> list[str]:
-    """Return what a reader must not overlook: on each run, and on the runs side by side."""
-    found = [line for run in runs for line in terminal.remarks(run.summary)]
-    if len({run.summary.manifest_sha256 for run in runs}) > 1:
-        found.append("The runs are of different data: their samples do not share rows.")
-    ways = {(run.summary.score.scorer, run.summary.score.normalizer) for run in runs}
-    if len(ways) > 1:
-        found.append("The runs were scored differently: their scores cannot be compared.")
+    """Return what a reader must not overlook of each run, its name before it if there are more."""
+    found = []
+    for name, run in zip(names(runs), runs, strict=True):
+        before = f"{name}: " if len(runs) > 1 else ""
+        found += [f"{before}{line.strip()}" for line in terminal.remarks(run.summary)]
     return found
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """What `evals compare` says of a run and the first one: a sentence, and lines below it."""
+
+    verdict: str
+    rows: list[tuple[str, str]]
+
+
+def comparisons(runs: Sequence[Run]) -> list[Compared]:
+    """Return each further run's comparison with the first one, or the reason that there is none."""
+    first, *others = zip(names(runs), runs, strict=True)
+    return [_compared(first[1], run, name) for name, run in others]
+
+
+def _compared(a: Run, b: Run, name: str) -> Compared:
+    try:
+        found = comparison.compare(a, b)
+    except NotComparable as reason:
+        return Compared(f"{name} cannot be compared with A: {reason}.", [])
+    return Compared(comparison_text.verdict(found, name), comparison_text.rows(found, name))

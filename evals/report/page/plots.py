@@ -9,6 +9,8 @@ from evals.report.page.distribution import Distribution
 
 WIDTH, HEIGHT = 480, 280
 """Size of a plot in its own units; the page scales it."""
+CROWDED = 12
+"""Most labels that are all drawn."""
 FLAT = 3
 """Most labels that have room side by side; more are slanted."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -30,6 +32,9 @@ def bars(found: Distribution) -> Markup:
         x_title=found.unit,
         y_title="samples",
         x_label_rotation=30 if len(found.labels) > FLAT else 0,
+        # Every third of many labels, else they would cover each other.
+        x_labels_major_every=1 if len(found.labels) <= CROWDED else 3,
+        show_minor_x_labels=False,
         truncate_label=-1,
         min_scale=2,
         max_scale=6,

@@ -188,6 +188,10 @@ function piece([operation, target, answer], between) {
   return make("span", {}, both, between);
 }
 
+function joined(pieces, side) {
+  return pieces.map((each) => each[side]).filter(Boolean).join(separator);
+}
+
 function line(term, ...content) {
   return make("p", {}, make("span", { className: "term" }, term), " ", ...content);
 }
@@ -222,7 +226,8 @@ function answered(row, run) {
   else if (cell.pieces) {
     box.append(make("p", { className: "pieces" }, ...cell.pieces.map((each) => piece(each, separator))));
   }
-  if (cell.answer !== undefined && !cell.loglikelihoods) box.append(line("answer", cell.answer || "(empty)"));
+  const shown = cell.loglikelihoods || (cell.pieces && joined(cell.pieces, 2) === cell.answer);
+  if (cell.answer !== undefined && !shown) box.append(line("answer", cell.answer || "(empty)"));
   if (cell.notes) box.append(make("p", { className: "soft" }, cell.notes.join(", ")));
   return box;
 }
@@ -230,7 +235,9 @@ function answered(row, run) {
 function texts(row) {
   const found = [];
   if (row.question) found.push(line("question", row.question));
-  found.push(line("target", row.target || "(empty)"));
+  // An alignment shows the target as well, unless the normaliser changed it.
+  const aligned = row.cells.some((cell) => cell?.pieces && joined(cell.pieces, 1) === row.target);
+  if (!aligned) found.push(line("target", row.target || "(empty)"));
   const answers = make("div", { className: "answers" }, ...names.map((_, run) => answered(row, run)));
   return make("td", { colSpan: COLUMNS.length }, ...found, answers);
 }
