@@ -18,12 +18,14 @@ Audio = Literal["embed", "link", "none"]
 """What becomes of recordings: within the page as far as they fit, links to the files, or left
 out."""
 
-BUDGET = 20 * 1024 * 1024
-"""Bytes of recordings in a page, as they are written there, if nothing else is said."""
+BUDGET = 10 * 1024 * 1024
+"""Bytes of recordings in a page, in base64, if nothing else is said: about 50 minutes."""
 BIT_RATE = 24_000
 """Bits per second of a recording in the page, mono; enough to judge speech by ear."""
-RATE = 24_000
-"""Samples per second of a recording in the page."""
+RATE = 16_000
+"""Samples per second of a recording in the page: those that Whisper hears."""
+QUICK = {"compression_level": "0", "frame_duration": "60"}
+"""Options of libopus: four times as quick as its defaults, of the same size and bit rate."""
 KIND = "audio/ogg"
 TEXT_PER_BYTE = 4 / 3
 """Characters of base64 per byte."""
@@ -88,7 +90,7 @@ def compress(file: Path, *, most: int) -> bytes | None:
     ):
         if not source.streams.audio:
             raise NoAudio
-        stream = target.add_stream("libopus", rate=RATE, layout="mono")
+        stream = target.add_stream("libopus", rate=RATE, layout="mono", options=QUICK)
         stream.bit_rate = BIT_RATE
         for frame in source.decode(audio=0):
             frame.pts = None

@@ -41,7 +41,7 @@ def _facts(run: Run) -> dict[str, str]:
         facts["edits"] = str(found)
     empty = summary.score.failures_scored_as_empty
     if empty:
-        facts["score"] += f", {empty} failed samples scored as empty answers"
+        facts["score"] += f"; failed samples scored as empty answers: {empty}"
     return facts | _origin(summary) | {"folder": str(run.folder.path)}
 
 
@@ -75,7 +75,7 @@ def _options(options: dict[str, object]) -> dict[str, object]:
     for name, value in options.items():
         if isinstance(value, dict):
             flat |= _options(value)
-        elif value not in (None, "", [], False):
+        elif value not in (None, "", []) and value is not False:
             flat[name] = value
     return flat
 
@@ -85,7 +85,9 @@ def remarks(runs: Sequence[Run]) -> list[str]:
     found = []
     for name, run in zip(names(runs), runs, strict=True):
         before = f"{name}: " if len(runs) > 1 else ""
-        found += [f"{before}{line.strip()}" for line in terminal.remarks(run.summary)]
+        # Indented lines are of the kinds of failures, which have a table of their own.
+        lines = [line for line in terminal.remarks(run.summary) if not line.startswith(" ")]
+        found += [before + line for line in lines]
     return found
 
 

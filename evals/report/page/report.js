@@ -44,22 +44,18 @@ function worse(value) {
   return errors ? value : -value;
 }
 
-// The worst score of any run; a sample that is not scored is worse than all that are.
+// The worst score of any run. Words that were invented in silence have no rate: they are beyond all.
 function badness(row) {
-  const scores = row.cells.map((cell) => (cell?.score === undefined ? Infinity : worse(cell.score)));
-  return Math.max(...scores);
+  const scored = row.cells.filter((cell) => cell?.fraction !== undefined);
+  return scored.length ? Math.max(...scored.map((cell) => worse(cell.score ?? Infinity))) : null;
 }
 
 function failed(row) {
   return row.cells.some((cell) => cell?.status === "failed");
 }
 
-// Words that were invented in silence are errors without a rate.
 function wrong(row) {
-  const perfect = worse(errors ? 0 : 1);
-  return row.cells.some(
-    (cell) => cell?.fraction !== undefined && (cell.score === undefined || worse(cell.score) > perfect),
-  );
+  return (badness(row) ?? -Infinity) > worse(errors ? 0 : 1);
 }
 
 function scoreText(row, run) {

@@ -163,9 +163,9 @@ def notes(result: Result) -> list[str]:
 
 
 def badness(run: Run, result: Result) -> float:
-    """Return how bad a sample's score is: 0 is perfect, a failed sample is the worst."""
+    """Return how bad a sample's score is: 0 is perfect, and -1 is a sample that is not scored."""
     if result.tally is None:
-        return float("inf")
+        return -1
     wrong = result.tally.numerator / max(result.tally.denominator, 1)
     return wrong if run.summary.score.scorer in ERROR_RATES else 1 - wrong
 

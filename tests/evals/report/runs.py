@@ -91,7 +91,9 @@ def failed(index: int, target: str, **fields: Any) -> Result:
 
 def weighed(index: int, question: str, target: str, values: dict[str, float]) -> Result:
     """Return a question with choices, of which each has one token."""
-    likelihoods = [Loglikelihood(choice=key, value=value, tokens=1) for key, value in values.items()]
+    likelihoods = [
+        Loglikelihood(choice=key, value=value, tokens=1) for key, value in values.items()
+    ]
     return Result(
         index=index,
         id=f"sample-{index}",
