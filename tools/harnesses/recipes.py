@@ -92,7 +92,16 @@ def install(recipe: Recipe) -> None:
         _uv("venv", "--python", sys.executable, recipe.environment)
         # The list is complete, but for torch: a computation in process takes that of `.venv`.
         _uv("pip", "install", "--python", python, "--no-deps", "--require-hashes", "-r", pins)
+        if "torch" in (recipe.folder / "requirements.in").read_text().splitlines():
+            _append_venv(recipe)
     shutil.copy(pins, installed)
+
+
+def _append_venv(recipe: Recipe) -> None:
+    """Let *recipe* find in `.venv` what its own environment does not have: torch."""
+    (packages,) = recipe.environment.glob("lib/python*/site-packages")
+    # Python searches the places of such a file after the environment's own.
+    (packages / "venv.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
 
 
 def ask(recipe: Recipe, kind: str, out: Path, *, base_url: str, model: str, key: str) -> Scores:
