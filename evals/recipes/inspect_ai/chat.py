@@ -1,4 +1,4 @@
-"""inspect-ai against a server, by three of its providers."""
+"""inspect-ai against a server, by its providers."""
 
 import os
 import sys
@@ -12,12 +12,10 @@ def main(base_url: str, model: str, out: str) -> None:
     server = {"base_url": base_url, "api_key": os.environ["OPENAI_API_KEY"]}
     compatible = get_model(f"openai-api/local/{model}", **server)
     responses = get_model(f"openai/{model}", responses_api=True, **server)
-    chats = get_model(f"openai/{model}", responses_api=False, **server)
     vllm = get_model(f"vllm/{model}", **server)
     rows = [
         texts("openai-api", sums(), compatible),
         texts("openai, Responses", sums(), responses),
-        texts("openai, chat", sums(), chats),
         texts("vllm", sums(), vllm),
         logprobs("log probabilities", sums(logprobs=True, top_logprobs=2), compatible),
     ]
