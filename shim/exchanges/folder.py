@@ -19,14 +19,12 @@ from msgspec import Struct
 
 from . import content
 from .answer import Answer
-from .content import Blob, Part
+from .content import PIECE_BYTES, Blob, Part
 from .request import Head, Request, content_type, request
 
 log = logging.getLogger(__name__)
 
 LINES = "exchanges.jsonl"
-
-_PIECE_BYTES = 1 << 16
 
 
 class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,8 +59,9 @@ class Bodies:
         self._folder = folder / "bodies"
 
     def make_folder(self) -> None:
-        """Make the folder, if it does not exist; raise OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Make the folder, if it does not exist, for its owner only; raise OSError."""
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
 
     @property
     def size(self) -> int:
@@ -78,7 +77,7 @@ class Bodies:
         with NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as file:
             name = Path(file.name)
             try:
-                while piece := body.read(_PIECE_BYTES):
+                while piece := body.read(PIECE_BYTES):
                     digest.update(piece)
                     file.write(piece)
                 file.flush()
