@@ -57,16 +57,14 @@ class Bodies:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "bodies"
+        self.size = 0
+        """Bytes of all bodies, once `make_folder` has been called."""
 
     def make_folder(self) -> None:
         """Make the folder, if it does not exist, for its owner only; raise OSError."""
         self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all bodies."""
-        return sum(file.stat().st_size for file in self._folder.iterdir())
+        self.size = sum(file.stat().st_size for file in self._folder.iterdir())
 
     def keep(self, body: BinaryIO) -> Blob:
         """Write *body*, from its present position, unless its bytes are there; return its hash.
@@ -82,10 +80,12 @@ class Bodies:
                     file.write(piece)
                 file.flush()
                 blob = Blob(digest.hexdigest(), file.tell())
+                is_new = not (self._folder / blob.sha256).exists()
                 name.replace(self._folder / blob.sha256)
             except OSError:
                 name.unlink(missing_ok=True)
                 raise
+        self.size += blob.size if is_new else 0
         return blob
 
     def read(self, blob: Blob) -> bytes:
@@ -141,7 +141,7 @@ class Writer:
         try:
             self._bodies.make_folder()
             self._lines = os.open(folder / LINES, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            self._size = self._end_of_last_line() + self._bodies.size
+            self._lines_size = self._end_of_last_line()
         except OSError as error:
             raise FolderUnusable(f"{folder}: {error.strerror}") from error
 
@@ -156,11 +156,11 @@ class Writer:
         recording.
         """
         size = body.seek(0, os.SEEK_END) + answer_body.seek(0, os.SEEK_END)
-        if self._size + size > self._most_bytes:
+        if self._lines_size + self._bodies.size + size > self._most_bytes:
             raise RecordingFull(f"the recording has reached {self._most_bytes} bytes")
         line = msgspec.json.encode(self._with_bodies(exchange, body, answer_body)) + b"\n"
         self._append(line)
-        self._size += size + len(line)
+        self._lines_size += len(line)
 
     def _with_bodies(self, exchange: Exchange, body: BinaryIO, answer_body: BinaryIO) -> Exchange:
         body.seek(0)
