@@ -89,20 +89,23 @@ class Comparison:
 
     def __init__(self, found: Findings) -> None:
         self._found = found
+        self.numbers = 0
         self.largest = 0.0
-
-    @property
-    def note(self) -> str:
-        """The largest difference, as a note."""
-        return f"largest difference {self.largest:.1g}"
 
     def add(self, request: str, *, expected: Answer, got: Answer) -> None:
         """Compare two answers to *request*; a difference is a breach with the place of it."""
         pairs = list(zip(expected.numbers, got.numbers, strict=False))
+        self.numbers += len(pairs)
         self.largest = max([self.largest, *(abs(first - second) for first, second in pairs)])
         parted = difference(expected, got)
         first, second = parted or ("", "")
         self._found.expect(parted is None, request, expected=first, got=second)
+
+    def note(self) -> None:
+        """Note the largest difference, if numbers were compared."""
+        if self.numbers:
+            alike = f"within {self.largest:.1g}" if self.largest else "all equal"
+            self._found.notes.append(f"{self.numbers} numbers {alike}")
 
 
 def difference(expected: Answer, got: Answer) -> tuple[str, str] | None:

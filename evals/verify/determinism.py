@@ -113,7 +113,7 @@ async def _compare(
         for stage, (_, got) in stages.items():
             if alone is not None or stage != "alone":
                 comparison.add(f"{stage}: {request}", expected=answer, got=got)
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 def _asking(send: Callable[[], Awaitable[Reply]], read: Callable[[Reply], Answer]) -> Ask:

@@ -58,7 +58,7 @@ async def chats_as_in_process(target: Target, found: Findings) -> None:
             engine.chat, question, max_tokens=int(GREEDY["max_tokens"])
         )
         comparison.add(reply.request, expected=_comparable(expected, got), got=got)
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 def _comparable(expected: Answer, got: Answer) -> Answer:
@@ -78,7 +78,7 @@ async def weighed_texts_as_in_process(target: Target, found: Findings) -> None:
         got = replace(of_text(reply.read(Text)), tokens=(), finish="")
         expected = await asyncio.to_thread(engine.weigh, prompt)
         comparison.add(reply.request, expected=expected, got=got)
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 async def embeddings_as_in_process(target: Target, found: Findings) -> None:
@@ -88,7 +88,7 @@ async def embeddings_as_in_process(target: Target, found: Findings) -> None:
         reply = await target.embedding([text])
         expected = await _made(hugging_face.embed, weights, text)
         comparison.add(reply.request, expected=expected, got=of_embeddings(reply.read(Embeddings)))
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 async def transcriptions_as_in_process(target: Target, found: Findings) -> None:
@@ -104,7 +104,7 @@ async def transcriptions_as_in_process(target: Target, found: Findings) -> None:
         if not got.numbers:
             expected = Answer(text=expected.text)
         comparison.add(reply.request, expected=expected, got=got)
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 def _weights(target: Target) -> Weights:
