@@ -148,5 +148,6 @@ def _common(first: str, second: str) -> int:
 
 
 def _piece(text: str, at: int) -> str:
-    """Return some characters of *text* around the place *at*."""
-    return f"at character {at}: {text[max(0, at - 20) : at]!r} + {text[at : at + 40]!r}"
+    """Return the characters of *text* before and after the place *at*."""
+    rest = repr(text[at : at + 40]) if at < len(text) else "the end"
+    return f"character {at}, after {text[max(0, at - 20) : at]!r}: {rest}"

@@ -15,9 +15,9 @@ from evals.verify.answers import (
     of_transcription,
 )
 from evals.verify.check import Check
-from evals.verify.local import hugging_face, speech
+from evals.verify.local import speech
 from evals.verify.local.ct2 import Ct2Text
-from evals.verify.local.hugging_face import HuggingFaceText
+from evals.verify.local.hugging_face import HuggingFaceText, HuggingFaceVectors
 from evals.verify.reply import Reply
 from evals.verify.shapes import Chat, Embeddings, Text, Transcription
 from evals.verify.target import ECHO, GREEDY, LOGPROBS, Target
@@ -83,10 +83,11 @@ async def weighed_texts_as_in_process(target: Target, found: Findings) -> None:
 
 async def embeddings_as_in_process(target: Target, found: Findings) -> None:
     """Vectors are those that transformers gives here."""
-    weights, comparison = _weights(target), Comparison(found)
+    engine: HuggingFaceVectors = await _made(HuggingFaceVectors, _weights(target))
+    comparison = Comparison(found)
     for text in samples.TEXTS:
         reply = await target.embedding([text])
-        expected = await _made(hugging_face.embed, weights, text)
+        expected = await asyncio.to_thread(engine.embed, text)
         comparison.add(reply.request, expected=expected, got=of_embeddings(reply.read(Embeddings)))
     comparison.note()
 

@@ -111,7 +111,7 @@ async def prove(
             verdicts += await _verdicts(target, checks, watch)
     return Proof(
         verdict=_overall(verdicts),
-        base_url=public(str(client.base_url)),
+        base_url=public(str(client.base_url)).rstrip("/"),
         started_at=started.isoformat(timespec="seconds"),
         seconds=time.perf_counter() - began,
         tolerance=TOLERANCE,
