@@ -10,8 +10,8 @@ from evals.verify.verdict import Findings
 TOLERANCE = 1e-3
 """Largest difference of two log probabilities (natural logarithms), or of two other numbers, that
 is not a breach. Engines in float32 multiply batches of other sizes by other kernels, which changes
-log probabilities by some 1e-5; two implementations of one network differ by up to 1e-4. What is
-larger comes from other weights, another precision, or a server that changes the number."""
+log probabilities by some 1e-5, and so do two implementations of one network. What is larger comes
+from other weights, another precision, or a server that changes the number."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
