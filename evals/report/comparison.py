@@ -130,6 +130,7 @@ def _refuse(a: Summary, b: Summary, *, anyway: bool) -> None:
     """Raise NotComparable if a difference of the scores could have another cause than the runs."""
     for name, of_a, of_b in (
         ("scorer", a.score.scorer, b.score.scorer),
+        ("version of the scorer", a.score.scorer_sha256, b.score.scorer_sha256),
         ("normalizer", a.score.normalizer, b.score.normalizer),
     ):
         if of_a != of_b:
