@@ -7,6 +7,7 @@ from evals.commands.options import HELP
 from evals.commands.report import report
 from evals.commands.resume import resume
 from evals.commands.run import run
+from evals.commands.verify import verify
 
 
 @click.group(context_settings=HELP)
@@ -19,3 +20,4 @@ main.add_command(run)
 main.add_command(report)
 main.add_command(compare)
 main.add_command(resume)
+main.add_command(verify)

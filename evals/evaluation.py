@@ -6,23 +6,34 @@ from typing import Any
 import msgspec
 from openai import AsyncOpenAI
 
-from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice
+from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice, ToolUse
 from evals.failures import WrongTask
 from evals.folder import Folder
 from evals.journal import Journal, discard, encoded, write
 from evals.plan import Plan
 from evals.read import read
 from evals.recovery import Recovery
+from evals.report.spread import spread
 from evals.report.summary import Ended, Summary, count, measure, pool, retries, versions
 from evals.result import Result
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
-from evals.score.scorers import OF_CHOICES, Scorer, judge
+from evals.score.scorers import OF_CHOICES, OF_TOOLS, Scorer, is_own, judge
 from evals.sending import Sender, pending
 from evals.specification import Specification
 
-KINDS: dict[type, str] = {Clip: "audio", Dialogue: "chat", MultipleChoice: "choices"}
+KINDS: dict[type, str] = {
+    Clip: "audio",
+    Dialogue: "chat",
+    ToolUse: "tools",
+    MultipleChoice: "choices",
+}
 """The name of each kind of samples in a summary."""
-SCORERS: dict[str, Scorer] = {"audio": "wer", "chat": "exact", "choices": "loglikelihood"}
+SCORERS: dict[str, Scorer] = {
+    "audio": "wer",
+    "chat": "exact",
+    "tools": "tool",
+    "choices": "loglikelihood",
+}
 """Each kind's scorer, where the plan names none."""
 
 
@@ -34,18 +45,20 @@ async def evaluate(
     *,
     readiness: int = 0,
     watch: Callable[[Result], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
     keep: Callable[[Summary], None],
 ) -> None:
     """Send each sample that has no answer in *folder* yet; write results at once, and the summary.
 
-    The caller holds *folder*. *watch* is called with every new result; *keep* with the summary
-    before it is written, also if the run is cancelled. *readiness* is the number of probes that
+    The caller holds *folder*. *watch* is called with every new result, *say* with a sentence while
+    the server is gone, and *keep* with the summary before it is written, also if the run is
+    cancelled. *readiness* is the number of probes that
     failed before the server was ready. Raises CannotWrite, WrongTask if the plan does not fit the
     samples, and ServerNotReady if the server was lost and did not come back in time.
     """
     plan = specification.plan
     scorer, normalizer_name = settle(plan, dataset)
-    recovery = Recovery(client, seconds=specification.wait)
+    recovery = Recovery(client, seconds=specification.wait, say=say)
     sender = Sender(client, plan, judge(scorer, normalizer(normalizer_name)), recovery)
     journal = Journal(folder.results, watch)
     # That of an earlier part, which would look like one of the whole run.
@@ -70,6 +83,7 @@ async def evaluate(
             score=pool(journal.results, scorer=scorer, normalizer=normalizer_name),
             speed=measure(journal.results, wall),
             retries=retries(journal.results, readiness),
+            spread=spread(journal.results, repeats=plan.repeat),
             results=str(folder.results),
             **_setting(dataset, specification, journal.results),
         )
@@ -98,7 +112,7 @@ def _setting(
         "models_answering": sorted(
             {r.answer.model for r in results if r.answer and r.answer.model}
         ),
-        "manifest": specification.source,
+        "manifest": dataset.source,
         "manifest_sha256": dataset.sha256,
         "options": options(specification),
         "counts": counts,
@@ -110,19 +124,26 @@ def _setting(
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
     """Return the scorer and the normalizer for *dataset*: those of *plan*, else the defaults.
 
-    Raises WrongTask for a scorer of choices without choices, any other one with them, and for
-    choices in a stream.
+    Raises WrongTask for a scorer of another kind of samples, and for choices in a stream.
     """
     clips = [sample for sample in dataset.samples if isinstance(sample, Clip)]
     kind = KINDS[type(dataset.samples[0])]
     scorer = plan.scorer or SCORERS[kind]
-    if (scorer in OF_CHOICES) != (kind == "choices"):
-        samples = "questions with choices" if kind == "choices" else "samples without choices"
-        raise WrongTask(f"the scorer {scorer} is not for {samples}")
+    _refuse_misfit(scorer, kind)
     if kind == "choices" and plan.task.stream:
         raise WrongTask("questions with choices cannot be streamed: nothing is written")
     languages = {clip.language or plan.task.language for clip in clips}
     return scorer, plan.normalizer or default_normalizer(scorer, languages)
+
+
+def _refuse_misfit(scorer: Scorer, kind: str) -> None:
+    """Raise WrongTask if *scorer* is not for samples of this kind; one's own is for all."""
+    if is_own(scorer):
+        return
+    for only, name, what in ((OF_CHOICES, "choices", "choices"), (OF_TOOLS, "tools", "calls")):
+        if (scorer in only) != (kind == name):
+            samples = f"samples {'with' if kind == name else 'without'} {what}"
+            raise WrongTask(f"the scorer {scorer} is not for {samples}")
 
 
 def options(specification: Specification) -> dict[str, Any]:

@@ -11,7 +11,7 @@ class EvalsError(Exception):
 
 
 class ManifestError(EvalsError):
-    """A manifest with a fault; the message has the file, the line and the JSON path."""
+    """A data set with a fault; the message has the file, the line and the JSON path."""
 
 
 class CannotWrite(EvalsError):
@@ -42,6 +42,10 @@ class FolderInUse(EvalsError):
 
 class WrongTask(EvalsError):
     """Options that do not fit the kind of the samples."""
+
+
+class ScorerFailed(EvalsError):
+    """A scorer of the user's own that cannot be loaded, raised an error or returned no score."""
 
 
 class NoKey(EvalsError):
@@ -86,6 +90,10 @@ class NotStreamed(SampleError):
 
 class StreamCut(SampleError):
     """A stream that ended before it was complete; the only failure here that is worth a retry."""
+
+
+class NotScored(SampleError):
+    """An answer that could not be scored; the message has its text."""
 
 
 def short(message: str) -> str:

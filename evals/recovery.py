@@ -22,11 +22,17 @@ ALONE = 2
 
 
 class Recovery:
-    """Waits for a server that cannot be reached, at most *seconds*, for all samples together."""
+    """Waits for a server that cannot be reached, at most *seconds*, for all samples together.
 
-    def __init__(self, client: AsyncOpenAI, *, seconds: float) -> None:
+    *say* is called with a sentence when a wait begins.
+    """
+
+    def __init__(
+        self, client: AsyncOpenAI, *, seconds: float, say: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._client = client
         self._seconds = seconds
+        self._say = say
         self._waiting = asyncio.Lock()
         self.gone: ServerNotReady | None = None
         """Why the server is given up; None while it is not."""
@@ -34,12 +40,21 @@ class Recovery:
     async def is_back(self) -> bool:
         """Wait for the server; return whether it answers. Once given up it is given up for good."""
         async with self._waiting:
-            if self.gone is None:
-                try:
-                    await await_ready(self._client, seconds=self._seconds)
-                except ServerNotReady as error:
-                    self.gone = error
+            if self.gone is not None or await self._answers():
+                return self.gone is None
+            self._say(f"the server cannot be reached; waiting for it up to {self._seconds:g} s")
+            try:
+                await await_ready(self._client, seconds=self._seconds)
+            except ServerNotReady as error:
+                self.gone = error
         return self.gone is None
+
+    async def _answers(self) -> bool:
+        try:
+            await await_ready(self._client, seconds=0)
+        except ServerNotReady:
+            return False
+        return True
 
     async def persist(
         self, send: Callable[[], Awaitable[Result]], *, times: int, before: Result | None = None

@@ -20,16 +20,25 @@ class Loglikelihood(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
 
 
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of a tool; *arguments* is the text that the model wrote, mostly JSON."""
+
+    name: str
+    arguments: str
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The server's answer to one sample; None: the server did not send the value.
 
     *model* is the name in the answer, *first_token* the seconds from the sample's start to the
     first text of the stream that arrived whole. For a question with choices *loglikelihoods* has
     one value for each, in their order, and *text* is the most probable choice; else it is None.
+    *tool_calls* is None if the answer has no call; an answer of calls alone has the text "".
     """
 
     text: str
     loglikelihoods: list[Loglikelihood] | None = None
+    tool_calls: list[ToolCall] | None = None
     model: str | None = None
     finish_reason: str | None = None
     prompt_tokens: int | None = None
@@ -57,11 +66,16 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """One sample's part of the score, and the two texts as they were compared.
 
-    `evals.score.scorers` says what *numerator* and *denominator* count.
+    `evals.score.scorers` says what *numerator* and *denominator* count. *substitutions*,
+    *deletions* and *insertions* are the parts of an error rate's numerator; None: it has another
+    scorer.
     """
 
-    numerator: int
-    denominator: int
+    numerator: int | float
+    denominator: int | float
+    substitutions: int | None = None
+    deletions: int | None = None
+    insertions: int | None = None
     target: str
     answer: str
 

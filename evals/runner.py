@@ -15,6 +15,7 @@ from evals.ask.describe import to_failure
 from evals.ask.retries import Tries
 from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue, MultipleChoice
+from evals.failures import NotScored
 from evals.result import Answer, Failure, OnError, Result, Tally
 
 Job = TypeVar("Job")
@@ -70,13 +71,19 @@ def _question(sample: Clip | Dialogue | MultipleChoice) -> str | None:
     return None
 
 
-def score(result: Result, judge: Callable[[str, Answer], Tally], on_error: OnError) -> Result:
-    """Return *result* with its tally. A failed sample gets one only if *on_error* is "empty"."""
-    if result.answer is not None:
-        return msgspec.structs.replace(result, tally=judge(result.target, result.answer))
-    if on_error == "empty":
-        return msgspec.structs.replace(result, tally=judge(result.target, Answer(text="")))
-    return result
+def score(result: Result, judge: Callable[[Answer], Tally], on_error: OnError) -> Result:
+    """Return *result* with its tally. A failed sample gets one only if *on_error* is "empty".
+
+    An answer that *judge* cannot score makes a failed sample.
+    """
+    answer = result.answer or (Answer(text="") if on_error == "empty" else None)
+    if answer is None:
+        return result
+    try:
+        return msgspec.structs.replace(result, tally=judge(answer))
+    except NotScored as error:
+        failure = to_failure(error, secret="")
+        return msgspec.structs.replace(result, status="failed", answer=None, error=failure)
 
 
 async def run(

@@ -1,12 +1,13 @@
 """Sends the samples of a run that have no answer yet, each as often as the plan says."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 from openai import AsyncOpenAI
 
 from evals.ask.task import Task
-from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice
+from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice, Sample
 from evals.plan import Plan
 from evals.recovery import ALONE, AMONG_OTHERS, Recovery, is_unreachable
 from evals.result import Answer, Result, Tally
@@ -38,7 +39,7 @@ class Sender:
         self,
         client: AsyncOpenAI,
         plan: Plan,
-        tally: Callable[[str, Answer], Tally],
+        tally: Callable[[Sample, Answer], Tally],
         recovery: Recovery,
     ) -> None:
         self._client = client
@@ -59,12 +60,12 @@ class Sender:
             if is_unreachable(result) and self._recovery.gone is None:
                 postponed.append((job, result))
                 return None
-            return self._scored(result)
+            return self._scored(job, result)
 
         async def alone(item: tuple[Job, Result]) -> Result:
             job, before = item
             again = self._recovery.persist(lambda: self._attempt(job), times=ALONE, before=before)
-            return self._scored(await again)
+            return self._scored(job, await again)
 
         several = self._plan.concurrency
         return await run(
@@ -75,8 +76,8 @@ class Sender:
         result = await attempt(self._client, numbered(self._plan.task, job.repeat), job.sample)
         return msgspec.structs.replace(result, repeat=job.repeat)
 
-    def _scored(self, result: Result) -> Result:
-        return score(result, self._tally, self._plan.on_error)
+    def _scored(self, job: Job, result: Result) -> Result:
+        return score(result, partial(self._tally, job.sample), self._plan.on_error)
 
     def _ends(self, result: Result) -> bool:
         failed = result.status == "failed"

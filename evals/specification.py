@@ -10,11 +10,12 @@ import openai
 from openai import AsyncOpenAI
 
 from evals.address import public
-from evals.dataset import Dataset
+from evals.dataset import Columns, Dataset
 from evals.failures import NotARun, OtherRun
 from evals.folder import Folder, held
 from evals.journal import encoded, write
 from evals.plan import Plan
+from evals.score.scorers import sha256
 
 
 class Specification(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,33 +23,45 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
 
     *source* is the data set's, as `Dataset` has it; *sha256* is its hash in hex, *limit* the number
     of its first samples that are sent, None: all. *base_url* is without user, password and query.
-    *timeout* and *wait* are in seconds. *started_at* is in UTC, as ISO 8601.
+    *timeout* and *wait* are in seconds. *scorer_sha256* is of the file with a scorer of the
+    user's own. *started_at* is in UTC, as ISO 8601.
     """
 
     source: str
     sha256: str
+    columns: Columns = Columns()
     limit: int | None
     base_url: str
     timeout: float
     max_retries: int
     wait: float
     plan: Plan
+    scorer_sha256: str | None = None
     started_at: str
 
 
-def specify(client: AsyncOpenAI, dataset: Dataset, plan: Plan, *, wait: float) -> Specification:
+def specify(
+    client: AsyncOpenAI,
+    dataset: Dataset,
+    plan: Plan,
+    *,
+    columns: Columns = Columns(),  # noqa: B008 - it is frozen
+    wait: float,
+) -> Specification:
     """Return the specification of a run that starts now; *client* is one of `connect`."""
     timeout = client.timeout.read if isinstance(client.timeout, openai.Timeout) else None
     assert timeout is not None  # noqa: S101 - `connect` sets it
     return Specification(
         source=dataset.source,
         sha256=dataset.sha256,
+        columns=columns,
         limit=dataset.limit,
         base_url=public(str(client.base_url)),
         timeout=timeout,
         max_retries=client.max_retries,
         wait=wait,
         plan=plan,
+        scorer_sha256=sha256(plan.scorer) if plan.scorer else None,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -89,6 +102,8 @@ def refuse_other(folder: Folder, known: Specification, wanted: Specification) ->
         return
     if there["source"] == here["source"] and there["sha256"] != here["sha256"]:
         raise OtherRun(f"{wanted.source} has changed since the run in {folder.path} began")
+    # The hash of other data says nothing more.
+    del here["sha256"], there["sha256"]
     found = [
         f"{name} was {there.get(name)!r} and is now {here.get(name)!r}"
         for name in {**there, **here}
@@ -101,5 +116,6 @@ def _options(specification: Specification) -> dict[str, Any]:
     """Return all values that two parts of one run have in common, without their nesting."""
     values: dict[str, Any] = msgspec.to_builtins(specification)
     del values["started_at"]
-    plan = values.pop("plan")
-    return {**values, **plan.pop("task"), **plan}
+    plan, columns = values.pop("plan"), values.pop("columns")
+    columns = {f"{name}_column": column for name, column in columns.items()}
+    return {**values, **columns, **plan.pop("task"), **plan}

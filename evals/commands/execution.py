@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,11 +24,14 @@ from evals.preflight import preflight
 from evals.report import table
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import console, show
+from evals.report.terminal import console, plain, show
 from evals.sending import Job, pending
 from evals.signals import cancel_on_sigterm
 from evals.specification import Specification, claimed
 from evals.threshold import objection
+
+SEVERAL = 2
+"""Runs that are shown as one table."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +67,10 @@ def execute(parts: Sequence[Part]) -> None:
         click.echo(f"interrupted{_how_to_go_on(begun)}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
     _show(summaries)
-    for part, summary in zip(parts, summaries, strict=True):
-        if reason := objection(summary, part.specification.plan.max_failures):
-            hint = "" if summary.complete else _how_to_go_on([Path(summary.results).parent])
-            raise click.ClickException(f"{reason}{hint}")
+    limits = [part.specification.plan.max_failures for part in parts]
+    if reasons := [r for r in map(objection, summaries, limits) if r]:
+        again = [path for path, one in zip(begun, summaries, strict=True) if not one.complete]
+        raise click.ClickException(f"{'; '.join(reasons)}{_how_to_go_on(again)}")
 
 
 async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[Path]) -> None:
@@ -83,6 +87,8 @@ async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[
         parts = [part if part.held else _claim(part, stack) for part in parts]
         begun += [_folder(part).path for part in parts]
         with bar() as progress:
+            hint = f"if this ends early, go on with: {_command(begun)}"
+            progress.console.print(plain(hint), markup=False, soft_wrap=True)
             for part, readiness in zip(parts, probes, strict=True):
                 await _run(part, readiness, progress, keep=summaries.append)
 
@@ -150,19 +156,24 @@ async def _run(
         folder,
         readiness=readiness,
         watch=watch,
+        say=partial(progress.console.print, soft_wrap=True),
         keep=keep,
     )
 
 
 def _how_to_go_on(folders: Sequence[Path]) -> str:
     """Return the end of a message: the command that goes on with the runs in *folders*."""
-    if not folders:
-        return ""
-    return f"; to go on: evals resume {shlex.join(str(folder) for folder in folders)}"
+    return f"; to go on: {_command(folders)}" if folders else ""
+
+
+def _command(folders: Sequence[Path]) -> str:
+    return f"evals resume {shlex.join(str(folder) for folder in folders)}"
 
 
 def _show(summaries: list[Summary]) -> None:
-    if len(summaries) > 1:
-        table.show(f"{summaries[0].task}: {len(summaries)} models", summaries)
-    else:
+    if len(summaries) < SEVERAL:
         show(summaries)
+    elif len({summary.task for summary in summaries}) == 1:
+        table.show(f"{summaries[0].task}: {len(summaries)} models", summaries, by="model")
+    else:
+        table.show(f"{len(summaries)} evaluations", summaries)

@@ -10,7 +10,10 @@ import msgspec
 
 from evals import keys
 from evals.ask.client import MAX_RETRIES, TIMEOUT
+from evals.failures import ScorerFailed
 from evals.folder import safe
+from evals.score.own import load_scorer
+from evals.score.scorers import BUILT_IN, is_own
 from evals.threshold import valid
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -39,6 +42,17 @@ def json_object(_context: click.Context, _parameter: click.Parameter, value: str
     try:
         return msgspec.json.decode(value, type=dict[str, Any])
     except msgspec.DecodeError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def scorer(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return *value* if it names a built-in scorer, or one of the user's own that can be loaded."""
+    if value is not None and not is_own(value) and value not in BUILT_IN:
+        names = ", ".join(BUILT_IN)
+        raise click.BadParameter(f"{value!r} is not one of {names}, nor like module:function")
+    try:
+        return value if value is None or not is_own(value) else load_scorer(value).name
+    except ScorerFailed as error:
         raise click.BadParameter(str(error)) from error
 
 

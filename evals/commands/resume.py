@@ -53,7 +53,7 @@ def part(folder: Folder, key: str | None) -> Part:
         timeout=known.timeout,
         max_retries=known.max_retries,
     )
-    wanted = specify(client, dataset, known.plan, wait=known.wait)
+    wanted = specify(client, dataset, known.plan, columns=known.columns, wait=known.wait)
     refuse_other(folder, known, wanted)
     return Part(
         specification=wanted, dataset=dataset, client=client, out=folder.path.parent, folder=folder

@@ -13,22 +13,23 @@ from evals.commands.options import (
     different,
     json_object,
     key_of,
+    scorer,
     server_flags,
     temperature,
     threshold,
 )
-from evals.dataset import load
+from evals.dataset import Columns, load
 from evals.failures import EvalsError
 from evals.folder import Folder, refuse_unwritable, safe
 from evals.plan import Plan
 from evals.result import OnError
 from evals.score.normalizers import Normalizer
-from evals.score.scorers import Scorer
+from evals.score.scorers import check
 from evals.specification import specify
 
 
 @click.command()
-@click.argument("manifest", type=click.Path(path_type=Path))
+@click.argument("data")
 @click.option(
     "--model",
     required=True,
@@ -37,17 +38,23 @@ from evals.specification import specify
     help="The model's name on the server; several are evaluated one after the other.",
 )
 @server_flags
+@click.option("--audio-column", help="The column of a table that has the clips.")
+@click.option("--text-column", help="The column of a table that has the targets.")
 @click.option(
     "--scorer",
-    type=click.Choice(get_args(Scorer)),
-    help="Word errors, character errors, exact match, the target's words in the answer, or the most"
-    " probable choice.  [default: wer for audio, exact for chat, loglikelihood for choices]",
+    metavar="NAME|MODULE:FUNCTION",
+    callback=scorer,
+    help="wer or cer: word or character errors. exact, contains, regex, number: the answer equals"
+    " the target, has its words in a row, is matched by it, ends in the same number. tool: it is"
+    " the right call. loglikelihood, loglikelihood-per-character: the most probable choice is the"
+    " right one. Or a function of your own.  [default: wer for audio, exact for chat, tool for"
+    " calls, loglikelihood for choices]",
 )
 @click.option(
     "--normalizer",
     type=click.Choice(get_args(Normalizer)),
-    help="How texts are changed before they are compared.  [default: none for exact match and "
-    "choices; else english if all samples are, else basic]",
+    help="How texts are changed before they are compared.  [default: for wer, cer and contains "
+    "english if all samples are, else basic; for the others none]",
 )
 @click.option("--concurrency", type=click.IntRange(1), default=8, help="Most requests at once.")
 @click.option(
@@ -94,12 +101,14 @@ from evals.specification import specify
     "--extra", default="{}", callback=json_object, help="A JSON object added to every request."
 )
 def run(
-    manifest: Path,
+    data: str,
     *,
     model: tuple[str, ...],
     out: Path,
     folder: Path | None,
     limit: int | None,
+    audio_column: str | None,
+    text_column: str | None,
     base_url: str | None,
     api_key: str | None,
     api_key_file: Path | None,
@@ -108,14 +117,17 @@ def run(
     wait: float,
     **flags: Any,
 ) -> None:
-    """Send every sample of MANIFEST to a server, score the answers, write results and a summary.
+    """Send every sample of DATA to a server, score the answers, write results and a summary.
+
+    DATA is a manifest, a table (.csv, .tsv), a folder of clips with transcripts, or hf:NAME.
 
     Exits 1 if the run was stopped, if more samples failed than --max-failures allows, or if there
     is no score; 130 if it was interrupted.
     """
     plan = {name: flags.pop(name) for name in Plan.__struct_fields__ if name in flags}
+    columns = Columns(audio=audio_column, text=text_column)
     try:
-        dataset = load(manifest, limit=limit)
+        dataset = load(data, limit=limit, columns=columns, check=check(plan["scorer"]))
         refuse_unwritable(folder or out)
         key = key_of(api_key, api_key_file)
         parts = []
@@ -124,7 +136,7 @@ def run(
                 base_url=base_url, api_key=key, timeout=timeout, max_retries=max_retries
             )
             whole = Plan(task=Task(model=name, **flags), **plan)
-            specification = specify(client, dataset, whole, wait=wait)
+            specification = specify(client, dataset, whole, columns=columns, wait=wait)
             parts.append(
                 Part(
                     specification=specification,

@@ -14,8 +14,6 @@ from evals.score.scorers import Scorer
 
 NAME = 16
 """Most characters of a task's name: all fits in 80 columns."""
-SPEED_SECONDS = 300.0
-"""The rate and the remaining time are those of the last five minutes."""
 LINES = 10
 """Lines in a pipe: one after each tenth of the samples, …"""
 LINE_SECONDS = 300.0
@@ -38,18 +36,23 @@ def bar() -> Progress:
         BarColumn(bar_width=8),
         _Figures(),
         console=out,
-        speed_estimate_period=SPEED_SECONDS,
         disable=not out.is_terminal,
     )
 
 
 def figures(task: Task) -> str:
-    """Return the numbers beside the bar: samples, rate, remaining time, score, failures."""
-    left = task.time_remaining
+    """Return the numbers beside the bar: samples, rate, remaining time, score, failures.
+
+    The rate is the mean since this part of the run began: Rich's own, of the last seconds, jumps
+    where several requests end at once.
+    """
+    done = task.completed - task.fields["before"]
+    rate = done / task.elapsed if task.elapsed else 0.0
+    left = f"{timedelta(seconds=round((task.remaining or 0.0) / rate))} left" if rate else UNKNOWN
     parts = [
         f"{task.completed:.0f}/{task.total:.0f}",
-        UNKNOWN if task.speed is None else f"{task.speed:.1f}/s",
-        UNKNOWN if left is None else f"{timedelta(seconds=round(left))} left",
+        f"{rate:.1f}/s" if rate else UNKNOWN,
+        left,
         task.fields["score"],
         f"{task.fields['failed']} failed",
     ]
@@ -69,7 +72,12 @@ def tracker(
     numerator = sum(result.tally.numerator for result in answered if result.tally)
     denominator = sum(result.tally.denominator for result in answered if result.tally)
     row = progress.add_task(
-        escape(shown), total=total, completed=len(answered), failed=0, score=UNKNOWN
+        escape(shown),
+        total=total,
+        completed=len(answered),
+        before=len(answered),
+        failed=0,
+        score=UNKNOWN,
     )
     task = progress.tasks[progress.task_ids.index(row)]
     line = _line_printer(task, shown) if progress.disable else None

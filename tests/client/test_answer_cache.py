@@ -174,7 +174,9 @@ def test_another_server(cached: LiveServer, folder: Path) -> None:
     with serving("--model", "echo=fake:chat", "--cache", str(folder)) as same:
         # An option of the model that does not show in its answers is another model all the same.
         assert marks(post(same, "/completions", body)) == ["hit"]
-    config.write_text(CONFIG.replace("[[models]]\nid = \"echo\"", '[[models]]\nmax_running = 3\nid = "echo"'))
+    config.write_text(
+        CONFIG.replace('[[models]]\nid = "echo"', '[[models]]\nmax_running = 3\nid = "echo"')
+    )
     with serving("--config", str(config), "--cache", str(folder)) as changed:
         assert marks(post(changed, "/completions", body)) == ["miss"]
     assert echo

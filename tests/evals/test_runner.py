@@ -1,6 +1,7 @@
 """Runs: the number of requests at once, the effect of failures, the results that are kept."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -124,9 +125,9 @@ async def test_a_key_is_never_kept(server: ScriptedServer, dialogue: Dialogue) -
     assert b"wrong key [key]" in msgspec.json.encode(failed)
 
 
-def test_failures_are_not_scored() -> None:
+def test_failures_are_not_scored(dialogue: Dialogue) -> None:
     """A failed sample has no tally, unless failures count as empty answers."""
-    judgement = judge("exact", str)
+    judgement = partial(judge("exact", str), dialogue)
     failed = result(text=None)
 
     assert score(failed, judgement, "record").tally is None
