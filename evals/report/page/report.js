@@ -63,7 +63,7 @@ function scoreText(row, run) {
   if (!cell) return "not sent";
   if (cell.fraction === undefined) return "not scored";
   if (errors) return cell.score === undefined ? cell.fraction : `${percent(cell.score)} (${cell.fraction})`;
-  return cell.score === 1 ? "right" : cell.score === 0 ? "wrong" : percent(cell.score);
+  return cell.score === 1 ? "right" : cell.score === 0 ? "wrong" : `${percent(cell.score)} (${cell.fraction})`;
 }
 
 function statusText(row) {
@@ -224,6 +224,7 @@ function answered(row, run) {
   }
   const shown = cell.loglikelihoods || (cell.pieces && joined(cell.pieces, 2) === cell.answer);
   if (cell.answer !== undefined && !shown) box.append(line("answer", cell.answer || "(empty)"));
+  if (cell.compared) box.append(line("compared", `${cell.compared[0]} / ${cell.compared[1] || "(empty)"}`));
   if (cell.notes) box.append(make("p", { className: "soft" }, cell.notes.join(", ")));
   return box;
 }
