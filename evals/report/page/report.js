@@ -26,7 +26,7 @@ function percent(value) {
 }
 
 function signed(value) {
-  return value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${percent(Math.abs(value))}`;
+  return value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "-" : ""}${percent(Math.abs(value))}`;
 }
 
 // ── what the columns hold ────────────────────────────────────────────────────
@@ -268,7 +268,9 @@ function draw() {
   const pages = Math.max(1, Math.ceil(state.shown.length / PAGE));
   const first = state.page * PAGE;
   const part = state.shown.slice(first, first + PAGE);
-  table.replaceChildren(table.tHead, ...part.map(sample));
+  // The head stays, and with it the focus on a button in it.
+  for (const body of [...table.tBodies]) body.remove();
+  table.append(...part.map(sample));
   for (const cell of table.tHead.rows[0].cells) {
     const sorted = cell.dataset.column === state.sort;
     cell.setAttribute("aria-sort", sorted ? (state.descending ? "descending" : "ascending") : "none");
