@@ -21,7 +21,8 @@ from evals.failures import EvalsError
 from evals.folder import Folder, create
 from evals.journal import recorded
 from evals.preflight import preflight
-from evals.report import table
+from evals.read import read
+from evals.report import page, table
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
 from evals.report.terminal import console, plain, show
@@ -59,6 +60,7 @@ def execute(parts: Sequence[Part]) -> None:
         for part in parts:
             settle(part.specification.plan, part.dataset)
         asyncio.run(_execute(parts, summaries, begun))
+        _write_pages(summaries)
     except EvalsError as error:
         _show(summaries)
         raise click.ClickException(f"{error}{_how_to_go_on(begun)}") from error
@@ -168,6 +170,14 @@ def _how_to_go_on(folders: Sequence[Path]) -> str:
 
 def _command(folders: Sequence[Path]) -> str:
     return f"evals resume {shlex.join(str(folder) for folder in folders)}"
+
+
+def _write_pages(summaries: list[Summary]) -> None:
+    """Write the page of each run into its folder; an interrupted run has none."""
+    with console(stderr=True).status("writing the report"):
+        for summary in summaries:
+            run = read(Path(summary.results).parent)
+            page.write([run], run.folder.page)
 
 
 def _show(summaries: list[Summary]) -> None:
