@@ -15,7 +15,7 @@ from evals.failures import short
 from evals.folder import Folder
 from evals.report.spread import Spread
 from evals.report.summary import Score, Speed, Summary
-from evals.score.scorers import Scorer
+from evals.score.scorers import Scorer, is_own
 
 UNKNOWN = "-"
 By = Literal["task", "model"]
@@ -53,7 +53,7 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
 
 def score(score: Score) -> str:
     """Return the score in percent and as a fraction, or that there is none."""
-    label = LABELS.get(score.scorer, "accuracy")
+    label = LABELS.get(score.scorer, "score" if is_own(score.scorer) else "accuracy")
     if score.value is None:
         return f"no {label}"
     return f"{label} {score.value:.2%} ({number(score.numerator)}/{number(score.denominator)})"

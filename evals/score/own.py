@@ -66,9 +66,12 @@ def load_scorer(name: str) -> OwnScorer:
     finally:
         sys.path.pop(0)
     function = getattr(module, function_name, None)
-    if not callable(function) or module.__file__ is None:
-        raise ScorerFailed(f"the scorer {name}: {module_name} has no function {function_name!r}")
-    digest = hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
+    file = getattr(module, "__file__", None)
+    if not callable(function) or file is None:
+        raise ScorerFailed(
+            f"the scorer {name}: {module_name} has no function {function_name!r} in a file"
+        )
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     return OwnScorer(name=name, function=function, sha256=digest)
 
 

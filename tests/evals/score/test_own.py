@@ -90,8 +90,9 @@ def test_what_is_not_a_score(name: str, fault: str, dialogue: Dialogue) -> None:
     [
         ("gone_scorers:score", "No module named 'gone_scorers'"),
         ("my_broken:score", "No module named 'nothing_of_this_name'"),
-        ("my_scorers:gone", "my_scorers has no function 'gone'"),
-        ("my_scorers:value", "my_scorers has no function 'value'"),
+        ("my_scorers:gone", "my_scorers has no function 'gone' in a file"),
+        ("my_scorers:value", "my_scorers has no function 'value' in a file"),
+        ("sys:exit", "sys has no function 'exit' in a file"),
         (":score", "ValueError: Empty module name"),
     ],
 )
