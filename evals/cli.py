@@ -2,7 +2,9 @@
 
 import click
 
+from evals.commands.compare import compare
 from evals.commands.options import HELP
+from evals.commands.resume import resume
 from evals.commands.run import run
 
 
@@ -13,3 +15,5 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(compare)
+main.add_command(resume)

@@ -28,6 +28,18 @@ class NotARun(EvalsError):
     """A folder that does not have the summary and the results of a run."""
 
 
+class NotComparable(EvalsError):
+    """Two runs whose scores cannot be compared; the message has the reason."""
+
+
+class OtherRun(EvalsError):
+    """A folder with a run of other options or other data; the message names what differs."""
+
+
+class FolderInUse(EvalsError):
+    """The folder of a run that another process holds."""
+
+
 class WrongTask(EvalsError):
     """Options that do not fit the kind of the samples."""
 

@@ -51,7 +51,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """The reason that a sample has no answer.
 
     *type* is the exception's name, *status* the HTTP status if there was one, *code* OpenAI's
-    error code, *request_id* the server's `x-request-id`.
+    error code, *request_id* the server's `x-request-id`. *unreachable*: no server answered, its
+    connection broke, or it or its proxy said that it cannot serve now.
     """
 
     type: str
@@ -59,6 +60,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     code: str | None = None
     request_id: str | None = None
+    unreachable: bool = False
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +85,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     *audio* is the clip's path, *question* the text of a dialogue's last message or the prompt
     before choices; None: the sample has another kind. *repeat* counts from 0 how often the sample
-    had been sent before, where each is sent several times. *latency* is in seconds, from the
-    first request to the end, retries included. *retries* counts the SDK's, *streams_reasked* ours
-    of cut streams. *tally* is None for a sample that is not scored, *audio_seconds* for a clip of
-    unknown length and for a text.
+    had been sent before, where each is sent several times. *latency* is in seconds, from the first
+    request to the end, retries included. *elapsed* is how many seconds of the run had passed when
+    the result was written; the pause before a run went on does not count. *retries* counts the
+    SDK's, *streams_reasked* ours of cut streams, *resent* those after a wait for a server that was
+    gone, of which the last has its latency measured alone. *tally* is None for a sample that is not
+    scored, *audio_seconds* for a clip of unknown length and for a text.
     """
 
     index: int
@@ -100,7 +104,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     error: Failure | None = None
     tally: Tally | None = None
     latency: float
+    elapsed: float = 0.0
     audio_seconds: float | None = None
     retries: int = 0
     streams_reasked: int = 0
+    resent: int = 0
     metadata: dict[str, Any] = {}

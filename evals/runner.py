@@ -4,7 +4,7 @@ import asyncio
 import time
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from openai import AsyncOpenAI
@@ -14,13 +14,15 @@ from evals.ask.clip_duration import seconds
 from evals.ask.describe import to_failure
 from evals.ask.retries import Tries
 from evals.ask.task import Task
-from evals.dataset import Clip, Dialogue, MultipleChoice, Sample
+from evals.dataset import Clip, Dialogue, MultipleChoice
 from evals.failures import NotScored
 from evals.result import Answer, Failure, OnError, Result, Tally
 
+Job = TypeVar("Job")
+
 
 class _Stopped(Exception):
-    """A sample that failed in a run that stops at the first failure."""
+    """A result after which the run stops."""
 
 
 async def attempt(
@@ -48,7 +50,7 @@ async def attempt(
         id=sample.id,
         status="failed" if answer is None else "ok",
         target=sample.target,
-        audio=str(sample.audio) if isinstance(sample, Clip) else None,
+        audio=str(sample.audio.absolute()) if isinstance(sample, Clip) else None,
         question=_question(sample),
         answer=answer,
         error=failure,
@@ -85,32 +87,34 @@ def score(result: Result, judge: Callable[[Answer], Tally], on_error: OnError) -
 
 
 async def run(
-    samples: Sequence[Sample],
-    work: Callable[[Any], Awaitable[Result]],
+    jobs: Sequence[Job],
+    work: Callable[[Job], Awaitable[Result | None]],
     *,
     concurrency: int,
-    stop_on_failure: bool,
+    stop: Callable[[Result], bool],
     keep: Callable[[Result], None],
 ) -> bool:
-    """Await *work* for every sample, at most *concurrency* at once; call *keep* with each result.
+    """Await *work* for every job, at most *concurrency* at once; call *keep* with each result.
 
-    *keep* gets each result when its sample ends. Returns False if a failure stopped the run: then
-    running requests are cancelled, and their samples count as not asked. Raises what *keep* or
-    *work* raises, not wrapped in a group.
+    *keep* gets each result when its job ends, but for None. Returns False if *stop* was true of a
+    result: then running requests are cancelled, and their samples count as not asked. Raises what
+    *keep* or *work* raises, not wrapped in a group.
     """
-    waiting = iter(samples)
+    waiting = iter(jobs)
     complete = True
 
     async def worker() -> None:
-        for sample in waiting:
-            result = await work(sample)
+        for job in waiting:
+            result = await work(job)
+            if result is None:
+                continue
             keep(result)
-            if stop_on_failure and result.status == "failed":
+            if stop(result):
                 raise _Stopped
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(samples))):
+            for _ in range(min(concurrency, len(jobs))):
                 group.create_task(worker())
     # Not `except*`: before Python 3.11.4 it wraps an error that is raised within it in a new group.
     except ExceptionGroup as group:

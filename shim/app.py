@@ -23,6 +23,7 @@ from shim.api.responses.controller import ResponsesController
 from shim.api.tokenizer.controller import TokenizerController
 from shim.api.transcription.controller import TranscriptionController
 from shim.api.visible_models import visible_models
+from shim.exchanges.cache import Cached
 from shim.http.auth import KeyGuard, Keys, free
 from shim.http.body_memory import BodyMemory
 from shim.http.deadlines import Deadlines
@@ -92,7 +93,16 @@ def create_app(
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    app.asgi_handler = _around(app.asgi_handler, server, runtime, is_limited=keys.are_limited)
+    inner = app.asgi_handler
+    if runtime.answer_cache is not None:
+        inner = Cached(
+            inner,
+            runtime.answer_cache,
+            models_of=partial(visible_models, app.state),
+            server=server,
+            worker=runtime.json_worker,
+        )
+    app.asgi_handler = _around(inner, server, runtime, is_limited=keys.are_limited)
     return app
 
 
@@ -162,6 +172,7 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         allow_headers=["*"],
         expose_headers=[
             "x-request-id",
+            "x-shim-cache",
             "retry-after",
             "retry-after-ms",
             "x-shim-manifest",

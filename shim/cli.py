@@ -1,8 +1,9 @@
-"""Defines the command line: `shim serve`, `shim pull`, `shim check` and `shim openapi`."""
+"""Defines the command line: `shim serve`, `shim pull`, `shim check` and `shim openapi`.
 
-import errno
+`shim replay` is in `replaying.py`.
+"""
+
 import logging
-import socket
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,24 +20,21 @@ from backends.catalogue.served import named, pulled, to_pull
 from backends.config import BUILTIN, ModelConfig
 from backends.registry import ModelNotOpened
 from backends.registry import check as check_model
+from shim.exchanges.folder import FolderUnusable
 from shim.serving.models import Models
 
 from . import __version__
 from .app import create_app
+from .binding import bound
 from .logs import logging_to_stderr
 from .pulling import pull_missing, show_catalogue, show_pulled
-from .server import bind, run, serve_until_signal, url
+from .replaying import replay
+from .server import run, serve_until_signal, url
 from .settings import ServerSettings, Settings, SettingsError, load, parse_model
 from .welcome import announce, show_models
 
 log = logging.getLogger(__name__)
 
-
-_REMEDIES = {
-    errno.EADDRINUSE: "choose another port with --port, or 0 for any free one",
-    errno.EACCES: "ports below 1024 belong to the system; choose another with --port",
-}
-"""Advice for errors of binding an address; for all others it is to change --host."""
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as in a shell."""
@@ -130,16 +128,6 @@ def _pull(names: tuple[str, ...], cache: Cache) -> None:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        return bind(host, port)
-    except (OSError, UnicodeError) as error:  # UnicodeError: not a host name, such as "a..b"
-        number = getattr(error, "errno", 0)
-        remedy = _REMEDIES.get(number, "--host takes an address of this machine, as 127.0.0.1")
-        reason = getattr(error, "strerror", None) or "not a host name"
-        raise click.ClickException(f"Cannot listen on {host}:{port}: {reason}; {remedy}") from error
-
-
 @main.command()
 @_options
 @click.option(
@@ -153,6 +141,19 @@ def _bind(host: str, port: int) -> socket.socket:
     type=click.Choice(["text", "json"]),
     help="How the log on stderr is written: lines of text, or a JSON object on each line.  "
     "[default: text]",
+)
+@click.option(
+    "--record",
+    metavar="DIR",
+    help="A folder to record all requests and answers in, for `shim replay`; never a key.  "
+    "[default: nothing is recorded]",
+)
+@click.option(
+    "--cache",
+    "answer_cache",
+    metavar="DIR",
+    help="A folder of answers: a request that can only have one answer, as at temperature 0, is "
+    "computed once.  [default: no answer is kept]",
 )
 def serve(log_level: str | None, **flags: Any) -> None:
     """Serve the configured models; without a configuration, those that were pulled.
@@ -170,10 +171,10 @@ def serve(log_level: str | None, **flags: Any) -> None:
         with ExitStack() as stack:
             stack.enter_context(logging_to_stderr(level, settings.server.log_format))
             server = settings.server
-            address = stack.enter_context(_bind(server.host, server.port))
+            address = stack.enter_context(bound(server.host, server.port))
             admin_address = None
             if server.admin_port is not None:
-                admin_address = stack.enter_context(_bind("127.0.0.1", server.admin_port))
+                admin_address = stack.enter_context(bound("127.0.0.1", server.admin_port))
 
             def listening(models: Models) -> None:
                 announce(url(address), settings, models)
@@ -182,7 +183,7 @@ def serve(log_level: str | None, **flags: Any) -> None:
 
             again = partial(_loaded, **flags)
             run(serve_until_signal(settings, address, admin_address, listening, again))
-    except ModelNotOpened as error:
+    except (ModelNotOpened, FolderUnusable) as error:
         log.debug("start failed", exc_info=error)
         raise click.ClickException(str(error)) from error
 
@@ -259,3 +260,6 @@ def openapi(**flags: Any) -> None:
     """Print the OpenAPI document of what would be served."""
     document: bytes = create_app(_settings(**flags)).state.document
     click.echo(msgspec.json.format(document))
+
+
+main.add_command(replay)

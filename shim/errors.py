@@ -105,6 +105,10 @@ class UnknownManifest(ApiError):
     """A hash that is not of any answer that the server remembers."""
 
 
+class NotRecorded(ApiError):
+    """A request that a replayed recording does not have."""
+
+
 class Busy(ApiError):
     """The server is overloaded; the same request may succeed later."""
 
@@ -230,6 +234,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     NotPermitted: ErrorStatus(403, code="insufficient_permissions"),
     UnknownModel: ErrorStatus(404, code="model_not_found"),
     UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
+    NotRecorded: ErrorStatus(404, code="not_recorded"),
     TooLarge: ErrorStatus(413, code="content_too_large"),
     UnsupportedMedia: ErrorStatus(415),
     # In an answer, accept-encoding lists the codings that a request may have (RFC 9110, 12.5.3).

@@ -19,8 +19,19 @@ from .settings import ServerSettings, Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
-_FIXED = ("host", "port", "admin_port", "admin_key", "log_format", "tracing")
-"""Settings that are in effect from the start of the process to its end: sockets, log, traces."""
+_FIXED = (
+    "host",
+    "port",
+    "admin_port",
+    "admin_key",
+    "log_format",
+    "tracing",
+    "record",
+    "record_bytes",
+    "answer_cache",
+    "answer_cache_bytes",
+)
+"""Settings that are in effect from the start of the process to its end: sockets, log, folders."""
 
 
 class Reloaded(Struct, frozen=True):
@@ -127,7 +138,7 @@ class Reloader:
 def _application(settings: Settings, runtime: Runtime, models: Models) -> ASGIApp:
     app = create_app(settings, runtime, models)
     served = [name for model in settings.models for name in names(model)]
-    return wrap(app, settings.server, served, on_end=runtime.on_end, traced=runtime.traced)
+    return wrap(app, settings.server, served, on_end=runtime.on_end, layers=runtime.layers)
 
 
 def _refuse_fixed(old: ServerSettings, new: ServerSettings) -> None:

@@ -1,10 +1,15 @@
 """Holds what outlives an application: a changed configuration is served by a new application."""
 
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TypeAlias
 
 from litestar.types import ASGIApp
 
+from shim.exchanges.cache import AnswerCache
+from shim.exchanges.cache_folder import CacheFolder
+from shim.exchanges.recorder import recording
 from shim.http.body_memory import HeldBytes
 from shim.http.flights import Flights
 from shim.http.json_worker import JsonWorker
@@ -16,7 +21,10 @@ from shim.serving.models import Models
 from shim.serving.open_models import OpenModels
 from shim.serving.request_record import RequestRecord
 
-from .settings import Settings
+from .settings import ServerSettings, Settings
+
+Layer: TypeAlias = Callable[[ASGIApp], ASGIApp]
+"""Returns an application around another."""
 
 
 class Runtime:
@@ -36,8 +44,11 @@ class Runtime:
         self.flights = Flights(self.metrics.count_flight)
         self.models = OpenModels(self.metrics, decoded_bytes=settings.server.limits.decoded_bytes)
 
-        self.traced: Callable[[ASGIApp], ASGIApp] | None = None
-        """Adds tracing to an application; None unless `tracing` is set, and before `running`."""
+        self.answer_cache: AnswerCache | None = None
+        """None unless `answer_cache` is set, and before `running`."""
+        self.layers: list[Layer] = []
+        """What puts recording and tracing around an application, from the inside, if they are
+        set; empty before `running`."""
 
     def on_end(self, record: RequestRecord) -> None:
         """Count and log a request that has ended."""
@@ -49,23 +60,37 @@ class Runtime:
     async def running(self, settings: Settings) -> AsyncGenerator[Models, None]:
         """Open and test the models of *settings*; measure the event loop's lag during the block.
 
-        Everything is closed when the block ends. Raises ModelNotOpened.
+        Everything is closed when the block ends. Raises ModelNotOpened and FolderUnusable.
         """
-        with self.json_worker, _tracing(settings) as self.traced:
+        self.answer_cache = self._cache(settings.server)
+        with self.json_worker, self._layers(settings.server) as self.layers:
             async with (
                 self.models.running(settings.models) as models,
                 measured_lag(self.metrics.loop_lag.observe),
             ):
                 yield models
 
+    def _cache(self, server: ServerSettings) -> AnswerCache | None:
+        if server.answer_cache is None:
+            return None
+        folder = CacheFolder(Path(server.answer_cache), most_bytes=server.answer_cache_bytes)
+        return AnswerCache(folder, self.metrics.exchanges.count_looked_up)
 
-@contextmanager
-def _tracing(settings: Settings) -> Iterator[Callable[[ASGIApp], ASGIApp] | None]:
-    """Return what traces the requests to an application; None unless `tracing` is set."""
-    if not settings.server.tracing:
-        yield None
-        return
-    from shim.http.tracing import tracing  # noqa: PLC0415  needs an extra
+    @contextmanager
+    def _layers(self, server: ServerSettings) -> Iterator[list[Layer]]:
+        with ExitStack() as stack:
+            layers: list[Layer] = []
+            if server.record is not None:
+                recorder = stack.enter_context(
+                    recording(
+                        Path(server.record),
+                        most_bytes=server.record_bytes,
+                        on_end=self.metrics.exchanges.count_recorded,
+                    )
+                )
+                layers.append(recorder.around)
+            if server.tracing:
+                from shim.http.tracing import tracing  # noqa: PLC0415  needs an extra
 
-    with tracing() as traced:
-        yield traced
+                layers.append(stack.enter_context(tracing()))
+            yield layers

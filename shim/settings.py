@@ -70,6 +70,14 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How the log is written."""
     tracing: bool = False
     """Whether a span of each request is sent to a collector of OpenTelemetry's."""
+    record: str | None = None
+    """The folder that all exchanges are recorded in; None: they are not recorded."""
+    record_bytes: Annotated[int, Meta(ge=0)] = 10 << 30
+    """Most bytes of that folder: an exchange beyond them is answered and not recorded."""
+    answer_cache: str | None = None
+    """The folder of answers to requests that have only one; None: no answer is kept."""
+    answer_cache_bytes: Annotated[int, Meta(ge=1024)] = 1 << 30
+    """Bytes of that folder, above which the answers are removed that are longest unused."""
     shutdown_seconds: Annotated[float, Meta(ge=0)] = 30.0
     """Most seconds that running requests may take to end when the server stops."""
     admin_port: Annotated[int, Meta(ge=0, le=65535)] | None = None

@@ -11,6 +11,7 @@ import msgspec
 from evals import keys
 from evals.ask.client import MAX_RETRIES, TIMEOUT
 from evals.failures import ScorerFailed
+from evals.folder import safe
 from evals.score.own import load_scorer
 from evals.score.scorers import BUILT_IN, is_own
 from evals.threshold import valid
@@ -62,12 +63,16 @@ def threshold(_context: click.Context, _parameter: click.Parameter, value: str) 
     return value
 
 
-_SERVER = (
-    click.option(
-        "--base-url",
-        help="The server's address, up to and including /v1.  [default: OPENAI_BASE_URL, else "
-        "https://api.openai.com/v1]",
-    ),
+def different(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return *value* if no word occurs twice in it, also not as the name of a folder."""
+    if len({safe(word) for word in value}) < len(value):
+        raise click.BadParameter("the same name twice")
+    return value
+
+
+_KEY = (
     click.option(
         "--api-key-file",
         type=click.Path(path_type=Path),
@@ -77,6 +82,14 @@ _SERVER = (
     click.option(
         "--api-key", help="The key itself, which other users see in the list of processes."
     ),
+)
+_SERVER = (
+    click.option(
+        "--base-url",
+        help="The server's address, up to and including /v1.  [default: OPENAI_BASE_URL, else "
+        "https://api.openai.com/v1]",
+    ),
+    *_KEY,
     click.option(
         "--timeout", type=POSITIVE, default=TIMEOUT, help="Longest silence in one attempt, seconds."
     ),
@@ -90,6 +103,13 @@ _SERVER = (
         help="How long the server may take to get ready, seconds.",
     ),
 )
+
+
+def key_flags(command: Command) -> Command:
+    """Return *command* with the flags that give the key."""
+    for flag in reversed(_KEY):
+        command = flag(command)
+    return command
 
 
 def server_flags(command: Command) -> Command:

@@ -40,7 +40,8 @@ def load(
     raises ValueError for one that cannot be scored. Raises ManifestError with the place of the
     fault, also for a clip that does not exist or an id that occurs twice: before anything is sent.
     """
-    opened = _open(str(source), columns or Columns())
+    source = str(source)
+    opened = _open(source, columns or Columns())
     samples: list[Any] = []
     seen: dict[str, str] = {}
     for record in islice(opened.records, limit):
@@ -57,7 +58,7 @@ def load(
     if not samples:
         raise ManifestError(f"{source}: no samples{opened.form}")
     return Dataset(
-        source=str(source),
+        source=source if source.startswith(hub.PREFIX) else str(opened.path.absolute()),
         path=opened.path,
         name=opened.name,
         sha256=opened.sha256,

@@ -65,9 +65,9 @@ class MultipleChoice(Sample, frozen=True, kw_only=True):
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """The samples of a source, or its first *limit*.
 
-    *source* is what it was loaded from, as it was given; *path* is that file or folder, of a data
-    set of the hub the folder with its clips; *name* is part of a run's folder. *sha256* is of the
-    whole source, in hex: of a manifest's or a table's bytes, else as its module says.
+    *source* is what it was loaded from: an absolute path, or `hf:…`; *path* is that file or folder,
+    of a data set of the hub the folder with its clips; *name* is part of a run's folder. *sha256*
+    is of the whole source, in hex: of a manifest's or a table's bytes, else as its module says.
     """
 
     source: str

@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 DRAWS = 1000
 """Number of times that a bootstrap draws all samples anew, with replacement."""
+AT_ONCE = 1_000_000
+"""Most samples that are drawn at once: it bounds the memory, at 16 MB."""
 MIN_SAMPLES = 20
 """Fewest samples for a bootstrap."""
 MIN_WITH_ERRORS = 5
@@ -42,19 +46,35 @@ def bootstrap(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
         raise NoInterval(f"fewer than {MIN_SAMPLES} samples")
     if sum(numerator > 0 for numerator, _ in pairs) < MIN_WITH_ERRORS:
         raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples above 0 %")
-    table = np.asarray(pairs, dtype=np.float64)
-    rng = np.random.default_rng(0)
-    sums = (table[rng.integers(len(table), size=len(table))].sum(axis=0) for _ in range(DRAWS))
-    ratios = [numerator / denominator for numerator, denominator in sums if denominator]
-    if not ratios or min(ratios) == max(ratios):
-        raise NoInterval("the samples do not differ")
+    low, high = resample(np.asarray(pairs, dtype=np.float64))
     if sum(numerator != denominator for numerator, denominator in pairs) < MIN_WITH_ERRORS:
         raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples that are not at 100 %")
+    return low, high
+
+
+def resample(table: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the bounds between which 95 % of the ratios of resampled samples lie.
+
+    *table* has a row for each sample: its numerator and its denominator. A ratio is the sum of the
+    numerators over that of the denominators. Raises NoInterval if all ratios are the same.
+    """
+    rng = np.random.default_rng(0)
+    at_once = max(1, AT_ONCE // len(table))
+    sums = np.concatenate(
+        [
+            table[rng.integers(len(table), size=(min(at_once, DRAWS - done), len(table)))].sum(1)
+            for done in range(0, DRAWS, at_once)
+        ]
+    )
+    sums = sums[sums[:, 1] > 0]
+    ratios = sums[:, 0] / sums[:, 1]
+    if not ratios.size or ratios.min() == ratios.max():
+        raise NoInterval("the samples do not differ")
     low, high = np.percentile(ratios, [2.5, 97.5])
     return float(low), float(high)
 
 
-def wilson(hits: int, total: int) -> tuple[float, float]:
+def wilson(hits: float, total: int) -> tuple[float, float]:
     """Return Wilson's 95 % score interval of *hits* / *total* (E. B. Wilson 1927, JASA 22).
 
     Unlike the bootstrap it is valid for few samples, and if every answer is right. *total* > 0.
@@ -64,3 +84,13 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     spread = Z95 * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
     half = spread / (1 + z2 / total)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def wilson_over_samples(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return Wilson's interval of samples that were each sent several times.
+
+    *pairs* are the right answers and all answers of each sample. It is that of as many answers as
+    there are samples: rather too wide, as it supposes that all answers to one sample are equal.
+    """
+    share = sum(right for right, _ in pairs) / sum(total for _, total in pairs)
+    return wilson(share * len(pairs), len(pairs))

@@ -40,6 +40,7 @@ _LOGGED = (
     "upstream",
     "attempts",
     "joined",
+    "cache",
     "trace_id",
 )
 """Fields of `RequestRecord` that are logged if they have a value, in their order."""

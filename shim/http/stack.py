@@ -1,6 +1,6 @@
 """The ASGI applications between a connection and the Litestar application, in their order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from litestar import Litestar
 from litestar.types import ASGIApp
@@ -20,7 +20,7 @@ def wrap(
     names: Iterable[str],
     *,
     on_end: OnEnd,
-    traced: Callable[[ASGIApp], ASGIApp] | None = None,
+    layers: Sequence[Callable[[ASGIApp], ASGIApp]] = (),
 ) -> ASGIApp:
     """Return the ASGI application that the connections call; it ends in *app*.
 
@@ -28,7 +28,7 @@ def wrap(
     record of each request. From the outside:
 
     - `RequestLog` makes the record, also of requests that the others refuse;
-    - *traced* puts `Tracing` here, if that is set;
+    - *layers* put `Recorder` and `Tracing` here, from the inside, if those are set;
     - `LingeringClose` handles the unread rest of a request's body, also where the others refuse the
       request;
     - `FirstChecks` refuses requests before anything else looks at them;
@@ -37,4 +37,6 @@ def wrap(
     """
     known = KnownPaths(app, (route.path_format for route in app.routes))
     inner: ASGIApp = LingeringClose(FirstChecks(ModelPrefix(known, names), server))
-    return RequestLog(inner if traced is None else traced(inner), on_end)
+    for layer in layers:
+        inner = layer(inner)
+    return RequestLog(inner, on_end)

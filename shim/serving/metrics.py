@@ -1,6 +1,7 @@
 """The metrics of a server in Prometheus's format: models, queues, reloads, the event loop.
 
-Those of requests, engines and upstreams are in the files beside. `docs/metrics.md` lists all.
+Those of requests, exchanges, engines and upstreams are in the files beside. `docs/metrics.md` lists
+all.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from prometheus_client import (
 
 from .admission import Admission
 from .engine_metrics import EngineMetrics
+from .exchange_metrics import ExchangeMetrics
 from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
 from .upstream_metrics import UpstreamMetrics
@@ -30,6 +32,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # memory, CPU, file descriptors
         self.engines = EngineMetrics(registry)
+        self.exchanges = ExchangeMetrics(registry)
         self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self.upstreams = UpstreamMetrics(registry)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from backends.base import Backend
 from backends.config import ModelConfig
 from backends.registry import Registry
+from backends.stamp import stamp
 
 from .metrics import Metrics
 from .models import Models
@@ -108,8 +109,12 @@ class OpenModels:
 
     async def _add(self, config: ModelConfig) -> "_OpenModel":
         model = _OpenModel(self._registry, config)
+        # Before the weights are read: files that change later are not those of the answers. What
+        # is downloaded is known only after that.
+        stamped = stamp(config)
         backend = await model.opened()
         model.served = ServedModel(config, backend, self._metrics.requests)
+        model.served.stamp = stamped or stamp(config)
         self._open.append(model)
         return model
 

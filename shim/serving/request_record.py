@@ -16,6 +16,7 @@ class RequestRecord:
         "attempts",
         "audio_seconds",
         "began",
+        "cache",
         "completion_tokens",
         "error",
         "first_output_seconds",
@@ -74,6 +75,8 @@ class RequestRecord:
         """Servers that were tried for a remote model."""
         self.joined = False
         """Whether this request got the answer to an earlier attempt (single flight)."""
+        self.cache: str | None = None
+        """`hit` or `miss`; None if the request is not looked up in a cache."""
 
 
 CURRENT: ContextVar[RequestRecord | None] = ContextVar("shim.request_record", default=None)

@@ -16,7 +16,7 @@ from backends.base import (
     SpeechBackend,
     TextBackend,
 )
-from backends.config import ModelConfig, VllmModelConfig, without_keys
+from backends.config import ModelConfig, VllmModelConfig, WhisperModelConfig, without_keys
 from shim import __version__
 from shim.errors import InvalidParameter
 
@@ -66,6 +66,12 @@ class ServedModel(Generic[B_co]):
         """When the model was opened, in Unix seconds."""
         self.fingerprint = _fingerprint(config)
         """A hash that changes with Shim's version and with the model's configuration."""
+        self.stamp: str | None = None
+        """A hash of the model's files and the engines' versions; None if they are not known."""
+        self.is_greedy = isinstance(
+            config, WhisperModelConfig
+        ) and config.options.decoding.temperatures == (0.0,)
+        """Whether recordings are decoded at temperature 0 alone unless a request says otherwise."""
         self._metrics = metrics
 
     def run(

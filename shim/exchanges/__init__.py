@@ -1,0 +1,1 @@
+"""Exchanges, requests with their answers: recorded, replayed without a model, and cached."""

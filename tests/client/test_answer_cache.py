@@ -1,0 +1,188 @@
+"""The cache of answers: what is given twice, to whom, and what is computed again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.client.stock import connect, says
+from tests.live import BUILTIN, CLIPS, KEY, LiveServer, serving
+
+OTHER_KEY = "sk-other"
+CLIP = min(CLIPS.iterdir())
+
+CONFIG = f"""
+[server]
+api_keys = ["{KEY}"]
+[[server.keys]]
+name = "other"
+key = "{OTHER_KEY}"
+models = ["echo"]
+
+[[models]]
+id = "toy-chat"
+backend = "ct2"
+source = "{BUILTIN / "chat"}"
+
+[[models]]
+id = "echo"
+backend = "fake"
+source = "chat"
+
+[[models]]
+id = "dies"
+backend = "fake"
+source = "chat"
+options = {{ fail_after = 2, fail_first = 1 }}
+
+[[models]]
+id = "speech"
+backend = "whisper"
+source = "{BUILTIN / "speech"}"
+
+[[models]]
+id = "greedy"
+backend = "whisper"
+source = "{BUILTIN / "speech"}"
+options = {{ decoding = {{ temperatures = [0.0] }} }}
+
+[[models]]
+id = "vectors"
+backend = "fake"
+source = "embedding"
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the cache."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def cached(folder: Path) -> Iterator[LiveServer]:
+    """Serve with a cache."""
+    config = folder.parent / "cached.toml"
+    config.write_text(CONFIG)
+    with serving("--config", str(config), "--cache", str(folder)) as live:
+        yield live
+
+
+@pytest.fixture
+def client(cached: LiveServer) -> Iterator[Any]:
+    """Connect a stock client that shows the headers of its answers."""
+    with connect("sync", cached) as client:
+        yield client.with_raw_response
+
+
+def marks(*answers: Any) -> list[str | None]:
+    """Return what each answer says about the cache."""
+    return [answer.headers.get("x-shim-cache") for answer in answers]
+
+
+def chat(client: Any, text: str, **options: Any) -> Any:
+    """Return the answer to a chat."""
+    given = {"model": "toy-chat", "messages": says(text), "max_tokens": 8, **options}
+    return client.chat.completions.create(**given)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_same_request(client: Any, stream: bool) -> None:  # noqa: FBT001
+    """At temperature 0 the second answer is the first one from disk, byte for byte."""
+    first, second = (chat(client, "3+4", temperature=0, stream=stream) for _ in range(2))
+
+    assert marks(first, second) == ["miss", "hit"]
+    assert first.http_response.read() == second.http_response.read()
+    assert first.headers["content-type"] == second.headers["content-type"]
+
+
+def test_another_order(cached: LiveServer) -> None:
+    """The order of a body's members does not matter, a value does."""
+    one = {"model": "toy-chat", "prompt": "a", "temperature": 0, "max_tokens": 2}
+    bodies = [one, dict(reversed(one.items())), {**one, "max_tokens": 3}]
+
+    answers = [post(cached, "/completions", body) for body in bodies]
+
+    assert marks(*answers) == ["miss", "hit", "miss"]
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.5}, {"temperature": 1, "top_p": 0.1}])
+def test_what_is_drawn(client: Any, options: dict[str, Any]) -> None:
+    """A request that may have several answers is computed each time, and not marked."""
+    answers = [chat(client, "draw", **options) for _ in range(2)]
+
+    assert marks(*answers) == [None, None]
+
+
+def test_recordings(client: Any) -> None:
+    """A recording is looked up if it is decoded at temperature 0 alone, as a form."""
+
+    def transcribe(model: str, **options: Any) -> Any:
+        return client.audio.transcriptions.create(
+            model=model, file=CLIP, language="de", extra_body=options
+        )
+
+    assert marks(*(transcribe("speech", temperatures=0) for _ in range(2))) == ["miss", "hit"]
+    assert marks(*(transcribe("greedy") for _ in range(2))) == ["miss", "hit"]
+    assert marks(*(transcribe("speech", temperature=0) for _ in range(2))) == [None, None]
+    assert marks(transcribe("greedy", temperature=0.4)) == [None]
+
+
+def test_embeddings(client: Any) -> None:
+    """An embedding has only one value."""
+    answers = [client.embeddings.create(model="vectors", input="a") for _ in range(2)]
+
+    assert marks(*answers) == ["miss", "hit"]
+
+
+def test_other_keys(cached: LiveServer) -> None:
+    """Keys that may use a model share its answers; another key learns nothing of them."""
+    shared = {"model": "echo", "prompt": "shared", "temperature": 0}
+    hidden = {"model": "toy-chat", "prompt": "hidden", "temperature": 0, "max_tokens": 1}
+    post(cached, "/completions", shared)
+    post(cached, "/completions", hidden)
+
+    answers = [
+        post(cached, "/completions", shared, OTHER_KEY),
+        post(cached, "/completions", hidden, OTHER_KEY),
+        post(cached, "/completions", hidden, "sk-wrong"),
+    ]
+
+    assert marks(*answers) == ["hit", None, None]
+    assert [answer.status_code for answer in answers] == [200, 404, 401]
+
+
+def test_failures(cached: LiveServer) -> None:
+    """A stream that fails is computed again, and then kept."""
+    body = {"model": "dies", "prompt": "a b c d", "temperature": 0, "stream": True}
+
+    answers = [post(cached, "/completions", body) for _ in range(3)]
+
+    assert ["error" in answer.text for answer in answers] == [True, False, False]
+    assert marks(*answers) == ["miss", "miss", "hit"]
+
+
+def test_another_server(cached: LiveServer, folder: Path) -> None:
+    """Another server on the same folder has its answers; of a changed model it has none."""
+    body = {"model": "echo", "prompt": "both", "temperature": 0}
+    post(cached, "/completions", body)
+    config = folder.parent / "other.toml"
+    echo = CONFIG.replace('source = "chat"', 'source = "chat"\noptions = {}', 1)
+
+    with serving("--model", "echo=fake:chat", "--cache", str(folder)) as same:
+        # An option of the model that does not show in its answers is another model all the same.
+        assert marks(post(same, "/completions", body)) == ["hit"]
+    config.write_text(
+        CONFIG.replace('[[models]]\nid = "echo"', '[[models]]\nmax_running = 3\nid = "echo"')
+    )
+    with serving("--config", str(config), "--cache", str(folder)) as changed:
+        assert marks(post(changed, "/completions", body)) == ["miss"]
+    assert echo
+
+
+def post(server: LiveServer, path: str, body: dict[str, Any], key: str = KEY) -> httpx.Response:
+    """Return the answer to *body*."""
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.post(f"{server.base_url}{path}", json=body, headers=headers, timeout=60)
