@@ -1,6 +1,5 @@
 """Compares two runs over the same samples: which is better, by how much, and by which samples."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -8,10 +7,10 @@ import msgspec
 
 from evals.failures import NotComparable
 from evals.read import Run
-from evals.report.pairs import LeftOut, Pair, Scored, mean, pair
+from evals.report.pairs import LeftOut, Pair, Table, pair, tabulate
 from evals.report.summary import Summary
 from evals.score import paired
-from evals.score.intervals import NoInterval
+from evals.score.intervals import DRAWS, NoInterval
 from evals.score.scorers import ERROR_RATES, Scorer
 
 CHANGES = 10
@@ -35,7 +34,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     score: float
     numerator: float
-    denominator: int
+    denominator: float
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +75,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     a: float
     b: float
-    size: int
+    size: float
     target: str
     answers_a: list[str]
     answers_b: list[str]
@@ -109,26 +108,20 @@ def compare(a: Run, b: Run, *, anyway: bool = False, changes: int = CHANGES) -> 
     pairs, left_out = pair(a.results, b.results)
     if not any(each.size for each in pairs):
         raise NotComparable(f"{a.folder.path} and {b.folder.path} share no scored sample")
+    table = tabulate(pairs)
     score = a.summary.score
-    gains = [-each.difference if score.scorer in ERROR_RATES else each.difference for each in pairs]
-    difference = _difference(pairs)
-    samples = Counts(
-        pairs=len(pairs),
-        left_out=left_out,
-        improved=sum(gain > 0 for gain in gains),
-        worsened=sum(gain < 0 for gain in gains),
-        unchanged=sum(gain == 0 for gain in gains),
-        reworded=sum(each.difference == 0 and each.reworded for each in pairs),
-    )
+    sign = -1 if score.scorer in ERROR_RATES else 1
+    difference = _difference(table, score.scorer)
+    samples = _count(pairs, left_out, [sign * each for each in table.differences])
     return Comparison(
-        verdict=_verdict(difference, samples, better=sum(gains) > 0),
+        verdict=_verdict(difference, samples, better=sign * difference.value > 0),
         scorer=score.scorer,
         normalizer=score.normalizer,
-        a=_side(a, [each.a for each in pairs]),
-        b=_side(b, [each.b for each in pairs]),
+        a=_side(a, table.a, table),
+        b=_side(b, table.b, table),
         difference=difference,
         samples=samples,
-        changes=_changes(pairs)[:changes],
+        changes=_changes(pairs, table)[:changes],
         settings=_settings(a.summary, b.summary),
     )
 
@@ -148,47 +141,53 @@ def _refuse(a: Summary, b: Summary, *, anyway: bool) -> None:
         )
 
 
-def _side(run: Run, answers: Sequence[Sequence[Scored]]) -> Side:
-    numerator = sum(mean(each) for each in answers)
-    denominator = sum(each[0].tally.denominator for each in answers)
+def _side(run: Run, numerators: Sequence[float], table: Table) -> Side:
     return Side(
         folder=str(run.folder.path),
         model=run.summary.model,
-        score=float(numerator / denominator),
-        numerator=float(numerator),
-        denominator=denominator,
+        score=sum(numerators) / sum(table.sizes),
+        numerator=sum(numerators) / table.scale,
+        denominator=sum(table.sizes) / table.scale,
     )
 
 
-def _difference(pairs: Sequence[Pair]) -> Difference:
-    differences, sizes = [each.difference for each in pairs], [each.size for each in pairs]
-    # The test needs whole numbers; means over repeats are fractions.
-    scale = math.lcm(*(each.denominator for each in differences))
-    low, high, interval = _interval([float(each) for each in differences], sizes)
+def _count(pairs: Sequence[Pair], left_out: LeftOut, gains: Sequence[float]) -> Counts:
+    return Counts(
+        pairs=len(pairs),
+        left_out=left_out,
+        improved=sum(gain > 0 for gain in gains),
+        worsened=sum(gain < 0 for gain in gains),
+        unchanged=gains.count(0),
+        reworded=sum(not gain and each.reworded for each, gain in zip(pairs, gains, strict=True)),
+    )
+
+
+def _difference(table: Table, scorer: Scorer) -> Difference:
+    low, high, interval = _interval(table)
+    p_value, method = paired.p_value(table.differences)
     return Difference(
-        value=float(sum(differences) / sum(sizes)),
+        value=sum(table.differences) / sum(table.sizes),
         low=low,
         high=high,
         interval=interval,
-        p_value=paired.p_value([int(each * scale) for each in differences]),
-        test=_test(pairs),
+        p_value=p_value,
+        test=f"{_test(table.differences, scorer)}, {method}",
     )
 
 
-def _interval(
-    differences: Sequence[float], sizes: Sequence[int]
-) -> tuple[float | None, float | None, str]:
+def _interval(table: Table) -> tuple[float | None, float | None, str]:
     """Return the bounds of the 95 % interval and its method; else None, None and the reason."""
     try:
-        return *paired.interval(differences, sizes), "paired bootstrap, 1000 draws, seed 0"
+        low, high = paired.interval(table.differences, table.sizes)
     except NoInterval as reason:
         return None, None, f"none: {reason}"
+    return low, high, f"paired bootstrap, expanded percentiles, {DRAWS} draws, seed 0"
 
 
-def _test(pairs: Sequence[Pair]) -> str:
-    """Return the test's name: of right and wrong, sent once, it is known under McNemar's."""
-    right_or_wrong = all(each.size == len(each.a) == len(each.b) == 1 for each in pairs)
-    return "exact McNemar test" if right_or_wrong else "exact paired randomisation test"
+def _test(differences: Sequence[float], scorer: Scorer) -> str:
+    """Return the test's name: that of right and wrong is known under McNemar's."""
+    right_or_wrong = scorer not in ERROR_RATES and set(differences) <= {-1, 0, 1}
+    return "McNemar test" if right_or_wrong else "paired randomisation test"
 
 
 def _verdict(difference: Difference, samples: Counts, *, better: bool) -> Verdict:
@@ -201,20 +200,22 @@ def _verdict(difference: Difference, samples: Counts, *, better: bool) -> Verdic
     return "better" if better else "worse"
 
 
-def _changes(pairs: Sequence[Pair]) -> list[Change]:
+def _changes(pairs: Sequence[Pair], table: Table) -> list[Change]:
     """Return the samples whose score differs, the greatest difference first, then in order."""
+    rows = zip(pairs, table.a, table.b, strict=True)
+    changed = [(each, a, b) for each, a, b in rows if a != b]
+    changed.sort(key=lambda row: -abs(row[2] - row[1]))
     return [
         Change(
             id=each.id,
-            a=float(mean(each.a)),
-            b=float(mean(each.b)),
+            a=a / table.scale,
+            b=b / table.scale,
             size=each.size,
             target=each.target,
             answers_a=[one.tally.answer for one in each.a],
             answers_b=[one.tally.answer for one in each.b],
         )
-        for each in sorted(pairs, key=lambda each: -abs(each.difference))
-        if each.difference
+        for each, a, b in changed
     ]
 
 
@@ -235,6 +236,6 @@ def _flat(summary: Summary) -> Iterator[tuple[str, Any]]:
     parts = {**summary.options, "versions": summary.versions}
     for name, value in parts.items():
         if isinstance(value, dict):
-            yield from ((f"{name}.{key}", each) for key, each in value.items())
+            yield from ((f"{name}.{key}", each) for key, each in value.items() if key != "model")
         else:
             yield name, value

@@ -9,7 +9,7 @@ from evals.failures import short
 from evals.report.comparison import Change, Comparison, Counts, Difference, Side
 from evals.report.pairs import LeftOut
 from evals.report.terminal import LABELS, console, plain
-from evals.score.scorers import ERROR_RATES, Scorer
+from evals.score.scorers import ERROR_RATES
 
 INDENT = "  "
 SMALL_P = 0.0001
@@ -57,11 +57,11 @@ def verdict(comparison: Comparison, b: str) -> str:
             return f"Equal: all {samples.pairs} answers are the same."
         case "same scores":
             return (
-                f"Equal scores: each sample has the same in both. {samples.reworded} of"
-                f" {samples.pairs} answers differ in their text."
+                f"Equal scores: no sample's score differs; {samples.reworded} of {samples.pairs}"
+                f" answers {'has' if samples.reworded == 1 else 'have'} other words."
             )
         case "no difference shown":
-            return "No difference is shown: chance alone could have made this one."
+            return "No difference is shown: chance alone could make this one."
         case better_or_worse:
             return f"{b} is {better_or_worse}: its {label} is {points} {lower}."
 
@@ -72,24 +72,30 @@ def changes(comparison: Comparison, b: str) -> list[str]:
     changed = comparison.samples.improved + comparison.samples.worsened
     if not listed:
         return []
-    what = "errors in" if comparison.scorer in ERROR_RATES else "right in"
-    lines = ["", f"The {len(listed)} samples that changed most, of {changed}: {what} A, in {b}"]
+    what = "errors" if comparison.scorer in ERROR_RATES else "right"
+    lines = ["", f"What changed most, {len(listed)} of {changed} samples: {what} in A, in {b}"]
     for change in listed:
-        lines += ["", f"{change.id}: {_change(change, comparison.scorer)}"]
+        lines += ["", f"{change.id}: {_change(change)}"]
         lines.append(f"{INDENT}{'target':<8}{short(change.target)}")
         lines += [f"{INDENT}{'A':<8}{short(text)}" for text in dict.fromkeys(change.answers_a)]
         lines += [f"{INDENT}{b:<8}{short(text)}" for text in dict.fromkeys(change.answers_b)]
     return lines
 
 
-def _change(change: Change, scorer: Scorer) -> str:
-    if scorer in ERROR_RATES:
-        return f"{change.a:g}, {change.b:g} of {change.size}"
-    return f"{change.a:.0%}, {change.b:.0%}"
+def _change(change: Change) -> str:
+    if change.size == 1:
+        return f"{change.a:.0%}, {change.b:.0%}"
+    return f"{_number(change.a)}, {_number(change.b)} of {_number(change.size)}"
 
 
 def _score(side: Side) -> str:
-    return f"{side.score:.2%} ({side.numerator:g}/{side.denominator}), model {side.model}"
+    parts = f"{_number(side.numerator)}/{_number(side.denominator)}"
+    return f"{side.score:.2%} ({parts}), model {side.model}"
+
+
+def _number(value: float) -> str:
+    """Return whole numbers whole, others with two digits behind the point."""
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def _points(difference: Difference) -> str:

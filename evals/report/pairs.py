@@ -1,10 +1,11 @@
 """Pairs the samples of two runs; only a sample that both runs answered becomes a pair."""
 
+import math
 from collections.abc import Sequence
-from fractions import Fraction
 
 import msgspec
 
+from evals.failures import NotComparable
 from evals.result import Result, Tally
 
 
@@ -43,30 +44,59 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
         return self.a[0].tally.target
 
     @property
-    def size(self) -> int:
+    def size(self) -> float:
         """The denominator of each answer."""
         return self.a[0].tally.denominator
 
     @property
-    def difference(self) -> Fraction:
-        """B's numerator less A's, each the mean of its answers."""
-        return mean(self.b) - mean(self.a)
+    def reworded(self) -> bool:
+        """Whether the answers differ, as sent or as compared, their order aside."""
+        return sorted(map(_words, self.a)) != sorted(map(_words, self.b))
+
+
+def _words(answer: Scored) -> tuple[str, str]:
+    return answer.text, answer.tally.answer
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """The numerators of both runs and the denominators, *sizes*, of all pairs in their order.
+
+    A sample that was sent repeatedly counts once, with the mean of its numerators. All are
+    multiplied by *scale*, by which the means of whole numbers are whole numbers, too.
+    """
+
+    a: list[float]
+    b: list[float]
+    sizes: list[float]
+    scale: int
 
     @property
-    def reworded(self) -> bool:
-        """Whether the texts differ, their order aside."""
-        return sorted(one.text for one in self.a) != sorted(one.text for one in self.b)
+    def differences(self) -> list[float]:
+        """B's numerator less A's, times *scale*, of each pair."""
+        return [b - a for a, b in zip(self.a, self.b, strict=True)]
 
 
-def mean(answers: Sequence[Scored]) -> Fraction:
-    """Return the mean numerator."""
-    return Fraction(sum(answer.tally.numerator for answer in answers), len(answers))
+def tabulate(pairs: Sequence[Pair]) -> Table:
+    """Return the table of *pairs*, which are one or more."""
+    scale = math.lcm(*(len(answers) for each in pairs for answers in (each.a, each.b)))
+    return Table(
+        a=[_mean(each.a, scale) for each in pairs],
+        b=[_mean(each.b, scale) for each in pairs],
+        sizes=[each.size * scale for each in pairs],
+        scale=scale,
+    )
+
+
+def _mean(answers: Sequence[Scored], scale: int) -> float:
+    return sum(answer.tally.numerator for answer in answers) * (scale // len(answers))
 
 
 def pair(a: Sequence[Result], b: Sequence[Result]) -> tuple[list[Pair], LeftOut]:
     """Return the pairs, in the order of *a*, and the numbers of samples that are in none.
 
-    A failure is never an answer, also where its own run scored it as an empty one.
+    A failure is never an answer, also where its own run scored it as an empty one. Raises
+    NotComparable if two answers to a sample have the same target and not the same denominator, as
+    a scorer of the user's own may give them: paired differences have no meaning then.
     """
     answers_a, answers_b = _answers(a), _answers(b)
     both = [
@@ -101,5 +131,11 @@ def _objection(pair: Pair) -> str | None:
             return "failed_a"
         case True, False:
             return "failed_b"
-    targets = {(one.tally.target, one.tally.denominator) for one in (*pair.a, *pair.b)}
-    return "other_target" if len(targets) > 1 else None
+    answers = (*pair.a, *pair.b)
+    if len({one.tally.target for one in answers}) > 1:
+        return "other_target"
+    if len({one.tally.denominator for one in answers}) > 1:
+        raise NotComparable(
+            f"the scorer gives the sample {pair.id} a denominator that depends on the answer"
+        )
+    return None

@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 DRAWS = 1000
 """Number of times that a bootstrap draws all samples anew, with replacement."""
 AT_ONCE = 1_000_000
-"""Most samples that are drawn at once: it bounds the memory, at 16 MB."""
+"""Most samples that are drawn at once: it bounds the memory, at about 25 MB."""
 MIN_SAMPLES = 20
 """Fewest samples for a bootstrap."""
 MIN_WITH_ERRORS = 5
@@ -46,31 +44,31 @@ def bootstrap(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
         raise NoInterval(f"fewer than {MIN_SAMPLES} samples")
     if sum(numerator > 0 for numerator, _ in pairs) < MIN_WITH_ERRORS:
         raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples above 0 %")
-    low, high = resample(np.asarray(pairs, dtype=np.float64))
+    low, high = resample(*zip(*pairs, strict=True))
     if sum(numerator != denominator for numerator, denominator in pairs) < MIN_WITH_ERRORS:
         raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples that are not at 100 %")
     return low, high
 
 
-def resample(table: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the bounds between which 95 % of the ratios of resampled samples lie.
+def resample(
+    numerators: Sequence[float], denominators: Sequence[float], *, tail: float = 2.5
+) -> tuple[float, float]:
+    """Return two percentiles of the pooled ratios of resampled samples: *tail* and 100 - *tail*.
 
-    *table* has a row for each sample: its numerator and its denominator. A ratio is the sum of the
-    numerators over that of the denominators. Raises NoInterval if all ratios are the same.
+    Each sample has a numerator and a denominator. Raises NoInterval if all ratios are the same.
     """
+    columns = np.asarray(numerators), np.asarray(denominators)
     rng = np.random.default_rng(0)
-    at_once = max(1, AT_ONCE // len(table))
-    sums = np.concatenate(
-        [
-            table[rng.integers(len(table), size=(min(at_once, DRAWS - done), len(table)))].sum(1)
-            for done in range(0, DRAWS, at_once)
-        ]
-    )
-    sums = sums[sums[:, 1] > 0]
-    ratios = sums[:, 0] / sums[:, 1]
+    samples, at_once = len(numerators), max(1, AT_ONCE // len(numerators))
+    parts = []
+    for done in range(0, DRAWS, at_once):
+        drawn = rng.integers(samples, size=(min(at_once, DRAWS - done), samples))
+        parts.append([column.take(drawn).sum(axis=1) for column in columns])
+    tops, bottoms = np.concatenate(parts, axis=1)
+    ratios = tops[bottoms > 0] / bottoms[bottoms > 0]
     if not ratios.size or ratios.min() == ratios.max():
         raise NoInterval("the samples do not differ")
-    low, high = np.percentile(ratios, [2.5, 97.5])
+    low, high = np.percentile(ratios, [tail, 100 - tail])
     return float(low), float(high)
 
 

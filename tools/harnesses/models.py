@@ -23,7 +23,13 @@ VLLM_OPTIONS = {
     "tool_call_parser": "hermes",
 }
 CT2_OPTIONS = {"intra_threads": 1, "inter_threads": 2}
-WHISPER_OPTIONS = {"device": "cpu", "compute_type": "float32", "cpu_threads": 1}
+# At temperature 0 alone, because the engine draws above it: a text then differs from run to run.
+WHISPER_OPTIONS = {
+    "device": "cpu",
+    "compute_type": "float32",
+    "cpu_threads": 1,
+    "decoding.temperatures": [0],
+}
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,16 @@ def install(recipe: Recipe) -> None:
         _uv("venv", "--python", sys.executable, recipe.environment)
         # The list is complete, but for torch: a computation in process takes that of `.venv`.
         _uv("pip", "install", "--python", python, "--no-deps", "--require-hashes", "-r", pins)
+        if "torch" in (recipe.folder / "requirements.in").read_text().splitlines():
+            _append_venv(recipe)
     shutil.copy(pins, installed)
+
+
+def _append_venv(recipe: Recipe) -> None:
+    """Let *recipe* find in `.venv` what its own environment does not have: torch."""
+    (packages,) = recipe.environment.glob("lib/python*/site-packages")
+    # Python searches the places of such a file after the environment's own.
+    (packages / "venv.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
 
 
 def ask(recipe: Recipe, kind: str, out: Path, *, base_url: str, model: str, key: str) -> Scores:
@@ -129,14 +138,16 @@ def _clean() -> dict[str, str]:
     prefixes = ("OPENAI_", "SHIM_", "PYTHONPATH")
     kept = {name: of for name, of in os.environ.items() if not name.startswith(prefixes)}
     # A task is local: a harness that tries to download something fails at once.
-    return {**kept, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "DO_NOT_TRACK": "1"}
+    return {**kept, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
 
 
 def _scores(command: list[str], out: Path, environment: dict[str, str]) -> Scores:
     """Run *command* in a new folder beside the file *out*, and read that file."""
     folder = out.with_suffix("")
     folder.mkdir(parents=True)
-    _run([*command, str(out)], folder, environment)
+    # Nothing is found in caches of earlier runs.
+    caches = {"HF_HOME": str(folder / "hf"), "XDG_DATA_HOME": str(folder / "data")}
+    _run([*command, str(out)], folder, environment | caches)
     return read(out)
 
 

@@ -8,16 +8,20 @@ WITHIN = 1e-3
 """Largest difference of two log probabilities that count as equal."""
 
 
+Value = str | float | list[str | float]
+"""What a harness got for a sample: a text, a log probability (natural logarithm), or several."""
+
+
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One task: its score, and what the harness got for each sample.
 
-    *samples* are texts, or log probabilities (natural logarithm), in the order of the task.
+    *samples* are in the order of the task.
     *not_run* is why the task was left out; then there is neither score nor samples.
     """
 
     task: str
     score: float | None = None
-    samples: list[str | float] = []
+    samples: list[Value] = []
     not_run: str = ""
 
 
@@ -47,7 +51,9 @@ def difference(served: Row, computed: Row) -> str:
     return f"{len(unlike)} samples, first the one of index {at}: {one!r}, in process {other!r}"
 
 
-def _alike(one: str | float, other: str | float) -> bool:
-    if isinstance(one, str) or isinstance(other, str):
-        return one == other
-    return abs(one - other) <= WITHIN
+def _alike(one: Value, other: Value) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= WITHIN
+    return one == other

@@ -1,33 +1,31 @@
 """lm-eval against a server: loglikelihood, generation and chat."""
 
+import os
 import sys
 
-from harness import evaluate, write
+from harness import CHOICES, SUMS, evaluate, write
 
-CHOICES, SUMS = "local_choices", "local_sums"
+COMPLETIONS, CHATS = "local-completions", "local-chat-completions"
 
 
 def main(base_url: str, model: str, out: str) -> None:
     """Write the scores of all tasks to the file *out*."""
+    # The tokenizer's requests name no model, so that the base URL has to.
+    base = f"{base_url.removesuffix('/v1')}/m/{model}/v1"
+    common = {"model": model, "num_concurrent": 8, "max_retries": 1}
     texts = {
-        "model": model,
-        "base_url": f"{base_url}/completions",
+        **common,
+        "base_url": f"{base}/completions",
         "tokenizer_backend": "remote",
-        "num_concurrent": 8,
-        "max_retries": 1,
+        # The tokenizer's key; the other requests take OPENAI_API_KEY by themselves.
+        "auth_token": os.environ["OPENAI_API_KEY"],
     }
-    chat = {**texts, "base_url": f"{base_url}/chat/completions"}
-    del chat["tokenizer_backend"]
-    as_text = {**texts, "tokenized_requests": False}
-    local = "local-completions"
+    chats = {**common, "base_url": f"{base}/chat/completions"}
     rows = [
-        {"task": "choices, token ids", **evaluate(CHOICES, local, texts)},
-        {"task": "choices, texts", **evaluate(CHOICES, local, as_text)},
-        {"task": "generation", **evaluate(SUMS, local, texts)},
-        {
-            "task": "chat",
-            **evaluate(SUMS, "local-chat-completions", chat, "--apply_chat_template"),
-        },
+        evaluate("choices, token ids", CHOICES, COMPLETIONS, texts),
+        evaluate("choices, texts", CHOICES, COMPLETIONS, {**texts, "tokenized_requests": False}),
+        evaluate("generation", SUMS, COMPLETIONS, texts),
+        evaluate("chat", SUMS, CHATS, chats, apply_chat_template=True),
     ]
     write(out, rows)
 
