@@ -15,10 +15,9 @@ from typing import Any
 
 import huggingface_hub
 import msgspec
-from huggingface_hub.errors import (
-    HFValidationError,
-    HTTPError,  # type: ignore[attr-defined] # of whichever HTTP package the hub's has
-)
+
+# The base of the errors of whichever HTTP package the hub's has.
+from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
 
 from evals.dataset.columns import Columns, find, to_fields
 from evals.dataset.record import Record
