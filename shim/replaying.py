@@ -40,7 +40,7 @@ from .settings import LOOPBACK, ServerSettings
 @click.option(
     "--allow-keyless",
     is_flag=True,
-    help="Listen on an address of other machines too: anyone who reaches it can read the recording.",
+    help="Serve other machines too: anyone who reaches the port can read the recording.",
 )
 def replay(folder: Path, *, pace: str, port: int, host: str, allow_keyless: bool) -> None:
     """Answer from the recording in DIR that `shim serve --record` has made; no model is needed.
