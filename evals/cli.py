@@ -2,8 +2,12 @@
 
 import click
 
+from evals.commands.compare import compare
 from evals.commands.options import HELP
+from evals.commands.report import report
+from evals.commands.resume import resume
 from evals.commands.run import run
+from evals.commands.verify import verify
 
 
 @click.group(context_settings=HELP)
@@ -13,3 +17,7 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(report)
+main.add_command(compare)
+main.add_command(resume)
+main.add_command(verify)

@@ -1,125 +1,120 @@
 """Runs one evaluation, from a data set to a summary, with the parts of the other modules."""
 
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-import openai
 from openai import AsyncOpenAI
 
-from evals.address import public
-from evals.ask.task import Task
-from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice
+from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice, ToolUse
 from evals.failures import WrongTask
-from evals.folder import create
-from evals.journal import Journal, encoded, write
+from evals.folder import Folder
+from evals.journal import Journal, discard, encoded, write
+from evals.plan import Plan
+from evals.read import read
+from evals.recovery import Recovery
+from evals.report.spread import spread
 from evals.report.summary import Ended, Summary, count, measure, pool, retries, versions
-from evals.result import Answer, OnError, Result, Tally
-from evals.runner import attempt, run, score
+from evals.result import Result
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
-from evals.score.scorers import OF_CHOICES, Scorer, judge
+from evals.score.scorers import OF_CHOICES, OF_TOOLS, Scorer, is_own, judge
+from evals.sending import Sender, pending
+from evals.specification import Specification
 
-KINDS: dict[type, str] = {Clip: "audio", Dialogue: "chat", MultipleChoice: "choices"}
+KINDS: dict[type, str] = {
+    Clip: "audio",
+    Dialogue: "chat",
+    ToolUse: "tools",
+    MultipleChoice: "choices",
+}
 """The name of each kind of samples in a summary."""
-SCORERS: dict[str, Scorer] = {"audio": "wer", "chat": "exact", "choices": "loglikelihood"}
+SCORERS: dict[str, Scorer] = {
+    "audio": "wer",
+    "chat": "exact",
+    "tools": "tool",
+    "choices": "loglikelihood",
+}
 """Each kind's scorer, where the plan names none."""
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How a data set is evaluated. *scorer* and *normalizer* None: chosen by the kind of data.
-
-    *concurrency* is the most requests at once. *max_failures* does not change the run: it decides
-    whether the run is a success (`evals.threshold`).
-    """
-
-    task: Task
-    scorer: Scorer | None = None
-    normalizer: Normalizer | None = None
-    concurrency: int = 8
-    on_error: OnError = "record"
-    max_failures: str = "0"
 
 
 async def evaluate(
     client: AsyncOpenAI,
     dataset: Dataset,
-    plan: Plan,
+    specification: Specification,
+    folder: Folder,
     *,
-    out: Path,
     readiness: int = 0,
     watch: Callable[[Result], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
     keep: Callable[[Summary], None],
 ) -> None:
-    """Send every sample; write each result at once, and the summary, to a new folder in *out*.
+    """Send each sample that has no answer in *folder* yet; write results at once, and the summary.
 
-    *watch* is called with every result; *keep* with the summary before it is written, also if the
-    run is cancelled. *readiness* is the number of probes that failed before the server was ready.
-    Raises CannotWrite, and WrongTask if the plan does not fit the samples.
+    The caller holds *folder*. *watch* is called with every new result, *say* with a sentence while
+    the server is gone, and *keep* with the summary before it is written, also if the run is
+    cancelled. *readiness* is the number of probes that
+    failed before the server was ready. Raises CannotWrite, WrongTask if the plan does not fit the
+    samples, and ServerNotReady if the server was lost and did not come back in time.
     """
+    plan = specification.plan
     scorer, normalizer_name = settle(plan, dataset)
-    work = _work(client, plan, judge(scorer, normalizer(normalizer_name)))
-    now = datetime.now(UTC)
-    folder = create(out, task=dataset.path.stem, model=plan.task.model, at=now)
+    recovery = Recovery(client, seconds=specification.wait, say=say)
+    sender = Sender(client, plan, judge(scorer, normalizer(normalizer_name)), recovery)
     journal = Journal(folder.results, watch)
+    # That of an earlier part, which would look like one of the whole run.
+    discard(folder.summary)
     ended: Ended = "interrupted"
-    start, wall = time.perf_counter(), 0.0
+    wall = 0.0
     try:
         with journal:
             try:
-                complete = await run(
-                    dataset.samples,
-                    work,
-                    concurrency=plan.concurrency,
-                    stop_on_failure=plan.on_error == "stop",
-                    keep=journal.add,
+                complete = await sender.send(
+                    pending(dataset, plan, journal.results), keep=journal.add
                 )
             finally:
-                wall = time.perf_counter() - start
+                wall = journal.elapsed
+        if recovery.gone is not None:
+            raise recovery.gone
         ended = "finished" if complete else "stopped"
     finally:
         summary = Summary(
-            started_at=now.isoformat(timespec="seconds"),
+            started_at=specification.started_at,
             ended=ended,
             score=pool(journal.results, scorer=scorer, normalizer=normalizer_name),
             speed=measure(journal.results, wall),
             retries=retries(journal.results, readiness),
+            spread=spread(journal.results, repeats=plan.repeat),
             results=str(folder.results),
-            **_setting(client, dataset, plan, journal.results),
+            **_setting(dataset, specification, journal.results),
         )
         keep(summary)
         write(folder.summary, msgspec.json.format(encoded(summary)) + b"\n")
 
 
-def _work(
-    client: AsyncOpenAI, plan: Plan, tally: Callable[[str, Answer], Tally]
-) -> Callable[[Clip | Dialogue | MultipleChoice], Awaitable[Result]]:
-    """Return the function that sends one sample and scores its answer with *tally*."""
-
-    async def work(sample: Clip | Dialogue | MultipleChoice) -> Result:
-        return score(await attempt(client, plan.task, sample), tally, plan.on_error)
-
-    return work
+def finished(folder: Folder) -> Summary | None:
+    """Return the summary of the run in *folder* if all samples were sent; raises NotARun."""
+    if not folder.summary.exists():
+        return None
+    summary = read(folder.path).summary
+    return summary if summary.ended == "finished" else None
 
 
 def _setting(
-    client: AsyncOpenAI, dataset: Dataset, plan: Plan, results: Sequence[Result]
+    dataset: Dataset, specification: Specification, results: Sequence[Result]
 ) -> dict[str, Any]:
     """Return the summary's fields on the data, the server, the model, and the samples' numbers."""
-    counts = count(results, len(dataset.samples))
+    counts = count(results, len(dataset.samples) * specification.plan.repeat)
     return {
-        "task": dataset.path.stem,
+        "task": dataset.name,
         "kind": KINDS[type(dataset.samples[0])],
-        "base_url": public(str(client.base_url)),
-        "model": plan.task.model,
+        "base_url": specification.base_url,
+        "model": specification.plan.task.model,
         "models_answering": sorted(
             {r.answer.model for r in results if r.answer and r.answer.model}
         ),
-        "manifest": str(dataset.path),
+        "manifest": dataset.source,
         "manifest_sha256": dataset.sha256,
-        "options": options(client, dataset, plan),
+        "options": options(specification),
         "counts": counts,
         "complete": counts.answered == counts.samples,
         "versions": versions(),
@@ -129,27 +124,34 @@ def _setting(
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
     """Return the scorer and the normalizer for *dataset*: those of *plan*, else the defaults.
 
-    Raises WrongTask for a scorer of choices without choices, any other one with them, and for
-    choices in a stream.
+    Raises WrongTask for a scorer of another kind of samples, and for choices in a stream.
     """
     clips = [sample for sample in dataset.samples if isinstance(sample, Clip)]
     kind = KINDS[type(dataset.samples[0])]
     scorer = plan.scorer or SCORERS[kind]
-    if (scorer in OF_CHOICES) != (kind == "choices"):
-        samples = "questions with choices" if kind == "choices" else "samples without choices"
-        raise WrongTask(f"the scorer {scorer} is not for {samples}")
+    _refuse_misfit(scorer, kind)
     if kind == "choices" and plan.task.stream:
         raise WrongTask("questions with choices cannot be streamed: nothing is written")
     languages = {clip.language or plan.task.language for clip in clips}
     return scorer, plan.normalizer or default_normalizer(scorer, languages)
 
 
-def options(client: AsyncOpenAI, dataset: Dataset, plan: Plan) -> dict[str, Any]:
+def _refuse_misfit(scorer: Scorer, kind: str) -> None:
+    """Raise WrongTask if *scorer* is not for samples of this kind; one's own is for all."""
+    if is_own(scorer):
+        return
+    for only, name, what in ((OF_CHOICES, "choices", "choices"), (OF_TOOLS, "tools", "calls")):
+        if (scorer in only) != (kind == name):
+            samples = f"samples {'with' if kind == name else 'without'} {what}"
+            raise WrongTask(f"the scorer {scorer} is not for {samples}")
+
+
+def options(specification: Specification) -> dict[str, Any]:
     """Return all options of the run as plain values; the key is not among them."""
-    timeout = client.timeout.read if isinstance(client.timeout, openai.Timeout) else client.timeout
     return {
-        **msgspec.to_builtins(plan),
-        "limit": dataset.limit,
-        "timeout": timeout,
-        "max_retries": client.max_retries,
+        **msgspec.to_builtins(specification.plan),
+        "limit": specification.limit,
+        "timeout": specification.timeout,
+        "max_retries": specification.max_retries,
+        "wait": specification.wait,
     }

@@ -11,7 +11,7 @@ class EvalsError(Exception):
 
 
 class ManifestError(EvalsError):
-    """A manifest with a fault; the message has the file, the line and the JSON path."""
+    """A data set with a fault; the message has the file, the line and the JSON path."""
 
 
 class CannotWrite(EvalsError):
@@ -28,8 +28,24 @@ class NotARun(EvalsError):
     """A folder that does not have the summary and the results of a run."""
 
 
+class NotComparable(EvalsError):
+    """Two runs whose scores cannot be compared; the message has the reason."""
+
+
+class OtherRun(EvalsError):
+    """A folder with a run of other options or other data; the message names what differs."""
+
+
+class FolderInUse(EvalsError):
+    """The folder of a run that another process holds."""
+
+
 class WrongTask(EvalsError):
     """Options that do not fit the kind of the samples."""
+
+
+class ScorerFailed(EvalsError):
+    """A scorer of the user's own that cannot be loaded, raised an error or returned no score."""
 
 
 class NoKey(EvalsError):
@@ -74,6 +90,10 @@ class NotStreamed(SampleError):
 
 class StreamCut(SampleError):
     """A stream that ended before it was complete; the only failure here that is worth a retry."""
+
+
+class NotScored(SampleError):
+    """An answer that could not be scored; the message has its text."""
 
 
 def short(message: str) -> str:

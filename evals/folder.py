@@ -1,14 +1,17 @@
-"""Names and creates the folder of one run, and names the two files in it."""
+"""Names, creates and locks the folder of one run, and names the files in it."""
 
+import fcntl
 import os
 import re
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import msgspec
 
-from evals.failures import CannotWrite
+from evals.failures import CannotWrite, FolderInUse
 
 NAME_BYTES = 80
 """Most bytes of a task's or a model's name in a folder's name: file systems allow 255 in all."""
@@ -20,6 +23,11 @@ class Folder(msgspec.Struct, frozen=True):
     path: Path
 
     @property
+    def run(self) -> Path:
+        """The file with all that decides the run (`evals.specification`)."""
+        return self.path / "run.json"
+
+    @property
     def results(self) -> Path:
         """The file with one line per sample."""
         return self.path / "results.jsonl"
@@ -29,13 +37,19 @@ class Folder(msgspec.Struct, frozen=True):
         """The file with the score; missing if the run was killed."""
         return self.path / "summary.json"
 
+    @property
+    def page(self) -> Path:
+        """The page of the run; the same as Markdown is beside it (`evals.report.page`)."""
+        return self.path / "report.html"
 
-def create(out: Path, *, task: str, model: str, at: datetime) -> Folder:
-    """Create `OUT/TASK-MODEL-TIME` and return it; raises CannotWrite.
+
+def create(out: Path, *, task: str, model: str, at: datetime | None = None) -> Folder:
+    """Create `OUT/TASK-MODEL-TIME` and return it; *at* None: now. Raises CannotWrite.
 
     If that folder exists, from a run that started in the same second, the name ends in `-2`, and
     so on.
     """
+    at = at or datetime.now(UTC)
     name = f"{safe(task)}-{safe(model)}-{at:%Y%m%dT%H%M%SZ}"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -49,6 +63,28 @@ def create(out: Path, *, task: str, model: str, at: datetime) -> Folder:
     except OSError as error:
         raise CannotWrite.to(out, error) from error
     raise AssertionError
+
+
+@contextmanager
+def held(folder: Folder) -> Iterator[None]:
+    """Hold *folder*, which is created if it is missing, until the block ends.
+
+    The kernel releases the lock when the process ends, also by SIGKILL; the file `.lock` stays.
+    Raises FolderInUse if another process holds the folder, and CannotWrite.
+    """
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        file = (folder.path / ".lock").open("ab")
+    except OSError as error:
+        raise CannotWrite.to(folder.path, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderInUse(f"{folder.path} is in use: another process runs in it") from error
+        except OSError as error:  # a file system without locks
+            raise CannotWrite.to(folder.path, error) from error
+        yield
 
 
 def refuse_unwritable(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,29 +11,46 @@ from typing import Self
 
 import msgspec
 
-from evals.failures import CannotWrite
+from evals.failures import CannotWrite, NotARun
 from evals.result import Result
 
 
 class Journal:
     """Results in memory and on disk; a crash loses no answer.
 
-    The file must not exist yet. Every method raises CannotWrite, also for a full disk.
+    A file that exists is continued: of several results of a sample the last counts, and half a
+    line at its end, which a kill may leave, is cut off. Every method raises CannotWrite, also for a
+    full disk.
     """
 
     def __init__(self, path: Path, watch: Callable[[Result], None]) -> None:
         self._path = path
         self._watch = watch
-        self.results: list[Result] = []
+        self._results: dict[tuple[int, int], Result] = {}
+
+    @property
+    def results(self) -> list[Result]:
+        """The last result of each sample and repeat, in this order."""
+        return [self._results[key] for key in sorted(self._results)]
+
+    @property
+    def elapsed(self) -> float:
+        """The seconds that the run has lasted; of its parts before, until their last results."""
+        return time.perf_counter() - self._start
 
     def __enter__(self) -> Self:
+        """Read the results of the parts before. Raises NotARun for a file of something else."""
+        before = recorded(self._path)
+        self._results = {(result.index, result.repeat): result for result in before}
+        self._start = time.perf_counter() - max((r.elapsed for r in before), default=0.0)
         with _writing(self._path):
-            self._file = self._path.open("xb")
+            self._file = self._path.open("ab")
         return self
 
     def add(self, result: Result) -> None:
         """Write *result*, then call the watcher with it."""
-        self.results.append(result)
+        result = msgspec.structs.replace(result, elapsed=self.elapsed)
+        self._results[result.index, result.repeat] = result
         with _writing(self._path):
             self._file.write(encoded(result) + b"\n")
             self._file.flush()
@@ -46,9 +64,24 @@ class Journal:
     ) -> None:
         with _writing(self._path):
             self._file.close()
-        self.results.sort(key=lambda result: result.index)
-        lines = b"".join(encoded(result) + b"\n" for result in self.results)
-        write(self._path, lines)
+        write(self._path, b"".join(encoded(result) + b"\n" for result in self.results))
+
+
+def recorded(path: Path) -> list[Result]:
+    """Return the results in *path*, none if it is missing; cut off half a line at its end."""
+    with _writing(path):
+        if not path.exists():
+            return []
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, whole)
+    try:
+        return [
+            msgspec.json.decode(line, type=Result) for line in content[:whole].split(b"\n")[:-1]
+        ]
+    except msgspec.DecodeError as error:
+        raise NotARun(f"{path} has a line that is not a result: {error}") from error
 
 
 def encoded(value: msgspec.Struct) -> bytes:
@@ -69,6 +102,12 @@ def write(path: Path, content: bytes) -> None:
     with _writing(path):
         draft.write_bytes(content)
         os.replace(draft, path)  # noqa: PTH105 - Path.replace is the same call with a worse name
+
+
+def discard(path: Path) -> None:
+    """Remove the file *path* if there is one. Raises CannotWrite."""
+    with _writing(path):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

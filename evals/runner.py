@@ -4,7 +4,7 @@ import asyncio
 import time
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from openai import AsyncOpenAI
@@ -14,12 +14,15 @@ from evals.ask.clip_duration import seconds
 from evals.ask.describe import to_failure
 from evals.ask.retries import Tries
 from evals.ask.task import Task
-from evals.dataset import Clip, Dialogue, MultipleChoice, Sample
+from evals.dataset import Clip, Dialogue, MultipleChoice
+from evals.failures import NotScored
 from evals.result import Answer, Failure, OnError, Result, Tally
+
+Job = TypeVar("Job")
 
 
 class _Stopped(Exception):
-    """A sample that failed in a run that stops at the first failure."""
+    """A result after which the run stops."""
 
 
 async def attempt(
@@ -47,7 +50,7 @@ async def attempt(
         id=sample.id,
         status="failed" if answer is None else "ok",
         target=sample.target,
-        audio=str(sample.audio) if isinstance(sample, Clip) else None,
+        audio=str(sample.audio.absolute()) if isinstance(sample, Clip) else None,
         question=_question(sample),
         answer=answer,
         error=failure,
@@ -68,42 +71,50 @@ def _question(sample: Clip | Dialogue | MultipleChoice) -> str | None:
     return None
 
 
-def score(result: Result, judge: Callable[[str, Answer], Tally], on_error: OnError) -> Result:
-    """Return *result* with its tally. A failed sample gets one only if *on_error* is "empty"."""
-    if result.answer is not None:
-        return msgspec.structs.replace(result, tally=judge(result.target, result.answer))
-    if on_error == "empty":
-        return msgspec.structs.replace(result, tally=judge(result.target, Answer(text="")))
-    return result
+def score(result: Result, judge: Callable[[Answer], Tally], on_error: OnError) -> Result:
+    """Return *result* with its tally. A failed sample gets one only if *on_error* is "empty".
+
+    An answer that *judge* cannot score makes a failed sample.
+    """
+    answer = result.answer or (Answer(text="") if on_error == "empty" else None)
+    if answer is None:
+        return result
+    try:
+        return msgspec.structs.replace(result, tally=judge(answer))
+    except NotScored as error:
+        failure = to_failure(error, secret="")
+        return msgspec.structs.replace(result, status="failed", answer=None, error=failure)
 
 
 async def run(
-    samples: Sequence[Sample],
-    work: Callable[[Any], Awaitable[Result]],
+    jobs: Sequence[Job],
+    work: Callable[[Job], Awaitable[Result | None]],
     *,
     concurrency: int,
-    stop_on_failure: bool,
+    stop: Callable[[Result], bool],
     keep: Callable[[Result], None],
 ) -> bool:
-    """Await *work* for every sample, at most *concurrency* at once; call *keep* with each result.
+    """Await *work* for every job, at most *concurrency* at once; call *keep* with each result.
 
-    *keep* gets each result when its sample ends. Returns False if a failure stopped the run: then
-    running requests are cancelled, and their samples count as not asked. Raises what *keep* or
-    *work* raises, not wrapped in a group.
+    *keep* gets each result when its job ends, but for None. Returns False if *stop* was true of a
+    result: then running requests are cancelled, and their samples count as not asked. Raises what
+    *keep* or *work* raises, not wrapped in a group.
     """
-    waiting = iter(samples)
+    waiting = iter(jobs)
     complete = True
 
     async def worker() -> None:
-        for sample in waiting:
-            result = await work(sample)
+        for job in waiting:
+            result = await work(job)
+            if result is None:
+                continue
             keep(result)
-            if stop_on_failure and result.status == "failed":
+            if stop(result):
                 raise _Stopped
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(samples))):
+            for _ in range(min(concurrency, len(jobs))):
                 group.create_task(worker())
     # Not `except*`: before Python 3.11.4 it wraps an error that is raised within it in a new group.
     except ExceptionGroup as group:

@@ -16,8 +16,18 @@ class Weights:
 
     def greedy(self, question: str, *, max_tokens: int) -> tuple[str, int, int]:
         """Return the greedy answer to a chat's first message, and its prompt's and own tokens."""
+        return self._greedy([{"role": "user", "content": question}], max_tokens)
+
+    def reply(self, messages: list[dict[str, str]], *, max_tokens: int) -> str:
+        """Return the greedy answer to a chat, without a character that its end leaves unfinished.
+
+        transformers makes U+FFFD of that one; a server sends whole characters only.
+        """
+        return self._greedy(messages, max_tokens)[0].rstrip("\ufffd")
+
+    def _greedy(self, messages: list[dict[str, str]], max_tokens: int) -> tuple[str, int, int]:
         prompt = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}],
+            messages,
             add_generation_prompt=True,
             return_tensors="pt",
             return_dict=True,

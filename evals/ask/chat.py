@@ -1,4 +1,7 @@
-"""Sends a dialogue as one chat completion, whole or streamed, and returns the answer."""
+"""Sends a dialogue as one chat completion, whole or streamed, and returns the answer.
+
+A call of a tool is an answer where the sample has tools; else an answer has to have a text.
+"""
 
 import time
 from typing import Any
@@ -6,6 +9,7 @@ from typing import Any
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
+from evals.ask.calls import Calls
 from evals.ask.retries import Tries, send, unbroken
 from evals.ask.streams import events
 from evals.ask.task import Task
@@ -28,7 +32,10 @@ async def ask(client: AsyncOpenAI, task: Task, sample: Dialogue, tries: Tries) -
 
 
 def body(task: Task, sample: Dialogue) -> dict[str, Any]:
-    """Return the arguments of `chat.completions.create`; options that are None are not sent."""
+    """Return the arguments of `chat.completions.create`; options that are None are not sent.
+
+    The sample's own fields override the task's, and both are overridden by *extra*.
+    """
     system = [] if task.prompt is None else [{"role": "system", "content": task.prompt}]
     optional = {
         "temperature": task.temperature,
@@ -43,6 +50,7 @@ def body(task: Task, sample: Dialogue) -> dict[str, Any]:
         "model": task.model,
         "messages": system + sample.messages,
         **{name: value for name, value in optional.items() if value is not None},
+        **sample.fields,
     }
 
 
@@ -53,13 +61,12 @@ async def _whole(client: AsyncOpenAI, request: dict[str, Any], tries: Tries) -> 
     if not isinstance(completion, ChatCompletion) or not completion.choices:
         raise NoText("not a chat completion", request_id=response.request_id)
     choice = completion.choices[0]
-    text = getattr(choice.message, "content", None)
-    if not isinstance(text, str):
-        raise NoText(
-            f"no text (finish_reason {choice.finish_reason})", request_id=response.request_id
-        )
-    return Answer(
-        text=text,
+    calls = Calls()
+    calls.add(choice.message)
+    return _answer(
+        request,
+        getattr(choice.message, "content", None),
+        calls,
         model=completion.model,
         finish_reason=choice.finish_reason,
         request_id=response.request_id,
@@ -72,22 +79,30 @@ async def _streamed(
 ) -> Answer:
     response = await send(client.chat.completions.with_raw_response.create(**request), tries)
     parts: list[str] = []
+    calls = Calls()
     fields: dict[str, Any] = {"request_id": response.request_id}
     async for chunk in events(response):
         fields |= tokens(chunk.usage) | {"model": chunk.model}
         for choice in chunk.choices[:1]:
             fields["finish_reason"] = choice.finish_reason or fields.get("finish_reason")
+            calls.add(choice.delta)
             if isinstance(choice.delta.content, str):
                 parts.append(choice.delta.content)
             if choice.delta.content and "first_token" not in fields:
                 fields["first_token"] = time.perf_counter() - start
     if not fields.get("finish_reason"):
         raise StreamCut("the stream ended without a finish_reason", request_id=response.request_id)
-    if not parts:
+    return _answer(request, "".join(parts) if parts else None, calls, **fields)
+
+
+def _answer(request: dict[str, Any], text: Any, calls: Calls, **fields: Any) -> Answer:
+    """Return the answer. Raises NoText if it has no text, nor a call where *request* has tools."""
+    called = calls.read() if "tools" in request else None
+    if not isinstance(text, str) and not called:
         raise NoText(
-            f"no text (finish_reason {fields['finish_reason']})", request_id=response.request_id
+            f"no text (finish_reason {fields['finish_reason']})", request_id=fields["request_id"]
         )
-    return Answer(text="".join(parts), **fields)
+    return Answer(text=text if isinstance(text, str) else "", tool_calls=called, **fields)
 
 
 def tokens(usage: Any) -> dict[str, Any]:

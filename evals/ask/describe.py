@@ -2,7 +2,11 @@
 
 import openai
 
+from evals.failures import StreamCut
 from evals.result import Failure
+
+UNREACHABLE = {502, 503}
+"""HTTP statuses of a server that cannot serve now, whatever the request is."""
 
 
 def to_failure(error: Exception, *, secret: str) -> Failure:
@@ -14,7 +18,21 @@ def to_failure(error: Exception, *, secret: str) -> Failure:
         status=getattr(error, "status_code", None),
         code=getattr(error, "code", None),
         request_id=getattr(error, "request_id", None),
+        unreachable=is_unreachable(error),
     )
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Return whether *error* is of a server that is gone, not of the request or of slowness.
+
+    A proxy answers 502 for a server that is gone; a server that is not ready, or stops, 503.
+    """
+    if isinstance(error, openai.APITimeoutError):
+        # By name: the SDK can be used with several HTTP clients.
+        return type(error.__cause__).__name__ == "ConnectTimeout"
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in UNREACHABLE
+    return isinstance(error, openai.APIConnectionError | StreamCut)
 
 
 def describe(error: Exception) -> str:

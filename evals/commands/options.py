@@ -10,6 +10,10 @@ import msgspec
 
 from evals import keys
 from evals.ask.client import MAX_RETRIES, TIMEOUT
+from evals.failures import ScorerFailed
+from evals.folder import safe
+from evals.score.own import load_scorer
+from evals.score.scorers import BUILT_IN, is_own
 from evals.threshold import valid
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -41,6 +45,17 @@ def json_object(_context: click.Context, _parameter: click.Parameter, value: str
         raise click.BadParameter(str(error)) from error
 
 
+def scorer(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return *value* if it names a built-in scorer, or one of the user's own that can be loaded."""
+    if value is not None and not is_own(value) and value not in BUILT_IN:
+        names = ", ".join(BUILT_IN)
+        raise click.BadParameter(f"{value!r} is not one of {names}, nor like module:function")
+    try:
+        return value if value is None or not is_own(value) else load_scorer(value).name
+    except ScorerFailed as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def threshold(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     """Return *value* if it is a number of samples, or a share of them in per cent."""
     if not valid(value):
@@ -48,12 +63,16 @@ def threshold(_context: click.Context, _parameter: click.Parameter, value: str) 
     return value
 
 
-_SERVER = (
-    click.option(
-        "--base-url",
-        help="The server's address, up to and including /v1.  [default: OPENAI_BASE_URL, else "
-        "https://api.openai.com/v1]",
-    ),
+def different(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return *value* if no word occurs twice in it, also not as the name of a folder."""
+    if len({safe(word) for word in value}) < len(value):
+        raise click.BadParameter("the same name twice")
+    return value
+
+
+_KEY = (
     click.option(
         "--api-key-file",
         type=click.Path(path_type=Path),
@@ -63,6 +82,14 @@ _SERVER = (
     click.option(
         "--api-key", help="The key itself, which other users see in the list of processes."
     ),
+)
+_SERVER = (
+    click.option(
+        "--base-url",
+        help="The server's address, up to and including /v1.  [default: OPENAI_BASE_URL, else "
+        "https://api.openai.com/v1]",
+    ),
+    *_KEY,
     click.option(
         "--timeout", type=POSITIVE, default=TIMEOUT, help="Longest silence in one attempt, seconds."
     ),
@@ -76,6 +103,13 @@ _SERVER = (
         help="How long the server may take to get ready, seconds.",
     ),
 )
+
+
+def key_flags(command: Command) -> Command:
+    """Return *command* with the flags that give the key."""
+    for flag in reversed(_KEY):
+        command = flag(command)
+    return command
 
 
 def server_flags(command: Command) -> Command:

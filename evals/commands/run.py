@@ -1,53 +1,68 @@
-"""`evals run`: reads flags, runs an evaluation, prints a summary, sets the exit status."""
+"""`evals run`: reads flags, and runs an evaluation of each model."""
 
-import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from evals.address import public
-from evals.ask.client import await_ready, connect
+from evals.ask.client import connect
 from evals.ask.task import Task
+from evals.commands.execution import Part, execute
 from evals.commands.options import (
-    INTERRUPTED,
+    different,
     json_object,
     key_of,
+    scorer,
     server_flags,
     temperature,
     threshold,
 )
-from evals.dataset import Dataset, load
-from evals.evaluation import Plan, evaluate
+from evals.dataset import Columns, load
 from evals.failures import EvalsError
-from evals.folder import refuse_unwritable
-from evals.preflight import preflight
-from evals.report.summary import Summary
-from evals.report.terminal import bar, console, show, tracker
+from evals.folder import Folder, refuse_unwritable, safe
+from evals.plan import Plan
 from evals.result import OnError
 from evals.score.normalizers import Normalizer
-from evals.score.scorers import Scorer
-from evals.signals import cancel_on_sigterm
-from evals.threshold import objection
+from evals.score.scorers import check
+from evals.specification import specify
 
 
 @click.command()
-@click.argument("manifest", type=click.Path(path_type=Path))
-@click.option("--model", required=True, help="The model's name on the server.")
+@click.argument("data")
+@click.option(
+    "--model",
+    required=True,
+    multiple=True,
+    callback=different,
+    help="The model's name on the server; several are evaluated one after the other.",
+)
 @server_flags
+@click.option("--audio-column", help="The column of a table that has the clips.")
+@click.option("--text-column", help="The column of a table that has the targets.")
 @click.option(
     "--scorer",
-    type=click.Choice(get_args(Scorer)),
-    help="Word errors, character errors, exact match, the target's words in the answer, or the most"
-    " probable choice.  [default: wer for audio, exact for chat, loglikelihood for choices]",
+    metavar="NAME|MODULE:FUNCTION",
+    callback=scorer,
+    help="wer or cer: word or character errors. exact, contains, regex, number: the answer equals"
+    " the target, has its words in a row, is matched by it, ends in the same number. tool: it is"
+    " the right call. loglikelihood, loglikelihood-per-character: the most probable choice is the"
+    " right one. Or a function of your own.  [default: wer for audio, exact for chat, tool for"
+    " calls, loglikelihood for choices]",
 )
 @click.option(
     "--normalizer",
     type=click.Choice(get_args(Normalizer)),
-    help="How texts are changed before they are compared.  [default: none for exact match and "
-    "choices; else english if all samples are, else basic]",
+    help="How texts are changed before they are compared.  [default: for wer, cer and contains "
+    "english if all samples are, else basic; for the others none]",
 )
 @click.option("--concurrency", type=click.IntRange(1), default=8, help="Most requests at once.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1),
+    default=1,
+    help="How often each sample is sent; --seed grows by 1 each time.",
+)
 @click.option(
     "--on-error",
     type=click.Choice(get_args(OnError)),
@@ -68,6 +83,12 @@ from evals.threshold import objection
     default="reports",
     help="Where the run makes its own folder, TASK-MODEL-TIME.",
 )
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="The run's own folder, in place of one in --out; if it has this run, the run goes on. "
+    "With several models it has a folder for each.",
+)
 @click.option("--stream", is_flag=True, help="Request streams, and time the first token.")
 @click.option("--language", help="The language of clips that name none.")
 @click.option("--prompt", help="The prompt of a transcription, or a system message.")
@@ -79,69 +100,64 @@ from evals.threshold import objection
 @click.option(
     "--extra", default="{}", callback=json_object, help="A JSON object added to every request."
 )
-def run(manifest: Path, out: Path, limit: int | None, **flags: Any) -> None:
-    """Send every sample of MANIFEST to a server, score the answers, write results and a summary.
+def run(
+    data: str,
+    *,
+    model: tuple[str, ...],
+    out: Path,
+    folder: Path | None,
+    limit: int | None,
+    audio_column: str | None,
+    text_column: str | None,
+    base_url: str | None,
+    api_key: str | None,
+    api_key_file: Path | None,
+    timeout: float,
+    max_retries: int,
+    wait: float,
+    **flags: Any,
+) -> None:
+    """Send every sample of DATA to a server, score the answers, write results and a summary.
+
+    DATA is a manifest, a table (.csv, .tsv), a folder of clips with transcripts, or hf:NAME.
 
     Exits 1 if the run was stopped, if more samples failed than --max-failures allows, or if there
     is no score; 130 if it was interrupted.
     """
-    summaries: list[Summary] = []
+    plan = {name: flags.pop(name) for name in Plan.__struct_fields__ if name in flags}
+    columns = Columns(audio=audio_column, text=text_column)
     try:
-        dataset = load(manifest, limit=limit)
-        refuse_unwritable(out)
-        flags["api_key"] = key_of(flags["api_key"], flags.pop("api_key_file"))
-        asyncio.run(_evaluate(dataset, out, summaries, **flags))
-    except EvalsError as error:
-        show(summaries)
-        raise click.ClickException(str(error)) from error
-    except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        show(summaries)
-        click.echo("interrupted", err=True)
-        raise click.exceptions.Exit(INTERRUPTED) from error
-    show(summaries)
-    for summary in summaries:
-        if reason := objection(summary, flags["max_failures"]):
-            raise click.ClickException(reason)
-
-
-async def _evaluate(
-    dataset: Dataset,
-    out: Path,
-    summaries: list[Summary],
-    *,
-    base_url: str | None,
-    api_key: str | None,
-    timeout: float,  # noqa: ASYNC109 - not this coroutine's timeout but each request's
-    max_retries: int,
-    wait: float,
-    scorer: Scorer | None,
-    normalizer: Normalizer | None,
-    concurrency: int,
-    on_error: OnError,
-    max_failures: str,
-    **task: Any,
-) -> None:
-    cancel_on_sigterm()
-    plan = Plan(
-        task=Task(**task),
-        scorer=scorer,
-        normalizer=normalizer,
-        concurrency=concurrency,
-        on_error=on_error,
-        max_failures=max_failures,
-    )
-    client = connect(base_url=base_url, api_key=api_key, timeout=timeout, max_retries=max_retries)
-    async with client:
-        with console(stderr=True).status(f"waiting for {public(str(client.base_url))}"):
-            readiness = await await_ready(client, seconds=wait)
-            await preflight(client, plan.task, dataset.samples[0])
-        with bar() as progress:
-            await evaluate(
-                client,
-                dataset,
-                plan,
-                out=out,
-                readiness=readiness,
-                watch=tracker(progress, dataset.path.stem, len(dataset.samples)),
-                keep=summaries.append,
+        dataset = load(data, limit=limit, columns=columns, check=check(plan["scorer"]))
+        refuse_unwritable(folder or out)
+        key = key_of(api_key, api_key_file)
+        parts = []
+        for name, place in zip(model, places(folder, model), strict=True):
+            client = connect(
+                base_url=base_url, api_key=key, timeout=timeout, max_retries=max_retries
             )
+            whole = Plan(task=Task(model=name, **flags), **plan)
+            specification = specify(client, dataset, whole, columns=columns, wait=wait)
+            parts.append(
+                Part(
+                    specification=specification,
+                    dataset=dataset,
+                    client=client,
+                    out=out,
+                    folder=place,
+                )
+            )
+    except EvalsError as error:
+        raise click.ClickException(str(error)) from error
+    execute(parts)
+
+
+def places(folder: Path | None, models: Sequence[str]) -> list[Folder | None]:
+    """Return the folder of each model in *folder*, which is that of the run if there is one model.
+
+    Without *folder* they are None.
+    """
+    if folder is None:
+        return [None] * len(models)
+    if len(models) == 1:
+        return [Folder(folder)]
+    return [Folder(folder / safe(model)) for model in models]

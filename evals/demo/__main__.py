@@ -13,14 +13,16 @@ from evals.ask.client import await_ready, connect
 from evals.commands.options import HELP, INTERRUPTED
 from evals.demo.program import Program, another, real, toys
 from evals.demo.pull import NotPulled, pull
-from evals.evaluation import evaluate
+from evals.evaluation import evaluate, settle
 from evals.failures import EvalsError, short
-from evals.folder import refuse_unwritable
+from evals.folder import create, refuse_unwritable
 from evals.local_server import serving
 from evals.report import table
+from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import bar, console, tracker
+from evals.report.terminal import console
 from evals.signals import cancel_on_sigterm
+from evals.specification import claimed, specify
 from evals.threshold import objection
 
 START_SECONDS = 120.0
@@ -109,16 +111,25 @@ async def _evaluations(
         probes = await await_ready(client, path=ready, seconds=START_SECONDS)
     with bar() as progress:
         for dataset, plan in program.evaluations:
-            await evaluate(
-                client,
-                dataset,
-                plan,
-                out=out,
-                # The probes were before the first evaluation.
-                readiness=0 if summaries else probes,
-                watch=tracker(progress, dataset.path.stem, len(dataset.samples)),
-                keep=summaries.append,
+            specification = specify(client, dataset, plan, wait=START_SECONDS)
+            folder = create(out, task=dataset.name, model=plan.task.model)
+            watch = tracker(
+                progress,
+                dataset.name,
+                total=len(dataset.samples),
+                scorer=settle(plan, dataset)[0],
             )
+            with claimed(folder, specification):
+                await evaluate(
+                    client,
+                    dataset,
+                    specification,
+                    folder,
+                    # The probes were before the first evaluation.
+                    readiness=0 if summaries else probes,
+                    watch=watch,
+                    keep=summaries.append,
+                )
 
 
 if __name__ == "__main__":

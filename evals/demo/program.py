@@ -8,7 +8,7 @@ import msgspec
 
 from evals.ask.task import Task
 from evals.dataset import Dataset, load
-from evals.evaluation import Plan
+from evals.plan import Plan
 
 DATA = Path(__file__).parents[1] / "data"
 SERVE = (sys.executable, "-m", "shim", "serve", "--port", "0")

@@ -7,14 +7,18 @@ from typing import Any, Literal
 
 import msgspec
 
+from evals.report.spread import Spread
 from evals.result import Failure, Result
-from evals.score.intervals import NoInterval, bootstrap, percentile, wilson
-from evals.score.scorers import ERROR_RATES, Scorer
+from evals.score.intervals import NoInterval, bootstrap, percentile, wilson, wilson_over_samples
+from evals.score.scorers import ERROR_RATES, Scorer, sha256
 
 Ended = Literal["finished", "stopped", "interrupted"]
 """How a run ended: after all samples; by a failed sample; by a signal or a server that ended."""
 
 PACKAGES = ("evalshim", "openai", "jiwer", "whisper-normalizer", "av", "numpy")
+
+RIGHT_OR_WRONG = {(0, 1), (1, 1)}
+"""The numerators and denominators of samples that are right or wrong."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +32,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of samples; answered + failed + unasked = samples.
 
-    *truncated* counts answers with finish_reason "length"; *kinds* divides the failures by kind,
-    the most frequent first.
+    A sample that is sent five times counts as five. *truncated* counts answers with finish_reason
+    "length"; *kinds* divides the failures by kind, the most frequent first.
     """
 
     samples: int
@@ -46,13 +50,19 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     *low* and *high* are the bounds of the 95 % interval, and *interval* names its method; without
     an interval they are None, and *interval* names the reason. *value* is None if there is no
     score, or if no sample was answered: failures that count as empty answers measure no model.
+    *substitutions*, *deletions* and *insertions* add up to the numerator of an error rate; else
+    they are None. *scorer_sha256* is of the file with a scorer of the user's own.
     """
 
     scorer: Scorer
+    scorer_sha256: str | None = None
     normalizer: str
     value: float | None
-    numerator: int
-    denominator: int
+    numerator: int | float
+    denominator: int | float
+    substitutions: int | None = None
+    deletions: int | None = None
+    insertions: int | None = None
     samples: int
     failures_scored_as_empty: int
     low: float | None
@@ -80,17 +90,22 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
-    """Retries of the SDK, retries after a cut stream, and probes before the server was ready."""
+    """Retries of the SDK, retries after a cut stream, and probes before the server was ready.
+
+    *resent* counts samples that were sent again after a wait for a server that was gone.
+    """
 
     sdk: int
     streams: int
     readiness: int
+    resent: int = 0
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """One run: enough to repeat it with the manifest of this hash. It never contains a key.
 
-    *complete* is whether every sample was answered. *started_at* is in UTC, as ISO 8601.
+    *complete* is whether every sample was answered. *started_at* is in UTC, as ISO 8601. *spread*
+    is None if each sample was sent once.
     """
 
     task: str
@@ -108,6 +123,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     score: Score
     speed: Speed
     retries: Retries
+    spread: Spread | None = None
     results: str
     versions: dict[str, str]
 
@@ -137,18 +153,25 @@ def _kinds(failures: Sequence[Failure]) -> list[Kind]:
 def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score:
     """Pool the tallies. Without an answer or a scored unit the score's value is None, not 0."""
     scored = [result for result in results if result.tally is not None]
-    pairs = [(r.tally.numerator, r.tally.denominator) for r in scored if r.tally is not None]
+    tallies = [result.tally for result in scored if result.tally is not None]
+    pairs = _pairs(scored)
     numerator, denominator = sum(n for n, _ in pairs), sum(d for _, d in pairs)
     known = denominator > 0 and any(result.answer is not None for result in scored)
     low, high, interval = (
-        _interval(scorer, pairs) if known else (None, None, "none: there is no score")
+        _interval(scored, right_or_wrong=scorer not in ERROR_RATES and set(pairs) <= RIGHT_OR_WRONG)
+        if known
+        else (None, None, "none: there is no score")
     )
     return Score(
         scorer=scorer,
+        scorer_sha256=sha256(scorer),
         normalizer=normalizer,
         value=numerator / denominator if known else None,
         numerator=numerator,
         denominator=denominator,
+        substitutions=_sum([tally.substitutions for tally in tallies]),
+        deletions=_sum([tally.deletions for tally in tallies]),
+        insertions=_sum([tally.insertions for tally in tallies]),
         samples=len(scored),
         failures_scored_as_empty=sum(result.status == "failed" for result in scored),
         low=low,
@@ -157,16 +180,45 @@ def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score
     )
 
 
+def _sum(numbers: Sequence[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
 def _interval(
-    scorer: Scorer, pairs: Sequence[tuple[int, int]]
+    scored: Sequence[Result], *, right_or_wrong: bool
 ) -> tuple[float | None, float | None, str]:
-    """Return the bounds of the 95 % interval and its name; else None, None and the reason."""
-    if scorer not in ERROR_RATES:
+    """Return the bounds of the 95 % interval and its name; else None, None and the reason.
+
+    Wilson's is for samples that are right or wrong, also by a scorer of the user's own. Answers to
+    one sample are alike, so samples that were sent several times are drawn as wholes (a cluster
+    bootstrap), and Wilson's interval is only for those that do not allow a bootstrap.
+    """
+    repeated = any(result.repeat for result in scored)
+    pairs = _by_sample(scored) if repeated else _pairs(scored)
+    if right_or_wrong and not repeated:
         return *wilson(sum(n for n, _ in pairs), len(pairs)), "Wilson score"
+    over = " over samples" if repeated else ""
     try:
-        return *bootstrap(pairs), "percentile bootstrap, 1000 draws, seed 0"
+        return *bootstrap(pairs), f"percentile bootstrap{over}, 1000 draws, seed 0"
     except NoInterval as reason:
+        if right_or_wrong:
+            return *wilson_over_samples(pairs), "Wilson score over samples"
         return None, None, f"none: {reason}"
+
+
+def _pairs(scored: Sequence[Result]) -> list[tuple[float, float]]:
+    tallies = [result.tally for result in scored if result.tally is not None]
+    return [(tally.numerator, tally.denominator) for tally in tallies]
+
+
+def _by_sample(scored: Sequence[Result]) -> list[tuple[float, float]]:
+    """Return the numerators and denominators of each sample, those of its repeats added up."""
+    samples: dict[int, list[Result]] = {}
+    for result in scored:
+        samples.setdefault(result.index, []).append(result)
+    pairs = map(_pairs, samples.values())
+    return [(sum(n for n, _ in own), sum(d for _, d in own)) for own in pairs]
 
 
 def retries(results: Sequence[Result], readiness: int) -> Retries:
@@ -175,6 +227,7 @@ def retries(results: Sequence[Result], readiness: int) -> Retries:
         sdk=sum(result.retries for result in results),
         streams=sum(result.streams_reasked for result in results),
         readiness=readiness,
+        resent=sum(result.resent for result in results),
     )
 
 

@@ -7,46 +7,48 @@ from rich.markup import escape
 from rich.table import Table
 
 from evals.report.summary import Summary
-from evals.report.terminal import UNKNOWN, console, interval, plain, remarks, score
+from evals.report.terminal import UNKNOWN, By, console, interval, plain, remarks, score
 
 
-def show(title: str, summaries: list[Summary], *, note: str = "") -> None:
+def show(title: str, summaries: list[Summary], *, by: By = "task", note: str = "") -> None:
     """Print the table, *note*, reasons for missing intervals, the remarks, and the runs' folders.
 
-    The folders have the summaries and the results.
+    The folders have the summaries and the results. *by* is what the rows differ in, which names
+    them.
     """
     out = console()
     out.print()
-    out.print(table(title, summaries))
+    out.print(table(title, summaries, by=by))
     out.print()
     if note:
         out.print(plain(note), markup=False, soft_wrap=True)
     for summary in summaries:
         if summary.score.low is None:
-            out.print(plain(f"{summary.task}: {interval(summary.score)}"), markup=False)
-        for remark in remarks(summary):
+            name = getattr(summary, by)
+            out.print(plain(f"{name}: {interval(summary.score)}"), markup=False, soft_wrap=True)
+        for remark in remarks(summary, by=by):
             out.print(plain(remark), markup=False, soft_wrap=True)
     for summary in summaries:
         out.print(f"[dim]{escape(plain(str(Path(summary.results).parent)))}/[/]", soft_wrap=True)
 
 
-def table(title: str, summaries: list[Summary]) -> Table:
-    """Return the table; it has 80 columns at most, unless a task's name is long."""
+def table(title: str, summaries: list[Summary], *, by: By = "task") -> Table:
+    """Return the table; it has 80 columns at most, unless a name is long."""
     found = Table(
         title=escape(plain(title)),
         title_justify="left",
         box=SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        collapse_padding=True,
+        padding=0,
     )
-    for heading in ("evaluation", "score", "95 %"):
+    for heading in ("evaluation" if by == "task" else by, "score", "95 %"):
         found.add_column(heading)
     for heading in ("samples", "failed", "seconds"):
         found.add_column(heading, justify="right")
     for summary in summaries:
         found.add_row(
-            escape(plain(summary.task)),
+            escape(plain(getattr(summary, by))),
             score(summary.score),
             UNKNOWN if summary.score.low is None else interval(summary.score),
             str(summary.counts.samples),

@@ -1,31 +1,29 @@
-"""Prints summaries, a block of lines each, and a progress bar during a run.
+"""Prints summaries, a block of lines each.
 
 Each line is printed whole, however long a name or a message is: a terminal folds it, a pipe keeps
 it. All but names and messages fits in 80 columns.
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evals.failures import short
 from evals.folder import Folder
+from evals.report.spread import Spread
 from evals.report.summary import Score, Speed, Summary
-from evals.result import Result
-from evals.score.scorers import Scorer
+from evals.score.scorers import Scorer, is_own
 
 UNKNOWN = "-"
+By = Literal["task", "model"]
+"""What distinguishes several summaries."""
 LABELS: dict[Scorer, str] = {"wer": "WER", "cer": "CER"}
 """The names of the scores that are not an accuracy."""
 PIPE_WIDTH = 120
-"""Columns of the output to a pipe: in Rich's 80 the names of the progress bar would be cut."""
-
-BAR_NAME = 24
-"""Most characters of a task's name in the progress bar: its numbers must fit beside the name."""
+"""Columns of the output to a pipe: in Rich's 80 a table's names would be cut."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -34,40 +32,15 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=PIPE_WIDTH if piped else None, highlight=False)
 
 
-def bar() -> Progress:
-    """Return a progress bar on stderr, so that the summaries can be piped alone."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]} failed"),
-        TimeElapsedColumn(),
-        console=console(stderr=True),
-    )
-
-
-def tracker(progress: Progress, name: str, total: int) -> Callable[[Result], None]:
-    """Return a function that moves *progress* by one for each result that it is called with."""
-    shown = name if len(name) <= BAR_NAME else f"{name[: BAR_NAME - 1]}…"
-    row = progress.add_task(escape(plain(shown)), total=total, failed=0)
-    failed = 0
-
-    def watch(result: Result) -> None:
-        nonlocal failed
-        failed += result.status == "failed"
-        progress.update(row, advance=1, failed=failed)
-
-    return watch
-
-
 def rows(summary: Summary) -> list[tuple[str, str]]:
     """Return the lines of *summary*: pairs of a heading and a value."""
     counts, speed = summary.counts, summary.speed
     lines = [
         ("task", summary.task),
         ("model", summary.model),
-        ("score", score(summary.score)),
+        ("score", score(summary.score) + edits(summary.score)),
         ("95 %", interval(summary.score)),
+        *([] if summary.spread is None else [("repeats", repeats(summary.spread))]),
         ("samples", f"{counts.samples}, {counts.failed} failed, {counts.unasked} not asked"),
         ("speed", rate(speed)),
         ("latency", f"p50 {seconds(speed.p50)}, p95 {seconds(speed.p95)}"),
@@ -80,10 +53,22 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
 
 def score(score: Score) -> str:
     """Return the score in percent and as a fraction, or that there is none."""
-    label = LABELS.get(score.scorer, "accuracy")
+    label = LABELS.get(score.scorer, "score" if is_own(score.scorer) else "accuracy")
     if score.value is None:
         return f"no {label}"
-    return f"{label} {score.value:.2%} ({score.numerator}/{score.denominator})"
+    return f"{label} {score.value:.2%} ({number(score.numerator)}/{number(score.denominator)})"
+
+
+def edits(score: Score) -> str:
+    """Return how many errors of an error rate are of each kind, or nothing for another score."""
+    if score.substitutions is None:
+        return ""
+    return f": {score.substitutions} sub, {score.deletions} del, {score.insertions} ins"
+
+
+def number(value: float) -> str:
+    """Return *value* as a whole number, or with two decimals."""
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def interval(score: Score) -> str:
@@ -91,6 +76,17 @@ def interval(score: Score) -> str:
     if score.low is None or score.high is None:
         return score.interval.replace("none:", "no interval:")
     return f"{score.low:.1%} to {score.high:.1%}"
+
+
+def repeats(spread: Spread) -> str:
+    """Return the number of repeats, and how much their scores differ."""
+    scores = [score for score in spread.scores if score is not None]
+    if spread.mean is None or spread.deviation is None:
+        return f"{len(spread.scores)}"
+    return (
+        f"{len(spread.scores)}: {min(scores):.2%} to {max(scores):.2%}, mean {spread.mean:.2%},"
+        f" deviation {spread.deviation:.2%}"
+    )
 
 
 def rate(speed: Speed) -> str:
@@ -109,10 +105,13 @@ def seconds(value: float | None) -> str:
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 
-def remarks(summary: Summary) -> list[str]:
-    """Return the facts that a reader of the score must not overlook, a sentence each."""
+def remarks(summary: Summary, *, by: By = "task") -> list[str]:
+    """Return the facts that a reader of the score must not overlook, a sentence each.
+
+    Each begins with the name of the task or the model, as *by* says.
+    """
     counts, lines = summary.counts, []
-    name = summary.task
+    name = getattr(summary, by)
     if counts.failed:
         empty = summary.score.failures_scored_as_empty
         fate = "scored as empty answers" if empty else "not scored"
@@ -123,16 +122,32 @@ def remarks(summary: Summary) -> list[str]:
         lines.append(f"{name}: {how}; {counts.unasked} samples were not asked")
     if counts.truncated:
         lines.append(f"{name}: {counts.truncated} answers were cut at the token limit")
+    if summary.spread is not None and summary.spread.equal:
+        cause = " at temperature 0" if _temperature(summary) == 0 else ""
+        repeats = len(summary.spread.scores)
+        lines.append(
+            f"{name}: the {repeats} answers to each sample are equal: repeats add nothing{cause}"
+        )
     if summary.retries.sdk or summary.retries.streams:
         lines.append(
             f"{name}: {summary.retries.sdk} requests and {summary.retries.streams} cut streams"
             " were sent again"
+        )
+    if summary.retries.resent:
+        lines.append(
+            f"{name}: the server was gone meanwhile; {summary.retries.resent} samples were sent"
+            " again when it was back"
         )
     if summary.retries.readiness:
         lines.append(
             f"{name}: the server was ready after {summary.retries.readiness} failed probes"
         )
     return lines
+
+
+def _temperature(summary: Summary) -> float | None:
+    found: float | None = summary.options["task"]["temperature"]
+    return found
 
 
 def plain(text: str) -> str:
@@ -152,7 +167,8 @@ def show(summaries: list[Summary]) -> None:
             line = f"[dim]{heading:<12}[/][{style}]{escape(plain(value))}[/]"
             out.print(line, soft_wrap=True)
         files = Folder(Path(summary.results).parent)
-        for place in ("summary", "results"):
+        pages = ["page"] if files.page.exists() else []
+        for place in ("summary", "results", *pages):
             line = f"[dim]{place:<12}[/]{escape(plain(str(getattr(files, place))))}"
             out.print(line, soft_wrap=True)
         for remark in remarks(summary):

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from typing import Literal
 
-from evals.score.scorers import OF_CHOICES, Scorer
+from evals.score.scorers import ERROR_RATES, Scorer
 
 Normalizer = Literal["english", "basic", "none"]
 
@@ -31,11 +31,9 @@ def normalizer(name: Normalizer) -> Callable[[str], str]:
 def default_normalizer(scorer: Scorer, languages: set[str | None]) -> Normalizer:
     """Return the default for *scorer* and the samples' *languages*.
 
-    It is `none` where the answer has to equal the target: for exact match and for choices.
-
-    For the others `english` if no sample states another language, as its rules corrupt other
-    languages; else `basic`.
+    Error rates and `contains` compare after `english` if no sample states another language, as its
+    rules corrupt other languages; else after `basic`. The others compare texts as they are.
     """
-    if scorer == "exact" or scorer in OF_CHOICES:
+    if scorer not in ERROR_RATES and scorer != "contains":
         return "none"
     return "english" if languages <= {None, "en", "english"} else "basic"

@@ -23,9 +23,9 @@ SUMS = [
 def evaluate(tmp_path: Path, server: ScriptedServer) -> Callable[..., Result]:
     """Return a function that runs the command on a manifest, with flags."""
 
-    def run(manifest: Path, *flags: str) -> Result:
+    def run(manifest: Path, *flags: str, model: str = "m") -> Result:
         places = ["--base-url", server.base_url, "--out", str(tmp_path / "out")]
-        return CliRunner().invoke(main, ["run", str(manifest), "--model", "m", *places, *flags])
+        return CliRunner().invoke(main, ["run", str(manifest), "--model", model, *places, *flags])
 
     return run
 
@@ -194,7 +194,7 @@ def test_a_bad_manifest_is_refused_first(
     done = evaluate(manifest(SUMS[0], {"target": 4}))
 
     assert done.exit_code == 1
-    assert "task.jsonl:2: Expected `str`, got `int` - at `$.target`" in done.output
+    assert "task.jsonl:2: Expected `str | object`, got `int` - at `$.target`" in done.output
     assert server.requests == []
 
 
@@ -217,7 +217,7 @@ def test_runs_do_not_meet(
 ) -> None:
     """Three runs within a second, one of another model, keep a folder each."""
     for model in ("m", "m", "org/n:1 ü"):
-        assert evaluate(manifest(*SUMS), "--model", model).exit_code == 0
+        assert evaluate(manifest(*SUMS), model=model).exit_code == 0
 
     found = sorted((tmp_path / "out").iterdir())
     models = [msgspec.json.decode((one / "summary.json").read_bytes())["model"] for one in found]

@@ -4,38 +4,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from evals import evaluation
 from evals.ask.client import connect
 from evals.ask.task import Task
+from evals.cli import main
 from evals.dataset import load
-from evals.evaluation import Plan, evaluate
-from evals.failures import CannotWrite, WrongTask
+from evals.evaluation import evaluate
+from evals.failures import CannotWrite
 from evals.folder import Folder
+from evals.plan import Plan
 from evals.report.summary import Summary
 from evals.score.scorers import Scorer
+from evals.specification import specify
 
 
-async def test_results_that_cannot_be_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_results_that_cannot_be_opened(tmp_path: Path, manifest: Callable[..., Path]) -> None:
     """Without a results file the error names it, and the summary counts no sample as sent."""
-    folder = Folder(tmp_path)
-    folder.results.touch()
-    monkeypatch.setattr(evaluation, "create", lambda *_, **__: folder)
-    manifest = tmp_path / "one.jsonl"
-    manifest.write_text('{"messages": [{"role": "user", "content": "1"}], "target": "1"}')
+    folder = Folder(tmp_path / "run")
+    folder.results.mkdir(parents=True)
+    dataset = load(manifest({"messages": [{"role": "user", "content": "1"}], "target": "1"}))
     kept: list[Summary] = []
 
     async with connect(base_url="http://127.0.0.1:9/v1") as client:
+        specification = specify(client, dataset, Plan(task=Task(model="m")), wait=0)
         with pytest.raises(CannotWrite, match=r"results\.jsonl"):
-            await evaluate(
-                client,
-                load(manifest),
-                Plan(task=Task(model="m")),
-                out=tmp_path,
-                keep=kept.append,
-            )
+            await evaluate(client, dataset, specification, folder, keep=kept.append)
 
     assert [(summary.ended, summary.counts.unasked) for summary in kept] == [("interrupted", 1)]
 
@@ -44,19 +38,20 @@ async def test_results_that_cannot_be_opened(
     ("kind", "scorer", "stream"),
     [("chat", "loglikelihood", False), ("choices", "exact", False), ("choices", None, True)],
 )
-async def test_a_plan_that_does_not_fit(
-    kind: str, scorer: Scorer | None, *, stream: bool, manifest: Callable[..., Path], tmp_path: Path
+def test_a_plan_that_does_not_fit(
+    kind: str, scorer: Scorer | None, *, stream: bool, manifest: Callable[..., Path]
 ) -> None:
     """It is refused before anything is sent or written."""
     lines = {
         "chat": {"messages": [{"role": "user", "content": "1"}], "target": "1"},
         "choices": {"prompt": "1", "choices": ["1", "2"], "target": "1"},
     }
-    plan = Plan(task=Task(model="m", stream=stream), scorer=scorer)
-    dataset = load(manifest(lines[kind]))
+    path = manifest(lines[kind])
+    flags = [*(["--scorer", scorer] if scorer else []), *(["--stream"] if stream else [])]
+    places = ["--base-url", "http://127.0.0.1:9/v1", "--out", str(path.parent / "out")]
 
-    async with connect(base_url="http://127.0.0.1:9/v1") as client:
-        with pytest.raises(WrongTask):
-            await evaluate(client, dataset, plan, out=tmp_path / "out", keep=lambda _: None)
+    done = CliRunner().invoke(main, ["run", str(path), "--model", "m", *places, *flags])
 
-    assert not (tmp_path / "out").exists()
+    assert done.exit_code == 1
+    assert "choices" in done.output
+    assert not (path.parent / "out").exists()

@@ -55,7 +55,8 @@ def test_an_interrupted_run(
 
     [found] = [msgspec.json.decode(one.read_bytes()) for one in out.glob("*/summary.json")]
     assert process.returncode == 130
-    assert errors.endswith("interrupted\n")
+    [folder] = out.iterdir()
+    assert errors.endswith(f"interrupted; to go on: evals resume {folder}\n")
     assert "Traceback" not in errors
     assert "accuracy 100.00% (2/2)" in printed
     assert "interrupted; 1 samples were not asked" in printed
@@ -78,7 +79,7 @@ def test_a_disk_that_fills(
     path, opened = manifest(*SUMS), Path.open
 
     def full(path: Path, mode: str = "r", *given: Any, **named: Any) -> Any:
-        if path.name == "results.jsonl":
+        if path.name == "results.jsonl" and "a" in mode:
             return opened(Path("/dev/full"), "wb")
         return opened(path, mode, *given, **named)
 

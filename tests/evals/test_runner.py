@@ -1,15 +1,18 @@
 """Runs: the number of requests at once, the effect of failures, the results that are kept."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import msgspec
+import pytest
 from openai import AsyncOpenAI
 
 from evals.ask.client import connect
 from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue
-from evals.journal import Journal
+from evals.failures import NotARun
+from evals.journal import Journal, recorded
 from evals.result import Answer, Failure, Result, Tally
 from evals.runner import attempt, run, score
 from evals.score.scorers import judge
@@ -36,6 +39,16 @@ def result(index: int = 0, *, text: str | None = "4") -> Result:
     )
 
 
+def never(_: Result) -> bool:
+    """Stop after no result."""
+    return False
+
+
+def failed(result: Result) -> bool:
+    """Stop after a failure."""
+    return result.status == "failed"
+
+
 async def test_no_more_than_asked_at_once() -> None:
     """The concurrency bounds the running requests, and every sample is sent once."""
     busy, peak, kept = 0, 0, []
@@ -48,7 +61,7 @@ async def test_no_more_than_asked_at_once() -> None:
         busy -= 1
         return result(sample.index)
 
-    complete = await run(DIALOGUES, work, concurrency=3, stop_on_failure=False, keep=kept.append)
+    complete = await run(DIALOGUES, work, concurrency=3, stop=never, keep=kept.append)
 
     assert (complete, peak) == (True, 3)
     assert [one.index for one in kept] == list(range(10))
@@ -65,7 +78,7 @@ async def test_stop_ends_the_run() -> None:
             await asyncio.Event().wait()
         return result(sample.index)
 
-    complete = await run(DIALOGUES, work, concurrency=2, stop_on_failure=True, keep=kept.append)
+    complete = await run(DIALOGUES, work, concurrency=2, stop=failed, keep=kept.append)
 
     assert not complete
     assert [one.index for one in kept] == [0, 1, 2, 3]
@@ -112,9 +125,9 @@ async def test_a_key_is_never_kept(server: ScriptedServer, dialogue: Dialogue) -
     assert b"wrong key [key]" in msgspec.json.encode(failed)
 
 
-def test_failures_are_not_scored() -> None:
+def test_failures_are_not_scored(dialogue: Dialogue) -> None:
     """A failed sample has no tally, unless failures count as empty answers."""
-    judgement = judge("exact", str)
+    judgement = partial(judge("exact", str), dialogue)
     failed = result(text=None)
 
     assert score(failed, judgement, "record").tally is None
@@ -128,13 +141,44 @@ def test_the_journal_is_written_as_it_goes(tmp_path: Path) -> None:
     """Every result is on disk at once, and in the manifest's order in the end."""
     path, seen = tmp_path / "r.jsonl", []
 
-    def indices() -> list[int]:
-        lines = path.read_bytes().splitlines()
-        return [msgspec.json.decode(line, type=Result).index for line in lines]
-
-    with Journal(path, lambda _: seen.append(indices())) as journal:
+    with Journal(path, lambda _: seen.append(indices(path))) as journal:
         journal.add(result(1))
         journal.add(result(0))
 
     assert seen == [[1], [1, 0]]
-    assert indices() == [0, 1]
+    assert indices(path) == [0, 1]
+
+
+def indices(path: Path) -> list[int]:
+    """Return the indices of the results in the file."""
+    return [one.index for one in recorded(path)]
+
+
+def test_a_journal_goes_on(tmp_path: Path) -> None:
+    """It cuts off half a line, and a sample's new result replaces the old one; time adds up."""
+    path = tmp_path / "r.jsonl"
+    with Journal(path, lambda _: None) as journal:
+        journal.add(result(0, text=None))
+        journal.add(result(1))
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:40])
+
+    with Journal(path, lambda _: None) as journal:
+        before = journal.results
+        journal.add(result(0))
+
+    times = [one.elapsed for one in before]
+    assert [one.status for one in before] == ["failed", "ok"]
+    assert [one.status for one in recorded(path)] == ["ok", "ok"]
+    assert recorded(path)[0].elapsed > max(times) > 0
+
+
+def test_a_line_of_something_else(tmp_path: Path) -> None:
+    """A whole line that is not a result is an error that names the file, and nothing is changed."""
+    path = tmp_path / "r.jsonl"
+    path.write_text("{}\n")
+
+    with pytest.raises(NotARun, match=r"r\.jsonl"), Journal(path, lambda _: None):
+        pass
+
+    assert path.read_text() == "{}\n"

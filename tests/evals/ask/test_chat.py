@@ -1,5 +1,9 @@
 """Dialogues: the request, the answers that count, and streams that are cut."""
 
+import json
+from typing import Any
+
+import msgspec
 import openai
 import pytest
 from openai import AsyncOpenAI
@@ -9,7 +13,7 @@ from evals.ask.retries import Tries
 from evals.ask.task import Task
 from evals.dataset import Dialogue
 from evals.failures import NoText, NotStreamed, StreamCut
-from evals.result import Answer
+from evals.result import Answer, ToolCall
 from tests.evals.scripted_server import (
     Reply,
     ScriptedServer,
@@ -27,6 +31,18 @@ STREAMED = Task(model="m", stream=True)
 async def ask(client: AsyncOpenAI, dialogue: Dialogue, task: Task = STREAMED) -> Answer:
     """Send the sample once, and ignore the count of tries."""
     return await chat.ask(client, task, dialogue, Tries())
+
+
+def call(index: int, name: str | None, arguments: str | None) -> dict[str, Any]:
+    """Return a call, or a piece of one."""
+    return {"index": index, "function": {"name": name, "arguments": arguments}}
+
+
+def called(*calls: dict[str, Any], text: str | None = None) -> Reply:
+    """Return a whole completion with these calls."""
+    whole = json.loads(completion(text, reason="tool_calls").body)
+    whole["choices"][0]["message"]["tool_calls"] = [one | {"type": "function"} for one in calls]
+    return Reply(body=json.dumps(whole).encode())
 
 
 def test_nothing_is_sent_unasked(dialogue: Dialogue) -> None:
@@ -53,6 +69,68 @@ async def test_everything_asked_is_sent(
         "seed": 1,
         "top_k": 1,
     }
+
+
+def test_the_samples_own_fields(dialogue: Dialogue) -> None:
+    """What a line says of its answer overrides the run's flags, and `--extra` overrides both."""
+    own = msgspec.structs.replace(dialogue, fields={"max_tokens": 5, "stop": "\n"})
+
+    body = chat.body(Task(model="m", max_tokens=9, extra={"stop": "."}), own)
+
+    assert (body["max_tokens"], body["stop"]) == (5, "\n")
+    assert body["extra_body"] == {"stop": "."}
+
+
+def pieces(*calls: dict[str, Any]) -> dict[str, Any]:
+    """Return a chunk with these pieces of calls."""
+    part = chunk()
+    part["choices"][0]["delta"]["tool_calls"] = list(calls)
+    return part
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        called(call(0, "add", '{"a": 1}'), call(1, "now", "{}")),
+        stream(
+            chunk(),
+            pieces(call(0, "add", "")),
+            pieces(call(0, None, '{"a"'), call(1, "now", "{}")),
+            pieces(call(0, None, ": 1}")),
+            chunk(reason="tool_calls"),
+        ),
+    ],
+    ids=["whole", "stream"],
+)
+async def test_calls_are_an_answer(
+    reply: Reply, server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
+) -> None:
+    """Where a sample has tools, calls without a text are one; a stream's pieces are joined."""
+    tools = msgspec.structs.replace(dialogue, fields={"tools": [{"type": "function"}]})
+    server.script.append(reply)
+
+    answer = await ask(client, tools, Task(model="m", stream=reply.kind == "text/event-stream"))
+
+    assert answer.tool_calls == [
+        ToolCall(name="add", arguments='{"a": 1}'),
+        ToolCall(name="now", arguments="{}"),
+    ]
+    assert (answer.text, answer.finish_reason) == ("", "tool_calls")
+    assert server.requests[0].json["tools"] == [{"type": "function"}]
+
+
+async def test_a_text_where_a_call_was_possible(
+    server: ScriptedServer, client: AsyncOpenAI, dialogue: Dialogue
+) -> None:
+    """It is an answer too; neither of both is a failure."""
+    tools = msgspec.structs.replace(dialogue, fields={"tools": [{"type": "function"}]})
+    server.script.extend([completion("4"), completion(None)])
+
+    answer = await ask(client, tools, Task(model="m"))
+
+    assert (answer.text, answer.tool_calls) == ("4", None)
+    with pytest.raises(NoText):
+        await ask(client, tools, Task(model="m"))
 
 
 async def test_a_whole_answer(client: AsyncOpenAI, dialogue: Dialogue) -> None:
@@ -84,6 +162,7 @@ async def test_missing_usage_stays_unknown(
     "reply",
     [
         completion(None, reason="tool_calls"),
+        called(call(0, "add", "{}")),
         Reply(body=b"{}"),
         Reply(body=b'{"choices": []}'),
         Reply(body=b"<html>", kind="text/html"),

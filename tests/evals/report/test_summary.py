@@ -1,16 +1,17 @@
 """Summaries: pooled scores, counts, speed, and values that are unknown."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from evals.report.summary import Kind, count, measure, pool
-from evals.report.terminal import rate, score, seconds
+from evals.report.terminal import edits, rate, score, seconds
 from evals.result import Answer, Failure, Result, Tally
 
 
-def result(*pair: int, **answer: Any) -> Result:
+def result(*pair: float, **answer: Any) -> Result:
     """Return an answered sample with this tally."""
     tally = Tally(numerator=pair[0], denominator=pair[1], target="", answer="") if pair else None
     return Result(
@@ -47,6 +48,42 @@ def test_no_score_is_not_zero(results: list[Result]) -> None:
 
     assert (found.value, found.low, found.high) == (None, None, None)
     assert score(found) == "no WER"
+
+
+def test_edits_are_added_up() -> None:
+    """The kinds of edits of all samples are added; the score shows them, if there are any."""
+    tally = Tally(
+        numerator=4, denominator=9, substitutions=1, deletions=2, insertions=1, target="", answer=""
+    )
+    found = pool(
+        [msgspec.structs.replace(result(), tally=tally)] * 2, scorer="wer", normalizer="none"
+    )
+
+    assert (found.substitutions, found.deletions, found.insertions) == (2, 4, 2)
+    assert edits(found) == ": 2 sub, 4 del, 2 ins"
+    assert not edits(pool([result(1, 1)], scorer="exact", normalizer="none"))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "interval"),
+    [
+        ([(1, 1)] * 3, "Wilson score"),
+        ([(1, 4), (3, 4)] * 10, "percentile bootstrap, 1000 draws, seed 0"),
+        ([(0.25, 1)] * 3, "none: fewer than 20 samples"),
+    ],
+)
+def test_the_interval_of_ones_own_score(
+    pairs: list[tuple[float, float]], interval: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is Wilson's for right and wrong, else a bootstrap; the file is known by its hash."""
+    (tmp_path / "my_share.py").write_text("def score(target, answer, sample): return 0.25")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+
+    found = pool([result(*p) for p in pairs], scorer="my_share:score", normalizer="none")
+
+    assert found.interval == interval
+    assert len(found.scorer_sha256 or "") == 64
 
 
 def test_counts_add_up() -> None:

@@ -42,9 +42,10 @@ def test_bootstrap_repeats() -> None:
     [
         ([(0, 5)] * 3, "fewer than 20 samples"),
         ([(1, 5), (2, 6)] * 9, "fewer than 20 samples"),
-        ([(0, 5)] * 100, "fewer than 5 samples with an error"),
-        ([(0, 5)] * 96 + [(3, 5)] * 4, "fewer than 5 samples with an error"),
+        ([(0, 5)] * 100, "fewer than 5 samples above 0 %"),
+        ([(0, 5)] * 96 + [(3, 5)] * 4, "fewer than 5 samples above 0 %"),
         ([(5, 5)] * 30, "the samples do not differ"),
+        ([(1, 1)] * 96 + [(0.5, 1)] * 4, "fewer than 5 samples that are not at 100 %"),
         ([(1, 0)] * 30, "the samples do not differ"),
     ],
 )

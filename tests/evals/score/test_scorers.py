@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from evals.result import Answer, Loglikelihood, Tally
+from evals.dataset import Sample
+from evals.result import Answer, Loglikelihood
 from evals.score.normalizers import Normalizer, default_normalizer, normalizer
-from evals.score.scorers import Scorer, judge
+from evals.score.scorers import Scorer, check, judge
+
+
+def sample(target: str) -> Sample:
+    """Return a sample with this target."""
+    return Sample(index=0, id="a", target=target, metadata={})
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,12 @@ from evals.score.scorers import Scorer, judge
         ("contains", "new  york", "is it new\nyork ?", 1, 1),
         ("contains", "art", "a part", 0, 1),
         ("contains", "", "a part", 0, 1),
+        ("regex", "(?i)^ye(s|ah)", "Yes, it is", 1, 1),
+        ("regex", "^yes ", " yes it is", 1, 1),
+        ("regex", "yes$", "yes it is", 0, 1),
+        ("number", "72", "so 48 + 24 = $72.00.", 1, 1),
+        ("number", "#### 72", "72 or 73", 0, 1),
+        ("number", "72", "seventy-two", 0, 1),
     ],
 )
 def test_tallies(
@@ -39,20 +51,48 @@ def test_tallies(
 
     Of an accuracy 1 or 0 over 1.
     """
-    tally = judge(scorer, str)(target, Answer(text=answer))
+    tally = judge(scorer, str)(sample(target), Answer(text=answer))
 
     assert (tally.numerator, tally.denominator) == (numerator, denominator)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "target", "answer", "edits"),
+    [
+        ("wer", "one two three four five", "two drei four and a five", (1, 1, 2)),
+        ("cer", "abcdefgh", "bcdeXghij", (1, 1, 2)),
+        ("exact", "a", "b", (None, None, None)),
+    ],
+)
+def test_kinds_of_edits(
+    scorer: Scorer, target: str, answer: str, edits: tuple[int | None, ...]
+) -> None:
+    """Substitutions, deletions and insertions are counted apart, of an error rate alone."""
+    tally = judge(scorer, str)(sample(target), Answer(text=answer))
+
+    assert (tally.substitutions, tally.deletions, tally.insertions) == edits
+
+
+@pytest.mark.parametrize(
+    ("scorer", "target", "fault"),
+    [("regex", "a(b", r"missing \).* at position 3"), ("number", "many", "no number")],
+)
+def test_targets_that_cannot_be_compared(scorer: Scorer, target: str, fault: str) -> None:
+    """They are found before anything is sent."""
+    with pytest.raises(ValueError, match=fault):
+        check(scorer)(target)
+
+    check("exact")(target)
 
 
 def test_both_texts_are_kept_as_compared() -> None:
     """The tally has the texts that were compared, so that a person can check the score."""
     answer = Answer(text="it is 21 colors")
 
-    tally = judge("wer", normalizer("english"))("It's twenty-one colours!", answer)
+    tally = judge("wer", normalizer("english"))(sample("It's twenty-one colours!"), answer)
 
-    assert tally == Tally(
-        numerator=0, denominator=4, target="it is 21 colors", answer="it is 21 colors"
-    )
+    assert (tally.numerator, tally.denominator) == (0, 4)
+    assert tally.target == tally.answer == "it is 21 colors"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +110,7 @@ def test_the_picked_choice(scorer: Scorer, picked: str) -> None:
         ],
     )
 
-    tally = judge(scorer, str)("New York", answer)
+    tally = judge(scorer, str)(sample("New York"), answer)
 
     assert (tally.answer, tally.numerator) == (picked, picked == "New York")
 
@@ -93,6 +133,8 @@ def test_normalizers(name: Normalizer, text: str, normal: str) -> None:
     [
         ("exact", {None}, "none"),
         ("loglikelihood", {None}, "none"),
+        ("number", {None}, "none"),
+        ("my:scorer", {None}, "none"),
         ("contains", set(), "english"),
         ("wer", {None}, "english"),
         ("wer", {"en", None}, "english"),

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from evals.dataset import Clip, Dialogue, MultipleChoice, load
+from evals.dataset import Clip, Dialogue, MultipleChoice, ToolUse, load
 from evals.failures import ManifestError
+from evals.score.scorers import check
 
 MESSAGES = [{"role": "user", "content": "2+2=", "name": "x"}]
 SUM = {"id": "a", "messages": MESSAGES, "target": "4"}
@@ -22,6 +23,47 @@ def test_dialogues(manifest: Callable[..., Path]) -> None:
     [sample] = load(path).samples
 
     assert sample == Dialogue(index=0, id="a", target="4", metadata={"level": 1}, messages=MESSAGES)
+
+
+TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
+CALL = {"name": "add", "arguments": {"a": 2, "b": 2}}
+
+
+def test_fields_of_a_request(manifest: Callable[..., Path]) -> None:
+    """A dialogue may say what its answer has to look like; how it is drawn stays metadata."""
+    fields = {
+        "max_tokens": 5,
+        "stop": ["\n"],
+        "response_format": {"type": "json_object"},
+        "tools": TOOLS,
+        "tool_choice": "none",
+    }
+    path = manifest(SUM | fields | {"temperature": 1, "top_p": None})
+
+    [sample] = load(path).samples
+
+    assert isinstance(sample, Dialogue)
+    assert sample.fields == fields
+    assert sample.metadata == {"temperature": 1, "top_p": None}
+
+
+def test_calls(manifest: Callable[..., Path]) -> None:
+    """A target that is a call makes a sample of its own kind; its text is the call as JSON."""
+    path = manifest(SUM | {"target": CALL, "tools": TOOLS, "stop": None})
+
+    [sample] = load(path).samples
+
+    assert isinstance(sample, ToolUse)
+    assert json.loads(sample.target) == CALL
+    assert sample.fields == {"tools": TOOLS}
+
+
+def test_a_target_that_does_not_fit_the_scorer(manifest: Callable[..., Path]) -> None:
+    """What is wrong with a target is reported with its line."""
+    path = manifest(SUM, SUM | {"id": "b", "target": "(4"})
+
+    with pytest.raises(ManifestError, match=r"task\.jsonl:2: not a regular expression: missing"):
+        load(path, check=check("regex"))
 
 
 def test_clips(manifest: Callable[..., Path], wav: Path) -> None:
@@ -79,15 +121,24 @@ def test_a_limit_takes_the_first(manifest: Callable[..., Path]) -> None:
         ('{"id": "b"', "truncated"),
         ("[]", r"Expected `object`, got `array`"),
         ({"messages": MESSAGES}, "missing required field `target`"),
-        ({"messages": MESSAGES, "target": 4}, r"Expected `str`, got `int` - at `\$\.target`"),
+        (
+            {"messages": MESSAGES, "target": 4},
+            r"Expected `str \| object`, got `int` - at `\$\.target`",
+        ),
+        (SUM | {"id": "b", "target": CALL}, r"A call as target needs `tools` - at `\$\.target`"),
+        (SUM | {"target": {"name": "add"}, "tools": TOOLS}, "missing required field `arguments`"),
+        (SUM | {"target": CALL | {"id": 1}, "tools": TOOLS}, "unknown field `id`"),
+        (SUM | {"id": "b", "target": CALL, "tools": TOOLS}, "Samples of two kinds"),
+        (SUM | {"max_tokens": 0}, r"`int` >= 1 - at `\$\.max_tokens`"),
+        ({"audio": "silence.wav", "target": CALL}, r"Expected `str`, got `object`"),
         ({"messages": [{}], "target": "4"}, r"`role` - at `\$\.messages\[0\]`"),
         ({"messages": [], "target": "4"}, r"length >= 1 - at `\$\.messages`"),
         ({"target": "4"}, "either `audio` or `messages`"),
         ({"target": "4", "audio": "a.wav", "messages": MESSAGES}, "either `audio` or `messages`"),
         ({"target": "4", "audio": "gone.wav"}, r"No such file: .*gone\.wav - at `\$\.audio`"),
-        (SUM, r"Line 1 already has the id 'a' - at `\$\.id`"),
-        ({"target": "4", "audio": "silence.wav"}, "Samples of two kinds in one manifest"),
-        (CHOICES | {"target": "4"}, "Samples of two kinds in one manifest"),
+        (SUM, r"task\.jsonl:1 already has the id 'a' - at `\$\.id`"),
+        ({"target": "4", "audio": "silence.wav"}, "Samples of two kinds in one data set"),
+        (CHOICES | {"target": "4"}, "Samples of two kinds in one data set"),
         (CHOICES | {"target": "5"}, r"Expected a choice, or its index from 0 - at `\$\.target`"),
         (CHOICES | {"target": 2}, r"Expected a choice, or its index from 0 - at `\$\.target`"),
         (CHOICES | {"target": -1}, r"Expected a choice, or its index from 0 - at `\$\.target`"),

@@ -1,0 +1,60 @@
+"""`evals resume`: goes on with runs that were interrupted or killed, by their folders alone."""
+
+from pathlib import Path
+
+import click
+
+from evals.ask.client import connect
+from evals.commands.execution import Part, execute
+from evals.commands.options import key_flags, key_of
+from evals.dataset import load
+from evals.failures import EvalsError, NotARun
+from evals.folder import Folder
+from evals.specification import read, refuse_other, specify
+
+
+@click.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@key_flags
+def resume(folders: tuple[Path, ...], api_key: str | None, api_key_file: Path | None) -> None:
+    """Go on with the runs in FOLDERS: send the samples that have no answer, with the same options.
+
+    A folder may be that of several models. Samples that failed are sent again. Exits as `evals run`
+    does.
+    """
+    try:
+        key = key_of(api_key, api_key_file)
+        parts = [part(folder, key) for given in folders for folder in within(given)]
+    except EvalsError as error:
+        raise click.ClickException(str(error)) from error
+    execute(parts)
+
+
+def within(path: Path) -> list[Folder]:
+    """Return the run's folder *path*, or those of the runs in it. Raises NotARun without any."""
+    candidates = (
+        [Folder(path)]
+        if Folder(path).run.exists()
+        else [Folder(one) for one in sorted(path.glob("*/"))]
+    )
+    found = [folder for folder in candidates if folder.run.exists()]
+    if not found:
+        raise NotARun(f"{path} is not the folder of a run: it has no run.json")
+    return found
+
+
+def part(folder: Folder, key: str | None) -> Part:
+    """Return what is left of the run in *folder*. Raises OtherRun if its data have changed."""
+    known = read(folder)
+    dataset = load(known.source, limit=known.limit, columns=known.columns)
+    client = connect(
+        base_url=known.base_url,
+        api_key=key,
+        timeout=known.timeout,
+        max_retries=known.max_retries,
+    )
+    wanted = specify(client, dataset, known.plan, columns=known.columns, wait=known.wait)
+    refuse_other(folder, known, wanted)
+    return Part(
+        specification=wanted, dataset=dataset, client=client, out=folder.path.parent, folder=folder
+    )

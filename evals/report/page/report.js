@@ -1,0 +1,302 @@
+// The table of samples: it sorts, filters and turns pages. All rows are in the page as JSON; only
+// those of one page are elements. Texts become text nodes, never markup: they come from models.
+"use strict";
+
+const PAGE = 100;
+const { names, errors, separator, audio_kind, rows } = JSON.parse(
+  document.getElementById("data").textContent,
+);
+const several = names.length > 1;
+const state = { sort: "badness", descending: true, page: 0, shown: rows };
+
+// ── elements ─────────────────────────────────────────────────────────────────
+
+function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+function percent(value) {
+  return value === undefined ? "–" : `${(100 * value).toFixed(1)} %`;
+}
+
+function signed(value) {
+  return value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "-" : ""}${percent(Math.abs(value))}`;
+}
+
+// ── what the columns hold ────────────────────────────────────────────────────
+
+function score(row, run) {
+  return row.cells[run]?.score ?? null;
+}
+
+function difference(row, run) {
+  const [before, after] = [score(row, 0), score(row, run)];
+  return before === null || after === null ? null : after - before;
+}
+
+function worse(value) {
+  return errors ? value : -value;
+}
+
+// The worst score of any run. Words that were invented in silence have no rate: they are beyond all.
+function badness(row) {
+  const scored = row.cells.filter((cell) => cell?.fraction !== undefined);
+  return scored.length ? Math.max(...scored.map((cell) => worse(cell.score ?? Infinity))) : null;
+}
+
+function failed(row) {
+  return row.cells.some((cell) => cell?.status === "failed");
+}
+
+function wrong(row) {
+  return (badness(row) ?? -Infinity) > worse(errors ? 0 : 1);
+}
+
+function scoreText(row, run) {
+  const cell = row.cells[run];
+  if (!cell) return "not sent";
+  if (cell.fraction === undefined) return "not scored";
+  if (errors) return cell.score === undefined ? cell.fraction : `${percent(cell.score)} (${cell.fraction})`;
+  return cell.score === 1 ? "right" : cell.score === 0 ? "wrong" : `${percent(cell.score)} (${cell.fraction})`;
+}
+
+function statusText(row) {
+  const bad = names.filter((_, run) => row.cells[run]?.status === "failed");
+  if (!bad.length) return "ok";
+  return several ? `failed: ${bad.join(", ")}` : "failed";
+}
+
+function columns() {
+  const of = (name) => (several ? ` ${name}` : "");
+  const found = [{ name: "sample", title: "sample", value: (row) => row.id, text: null }];
+  names.forEach((name, run) => {
+    found.push({
+      name: `score-${run}`,
+      title: `score${of(name)}`,
+      number: true,
+      value: (row) => score(row, run),
+      text: (row) => scoreText(row, run),
+    });
+    if (run > 0) {
+      found.push({
+        name: `difference-${run}`,
+        title: `${name} − ${names[0]}`,
+        number: true,
+        value: (row) => difference(row, run),
+        text: (row) => signed(difference(row, run)),
+      });
+    }
+  });
+  names.forEach((name, run) => {
+    found.push({
+      name: `latency-${run}`,
+      title: `latency${of(name)}`,
+      number: true,
+      value: (row) => row.cells[run]?.latency ?? null,
+      text: (row) => (row.cells[run] ? `${row.cells[run].latency.toFixed(2)} s` : "–"),
+    });
+  });
+  found.push({ name: "status", title: "status", value: statusText, text: statusText });
+  return found;
+}
+
+const COLUMNS = columns();
+const SORTS = Object.fromEntries(COLUMNS.map((column) => [column.name, column.value]));
+SORTS.badness = badness;
+
+// ── sorting and filtering ────────────────────────────────────────────────────
+
+const FILTERS = {
+  all: () => true,
+  wrong,
+  right: (row) => !wrong(row) && !failed(row),
+  failed,
+  different: (row) => difference(row, names.length - 1) !== 0,
+  better: (row) => worse(difference(row, names.length - 1)) < 0,
+  worse: (row) => worse(difference(row, names.length - 1)) > 0,
+};
+
+function words(row) {
+  const texts = [row.id, row.question, row.target, row.clip];
+  for (const cell of row.cells) texts.push(cell?.answer, cell?.error);
+  return texts.filter(Boolean).join("\n").toLowerCase();
+}
+
+function compare(a, b) {
+  const [x, y] = [SORTS[state.sort](a), SORTS[state.sort](b)];
+  // Unknown values come last, in either direction.
+  if (x === null || y === null) return (x === null) - (y === null);
+  const order = typeof x === "string" ? x.localeCompare(y, undefined, { numeric: true }) : x - y || 0;
+  return state.descending ? -order : order;
+}
+
+function refresh() {
+  const wanted = document.getElementById("search").value.trim().toLowerCase();
+  const keep = FILTERS[document.getElementById("which").value];
+  state.shown = rows.filter((row) => keep(row) && (!wanted || words(row).includes(wanted)));
+  state.shown.sort(compare);
+  state.page = 0;
+  draw();
+}
+
+function sortBy(name) {
+  const column = COLUMNS.find((each) => each.name === name);
+  // Numbers begin with the largest, texts with the first.
+  state.descending = state.sort === name ? !state.descending : Boolean(column.number);
+  state.sort = name;
+  refresh();
+}
+
+// ── a sample's rows ──────────────────────────────────────────────────────────
+
+function player(row) {
+  if (row.embedded === undefined && row.linked === undefined) return null;
+  const button = make("button", { type: "button", className: "play" }, "Play");
+  button.setAttribute("aria-label", `Play the recording of ${row.id}`);
+  button.addEventListener("click", () => {
+    const source =
+      row.embedded === undefined
+        ? row.linked
+        : `data:${audio_kind};base64,${document.getElementById(`clip-${row.embedded}`).textContent}`;
+    const audio = make("audio", { controls: true, src: source });
+    audio.setAttribute("aria-label", `The recording of ${row.id}`);
+    audio.addEventListener("error", () =>
+      audio.replaceWith(make("span", { className: "bad" }, "The recording cannot be played.")),
+    );
+    button.replaceWith(audio);
+    audio.focus();
+    audio.play().catch(() => {}); // Without leave to play, its controls are there.
+  });
+  return button;
+}
+
+function piece([operation, target, answer], between) {
+  if (operation === "equal") return `${target}${between}`;
+  const missing = target ? make("del", {}, target) : null;
+  const added = answer ? make("ins", {}, answer) : null;
+  const both = missing && added ? make("span", { className: "swap" }, missing, added) : missing ?? added;
+  return make("span", {}, both, between);
+}
+
+function joined(pieces, side) {
+  return pieces.map((each) => each[side]).filter(Boolean).join(separator);
+}
+
+function line(term, ...content) {
+  return make("p", {}, make("span", { className: "term" }, term), " ", ...content);
+}
+
+function weights(cell, row) {
+  const body = cell.loglikelihoods.map(({ choice, value, tokens }) =>
+    make(
+      "tr",
+      {},
+      make(
+        "th",
+        { scope: "row" },
+        choice,
+        choice === row.target ? make("span", { className: "good" }, " target") : null,
+        choice === cell.answer ? make("strong", {}, " answer") : null,
+      ),
+      make("td", { className: "number" }, value.toFixed(3)),
+      make("td", { className: "number" }, String(tokens)),
+    ),
+  );
+  const heads = ["choice", "loglikelihood", "tokens"].map((title) => make("th", { scope: "col" }, title));
+  return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...body));
+}
+
+function answered(row, run) {
+  const cell = row.cells[run];
+  const box = make("div", { className: "answer" });
+  if (several) box.append(make("span", { className: `letter series-${run}` }, names[run]), " ");
+  if (!cell) return make("div", { className: "answer soft" }, `${names[run]} did not send this sample.`);
+  if (cell.error) box.append(line("failed", make("span", { className: "bad" }, cell.error)));
+  if (cell.loglikelihoods) box.append(weights(cell, row));
+  else if (cell.pieces) {
+    box.append(make("p", { className: "pieces" }, ...cell.pieces.map((each) => piece(each, separator))));
+  }
+  const shown = cell.loglikelihoods || (cell.pieces && joined(cell.pieces, 2) === cell.answer);
+  if (cell.answer !== undefined && !shown) box.append(line("answer", cell.answer || "(empty)"));
+  if (cell.compared) box.append(line("compared", `${cell.compared[0]} / ${cell.compared[1] || "(empty)"}`));
+  if (cell.notes) box.append(make("p", { className: "soft" }, cell.notes.join(", ")));
+  return box;
+}
+
+function texts(row) {
+  const found = [];
+  if (row.question) found.push(line("question", row.question));
+  // An alignment shows the target as well, unless the normaliser changed it.
+  const aligned = row.cells.some((cell) => cell?.pieces && joined(cell.pieces, 1) === row.target);
+  if (!aligned) found.push(line("target", row.target || "(empty)"));
+  const answers = make("div", { className: "answers" }, ...names.map((_, run) => answered(row, run)));
+  return make("td", { colSpan: COLUMNS.length }, ...found, answers);
+}
+
+function sample(row) {
+  const name = row.repeat ? `${row.id}, repeat ${row.repeat}` : row.id;
+  const cells = COLUMNS.slice(1).map((column) =>
+    make("td", { className: column.number ? "number" : "" }, column.text(row)),
+  );
+  const head = make("th", { scope: "row" }, make("span", { className: "id" }, name), " ", player(row));
+  const body = make("tbody", {}, make("tr", {}, head, ...cells), make("tr", { className: "texts" }, texts(row)));
+  if (failed(row)) body.className = "failed";
+  return body;
+}
+
+// ── the table ────────────────────────────────────────────────────────────────
+
+function head() {
+  const cells = COLUMNS.map((column) => {
+    const button = make("button", { type: "button", className: "sort" }, column.title);
+    button.addEventListener("click", () => sortBy(column.name));
+    const cell = make("th", { scope: "col", className: column.number ? "number" : "" }, button);
+    cell.dataset.column = column.name;
+    return cell;
+  });
+  return make("thead", {}, make("tr", {}, ...cells));
+}
+
+function draw() {
+  const table = document.getElementById("table");
+  const pages = Math.max(1, Math.ceil(state.shown.length / PAGE));
+  const first = state.page * PAGE;
+  const part = state.shown.slice(first, first + PAGE);
+  // The head stays, and with it the focus on a button in it.
+  for (const body of [...table.tBodies]) body.remove();
+  table.append(...part.map(sample));
+  for (const cell of table.tHead.rows[0].cells) {
+    const sorted = cell.dataset.column === state.sort;
+    cell.setAttribute("aria-sort", sorted ? (state.descending ? "descending" : "ascending") : "none");
+  }
+  const range = part.length ? `${first + 1} to ${first + part.length} of ` : "";
+  document.getElementById("count").textContent =
+    `${range}${state.shown.length} samples` +
+    (state.shown.length < rows.length ? ` (of ${rows.length} in all)` : "") +
+    (state.sort === "badness" ? ", the worst first" : "");
+  document.getElementById("place").textContent = `Page ${state.page + 1} of ${pages}`;
+  document.getElementById("pages").hidden = pages === 1;
+  document.getElementById("previous").disabled = state.page === 0;
+  document.getElementById("next").disabled = state.page === pages - 1;
+}
+
+function turn(step) {
+  state.page += step;
+  draw();
+  document.getElementById("samples").scrollIntoView();
+}
+
+document.getElementById("table").append(head());
+document.getElementById("filter").hidden = false;
+document.getElementById("filter").addEventListener("submit", (event) => event.preventDefault());
+document.getElementById("search").addEventListener("input", refresh);
+document.getElementById("which").addEventListener("change", refresh);
+document.getElementById("previous").addEventListener("click", () => turn(-1));
+document.getElementById("next").addEventListener("click", () => turn(1));
+refresh();

@@ -1,0 +1,1 @@
+"""Engines in this process, without a server between: the other side of a comparison."""
