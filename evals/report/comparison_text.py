@@ -92,7 +92,7 @@ def _change(change: Change, b: str, scorer: Scorer) -> str:
 
 def _share(right: float) -> str:
     """Return how much of one sample is right, which may be a mean over repeats."""
-    return {0: "wrong", 1: "right"}.get(right, f"{right:.0%} right")
+    return {0.0: "wrong", 1.0: "right"}.get(right, f"{right:.0%} right")
 
 
 def _score(side: Side) -> str:
