@@ -37,6 +37,11 @@ class Folder(msgspec.Struct, frozen=True):
         """The file with the score; missing if the run was killed."""
         return self.path / "summary.json"
 
+    @property
+    def page(self) -> Path:
+        """The page of the run; the same as Markdown is beside it (`evals.report.page`)."""
+        return self.path / "report.html"
+
 
 def create(out: Path, *, task: str, model: str, at: datetime | None = None) -> Folder:
     """Create `OUT/TASK-MODEL-TIME` and return it; *at* None: now. Raises CannotWrite.

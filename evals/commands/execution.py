@@ -21,7 +21,8 @@ from evals.failures import EvalsError
 from evals.folder import Folder, create
 from evals.journal import recorded
 from evals.preflight import preflight
-from evals.report import table
+from evals.read import read
+from evals.report import page, table
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
 from evals.report.terminal import console, plain, show
@@ -35,17 +36,29 @@ SEVERAL = 2
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a run, or the rest of one. *folder* None: it gets a new one in *out*.
-
-    *held*: this process holds the folder.
-    """
+    """All of a run, or the rest of one. *folder* None: it gets a new one in *out*."""
 
     specification: Specification
     dataset: Dataset
     client: AsyncOpenAI
     out: Path
     folder: Folder | None = None
-    held: bool = False
+
+    @property
+    def missing(self) -> list[Job]:
+        """What has no answer yet."""
+        return pending(self.dataset, self.specification.plan, [])
+
+
+class Begun(Part, frozen=True, kw_only=True):
+    """A part whose folder this process holds."""
+
+    folder: Folder
+
+    @property
+    def missing(self) -> list[Job]:
+        """What has no answer yet."""
+        return pending(self.dataset, self.specification.plan, recorded(self.folder.results))
 
 
 def execute(parts: Sequence[Part]) -> None:
@@ -59,6 +72,7 @@ def execute(parts: Sequence[Part]) -> None:
         for part in parts:
             settle(part.specification.plan, part.dataset)
         asyncio.run(_execute(parts, summaries, begun))
+        _write_pages(summaries)
     except EvalsError as error:
         _show(summaries)
         raise click.ClickException(f"{error}{_how_to_go_on(begun)}") from error
@@ -82,14 +96,15 @@ async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[
     async with AsyncExitStack() as stack:
         for part in parts:
             await stack.enter_async_context(part.client)
-        parts = [_claim(part, stack) if _exists(part) else part for part in parts]
+        parts = [_begin(part, stack) if _exists(part) else part for part in parts]
         probes = [await _reach(part) for part in parts]
-        parts = [part if part.held else _claim(part, stack) for part in parts]
-        begun += [_folder(part).path for part in parts]
-        with bar() as progress:
+        held = [part if isinstance(part, Begun) else _begin(part, stack) for part in parts]
+        begun += [part.folder.path for part in held]
+        if any(part.missing for part in held):
             hint = f"if this ends early, go on with: {_command(begun)}"
-            progress.console.print(plain(hint), markup=False, soft_wrap=True)
-            for part, readiness in zip(parts, probes, strict=True):
+            console(stderr=True).print(plain(hint), markup=False, soft_wrap=True)
+        with bar() as progress:
+            for part, readiness in zip(held, probes, strict=True):
                 await _run(part, readiness, progress, keep=summaries.append)
 
 
@@ -97,27 +112,21 @@ def _exists(part: Part) -> bool:
     return part.folder is not None and part.folder.run.exists()
 
 
-def _claim(part: Part, stack: AsyncExitStack) -> Part:
+def _begin(part: Part, stack: AsyncExitStack) -> Begun:
     """Return *part* with its folder, held until *stack* is closed."""
-    specification = part.specification
     folder = part.folder or create(
         part.out,
         task=part.dataset.name,
-        model=specification.plan.task.model,
-        at=datetime.fromisoformat(specification.started_at),
+        model=part.specification.plan.task.model,
+        at=datetime.fromisoformat(part.specification.started_at),
     )
-    specification = stack.enter_context(claimed(folder, specification))
-    return msgspec.structs.replace(part, folder=folder, specification=specification, held=True)
-
-
-def _folder(part: Part) -> Folder:
-    assert part.folder is not None  # noqa: S101 - it was claimed
-    return part.folder
-
-
-def _missing(part: Part) -> list[Job]:
-    results = recorded(part.folder.results) if part.held and part.folder else []
-    return pending(part.dataset, part.specification.plan, results)
+    return Begun(
+        specification=stack.enter_context(claimed(folder, part.specification)),
+        dataset=part.dataset,
+        client=part.client,
+        out=part.out,
+        folder=folder,
+    )
 
 
 async def _reach(part: Part) -> int:
@@ -125,7 +134,7 @@ async def _reach(part: Part) -> int:
 
     A run of which nothing is missing needs no server.
     """
-    jobs = _missing(part)
+    jobs = part.missing
     if not jobs:
         return 0
     with console(stderr=True).status(f"waiting for {part.specification.base_url}"):
@@ -135,11 +144,11 @@ async def _reach(part: Part) -> int:
 
 
 async def _run(
-    part: Part, readiness: int, progress: Progress, *, keep: Callable[[Summary], None]
+    part: Begun, readiness: int, progress: Progress, *, keep: Callable[[Summary], None]
 ) -> None:
     """Finish *part*, and call *keep* with its summary; one of which nothing is missing has one."""
-    folder, plan = _folder(part), part.specification.plan
-    if not _missing(part) and (summary := finished(folder)):
+    plan = part.specification.plan
+    if not part.missing and (summary := finished(part.folder)):
         keep(summary)
         return
     watch = tracker(
@@ -147,13 +156,13 @@ async def _run(
         part.dataset.name,
         total=len(part.dataset.samples) * plan.repeat,
         scorer=settle(plan, part.dataset)[0],
-        before=recorded(folder.results),
+        before=recorded(part.folder.results),
     )
     await evaluate(
         part.client,
         part.dataset,
         part.specification,
-        folder,
+        part.folder,
         readiness=readiness,
         watch=watch,
         say=partial(progress.console.print, soft_wrap=True),
@@ -168,6 +177,14 @@ def _how_to_go_on(folders: Sequence[Path]) -> str:
 
 def _command(folders: Sequence[Path]) -> str:
     return f"evals resume {shlex.join(str(folder) for folder in folders)}"
+
+
+def _write_pages(summaries: list[Summary]) -> None:
+    """Write the page of each run into its folder; an interrupted run has none."""
+    with console(stderr=True).status("writing the report"):
+        for summary in summaries:
+            run = read(Path(summary.results).parent)
+            page.write([run], run.folder.page)
 
 
 def _show(summaries: list[Summary]) -> None:

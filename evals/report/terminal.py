@@ -172,7 +172,8 @@ def show(summaries: list[Summary]) -> None:
             line = f"[dim]{heading:<12}[/][{style}]{escape(plain(value))}[/]"
             out.print(line, soft_wrap=True)
         files = Folder(Path(summary.results).parent)
-        for place in ("summary", "results"):
+        pages = ["page"] if files.page.exists() else []
+        for place in ("summary", "results", *pages):
             line = f"[dim]{place:<12}[/]{escape(plain(str(getattr(files, place))))}"
             out.print(line, soft_wrap=True)
         for remark in remarks(summary):
