@@ -9,8 +9,10 @@ from evals.failures import short
 from evals.report.comparison import Change, Comparison, Counts, Difference, Side
 from evals.report.pairs import LeftOut
 from evals.report.terminal import console, label, number, plain
-from evals.score.scorers import ERROR_RATES, Scorer
+from evals.score.scorers import Scorer
 
+UNITS: dict[Scorer, str] = {"wer": "words", "cer": "characters"}
+"""What error rates count."""
 EMPTY = "(no text)"
 """Printed in place of an answer or a target without a character."""
 SMALL_P = 0.0001
@@ -84,10 +86,12 @@ def changes(comparison: Comparison, b: str) -> list[str]:
 
 
 def _change(change: Change, b: str, scorer: Scorer) -> str:
-    if change.size == 1 and scorer not in ERROR_RATES:
+    if change.size == 1 and scorer not in UNITS:
         return f"{_share(change.a)} in A, {_share(change.b)} in {b}"
-    errors = " errors" if scorer in ERROR_RATES else ""
-    return f"{number(change.a)}{errors} in A, {number(change.b)} in {b}, of {number(change.size)}"
+    if scorer in UNITS:
+        size = f"{UNITS[scorer]} in the target: {number(change.size)}"
+        return f"{number(change.a)} errors in A, {number(change.b)} in {b}; {size}"
+    return f"{number(change.a)} in A, {number(change.b)} in {b}, of {number(change.size)}"
 
 
 def _share(right: float) -> str:
