@@ -51,12 +51,17 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
     return lines
 
 
+def label(scorer: Scorer) -> str:
+    """Return the name of the score that *scorer* gives."""
+    return LABELS.get(scorer, "score" if is_own(scorer) else "accuracy")
+
+
 def score(score: Score) -> str:
     """Return the score in percent and as a fraction, or that there is none."""
-    label = LABELS.get(score.scorer, "score" if is_own(score.scorer) else "accuracy")
+    name = label(score.scorer)
     if score.value is None:
-        return f"no {label}"
-    return f"{label} {score.value:.2%} ({number(score.numerator)}/{number(score.denominator)})"
+        return f"no {name}"
+    return f"{name} {score.value:.2%} ({number(score.numerator)}/{number(score.denominator)})"
 
 
 def edits(score: Score) -> str:

@@ -57,7 +57,7 @@ def test_a_comparison(evaluate: Callable[..., str], tmp_path: Path) -> None:
         "samples     24 compared: 10 better in B, 0 worse, 14 the same",
         "left out    1 failed in A",
         "B is better: its accuracy is 41.67 points higher.",
-        "sum-0: 0%, 100%",
+        "sum-0: wrong in A, right in B",
         "  A       5",
     ):
         assert line in done.output.splitlines()
