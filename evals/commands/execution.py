@@ -15,23 +15,21 @@ from rich.progress import Progress
 
 from evals.ask.client import await_ready
 from evals.commands.options import INTERRUPTED
+from evals.commands.outcome import show_comparisons, show_summaries, write_pages
 from evals.dataset import Dataset
 from evals.evaluation import evaluate, finished, settle
 from evals.failures import EvalsError
 from evals.folder import Folder, create
 from evals.journal import recorded
 from evals.preflight import preflight
-from evals.report import table
+from evals.read import read
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import console, plain, show
+from evals.report.terminal import console, plain
 from evals.sending import Job, pending
 from evals.signals import cancel_on_sigterm
 from evals.specification import Specification, claimed
 from evals.threshold import objection
-
-SEVERAL = 2
-"""Runs that are shown as one table."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,10 +58,12 @@ class Begun(Part, frozen=True, kw_only=True):
         return pending(self.dataset, self.specification.plan, recorded(self.folder.results))
 
 
-def execute(parts: Sequence[Part]) -> None:
+def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None) -> None:
     """Send what *parts* lack, one part after the other; print the summaries, or one table of them.
 
-    Raises ClickException for an error, or if a run is not a success; Exit(130) after a signal.
+    Of several models the comparisons are printed too. *report* is whether pages are written, and
+    *together* the folder of one of all runs. Raises ClickException for an error, or if a run is not
+    a success; Exit(130) after a signal.
     """
     summaries: list[Summary] = []
     begun: list[Path] = []
@@ -72,13 +72,20 @@ def execute(parts: Sequence[Part]) -> None:
             settle(part.specification.plan, part.dataset)
         asyncio.run(_execute(parts, summaries, begun))
     except EvalsError as error:
-        _show(summaries)
+        show_summaries(summaries)
         raise click.ClickException(f"{error}{_how_to_go_on(begun)}") from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        _show(summaries)
+        show_summaries(summaries)
         click.echo(f"interrupted{_how_to_go_on(begun)}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
-    _show(summaries)
+    show_summaries(summaries)
+    try:
+        runs = [read(path) for path in begun]
+        show_comparisons(runs)
+        if report:
+            write_pages(runs, together=together)
+    except EvalsError as error:
+        raise click.ClickException(str(error)) from error
     limits = [part.specification.plan.max_failures for part in parts]
     if reasons := [r for r in map(objection, summaries, limits) if r]:
         again = [path for path, one in zip(begun, summaries, strict=True) if not one.complete]
@@ -175,12 +182,3 @@ def _how_to_go_on(folders: Sequence[Path]) -> str:
 
 def _command(folders: Sequence[Path]) -> str:
     return f"evals resume {shlex.join(str(folder) for folder in folders)}"
-
-
-def _show(summaries: list[Summary]) -> None:
-    if len(summaries) < SEVERAL:
-        show(summaries)
-    elif len({summary.task for summary in summaries}) == 1:
-        table.show(f"{summaries[0].task}: {len(summaries)} models", summaries, by="model")
-    else:
-        table.show(f"{len(summaries)} evaluations", summaries)

@@ -302,5 +302,10 @@ def test_several_models(
         ["m", "accuracy", "66.67%"],
         ["org/n", "accuracy", "66.67%"],
     ]
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["m", "org_n"]
+    assert "Equal: all 3 answers are the same." in done.stdout
+    assert done.stdout.endswith(f"report      {tmp_path / 'run' / 'report.html'}\n")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        *("m", "org_n", "report.html", "report.md")
+    }
+    assert (tmp_path / "run" / "org_n" / "report.html").exists()
     assert len(server.requests) == 9
