@@ -110,7 +110,9 @@ async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[
             console(stderr=True).print(plain(hint), markup=False, soft_wrap=True)
         with bar() as progress:
             for part, readiness in zip(held, probes, strict=True):
-                await _run(part, readiness, progress, keep=summaries.append)
+                task, model = part.dataset.name, part.specification.plan.task.model
+                name = task if len(held) == 1 else model
+                await _run(part, readiness, progress, name=name, keep=summaries.append)
 
 
 def _exists(part: Part) -> bool:
@@ -149,16 +151,24 @@ async def _reach(part: Part) -> int:
 
 
 async def _run(
-    part: Begun, readiness: int, progress: Progress, *, keep: Callable[[Summary], None]
+    part: Begun,
+    readiness: int,
+    progress: Progress,
+    *,
+    name: str,
+    keep: Callable[[Summary], None],
 ) -> None:
-    """Finish *part*, and call *keep* with its summary; one of which nothing is missing has one."""
+    """Finish *part*, and call *keep* with its summary; one of which nothing is missing has one.
+
+    *name* is that of its row in *progress*.
+    """
     plan = part.specification.plan
     if not part.missing and (summary := finished(part.folder)):
         keep(summary)
         return
     watch = tracker(
         progress,
-        part.dataset.name,
+        name,
         total=len(part.dataset.samples) * plan.repeat,
         scorer=settle(plan, part.dataset)[0],
         before=recorded(part.folder.results),
