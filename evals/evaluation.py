@@ -62,7 +62,7 @@ async def evaluate(
     sender = Sender(client, plan, judge(scorer, normalizer(normalizer_name)), recovery)
     journal = Journal(folder.results, watch)
     # Those of an earlier part would look like ones of the whole run.
-    for path in (folder.summary, folder.report, folder.report.with_suffix(".md")):
+    for path in (folder.summary, folder.page, folder.page.with_suffix(".md")):
         discard(path)
     ended: Ended = "interrupted"
     wall = 0.0

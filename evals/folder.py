@@ -38,8 +38,8 @@ class Folder(msgspec.Struct, frozen=True):
         return self.path / "summary.json"
 
     @property
-    def report(self) -> Path:
-        """The page of the run; `report.md` beside it says the same (`evals.report.page`)."""
+    def page(self) -> Path:
+        """The page of the run; the same as Markdown is beside it (`evals.report.page`)."""
         return self.path / "report.html"
 
 

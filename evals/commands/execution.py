@@ -25,7 +25,7 @@ from evals.preflight import preflight
 from evals.read import read
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import console, plain
+from evals.report.terminal import console, plain, show_place
 from evals.sending import Job, pending
 from evals.signals import cancel_on_sigterm
 from evals.specification import Specification, claimed
@@ -71,6 +71,8 @@ def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None
         for part in parts:
             settle(part.specification.plan, part.dataset)
         asyncio.run(_execute(parts, summaries, begun))
+        runs = [read(path) for path in begun]
+        page = write_pages(runs, together=together) if report else None
     except EvalsError as error:
         show_summaries(summaries)
         raise click.ClickException(f"{error}{_how_to_go_on(begun)}") from error
@@ -79,13 +81,9 @@ def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None
         click.echo(f"interrupted{_how_to_go_on(begun)}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
     show_summaries(summaries)
-    try:
-        runs = [read(path) for path in begun]
-        show_comparisons(runs)
-        if report:
-            write_pages(runs, together=together)
-    except EvalsError as error:
-        raise click.ClickException(str(error)) from error
+    show_comparisons(runs)
+    if page:
+        show_place("page", page)
     limits = [part.specification.plan.max_failures for part in parts]
     if reasons := [r for r in map(objection, summaries, limits) if r]:
         again = [path for path, one in zip(begun, summaries, strict=True) if not one.complete]

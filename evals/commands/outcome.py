@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from evals.failures import NotComparable
 from evals.folder import Folder
 from evals.read import Run
 from evals.report import comparison, comparison_text, page, table
 from evals.report.summary import Summary
-from evals.report.terminal import console, plain, show
+from evals.report.terminal import console, show
 
 SEVERAL = 2
 """Runs that are shown as one table."""
@@ -43,23 +42,20 @@ def show_comparisons(runs: Sequence[Run]) -> None:
             click.echo(f"\n{error}")
 
 
-def write_pages(runs: Sequence[Run], *, together: Path | None) -> None:
-    """Write the page of each run that has none yet, and print where the pages are.
+def write_pages(runs: Sequence[Run], *, together: Path | None) -> Path | None:
+    """Write the page of each run that has none yet; return that of all, side by side.
 
-    *together* is a folder for a page of several runs side by side, None: it is not written. Raises
-    CannotWrite.
+    *together* is the folder of the latter; it is not written if that is None, or for one run.
+    Raises CannotWrite.
     """
-    pages = [(run.folder.report, [run]) for run in runs if not run.folder.report.exists()]
-    places = [run.folder.report for run in runs]
-    if together is not None and len(runs) >= SEVERAL:
-        places = [Folder(together).report]
-        if pages or not places[0].exists():
-            pages.append((places[0], list(runs)))
-    for path, shown in pages:
-        with console(stderr=True).status("writing the report"):
+    pages = [(run.folder.page, [run]) for run in runs if not run.folder.page.exists()]
+    shared = None if together is None or len(runs) < SEVERAL else Folder(together).page
+    if shared and (pages or not shared.exists()):
+        pages.append((shared, list(runs)))
+    with console(stderr=True).status("writing the report"):
+        for path, shown in pages:
             page.write(shown, path)
-    for path in places:
-        console().print(f"[dim]report      [/]{escape(plain(str(path)))}", soft_wrap=True)
+    return shared
 
 
 def _same_task(summaries: Sequence[Summary]) -> bool:

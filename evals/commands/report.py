@@ -44,8 +44,8 @@ def report(runs: tuple[Path, ...], out: Path | None, audio: Audio, audio_limit: 
     try:
         found = [read(run) for run in runs]
         if out is None:
-            first = found[0].folder.path
-            out = (first if len(found) == 1 else first.resolve().parent) / "report.html"
+            first = found[0].folder
+            out = first.page if len(found) == 1 else first.path.resolve().parent / first.page.name
         page.write(found, out, audio=audio, budget=int(audio_limit * MIB))
     except EvalsError as error:
         raise click.ClickException(str(error)) from error

@@ -49,7 +49,7 @@ def within(path: Path) -> list[Folder]:
 def part(folder: Folder, key: str | None) -> Part:
     """Return what is left of the run in *folder*. Raises OtherRun if its data have changed."""
     known = read(folder)
-    dataset = load(known.source, limit=known.limit)
+    dataset = load(known.source, limit=known.limit, columns=known.columns)
     client = connect(
         base_url=known.base_url,
         api_key=key,

@@ -108,6 +108,9 @@ def records(split: Split, columns: Columns) -> Iterator[Record]:
         fields = to_fields(row, found)
         if found.is_audio:
             fields["audio"] = _clip(fields["audio"], split.clips, number)
+            if fields["audio"] is None:
+                shown = short(repr(row[found.content]))
+                raise ManifestError(f"{place} row {number}: no clip in {found.content!r}: {shown}")
         elif "choices" not in fields:
             # A number is right as a text too; of choices it is the index.
             fields["target"] = str(fields["target"])
@@ -127,16 +130,15 @@ def _rows(split: Split, file: str, place: str) -> Iterator[dict[str, Any]]:
         raise ManifestError(f"{place}: {file}: {short(str(error))}") from error
 
 
-def _clip(value: Any, folder: Path, number: int) -> str:
-    """Write the clip in *value* to *folder*, unless it is there; return its name.
+def _clip(value: Any, folder: Path, number: int) -> str | None:
+    """Write the clip in *value* to *folder*, unless it is there; return its name, None without one.
 
-    *value* is the hub's form of audio, the bytes of a file and its path. The path is missing where
+    *value* is the hub's form of audio: the bytes of a file, and its path. The path is missing where
     a clip was made from samples: that is always a WAV.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("bytes"), bytes):
-        # Reported as a wrong type, with the place.
-        return value  # type: ignore[no-any-return]
-    data = value["bytes"]
+    data = value.get("bytes") if isinstance(value, dict) else None
+    if not isinstance(data, bytes):
+        return None
     suffix = Path(value.get("path") or "").suffix or ".wav"
     clip = folder / f"{number:06}{suffix}"
     if not clip.exists() or clip.stat().st_size != len(data):

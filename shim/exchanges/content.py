@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from multipart import MultipartError, MultipartParser, MultipartPart, parse_options_header
 
-_PIECE_BYTES = 1 << 16
+PIECE_BYTES = 1 << 16
 """Bytes that are read from a body at once."""
 
 _PARTS = 1000
@@ -44,7 +44,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def hashed(body: BinaryIO) -> Blob:
     """Return the hash of *body*, and keep nothing."""
     digest, size = hashlib.sha256(), 0
-    while piece := body.read(_PIECE_BYTES):
+    while piece := body.read(PIECE_BYTES):
         digest.update(piece)
         size += len(piece)
     return Blob(digest.hexdigest(), size)
@@ -61,7 +61,12 @@ def form(body: BinaryIO, content_type: str, keep: Keep) -> list[Part] | None:
     if media != "multipart/form-data" or not boundary:
         return None
     parser = MultipartParser(
-        body, boundary, part_limit=_PARTS, headersize_limit=_HEADER_BYTES, spool_limit=_PIECE_BYTES
+        body,
+        boundary,
+        charset="latin-1",
+        part_limit=_PARTS,
+        headersize_limit=_HEADER_BYTES,
+        spool_limit=PIECE_BYTES,
     )
     parts: list[Part] = []
     try:

@@ -19,14 +19,12 @@ from msgspec import Struct
 
 from . import content
 from .answer import Answer
-from .content import Blob, Part
+from .content import PIECE_BYTES, Blob, Part
 from .request import Head, Request, content_type, request
 
 log = logging.getLogger(__name__)
 
 LINES = "exchanges.jsonl"
-
-_PIECE_BYTES = 1 << 16
 
 
 class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,15 +57,14 @@ class Bodies:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "bodies"
+        self.size = 0
+        """Bytes of all bodies, once `make_folder` has been called."""
 
     def make_folder(self) -> None:
-        """Make the folder, if it does not exist; raise OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all bodies."""
-        return sum(file.stat().st_size for file in self._folder.iterdir())
+        """Make the folder, if it does not exist, for its owner only; raise OSError."""
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self.size = sum(file.stat().st_size for file in self._folder.iterdir())
 
     def keep(self, body: BinaryIO) -> Blob:
         """Write *body*, from its present position, unless its bytes are there; return its hash.
@@ -78,15 +75,17 @@ class Bodies:
         with NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as file:
             name = Path(file.name)
             try:
-                while piece := body.read(_PIECE_BYTES):
+                while piece := body.read(PIECE_BYTES):
                     digest.update(piece)
                     file.write(piece)
                 file.flush()
                 blob = Blob(digest.hexdigest(), file.tell())
+                is_new = not (self._folder / blob.sha256).exists()
                 name.replace(self._folder / blob.sha256)
             except OSError:
                 name.unlink(missing_ok=True)
                 raise
+        self.size += blob.size if is_new else 0
         return blob
 
     def read(self, blob: Blob) -> bytes:
@@ -142,7 +141,7 @@ class Writer:
         try:
             self._bodies.make_folder()
             self._lines = os.open(folder / LINES, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            self._size = self._end_of_last_line() + self._bodies.size
+            self._lines_size = self._end_of_last_line()
         except OSError as error:
             raise FolderUnusable(f"{folder}: {error.strerror}") from error
 
@@ -157,11 +156,11 @@ class Writer:
         recording.
         """
         size = body.seek(0, os.SEEK_END) + answer_body.seek(0, os.SEEK_END)
-        if self._size + size > self._most_bytes:
+        if self._lines_size + self._bodies.size + size > self._most_bytes:
             raise RecordingFull(f"the recording has reached {self._most_bytes} bytes")
         line = msgspec.json.encode(self._with_bodies(exchange, body, answer_body)) + b"\n"
         self._append(line)
-        self._size += size + len(line)
+        self._lines_size += len(line)
 
     def _with_bodies(self, exchange: Exchange, body: BinaryIO, answer_body: BinaryIO) -> Exchange:
         body.seek(0)

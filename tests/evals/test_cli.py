@@ -83,7 +83,7 @@ def test_the_page_of_a_run(
         ".json",
         ".jsonl",
     ]
-    assert done.stdout.endswith(f"report      {tmp_path / 'run' / 'report.html'}\n")
+    assert f"\npage        {tmp_path / 'run' / 'report.html'}\n" in done.stdout
     assert "accuracy" in (tmp_path / "run" / "report.md").read_text()
 
 

@@ -303,7 +303,7 @@ def test_several_models(
         ["org/n", "accuracy", "66.67%"],
     ]
     assert "Equal: all 3 answers are the same." in done.stdout
-    assert done.stdout.endswith(f"report      {tmp_path / 'run' / 'report.html'}\n")
+    assert done.stdout.endswith(f"page        {tmp_path / 'run' / 'report.html'}\n")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         *("m", "org_n", "report.html", "report.md")
     }

@@ -98,6 +98,8 @@ def compress(file: Path, *, most: int) -> bytes | None:
             if found.tell() > most:
                 return None
         target.mux(stream.encode(None))
+    if not found.tell():
+        raise NoAudio
     return found.getvalue() if found.tell() <= most else None
 
 

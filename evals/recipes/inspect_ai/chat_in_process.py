@@ -1,0 +1,23 @@
+"""inspect-ai with its own provider for local weights, which calls transformers."""
+
+import sys
+
+from harness import logprobs, sums, texts, write
+from local import local
+
+
+def main(weights: str, out: str) -> None:
+    """Write the scores of the sums to the file *out*."""
+    model = local(weights)
+    written = texts("openai-api", sums(), model)
+    tasks = ("openai, Responses", "openai, chat", "vllm")
+    rows = [
+        written,
+        *({**written, "task": task} for task in tasks),
+        logprobs("log probabilities", sums(logprobs=True, top_logprobs=2), model),
+    ]
+    write(out, rows)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

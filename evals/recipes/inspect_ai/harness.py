@@ -1,0 +1,107 @@
+"""The tasks of this recipe, and what inspect-ai found for each sample."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+from inspect_ai import Task, eval  # noqa: A004  its own name
+from inspect_ai.dataset import Sample
+from inspect_ai.model import ChatMessageUser, GenerateConfig, Model
+from inspect_ai.scorer import includes
+from inspect_ai.solver import generate, use_tools
+from inspect_ai.tool import tool
+
+DATA = Path(__file__).parents[2] / "data"
+SUMS = 16
+MAX_TOKENS = 24
+CITIES = ("Paris", "London", "Berlin", "Tokyo")
+
+
+def sums(**options: object) -> Task:
+    """Return the task of answering sums, greedily."""
+    lines = (DATA / "sums.jsonl").read_text().splitlines()[:SUMS]
+    read = [json.loads(line) for line in lines]
+    samples = [
+        Sample(input=[ChatMessageUser(content=one["messages"][0]["content"])], target=one["target"])
+        for one in read
+    ]
+    config = GenerateConfig(temperature=0, max_tokens=MAX_TOKENS, **options)
+    return Task(name="sums", dataset=samples, solver=generate(), scorer=includes(), config=config)
+
+
+def weather() -> Task:
+    """Return the task of calling a tool for each city; the result of the tool is the target."""
+    samples = [
+        Sample(input=f"What is the weather in {city}?", target=f"Sunny in {city}.")
+        for city in CITIES
+    ]
+    return Task(
+        name="weather",
+        dataset=samples,
+        solver=[use_tools(get_weather()), generate()],
+        scorer=includes(),
+        config=GenerateConfig(temperature=0, max_tokens=2 * MAX_TOKENS),
+    )
+
+
+@tool
+def get_weather():  # noqa: ANN201  inspect-ai reads the types of what it returns
+    """Return the tool that a model may call."""
+
+    async def execute(city: str) -> str:
+        """Return the weather in a city.
+
+        Args:
+            city: The city's name.
+        """
+        return f"Sunny in {city}."
+
+    return execute
+
+
+def texts(row: str, task: Task, model: Model) -> dict:
+    """Return a row of scores whose samples are the model's last texts."""
+    return _row(row, task, model, lambda sample: sample.output.completion)
+
+
+def calls(row: str, task: Task, model: Model) -> dict:
+    """Return a row of scores whose samples are all calls of tools, and what they returned."""
+
+    def called(sample: object) -> list[str]:
+        asked = [
+            f"{call.function} {json.dumps(call.arguments)}"
+            for message in sample.messages
+            for call in getattr(message, "tool_calls", None) or []
+        ]
+        return asked + [one.text for one in sample.messages if one.role == "tool"]
+
+    return _row(row, task, model, called)
+
+
+def logprobs(row: str, task: Task, model: Model) -> dict:
+    """Return a row of scores whose samples are the log probabilities of the texts' tokens."""
+    return _row(
+        row,
+        task,
+        model,
+        lambda sample: [one.logprob for one in sample.output.choices[0].logprobs.content],
+    )
+
+
+def _row(row: str, task: Task, model: Model, got: object) -> dict:
+    (log,) = eval(task, model=model, log_dir="logs", display="none", max_connections=8)
+    if log.status != "success":
+        raise SystemExit(f"{row}: {log.status}: {log.error and log.error.message}")
+    samples = sorted(log.samples, key=lambda sample: sample.id)
+    (score,) = log.results.scores
+    return {
+        "task": row,
+        "score": score.metrics["accuracy"].value,
+        "samples": [got(sample) for sample in samples],
+    }
+
+
+def write(out: str, rows: list[dict]) -> None:
+    """Write the scores to the file *out*."""
+    scores = {"harness": f"inspect-ai {version('inspect-ai')}", "rows": rows}
+    Path(out).write_text(json.dumps(scores))
