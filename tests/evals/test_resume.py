@@ -140,14 +140,14 @@ def test_a_run_that_is_killed(
     with ScriptedServer(killer) as server:
         server.models = models("toy-chat")
         flags = ["--model", "toy-chat", "--base-url", server.base_url, "--concurrency", "3"]
-        run = [*evals, "run", str(path), *flags]
+        run = [*evals, "run", str(path), *flags, "--no-report"]
+        resume = [*evals, "resume", str(folder), "--no-report"]
         killed = [killer.run([*run, "--folder", str(folder)], lines=random.randint(1, 8))]
         for _ in range(number - 1):
             with (folder / "results.jsonl").open("a") as results:
                 results.write('{"index": 3, "id"')
-            resume = [*evals, "resume", str(folder)]
             killed.append(killer.run(resume, lines=random.randint(1, 8)))
-        ended = killer.run([*evals, "resume", str(folder)], lines=sys.maxsize)
+        ended = killer.run(resume, lines=sys.maxsize)
         twice = killer.twice
         killer.written = set()
         CliRunner().invoke(main, [*run[3:], "--folder", str(alone)])
