@@ -278,6 +278,19 @@ def test_a_folder_of_something_else(evaluate: Callable[..., Result], tmp_path: P
     assert (tmp_path / "run" / "results.jsonl").read_text() == "precious\n"
 
 
+def test_a_run_that_has_not_ended(
+    evaluate: Callable[..., Result], manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A page of a run that was killed is refused, with the command that goes on."""
+    evaluate(manifest(*sums(1)))
+    (tmp_path / "run" / "summary.json").unlink()
+
+    done = CliRunner().invoke(main, ["report", str(tmp_path / "run")])
+
+    assert done.exit_code == 1
+    assert done.output.endswith(f"a run that has not ended: evals resume {tmp_path / 'run'}\n")
+
+
 def test_several_models(
     evaluate: Callable[..., Result],
     manifest: Callable[..., Path],
