@@ -1,6 +1,7 @@
 """Causal models in transformers: the greedy answers and scores that those of engines equal."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,16 +19,19 @@ class Weights:
         """Return the greedy answer to a chat's first message, and its prompt's and own tokens."""
         return self._greedy([{"role": "user", "content": question}], max_tokens)
 
-    def reply(self, messages: list[dict[str, str]], *, max_tokens: int) -> str:
+    def reply(self, messages: list[dict[str, Any]], *, max_tokens: int, tools: Any = None) -> str:
         """Return the greedy answer to a chat, without a character that its end leaves unfinished.
 
         transformers makes U+FFFD of that one; a server sends whole characters only.
         """
-        return self._greedy(messages, max_tokens)[0].rstrip("\ufffd")
+        return self._greedy(messages, max_tokens, tools)[0].rstrip("\ufffd")
 
-    def _greedy(self, messages: list[dict[str, str]], max_tokens: int) -> tuple[str, int, int]:
+    def _greedy(
+        self, messages: list[dict[str, Any]], max_tokens: int, tools: Any = None
+    ) -> tuple[str, int, int]:
         prompt = self.tokenizer.apply_chat_template(
             messages,
+            tools=tools,
             add_generation_prompt=True,
             return_tensors="pt",
             return_dict=True,

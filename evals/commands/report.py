@@ -9,6 +9,7 @@ from evals.failures import EvalsError
 from evals.read import read
 from evals.report import page
 from evals.report.page.clips import BUDGET, Audio
+from evals.report.page.plots import LETTERS
 
 MIB = 1024 * 1024
 
@@ -41,6 +42,8 @@ def report(runs: tuple[Path, ...], out: Path | None, audio: Audio, audio_limit: 
     RUN is the folder of a run. The page is one HTML file that loads nothing, and the same as
     Markdown. An older page is replaced.
     """
+    if len(runs) > len(LETTERS):
+        raise click.UsageError(f"a page has at most {len(LETTERS)} runs")
     try:
         found = [read(run) for run in runs]
         if out is None:

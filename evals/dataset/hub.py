@@ -15,7 +15,9 @@ from typing import Any
 
 import huggingface_hub
 import msgspec
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+# The base of the errors of whichever HTTP package the hub's has.
+from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
 
 from evals.dataset.columns import Columns, find, to_fields
 from evals.dataset.record import Record
@@ -58,7 +60,7 @@ def open_split(source: str) -> Split:
         raise ManifestError(f"{source} needs pyarrow: pip install 'evalshim[hub]'")
     try:
         info = huggingface_hub.dataset_info(repo, revision=BRANCH, files_metadata=True)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (HTTPError, HFValidationError, OSError) as error:
         raise ManifestError(f"{source}: {short(str(error))}") from error
     files = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
     config, split = _chosen(source, files, *rest)
@@ -126,7 +128,7 @@ def _rows(split: Split, file: str, place: str) -> Iterator[dict[str, Any]]:
         )
         for batch in parquet.ParquetFile(path).iter_batches(batch_size=ROWS):
             yield from batch.to_pylist()
-    except (HfHubHTTPError, OSError, ArrowException) as error:
+    except (HTTPError, OSError, ArrowException) as error:
         raise ManifestError(f"{place}: {file}: {short(str(error))}") from error
 
 

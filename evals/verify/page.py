@@ -1,4 +1,4 @@
-"""Writes a proof as one HTML page, for an appendix: it loads nothing, and prints well."""
+"""Writes a proof as one HTML page for an appendix. It loads nothing."""
 
 from pathlib import Path
 

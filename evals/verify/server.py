@@ -99,6 +99,7 @@ class Server:
         try:
             return json_object(await self.client.get(path, cast_to=str))
         except openai.APIError:
+            # Most servers have none. One that does not answer at all is found by the checks.
             return {}
 
     async def _sent(

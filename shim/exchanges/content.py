@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from multipart import MultipartError, MultipartParser, MultipartPart, parse_options_header
 
-PIECE_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 16
 """Bytes that are read from a body at once."""
 
 _PARTS = 1000
@@ -44,7 +44,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def hashed(body: BinaryIO) -> Blob:
     """Return the hash of *body*, and keep nothing."""
     digest, size = hashlib.sha256(), 0
-    while piece := body.read(PIECE_BYTES):
+    while piece := body.read(_PIECE_BYTES):
         digest.update(piece)
         size += len(piece)
     return Blob(digest.hexdigest(), size)
@@ -66,7 +66,7 @@ def form(body: BinaryIO, content_type: str, keep: Keep) -> list[Part] | None:
         charset="latin-1",
         part_limit=_PARTS,
         headersize_limit=_HEADER_BYTES,
-        spool_limit=PIECE_BYTES,
+        spool_limit=_PIECE_BYTES,
     )
     parts: list[Part] = []
     try:

@@ -5,10 +5,11 @@
 that names it, so a folder is valid at every moment, also if the server is killed.
 """
 
-import hashlib
+import fcntl
 import io
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -19,7 +20,7 @@ from msgspec import Struct
 
 from . import content
 from .answer import Answer
-from .content import PIECE_BYTES, Blob, Part
+from .content import Blob, Part
 from .request import Head, Request, content_type, request
 
 log = logging.getLogger(__name__)
@@ -61,9 +62,13 @@ class Bodies:
         """Bytes of all bodies, once `make_folder` has been called."""
 
     def make_folder(self) -> None:
-        """Make the folder, if it does not exist, for its owner only; raise OSError."""
-        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folder for its owner only, or clear it of what a killed server has begun.
+
+        Raises OSError.
+        """
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        for begun in self._folder.glob(".*"):
+            begun.unlink()
         self.size = sum(file.stat().st_size for file in self._folder.iterdir())
 
     def keep(self, body: BinaryIO) -> Blob:
@@ -71,21 +76,21 @@ class Bodies:
 
         Raises OSError.
         """
-        digest = hashlib.sha256()
+        start = body.tell()
+        blob = content.hashed(body)
+        kept = self._folder / blob.sha256
+        if kept.exists():
+            return blob
+        body.seek(start)
         with NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as file:
-            name = Path(file.name)
             try:
-                while piece := body.read(PIECE_BYTES):
-                    digest.update(piece)
-                    file.write(piece)
+                shutil.copyfileobj(body, file)
                 file.flush()
-                blob = Blob(digest.hexdigest(), file.tell())
-                is_new = not (self._folder / blob.sha256).exists()
-                name.replace(self._folder / blob.sha256)
+                Path(file.name).replace(kept)
             except OSError:
-                name.unlink(missing_ok=True)
+                Path(file.name).unlink(missing_ok=True)
                 raise
-        self.size += blob.size if is_new else 0
+        self.size += blob.size
         return blob
 
     def read(self, blob: Blob) -> bytes:
@@ -139,9 +144,13 @@ class Writer:
         self._most_bytes = most_bytes
         self._bodies = Bodies(folder)
         try:
-            self._bodies.make_folder()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lines = os.open(folder / LINES, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._bodies.make_folder()
             self._lines_size = self._end_of_last_line()
+        except BlockingIOError as error:
+            raise FolderUnusable(f"{folder}: another server records there") from error
         except OSError as error:
             raise FolderUnusable(f"{folder}: {error.strerror}") from error
 

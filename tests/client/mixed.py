@@ -44,6 +44,12 @@ def mixed(client: OpenAI, number: int) -> Sent:
     return Sent(answer.status_code, headers, answer.read())
 
 
+def each(base_url: str, count: int) -> Iterator[Sent]:
+    """Send *count* requests one after the other, and yield each one's answer."""
+    with OpenAI(base_url=base_url, api_key=KEY, max_retries=0, timeout=60) as client:
+        yield from (mixed(client, number) for number in range(count))
+
+
 def many(base_url: str, count: int, *, at_once: int = 1) -> list[Sent]:
     """Send *count* requests and return their answers, in their order."""
     client = OpenAI(base_url=base_url, api_key=KEY, max_retries=0, timeout=60)

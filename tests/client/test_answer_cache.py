@@ -105,6 +105,16 @@ def test_other_keys(cached: LiveServer) -> None:
     assert [answer.status_code for answer in answers] == [200, 404, 401]
 
 
+def test_a_large_body(cached: LiveServer) -> None:
+    """A body that is decoded in another process is looked up too."""
+    body = {"model": "echo", "prompt": "a" * 200_000, "temperature": 0}
+
+    answers = [post(cached, "/completions", body) for _ in range(2)]
+
+    assert marks(*answers) == ["miss", "hit"]
+    assert answers[0].content == answers[1].content
+
+
 def test_failures(cached: LiveServer) -> None:
     """A stream that fails is computed again, and then kept."""
     body = {"model": "dies", "prompt": "a b c d", "temperature": 0, "stream": True}

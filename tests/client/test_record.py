@@ -2,21 +2,25 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import httpx
 import pytest
+from openai import APIConnectionError
 
 from shim.exchanges.folder import Recording
 from tests.client.conftest import KEEPING, Keeping
-from tests.client.mixed import many, replaying
+from tests.client.mixed import each, many, replaying
 from tests.client.stock import says
-from tests.live import BUILTIN, KEY, ROOT, serving
+from tests.live import BUILTIN, KEY, ROOT, LiveServer, serving
 
 COUNT = 32
 """Requests of the fast test: four of each kind."""
@@ -116,6 +120,36 @@ def test_pace(keeping: Keeping) -> None:
     assert taken[0].content == taken[1].content
     assert seconds[0] < 0.5
     assert 1 < seconds[1] < 1.5
+
+
+@pytest.mark.slow
+def test_a_killed_server(tmp_path: Path) -> None:
+    """After SIGKILL each answer that a client had got is replayed; a next server goes on there."""
+    config, recording = tmp_path / "shim.toml", tmp_path / "recording"
+    config.write_text(KEEPING)
+    with serving("--config", str(config), "--record", str(recording)) as live:
+        got = _until_killed(live)
+    with serving("--config", str(config), "--record", str(recording)) as live:
+        more = many(live.base_url, 8)
+
+    with replaying(recording) as base_url:
+        again = many(base_url, len(got))
+
+    assert again[8:] == got[8:]
+    assert len(got) >= 50
+    assert [answer.status for answer in more] == [answer.status for answer in again[:8]]
+
+
+def _until_killed(live: LiveServer) -> list[Any]:
+    """Send requests, kill the server after some, and return the answers before that."""
+    got: list[Any] = []
+    with suppress(APIConnectionError):
+        for answer in each(live.base_url, 10_000):
+            got.append(answer)
+            if len(got) == 50:
+                Timer(0.01, live.process.kill).start()
+    assert live.process.wait(timeout=60) == -signal.SIGKILL
+    return got
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def texts(row: str, task: Task, model: Model) -> dict:
 
 
 def calls(row: str, task: Task, model: Model) -> dict:
-    """Return a row of scores whose samples are all calls of tools, and what they returned."""
+    """Return a row of scores whose samples are calls of tools, what they returned, and a text."""
 
     def called(sample: object) -> list[str]:
         asked = [
@@ -73,7 +73,8 @@ def calls(row: str, task: Task, model: Model) -> dict:
             for message in sample.messages
             for call in getattr(message, "tool_calls", None) or []
         ]
-        return asked + [one.text for one in sample.messages if one.role == "tool"]
+        returned = [one.text for one in sample.messages if one.role == "tool"]
+        return [*asked, *returned, sample.output.completion]
 
     return _row(row, task, model, called)
 

@@ -106,4 +106,4 @@ def compress(file: Path, *, most: int) -> bytes | None:
 def link(file: Path, page: Path) -> str:
     """Return the address of *file* relative to the page at *page*; it has no scheme and no host."""
     relative = os.path.relpath(file.resolve(), page.parent.resolve())
-    return "./" + quote(Path(relative).as_posix())
+    return "./" + quote(os.fsencode(relative))

@@ -169,7 +169,8 @@ function player(row) {
     audio.addEventListener("error", () =>
       audio.replaceWith(make("span", { className: "bad" }, "The recording cannot be played.")),
     );
-    button.replaceWith(audio);
+    button.closest("tbody").querySelector(".box").prepend(audio);
+    button.remove();
     audio.focus();
     audio.play().catch(() => {}); // Without leave to play, its controls are there.
   });
@@ -236,7 +237,7 @@ function texts(row) {
   const aligned = row.cells.some((cell) => cell?.pieces && joined(cell.pieces, 1) === row.target);
   if (!aligned) found.push(line("target", row.target || "(empty)"));
   const answers = make("div", { className: "answers" }, ...names.map((_, run) => answered(row, run)));
-  return make("td", { colSpan: COLUMNS.length }, ...found, answers);
+  return make("td", { colSpan: COLUMNS.length }, make("div", { className: "box" }, ...found, answers));
 }
 
 function sample(row) {

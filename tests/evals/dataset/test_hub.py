@@ -174,6 +174,14 @@ def test_what_cannot_be_read(source: str, columns: Columns, fault: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
+def test_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network the message is one line."""
+    monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", "http://127.0.0.1:9")
+
+    with pytest.raises(ManifestError, match=r"hf:owner/set: .*Connection refused"):
+        load("hf:owner/set")
+
+
 def test_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message has the extra that brings it."""
     monkeypatch.setattr("evals.dataset.hub.find_spec", lambda _: None)

@@ -125,13 +125,16 @@ async def test_a_page_is_used(browser: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400])
 async def test_it_fits(browser: Browser, tmp_path: Path, width: int, scheme: str) -> None:
-    """The page is as wide as the window, in the theme of the system."""
+    """Page and texts are as wide as the window, in the theme of the system."""
     report.write([speech(tmp_path / name, 30, 4) for name in "ab"], tmp_path / "page.html")
 
     found = await opened(browser, tmp_path / "page.html", width=width, scheme=scheme)
 
     await found.page.screenshot(path=tmp_path / "page.png")
     assert await found.page.evaluate("document.documentElement.scrollWidth") == width
+    box = await found.page.locator(".box").first.bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= width
     background = await found.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 27)"}[scheme]
     assert found.messages == []

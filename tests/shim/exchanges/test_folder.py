@@ -106,9 +106,14 @@ def test_a_damaged_folder(tmp_path: Path, damage: bytes) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """A path that is not a folder is an error at the start."""
+    """A path that is not a folder is an error at the start, and so is one of another server."""
     file = tmp_path / "file"
     file.touch()
 
     with pytest.raises(FolderUnusable, match="file"):
         Writer(file, most_bytes=10)
+
+    writer = Writer(tmp_path / "one", most_bytes=10)
+    with pytest.raises(FolderUnusable, match="another server"):
+        Writer(tmp_path / "one", most_bytes=10)
+    writer.close()
