@@ -34,7 +34,7 @@ class Folder(msgspec.Struct, frozen=True):
 
     @property
     def summary(self) -> Path:
-        """The file with the score; missing if the run was killed."""
+        """The file with the score; missing while it runs, and if it was killed."""
         return self.path / "summary.json"
 
     @property

@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 from evals.ask.client import await_ready
 from evals.commands.options import INTERRUPTED
+from evals.commands.outcome import show_comparisons, show_summaries, write_pages
 from evals.dataset import Dataset
 from evals.evaluation import evaluate, finished, settle
 from evals.failures import EvalsError
@@ -22,17 +23,13 @@ from evals.folder import Folder, create
 from evals.journal import recorded
 from evals.preflight import preflight
 from evals.read import read
-from evals.report import page, table
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import console, plain, show
+from evals.report.terminal import console, plain, show_place
 from evals.sending import Job, pending
 from evals.signals import cancel_on_sigterm
 from evals.specification import Specification, claimed
 from evals.threshold import objection
-
-SEVERAL = 2
-"""Runs that are shown as one table."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +58,12 @@ class Begun(Part, frozen=True, kw_only=True):
         return pending(self.dataset, self.specification.plan, recorded(self.folder.results))
 
 
-def execute(parts: Sequence[Part]) -> None:
+def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None) -> None:
     """Send what *parts* lack, one part after the other; print the summaries, or one table of them.
 
-    Raises ClickException for an error, or if a run is not a success; Exit(130) after a signal.
+    Of several models the comparisons are printed too. *report* is whether pages are written, and
+    *together* the folder of one of all runs. Raises ClickException for an error, or if a run is not
+    a success; Exit(130) after a signal.
     """
     summaries: list[Summary] = []
     begun: list[Path] = []
@@ -72,15 +71,19 @@ def execute(parts: Sequence[Part]) -> None:
         for part in parts:
             settle(part.specification.plan, part.dataset)
         asyncio.run(_execute(parts, summaries, begun))
-        _write_pages(summaries)
+        runs = [read(path) for path in begun]
+        page = write_pages(runs, together=together) if report else None
     except EvalsError as error:
-        _show(summaries)
+        show_summaries(summaries)
         raise click.ClickException(f"{error}{_how_to_go_on(begun)}") from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        _show(summaries)
+        show_summaries(summaries)
         click.echo(f"interrupted{_how_to_go_on(begun)}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
-    _show(summaries)
+    show_summaries(summaries)
+    show_comparisons(runs)
+    if page:
+        show_place("page", page)
     limits = [part.specification.plan.max_failures for part in parts]
     if reasons := [r for r in map(objection, summaries, limits) if r]:
         again = [path for path, one in zip(begun, summaries, strict=True) if not one.complete]
@@ -105,7 +108,9 @@ async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[
             console(stderr=True).print(plain(hint), markup=False, soft_wrap=True)
         with bar() as progress:
             for part, readiness in zip(held, probes, strict=True):
-                await _run(part, readiness, progress, keep=summaries.append)
+                task, model = part.dataset.name, part.specification.plan.task.model
+                name = task if len(held) == 1 else model
+                await _run(part, readiness, progress, name=name, keep=summaries.append)
 
 
 def _exists(part: Part) -> bool:
@@ -144,16 +149,24 @@ async def _reach(part: Part) -> int:
 
 
 async def _run(
-    part: Begun, readiness: int, progress: Progress, *, keep: Callable[[Summary], None]
+    part: Begun,
+    readiness: int,
+    progress: Progress,
+    *,
+    name: str,
+    keep: Callable[[Summary], None],
 ) -> None:
-    """Finish *part*, and call *keep* with its summary; one of which nothing is missing has one."""
+    """Finish *part*, and call *keep* with its summary; one of which nothing is missing has one.
+
+    *name* is that of its row in *progress*.
+    """
     plan = part.specification.plan
     if not part.missing and (summary := finished(part.folder)):
         keep(summary)
         return
     watch = tracker(
         progress,
-        part.dataset.name,
+        name,
         total=len(part.dataset.samples) * plan.repeat,
         scorer=settle(plan, part.dataset)[0],
         before=recorded(part.folder.results),
@@ -177,20 +190,3 @@ def _how_to_go_on(folders: Sequence[Path]) -> str:
 
 def _command(folders: Sequence[Path]) -> str:
     return f"evals resume {shlex.join(str(folder) for folder in folders)}"
-
-
-def _write_pages(summaries: list[Summary]) -> None:
-    """Write the page of each run into its folder; an interrupted run has none."""
-    with console(stderr=True).status("writing the report"):
-        for summary in summaries:
-            run = read(Path(summary.results).parent)
-            page.write([run], run.folder.page)
-
-
-def _show(summaries: list[Summary]) -> None:
-    if len(summaries) < SEVERAL:
-        show(summaries)
-    elif len({summary.task for summary in summaries}) == 1:
-        table.show(f"{summaries[0].task}: {len(summaries)} models", summaries, by="model")
-    else:
-        table.show(f"{len(summaries)} evaluations", summaries)

@@ -174,7 +174,11 @@ def show(summaries: list[Summary]) -> None:
         files = Folder(Path(summary.results).parent)
         pages = ["page"] if files.page.exists() else []
         for place in ("summary", "results", *pages):
-            line = f"[dim]{place:<12}[/]{escape(plain(str(getattr(files, place))))}"
-            out.print(line, soft_wrap=True)
+            show_place(place, getattr(files, place))
         for remark in remarks(summary):
             out.print(plain(remark), markup=False, soft_wrap=True)
+
+
+def show_place(heading: str, path: Path) -> None:
+    """Print the line of a file."""
+    console().print(f"[dim]{heading:<12}[/]{escape(plain(str(path)))}", soft_wrap=True)

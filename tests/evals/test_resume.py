@@ -140,14 +140,14 @@ def test_a_run_that_is_killed(
     with ScriptedServer(killer) as server:
         server.models = models("toy-chat")
         flags = ["--model", "toy-chat", "--base-url", server.base_url, "--concurrency", "3"]
-        run = [*evals, "run", str(path), *flags]
+        run = [*evals, "run", str(path), *flags, "--no-report"]
+        resume = [*evals, "resume", str(folder), "--no-report"]
         killed = [killer.run([*run, "--folder", str(folder)], lines=random.randint(1, 8))]
         for _ in range(number - 1):
             with (folder / "results.jsonl").open("a") as results:
                 results.write('{"index": 3, "id"')
-            resume = [*evals, "resume", str(folder)]
             killed.append(killer.run(resume, lines=random.randint(1, 8)))
-        ended = killer.run([*evals, "resume", str(folder)], lines=sys.maxsize)
+        ended = killer.run(resume, lines=sys.maxsize)
         twice = killer.twice
         killer.written = set()
         CliRunner().invoke(main, [*run[3:], "--folder", str(alone)])
@@ -278,6 +278,19 @@ def test_a_folder_of_something_else(evaluate: Callable[..., Result], tmp_path: P
     assert (tmp_path / "run" / "results.jsonl").read_text() == "precious\n"
 
 
+def test_a_run_that_has_not_ended(
+    evaluate: Callable[..., Result], manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A page of a run that was killed is refused, with the command that goes on."""
+    evaluate(manifest(*sums(1)))
+    (tmp_path / "run" / "summary.json").unlink()
+
+    done = CliRunner().invoke(main, ["report", str(tmp_path / "run")])
+
+    assert done.exit_code == 1
+    assert done.output.endswith(f"a run that has not ended: evals resume {tmp_path / 'run'}\n")
+
+
 def test_several_models(
     evaluate: Callable[..., Result],
     manifest: Callable[..., Path],
@@ -302,5 +315,10 @@ def test_several_models(
         ["m", "accuracy", "66.67%"],
         ["org/n", "accuracy", "66.67%"],
     ]
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["m", "org_n"]
+    assert "Equal: all 3 answers are the same." in done.stdout
+    assert done.stdout.endswith(f"page        {tmp_path / 'run' / 'report.html'}\n")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        *("m", "org_n", "report.html", "report.md")
+    }
+    assert (tmp_path / "run" / "org_n" / "report.html").exists()
     assert len(server.requests) == 9
