@@ -67,7 +67,7 @@ def _folder(source: str, revision: str | None = None, *, by_whisper: bool = Fals
     """Return the directory of *source*; None if it is not on this machine."""
     if (path := Path(source)).is_dir():
         return path
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     if by_whisper:  # which has short names for some models
         from faster_whisper.utils import download_model as download
@@ -75,7 +75,7 @@ def _folder(source: str, revision: str | None = None, *, by_whisper: bool = Fals
         from huggingface_hub import snapshot_download as download
     try:
         return Path(download(source, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
+    except (LocalEntryNotFoundError, ValueError):  # the second: it is no name on the hub
         return None
 
 

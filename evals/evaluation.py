@@ -61,8 +61,9 @@ async def evaluate(
     recovery = Recovery(client, seconds=specification.wait, say=say)
     sender = Sender(client, plan, judge(scorer, normalizer(normalizer_name)), recovery)
     journal = Journal(folder.results, watch)
-    # That of an earlier part, which would look like one of the whole run.
-    discard(folder.summary)
+    # Those of an earlier part would look like ones of the whole run.
+    for path in (folder.summary, folder.page, folder.page.with_suffix(".md")):
+        discard(path)
     ended: Ended = "interrupted"
     wall = 0.0
     try:

@@ -34,8 +34,13 @@ class Folder(msgspec.Struct, frozen=True):
 
     @property
     def summary(self) -> Path:
-        """The file with the score; missing if the run was killed."""
+        """The file with the score; missing while it runs, and if it was killed."""
         return self.path / "summary.json"
+
+    @property
+    def page(self) -> Path:
+        """The page of the run; the same as Markdown is beside it (`evals.report.page`)."""
+        return self.path / "report.html"
 
 
 def create(out: Path, *, task: str, model: str, at: datetime | None = None) -> Folder:

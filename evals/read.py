@@ -26,6 +26,8 @@ def read(path: Path) -> Run:
         lines = folder.results.read_bytes().splitlines()
         results = [msgspec.json.decode(line, type=Result) for line in lines]
     except FileNotFoundError as error:
+        if folder.run.exists():
+            raise NotARun(f"{path} has a run that has not ended: evals resume {path}") from error
         raise NotARun(f"{path} is not the folder of a finished run: no {error.filename}") from error
     except OSError as error:
         raise NotARun(f"{error.filename}: {error.strerror}") from error

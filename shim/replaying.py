@@ -23,7 +23,7 @@ from shim.http.uvicorn_config import configured
 from .binding import bound
 from .logs import logging_to_stderr
 from .server import run, url
-from .settings import ServerSettings
+from .settings import LOOPBACK, ServerSettings
 
 
 @click.command()
@@ -37,13 +37,20 @@ from .settings import ServerSettings
 )
 @click.option("--port", default=8000, show_default=True, help="The port; 0 for any free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-def replay(folder: Path, pace: str, port: int, host: str) -> None:
+@click.option(
+    "--allow-keyless",
+    is_flag=True,
+    help="Serve other machines too: anyone who reaches the port can read the recording.",
+)
+def replay(folder: Path, *, pace: str, port: int, host: str, allow_keyless: bool) -> None:
     """Answer from the recording in DIR that `shim serve --record` has made; no model is needed.
 
     Equal requests get their answers in the order of the recording, then from the first one again.
     A request that was not recorded is a 404 that says what differs from the nearest one. Any key
     is accepted.
     """
+    if host not in LOOPBACK and not allow_keyless:
+        raise click.UsageError(f"{host} lets anyone read the recording: add --allow-keyless.")
     try:
         answers = Replay(Recording(folder), paced=pace == "real")
     except FolderUnusable as error:

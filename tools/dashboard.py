@@ -72,6 +72,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (_rate("shim_single_flight_total", "result"),),
                 "Taken by a retry while they were made, or once complete, or never.",
             ),
+            Panel(
+                "Requests looked up in the cache",
+                "reqps",
+                (_rate("shim_answer_cache_total", "result"),),
+                "Those with only one answer, of servers with a cache.",
+            ),
+            Panel("Exchanges recorded", "reqps", (_rate("shim_recorded_total", "result"),)),
             Panel("Open connections", "short", (("shim_connections", "{{instance}}"),)),
             Panel("Bodies in memory", "bytes", (("shim_body_bytes", "{{instance}}"),)),
         ),

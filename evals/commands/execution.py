@@ -15,43 +15,55 @@ from rich.progress import Progress
 
 from evals.ask.client import await_ready
 from evals.commands.options import INTERRUPTED
+from evals.commands.outcome import show_comparisons, show_summaries, write_pages
 from evals.dataset import Dataset
 from evals.evaluation import evaluate, finished, settle
 from evals.failures import EvalsError
 from evals.folder import Folder, create
 from evals.journal import recorded
 from evals.preflight import preflight
-from evals.report import table
+from evals.read import read
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import console, plain, show
+from evals.report.terminal import console, plain, show_place
 from evals.sending import Job, pending
 from evals.signals import cancel_on_sigterm
 from evals.specification import Specification, claimed
 from evals.threshold import objection
 
-SEVERAL = 2
-"""Runs that are shown as one table."""
-
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a run, or the rest of one. *folder* None: it gets a new one in *out*.
-
-    *held*: this process holds the folder.
-    """
+    """All of a run, or the rest of one. *folder* None: it gets a new one in *out*."""
 
     specification: Specification
     dataset: Dataset
     client: AsyncOpenAI
     out: Path
     folder: Folder | None = None
-    held: bool = False
+
+    @property
+    def missing(self) -> list[Job]:
+        """What has no answer yet."""
+        return pending(self.dataset, self.specification.plan, [])
 
 
-def execute(parts: Sequence[Part]) -> None:
+class Begun(Part, frozen=True, kw_only=True):
+    """A part whose folder this process holds."""
+
+    folder: Folder
+
+    @property
+    def missing(self) -> list[Job]:
+        """What has no answer yet."""
+        return pending(self.dataset, self.specification.plan, recorded(self.folder.results))
+
+
+def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None) -> None:
     """Send what *parts* lack, one part after the other; print the summaries, or one table of them.
 
-    Raises ClickException for an error, or if a run is not a success; Exit(130) after a signal.
+    Of several models the comparisons are printed too. *report* is whether pages are written, and
+    *together* the folder of one of all runs. Raises ClickException for an error, or if a run is not
+    a success; Exit(130) after a signal.
     """
     summaries: list[Summary] = []
     begun: list[Path] = []
@@ -59,14 +71,19 @@ def execute(parts: Sequence[Part]) -> None:
         for part in parts:
             settle(part.specification.plan, part.dataset)
         asyncio.run(_execute(parts, summaries, begun))
+        runs = [read(path) for path in begun]
+        page = write_pages(runs, together=together) if report else None
     except EvalsError as error:
-        _show(summaries)
+        show_summaries(summaries)
         raise click.ClickException(f"{error}{_how_to_go_on(begun)}") from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        _show(summaries)
+        show_summaries(summaries)
         click.echo(f"interrupted{_how_to_go_on(begun)}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
-    _show(summaries)
+    show_summaries(summaries)
+    show_comparisons(runs)
+    if page:
+        show_place("page", page)
     limits = [part.specification.plan.max_failures for part in parts]
     if reasons := [r for r in map(objection, summaries, limits) if r]:
         again = [path for path, one in zip(begun, summaries, strict=True) if not one.complete]
@@ -82,42 +99,39 @@ async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[
     async with AsyncExitStack() as stack:
         for part in parts:
             await stack.enter_async_context(part.client)
-        parts = [_claim(part, stack) if _exists(part) else part for part in parts]
+        parts = [_begin(part, stack) if _exists(part) else part for part in parts]
         probes = [await _reach(part) for part in parts]
-        parts = [part if part.held else _claim(part, stack) for part in parts]
-        begun += [_folder(part).path for part in parts]
-        with bar() as progress:
+        held = [part if isinstance(part, Begun) else _begin(part, stack) for part in parts]
+        begun += [part.folder.path for part in held]
+        if any(part.missing for part in held):
             hint = f"if this ends early, go on with: {_command(begun)}"
-            progress.console.print(plain(hint), markup=False, soft_wrap=True)
-            for part, readiness in zip(parts, probes, strict=True):
-                await _run(part, readiness, progress, keep=summaries.append)
+            console(stderr=True).print(plain(hint), markup=False, soft_wrap=True)
+        with bar() as progress:
+            for part, readiness in zip(held, probes, strict=True):
+                task, model = part.dataset.name, part.specification.plan.task.model
+                name = task if len(held) == 1 else model
+                await _run(part, readiness, progress, name=name, keep=summaries.append)
 
 
 def _exists(part: Part) -> bool:
     return part.folder is not None and part.folder.run.exists()
 
 
-def _claim(part: Part, stack: AsyncExitStack) -> Part:
+def _begin(part: Part, stack: AsyncExitStack) -> Begun:
     """Return *part* with its folder, held until *stack* is closed."""
-    specification = part.specification
     folder = part.folder or create(
         part.out,
         task=part.dataset.name,
-        model=specification.plan.task.model,
-        at=datetime.fromisoformat(specification.started_at),
+        model=part.specification.plan.task.model,
+        at=datetime.fromisoformat(part.specification.started_at),
     )
-    specification = stack.enter_context(claimed(folder, specification))
-    return msgspec.structs.replace(part, folder=folder, specification=specification, held=True)
-
-
-def _folder(part: Part) -> Folder:
-    assert part.folder is not None  # noqa: S101 - it was claimed
-    return part.folder
-
-
-def _missing(part: Part) -> list[Job]:
-    results = recorded(part.folder.results) if part.held and part.folder else []
-    return pending(part.dataset, part.specification.plan, results)
+    return Begun(
+        specification=stack.enter_context(claimed(folder, part.specification)),
+        dataset=part.dataset,
+        client=part.client,
+        out=part.out,
+        folder=folder,
+    )
 
 
 async def _reach(part: Part) -> int:
@@ -125,7 +139,7 @@ async def _reach(part: Part) -> int:
 
     A run of which nothing is missing needs no server.
     """
-    jobs = _missing(part)
+    jobs = part.missing
     if not jobs:
         return 0
     with console(stderr=True).status(f"waiting for {part.specification.base_url}"):
@@ -135,25 +149,33 @@ async def _reach(part: Part) -> int:
 
 
 async def _run(
-    part: Part, readiness: int, progress: Progress, *, keep: Callable[[Summary], None]
+    part: Begun,
+    readiness: int,
+    progress: Progress,
+    *,
+    name: str,
+    keep: Callable[[Summary], None],
 ) -> None:
-    """Finish *part*, and call *keep* with its summary; one of which nothing is missing has one."""
-    folder, plan = _folder(part), part.specification.plan
-    if not _missing(part) and (summary := finished(folder)):
+    """Finish *part*, and call *keep* with its summary; one of which nothing is missing has one.
+
+    *name* is that of its row in *progress*.
+    """
+    plan = part.specification.plan
+    if not part.missing and (summary := finished(part.folder)):
         keep(summary)
         return
     watch = tracker(
         progress,
-        part.dataset.name,
+        name,
         total=len(part.dataset.samples) * plan.repeat,
         scorer=settle(plan, part.dataset)[0],
-        before=recorded(folder.results),
+        before=recorded(part.folder.results),
     )
     await evaluate(
         part.client,
         part.dataset,
         part.specification,
-        folder,
+        part.folder,
         readiness=readiness,
         watch=watch,
         say=partial(progress.console.print, soft_wrap=True),
@@ -168,12 +190,3 @@ def _how_to_go_on(folders: Sequence[Path]) -> str:
 
 def _command(folders: Sequence[Path]) -> str:
     return f"evals resume {shlex.join(str(folder) for folder in folders)}"
-
-
-def _show(summaries: list[Summary]) -> None:
-    if len(summaries) < SEVERAL:
-        show(summaries)
-    elif len({summary.task for summary in summaries}) == 1:
-        table.show(f"{summaries[0].task}: {len(summaries)} models", summaries, by="model")
-    else:
-        table.show(f"{len(summaries)} evaluations", summaries)

@@ -119,6 +119,14 @@ def server_flags(command: Command) -> Command:
     return command
 
 
+report_flag = click.option(
+    "--report/--no-report",
+    default=True,
+    help="Whether report.html and report.md are written to the run's folder.",
+)
+"""The flag of commands that end with a page."""
+
+
 def key_of(key: str | None, file: Path | None) -> str | None:
     """Return the key of `--api-key` or of `--api-key-file`. Raises NoKey and UsageError."""
     if key is not None and file is not None:

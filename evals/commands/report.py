@@ -9,6 +9,7 @@ from evals.failures import EvalsError
 from evals.read import read
 from evals.report import page
 from evals.report.page.clips import BUDGET, Audio
+from evals.report.page.plots import LETTERS
 
 MIB = 1024 * 1024
 
@@ -41,11 +42,13 @@ def report(runs: tuple[Path, ...], out: Path | None, audio: Audio, audio_limit: 
     RUN is the folder of a run. The page is one HTML file that loads nothing, and the same as
     Markdown. An older page is replaced.
     """
+    if len(runs) > len(LETTERS):
+        raise click.UsageError(f"a page has at most {len(LETTERS)} runs")
     try:
         found = [read(run) for run in runs]
         if out is None:
-            first = found[0].folder.path
-            out = (first if len(found) == 1 else first.resolve().parent) / "report.html"
+            first = found[0].folder
+            out = first.page if len(found) == 1 else first.path.resolve().parent / first.page.name
         page.write(found, out, audio=audio, budget=int(audio_limit * MIB))
     except EvalsError as error:
         raise click.ClickException(str(error)) from error

@@ -6,7 +6,7 @@ import click
 
 from evals.ask.client import connect
 from evals.commands.execution import Part, execute
-from evals.commands.options import key_flags, key_of
+from evals.commands.options import key_flags, key_of, report_flag
 from evals.dataset import load
 from evals.failures import EvalsError, NotARun
 from evals.folder import Folder
@@ -16,7 +16,10 @@ from evals.specification import read, refuse_other, specify
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @key_flags
-def resume(folders: tuple[Path, ...], api_key: str | None, api_key_file: Path | None) -> None:
+@report_flag
+def resume(
+    folders: tuple[Path, ...], *, api_key: str | None, api_key_file: Path | None, report: bool
+) -> None:
     """Go on with the runs in FOLDERS: send the samples that have no answer, with the same options.
 
     A folder may be that of several models. Samples that failed are sent again. Exits as `evals run`
@@ -27,7 +30,7 @@ def resume(folders: tuple[Path, ...], api_key: str | None, api_key_file: Path | 
         parts = [part(folder, key) for given in folders for folder in within(given)]
     except EvalsError as error:
         raise click.ClickException(str(error)) from error
-    execute(parts)
+    execute(parts, report=report, together=folders[0] if len(folders) == 1 else None)
 
 
 def within(path: Path) -> list[Folder]:
@@ -46,7 +49,7 @@ def within(path: Path) -> list[Folder]:
 def part(folder: Folder, key: str | None) -> Part:
     """Return what is left of the run in *folder*. Raises OtherRun if its data have changed."""
     known = read(folder)
-    dataset = load(known.source, limit=known.limit)
+    dataset = load(known.source, limit=known.limit, columns=known.columns)
     client = connect(
         base_url=known.base_url,
         api_key=key,

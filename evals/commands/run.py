@@ -13,6 +13,7 @@ from evals.commands.options import (
     different,
     json_object,
     key_of,
+    report_flag,
     scorer,
     server_flags,
     temperature,
@@ -89,6 +90,7 @@ from evals.specification import specify
     help="The run's own folder, in place of one in --out; if it has this run, the run goes on. "
     "With several models it has a folder for each.",
 )
+@report_flag
 @click.option("--stream", is_flag=True, help="Request streams, and time the first token.")
 @click.option("--language", help="The language of clips that name none.")
 @click.option("--prompt", help="The prompt of a transcription, or a system message.")
@@ -115,6 +117,7 @@ def run(
     timeout: float,
     max_retries: int,
     wait: float,
+    report: bool,
     **flags: Any,
 ) -> None:
     """Send every sample of DATA to a server, score the answers, write results and a summary.
@@ -148,7 +151,7 @@ def run(
             )
     except EvalsError as error:
         raise click.ClickException(str(error)) from error
-    execute(parts)
+    execute(parts, report=report, together=folder)
 
 
 def places(folder: Path | None, models: Sequence[str]) -> list[Folder | None]:

@@ -13,6 +13,7 @@ from evals.failures import EvalsError
 from evals.journal import encoded, write
 from evals.report.terminal import console
 from evals.signals import cancel_on_sigterm
+from evals.verify import page
 from evals.verify.proof import CHECKS, Proof, prove
 from evals.verify.terminal import show
 from evals.verify.verdict import Section
@@ -63,14 +64,21 @@ def weights(
     " repeated.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the proof there.")
+@click.option(
+    "--page",
+    "page_file",
+    type=click.Path(path_type=Path),
+    help="Write a page for an appendix there, an HTML file that loads nothing.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the checks and what each shows.")
 def verify(
+    *,
     models: tuple[str, ...],
     local: dict[str, Path],
     compute_type: str | None,
     only: tuple[str, ...],
     json_file: Path | None,
-    *,
+    page_file: Path | None,
     listed: bool,
     **server: Any,
 ) -> None:
@@ -88,6 +96,8 @@ def verify(
         proof = asyncio.run(_prove(models, by_model, only, **server))
         if json_file is not None:
             write(json_file, encoded(proof) + b"\n")
+        if page_file is not None:
+            page.save(proof, page_file)
     except EvalsError as error:
         raise click.ClickException(str(error)) from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:

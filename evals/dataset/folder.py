@@ -116,12 +116,14 @@ def _refuse(folder: Path, fault: str, names: list[str]) -> None:
 def _explained(folder: Path, clips: Sequence[Path]) -> str:
     """Return what is missing in *folder*, and what it could have been."""
     lists = sorted(file.name for form in LISTS for file in folder.glob(form))[:SHOWN]
-    if clips and not lists:
+    inside = f", as {' or '.join(lists)} in it" if lists else ""
+    if lists and clips:
+        return f"{folder} has {len(clips)} clips and no transcripts: name a list of them{inside}"
+    if lists:
+        return f"{folder} is a folder: name a manifest{inside}{FORM}"
+    if clips:
         return (
             f"{folder} has {len(clips)} clips and no transcripts: put a text file beside each, as"
             f" {clips[0].with_suffix('.txt')} beside {clips[0]}, or name a manifest or a table"
         )
-    inside = f", as {' or '.join(lists)} in it" if lists else ""
-    if clips:
-        return f"{folder} has {len(clips)} clips and no transcripts: name a list of them{inside}"
-    return f"{folder} is a folder: name a manifest{inside}{FORM}"
+    return f"{folder} has no clips: expected clips with a text file beside each, as a.txt and a.wav"

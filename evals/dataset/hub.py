@@ -15,7 +15,9 @@ from typing import Any
 
 import huggingface_hub
 import msgspec
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+# The base of the errors of whichever HTTP package the hub's has.
+from huggingface_hub.errors import HFValidationError, HTTPError  # type: ignore[attr-defined]
 
 from evals.dataset.columns import Columns, find, to_fields
 from evals.dataset.record import Record
@@ -58,7 +60,7 @@ def open_split(source: str) -> Split:
         raise ManifestError(f"{source} needs pyarrow: pip install 'evalshim[hub]'")
     try:
         info = huggingface_hub.dataset_info(repo, revision=BRANCH, files_metadata=True)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (HTTPError, HFValidationError, OSError) as error:
         raise ManifestError(f"{source}: {short(str(error))}") from error
     files = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
     config, split = _chosen(source, files, *rest)
@@ -108,6 +110,9 @@ def records(split: Split, columns: Columns) -> Iterator[Record]:
         fields = to_fields(row, found)
         if found.is_audio:
             fields["audio"] = _clip(fields["audio"], split.clips, number)
+            if fields["audio"] is None:
+                shown = short(repr(row[found.content]))
+                raise ManifestError(f"{place} row {number}: no clip in {found.content!r}: {shown}")
         elif "choices" not in fields:
             # A number is right as a text too; of choices it is the index.
             fields["target"] = str(fields["target"])
@@ -123,20 +128,19 @@ def _rows(split: Split, file: str, place: str) -> Iterator[dict[str, Any]]:
         )
         for batch in parquet.ParquetFile(path).iter_batches(batch_size=ROWS):
             yield from batch.to_pylist()
-    except (HfHubHTTPError, OSError, ArrowException) as error:
+    except (HTTPError, OSError, ArrowException) as error:
         raise ManifestError(f"{place}: {file}: {short(str(error))}") from error
 
 
-def _clip(value: Any, folder: Path, number: int) -> str:
-    """Write the clip in *value* to *folder*, unless it is there; return its name.
+def _clip(value: Any, folder: Path, number: int) -> str | None:
+    """Write the clip in *value* to *folder*, unless it is there; return its name, None without one.
 
-    *value* is the hub's form of audio, the bytes of a file and its path. The path is missing where
+    *value* is the hub's form of audio: the bytes of a file, and its path. The path is missing where
     a clip was made from samples: that is always a WAV.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("bytes"), bytes):
-        # Reported as a wrong type, with the place.
-        return value  # type: ignore[no-any-return]
-    data = value["bytes"]
+    data = value.get("bytes") if isinstance(value, dict) else None
+    if not isinstance(data, bytes):
+        return None
     suffix = Path(value.get("path") or "").suffix or ".wav"
     clip = folder / f"{number:06}{suffix}"
     if not clip.exists() or clip.stat().st_size != len(data):

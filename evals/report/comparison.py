@@ -10,7 +10,7 @@ from evals.read import Run
 from evals.report.pairs import LeftOut, Pair, Table, pair, tabulate
 from evals.report.summary import Summary
 from evals.score import paired
-from evals.score.intervals import DRAWS, NoInterval
+from evals.score.intervals import NoInterval
 from evals.score.scorers import ERROR_RATES, Scorer
 
 CHANGES = 10
@@ -130,6 +130,7 @@ def _refuse(a: Summary, b: Summary, *, anyway: bool) -> None:
     """Raise NotComparable if a difference of the scores could have another cause than the runs."""
     for name, of_a, of_b in (
         ("scorer", a.score.scorer, b.score.scorer),
+        ("version of the scorer", a.score.scorer_sha256, b.score.scorer_sha256),
         ("normalizer", a.score.normalizer, b.score.normalizer),
     ):
         if of_a != of_b:
@@ -181,7 +182,7 @@ def _interval(table: Table) -> tuple[float | None, float | None, str]:
         low, high = paired.interval(table.differences, table.sizes)
     except NoInterval as reason:
         return None, None, f"none: {reason}"
-    return low, high, f"paired bootstrap, expanded percentiles, {DRAWS} draws, seed 0"
+    return low, high, f"paired bootstrap, expanded percentiles, {paired.DRAWS} draws, seed 0"
 
 
 def _test(differences: Sequence[float], scorer: Scorer) -> str:

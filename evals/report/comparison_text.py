@@ -8,10 +8,13 @@ from rich.markup import escape
 from evals.failures import short
 from evals.report.comparison import Change, Comparison, Counts, Difference, Side
 from evals.report.pairs import LeftOut
-from evals.report.terminal import LABELS, console, plain
-from evals.score.scorers import ERROR_RATES
+from evals.report.terminal import console, label, number, plain
+from evals.score.scorers import Scorer
 
-INDENT = "  "
+UNITS: dict[Scorer, str] = {"wer": "words", "cer": "characters"}
+"""What error rates count."""
+EMPTY = "(no text)"
+"""Printed in place of an answer or a target without a character."""
 SMALL_P = 0.0001
 """A smaller p-value is not printed in full."""
 
@@ -30,26 +33,26 @@ def show(comparison: Comparison, *, b: str = "B") -> None:
 
 def rows(comparison: Comparison, b: str) -> list[tuple[str, str]]:
     """Return the lines above the verdict: pairs of a heading and a value."""
-    samples, label = comparison.samples, LABELS.get(comparison.scorer, "accuracy")
+    samples, name = comparison.samples, label(comparison.scorer)
     lines = [
         ("A", comparison.a.folder),
         (b, comparison.b.folder),
-        (f"{label} A", _score(comparison.a)),
-        (f"{label} {b}", _score(comparison.b)),
+        (f"{name} A", _score(comparison.a)),
+        (f"{name} {b}", _score(comparison.b)),
         (f"{b} less A", _points(comparison.difference)),
         ("p-value", f"{_p_value(comparison.difference.p_value)}, {comparison.difference.test}"),
         ("samples", _counts(samples, b)),
     ]
     if left_out := _left_out(samples.left_out, b):
         lines.append(("left out", left_out))
-    for name, (of_a, of_b) in comparison.settings.items():
-        lines.append(("setting", f"{name}: {of_a} in A, {of_b} in {b}"))
+    for setting, (of_a, of_b) in comparison.settings.items():
+        lines.append(("setting", f"{setting}: {of_a} in A, {of_b} in {b}"))
     return lines
 
 
 def verdict(comparison: Comparison, b: str) -> str:
     """Return the verdict as a sentence."""
-    samples, label = comparison.samples, LABELS.get(comparison.scorer, "accuracy")
+    samples, name = comparison.samples, label(comparison.scorer)
     points = f"{abs(comparison.difference.value):.2%}".replace("%", " points")
     lower = "lower" if comparison.difference.value < 0 else "higher"
     match comparison.verdict:
@@ -63,7 +66,7 @@ def verdict(comparison: Comparison, b: str) -> str:
         case "no difference shown":
             return "No difference is shown: chance alone could make this one."
         case better_or_worse:
-            return f"{b} is {better_or_worse}: its {label} is {points} {lower}."
+            return f"{b} is {better_or_worse}: its {name} is {points} {lower}."
 
 
 def changes(comparison: Comparison, b: str) -> list[str]:
@@ -72,30 +75,33 @@ def changes(comparison: Comparison, b: str) -> list[str]:
     changed = comparison.samples.improved + comparison.samples.worsened
     if not listed:
         return []
-    what = "errors" if comparison.scorer in ERROR_RATES else "right"
-    lines = ["", f"What changed most, {len(listed)} of {changed} samples: {what} in A, in {b}"]
+    lines = ["", f"What changed most, {len(listed)} of {changed} samples:"]
     for change in listed:
-        lines += ["", f"{change.id}: {_change(change)}"]
-        lines.append(f"{INDENT}{'target':<8}{short(change.target)}")
-        lines += [f"{INDENT}{'A':<8}{short(text)}" for text in dict.fromkeys(change.answers_a)]
-        lines += [f"{INDENT}{b:<8}{short(text)}" for text in dict.fromkeys(change.answers_b)]
+        texts = [("target", change.target)]
+        texts += [("A", text) for text in dict.fromkeys(change.answers_a)]
+        texts += [(b, text) for text in dict.fromkeys(change.answers_b)]
+        lines += ["", f"{change.id}: {_change(change, b, comparison.scorer)}"]
+        lines += [f"  {whose:<8}{short(text) or EMPTY}" for whose, text in texts]
     return lines
 
 
-def _change(change: Change) -> str:
-    if change.size == 1:
-        return f"{change.a:.0%}, {change.b:.0%}"
-    return f"{_number(change.a)}, {_number(change.b)} of {_number(change.size)}"
+def _change(change: Change, b: str, scorer: Scorer) -> str:
+    if change.size == 1 and scorer not in UNITS:
+        return f"{_share(change.a)} in A, {_share(change.b)} in {b}"
+    if scorer in UNITS:
+        size = f"{UNITS[scorer]} in the target: {number(change.size)}"
+        return f"{number(change.a)} errors in A, {number(change.b)} in {b}; {size}"
+    return f"{number(change.a)} in A, {number(change.b)} in {b}, of {number(change.size)}"
+
+
+def _share(right: float) -> str:
+    """Return how much of one sample is right, which may be a mean over repeats."""
+    return {0.0: "wrong", 1.0: "right"}.get(right, f"{right:.0%} right")
 
 
 def _score(side: Side) -> str:
-    parts = f"{_number(side.numerator)}/{_number(side.denominator)}"
+    parts = f"{number(side.numerator)}/{number(side.denominator)}"
     return f"{side.score:.2%} ({parts}), model {side.model}"
-
-
-def _number(value: float) -> str:
-    """Return whole numbers whole, others with two digits behind the point."""
-    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def _points(difference: Difference) -> str:
@@ -125,4 +131,4 @@ def _left_out(left_out: LeftOut, b: str) -> str:
         (left_out.missing_b, f"not in {b}"),
         (left_out.other_target, "with another target"),
     )
-    return ", ".join(f"{number} {reason}" for number, reason in reasons if number)
+    return ", ".join(f"{samples} {reason}" for samples, reason in reasons if samples)

@@ -2,18 +2,18 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
-from evals.report.terminal import LABELS, UNKNOWN, console, plain
+from evals.report.terminal import LABELS, console, plain
 from evals.result import Result
 from evals.score.scorers import Scorer
 
-NAME = 16
-"""Most characters of a task's name: all fits in 80 columns."""
+NAME = 12
+"""Most characters of a name: beside it 99,999 samples and 123 failures fit in 80 columns."""
 LINES = 10
 """Lines in a pipe: one after each tenth of the samples, …"""
 LINE_SECONDS = 300.0
@@ -22,7 +22,7 @@ LINE_SECONDS = 300.0
 
 class _Figures(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(figures(task))
+        return Text(figures(task), no_wrap=True)
 
 
 def bar() -> Progress:
@@ -32,8 +32,8 @@ def bar() -> Progress:
     """
     out = console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=8),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=6),
         _Figures(),
         console=out,
         disable=not out.is_terminal,
@@ -47,16 +47,25 @@ def figures(task: Task) -> str:
     where several requests end at once.
     """
     done = task.completed - task.fields["before"]
-    rate = done / task.elapsed if task.elapsed else 0.0
-    left = f"{timedelta(seconds=round((task.remaining or 0.0) / rate))} left" if rate else UNKNOWN
+    seconds = task.finished_time or task.elapsed
+    rate = done / seconds if seconds else 0.0
     parts = [
         f"{task.completed:.0f}/{task.total:.0f}",
-        f"{rate:.1f}/s" if rate else UNKNOWN,
-        left,
+        _rate(rate),
+        f"{_clock((task.remaining or 0.0) / rate)} left" if rate else "",
         task.fields["score"],
         f"{task.fields['failed']} failed",
     ]
-    return "  ".join(parts)
+    return " ".join(part for part in parts if part)
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:.1f}/s" if per_second >= 1 else f"{per_second * 60:.1f}/min"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def tracker(
@@ -77,7 +86,7 @@ def tracker(
         completed=len(answered),
         before=len(answered),
         failed=0,
-        score=UNKNOWN,
+        score="",
     )
     task = progress.tasks[progress.task_ids.index(row)]
     line = _line_printer(task, shown) if progress.disable else None
@@ -89,7 +98,7 @@ def tracker(
             numerator += result.tally.numerator
             denominator += result.tally.denominator
         label = LABELS.get(scorer, "accuracy")
-        score = f"{label} {numerator / denominator:.1%}" if denominator else UNKNOWN
+        score = f"{label} {numerator / denominator:.1%}" if denominator else ""
         progress.update(row, advance=1, failed=failed, score=score)
         if line:
             line()
@@ -106,7 +115,7 @@ def _line_printer(task: Task, name: str) -> Callable[[], None]:
         nonlocal last_tenth, last_time
         tenth = int(task.completed * LINES // (task.total or 1))
         if tenth > last_tenth or time.monotonic() - last_time >= LINE_SECONDS:
-            out.print(f"{name}  {figures(task)}", markup=False, soft_wrap=True)
+            out.print(f"{name} {figures(task)}", markup=False, soft_wrap=True)
             last_tenth, last_time = tenth, time.monotonic()
 
     return line

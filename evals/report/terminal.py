@@ -51,12 +51,17 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
     return lines
 
 
+def label(scorer: Scorer) -> str:
+    """Return the name of the score that *scorer* gives."""
+    return LABELS.get(scorer, "score" if is_own(scorer) else "accuracy")
+
+
 def score(score: Score) -> str:
     """Return the score in percent and as a fraction, or that there is none."""
-    label = LABELS.get(score.scorer, "score" if is_own(score.scorer) else "accuracy")
+    name = label(score.scorer)
     if score.value is None:
-        return f"no {label}"
-    return f"{label} {score.value:.2%} ({number(score.numerator)}/{number(score.denominator)})"
+        return f"no {name}"
+    return f"{name} {score.value:.2%} ({number(score.numerator)}/{number(score.denominator)})"
 
 
 def edits(score: Score) -> str:
@@ -167,8 +172,13 @@ def show(summaries: list[Summary]) -> None:
             line = f"[dim]{heading:<12}[/][{style}]{escape(plain(value))}[/]"
             out.print(line, soft_wrap=True)
         files = Folder(Path(summary.results).parent)
-        for place in ("summary", "results"):
-            line = f"[dim]{place:<12}[/]{escape(plain(str(getattr(files, place))))}"
-            out.print(line, soft_wrap=True)
+        pages = ["page"] if files.page.exists() else []
+        for place in ("summary", "results", *pages):
+            show_place(place, getattr(files, place))
         for remark in remarks(summary):
             out.print(plain(remark), markup=False, soft_wrap=True)
+
+
+def show_place(heading: str, path: Path) -> None:
+    """Print the line of a file."""
+    console().print(f"[dim]{heading:<12}[/]{escape(plain(str(path)))}", soft_wrap=True)

@@ -7,8 +7,8 @@ import numpy as np
 
 DRAWS = 1000
 """Number of times that a bootstrap draws all samples anew, with replacement."""
-AT_ONCE = 1_000_000
-"""Most samples that are drawn at once: it bounds the memory, at about 25 MB."""
+AT_ONCE = 50_000
+"""Most samples that are drawn at once: few enough for the processor's cache."""
 MIN_SAMPLES = 20
 """Fewest samples for a bootstrap."""
 MIN_WITH_ERRORS = 5
@@ -44,25 +44,30 @@ def bootstrap(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
         raise NoInterval(f"fewer than {MIN_SAMPLES} samples")
     if sum(numerator > 0 for numerator, _ in pairs) < MIN_WITH_ERRORS:
         raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples above 0 %")
-    low, high = resample(*zip(*pairs, strict=True))
+    low, high = resample(*zip(*pairs, strict=True), draws=DRAWS)
     if sum(numerator != denominator for numerator, denominator in pairs) < MIN_WITH_ERRORS:
         raise NoInterval(f"fewer than {MIN_WITH_ERRORS} samples that are not at 100 %")
     return low, high
 
 
 def resample(
-    numerators: Sequence[float], denominators: Sequence[float], *, tail: float = 2.5
+    numerators: Sequence[float],
+    denominators: Sequence[float],
+    *,
+    draws: int,
+    tail: float = 2.5,
 ) -> tuple[float, float]:
     """Return two percentiles of the pooled ratios of resampled samples: *tail* and 100 - *tail*.
 
-    Each sample has a numerator and a denominator. Raises NoInterval if all ratios are the same.
+    Each sample has a numerator and a denominator. The samples are drawn *draws* times. Raises
+    NoInterval if all ratios are the same.
     """
     columns = np.asarray(numerators), np.asarray(denominators)
     rng = np.random.default_rng(0)
     samples, at_once = len(numerators), max(1, AT_ONCE // len(numerators))
     parts = []
-    for done in range(0, DRAWS, at_once):
-        drawn = rng.integers(samples, size=(min(at_once, DRAWS - done), samples))
+    for done in range(0, draws, at_once):
+        drawn = rng.integers(samples, size=(min(at_once, draws - done), samples))
         parts.append([column.take(drawn).sum(axis=1) for column in columns])
     tops, bottoms = np.concatenate(parts, axis=1)
     ratios = tops[bottoms > 0] / bottoms[bottoms > 0]

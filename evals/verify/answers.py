@@ -10,8 +10,8 @@ from evals.verify.verdict import Findings
 TOLERANCE = 1e-3
 """Largest difference of two log probabilities (natural logarithms), or of two other numbers, that
 is not a breach. Engines in float32 multiply batches of other sizes by other kernels, which changes
-log probabilities by some 1e-5; two implementations of one network differ by up to 1e-4. What is
-larger comes from other weights, another precision, or a server that changes the number."""
+log probabilities by some 1e-5, and so do two implementations of one network. What is larger comes
+from other weights, another precision, or a server that changes the number."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,20 +89,23 @@ class Comparison:
 
     def __init__(self, found: Findings) -> None:
         self._found = found
+        self.numbers = 0
         self.largest = 0.0
-
-    @property
-    def note(self) -> str:
-        """The largest difference, as a note."""
-        return f"largest difference {self.largest:.1g}"
 
     def add(self, request: str, *, expected: Answer, got: Answer) -> None:
         """Compare two answers to *request*; a difference is a breach with the place of it."""
         pairs = list(zip(expected.numbers, got.numbers, strict=False))
+        self.numbers += len(pairs)
         self.largest = max([self.largest, *(abs(first - second) for first, second in pairs)])
         parted = difference(expected, got)
         first, second = parted or ("", "")
         self._found.expect(parted is None, request, expected=first, got=second)
+
+    def note(self) -> None:
+        """Note the largest difference, if numbers were compared."""
+        if self.numbers:
+            alike = f"within {self.largest:.1g}" if self.largest else "all equal"
+            self._found.notes.append(f"{self.numbers} numbers {alike}")
 
 
 def difference(expected: Answer, got: Answer) -> tuple[str, str] | None:
@@ -145,5 +148,6 @@ def _common(first: str, second: str) -> int:
 
 
 def _piece(text: str, at: int) -> str:
-    """Return some characters of *text* around the place *at*."""
-    return f"at character {at}: {text[max(0, at - 20) : at]!r} + {text[at : at + 40]!r}"
+    """Return the characters of *text* before and after the place *at*."""
+    rest = repr(text[at : at + 40]) if at < len(text) else "the end"
+    return f"character {at}, after {text[max(0, at - 20) : at]!r}: {rest}"

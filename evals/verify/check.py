@@ -51,6 +51,8 @@ async def judged(check: Check, target: Target) -> Verdict:
         reason = str(why)
     except Breach as breach:
         found.breaches.append(breach.evidence)
+    if not found.compared and not found.breaches:
+        reason = reason or "there was nothing to compare"
     verdict = "not checked" if reason and not found.breaches else found.verdict
     return Verdict(
         section=check.section,

@@ -41,10 +41,13 @@ async def streamed_chats(target: Target, found: Findings) -> None:
 
 
 async def texts(target: Target, found: Findings) -> None:
-    """Continued texts are the same alone, repeated and amid 32 others."""
-    asks = [_asking(partial(target.text, prompt), _text) for prompt in samples.TEXTS]
-    others = [_asking(partial(target.text, prompt), _text) for prompt in samples.OTHERS]
-    await _compare(found, asks, others)
+    """Continued texts have the same tokens and log probabilities, also amid 32 others."""
+    options = {} if target.lacks("echo") else {"logprobs": 1}
+
+    def ask(prompts: Iterable[str]) -> list[Ask]:
+        return [_asking(partial(target.text, prompt, **options), _text) for prompt in prompts]
+
+    await _compare(found, ask(samples.TEXTS), ask(samples.OTHERS))
 
 
 async def weighed_texts(target: Target, found: Findings) -> None:
@@ -113,7 +116,7 @@ async def _compare(
         for stage, (_, got) in stages.items():
             if alone is not None or stage != "alone":
                 comparison.add(f"{stage}: {request}", expected=answer, got=got)
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 def _asking(send: Callable[[], Awaitable[Reply]], read: Callable[[Reply], Answer]) -> Ask:

@@ -15,9 +15,9 @@ from evals.verify.answers import (
     of_transcription,
 )
 from evals.verify.check import Check
-from evals.verify.local import hugging_face, speech
+from evals.verify.local import speech
 from evals.verify.local.ct2 import Ct2Text
-from evals.verify.local.hugging_face import HuggingFaceText
+from evals.verify.local.hugging_face import HuggingFaceText, HuggingFaceVectors
 from evals.verify.reply import Reply
 from evals.verify.shapes import Chat, Embeddings, Text, Transcription
 from evals.verify.target import ECHO, GREEDY, LOGPROBS, Target
@@ -58,7 +58,7 @@ async def chats_as_in_process(target: Target, found: Findings) -> None:
             engine.chat, question, max_tokens=int(GREEDY["max_tokens"])
         )
         comparison.add(reply.request, expected=_comparable(expected, got), got=got)
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 def _comparable(expected: Answer, got: Answer) -> Answer:
@@ -78,17 +78,18 @@ async def weighed_texts_as_in_process(target: Target, found: Findings) -> None:
         got = replace(of_text(reply.read(Text)), tokens=(), finish="")
         expected = await asyncio.to_thread(engine.weigh, prompt)
         comparison.add(reply.request, expected=expected, got=got)
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 async def embeddings_as_in_process(target: Target, found: Findings) -> None:
     """Vectors are those that transformers gives here."""
-    weights, comparison = _weights(target), Comparison(found)
+    engine: HuggingFaceVectors = await _made(HuggingFaceVectors, _weights(target))
+    comparison = Comparison(found)
     for text in samples.TEXTS:
         reply = await target.embedding([text])
-        expected = await _made(hugging_face.embed, weights, text)
+        expected = await asyncio.to_thread(engine.embed, text)
         comparison.add(reply.request, expected=expected, got=of_embeddings(reply.read(Embeddings)))
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 async def transcriptions_as_in_process(target: Target, found: Findings) -> None:
@@ -104,7 +105,7 @@ async def transcriptions_as_in_process(target: Target, found: Findings) -> None:
         if not got.numbers:
             expected = Answer(text=expected.text)
         comparison.add(reply.request, expected=expected, got=got)
-    found.notes.append(comparison.note)
+    comparison.note()
 
 
 def _weights(target: Target) -> Weights:

@@ -89,29 +89,28 @@ async def prove(
 ) -> Proof:
     """Make the checks whose name or section is in *only*, or all, of *models*, or of all listed.
 
-    A model that is listed under several names is checked under the first. *weights* are those on
-    this machine, by model. Raises WrongServer if the list of models cannot be read.
+    A model that is listed under several names is checked under one of them. *weights* are those on
+    this machine, by model. Raises WrongServer if the server does not list its models, or if there
+    are weights of a model that is not checked.
     """
     began, started = time.perf_counter(), datetime.now(UTC)
-    server = Server(client)
-    names = models or await _listed(server)
-    wanted = set(only)
+    server, wanted = Server(client), set(only)
     checks = [c for c in CHECKS if not wanted or {c.name, c.section} & wanted]
     served: list[Served] = []
     verdicts: list[Verdict] = []
-    seen: dict[str, str] = {}
-    for name in names:
+    names: dict[str, str] = {}
+    for name in await _names(server, models, weights):
         target = Target(server, name, weights.get(name))
         watch(name, "routes")
         await target.look()
-        identity = _identity(target)
-        twin = seen.setdefault(identity, name) if identity and not models else name
+        # A model that was named is checked, whatever else it is called.
+        twin = name if models else names.setdefault(_identity(target) or name, name)
         served.append(await _served(target, same_as=None if twin == name else twin))
         if twin == name:
             verdicts += await _verdicts(target, checks, watch)
     return Proof(
         verdict=_overall(verdicts),
-        base_url=public(str(client.base_url)),
+        base_url=public(str(client.base_url)).rstrip("/"),
         started_at=started.isoformat(timespec="seconds"),
         seconds=time.perf_counter() - began,
         tolerance=TOLERANCE,
@@ -121,12 +120,20 @@ async def prove(
     )
 
 
-async def _listed(server: Server) -> list[str]:
-    """Return the names of the server's models. Raises WrongServer if it does not list them."""
+async def _names(
+    server: Server, models: Sequence[str], weights: Mapping[str, Weights]
+) -> list[str]:
+    """Return *models*, else all that the server lists; those with *weights* first.
+
+    So a model is checked under the name that has weights. Raises WrongServer.
+    """
     try:
-        return [card.id for card in (await server.models()).read(Cards).data]
+        names = models or [card.id for card in (await server.models()).read(Cards).data]
     except (NotChecked, Breach) as error:
         raise WrongServer(f"no list of models ({error}): name them with --model") from error
+    if strange := sorted(weights.keys() - set(names)):
+        raise WrongServer(f"--local names {strange[0]}, which is not one of {', '.join(names)}")
+    return sorted(names, key=lambda name: name not in weights)
 
 
 async def _verdicts(target: Target, checks: Sequence[Check], watch: Watch) -> list[Verdict]:
@@ -139,7 +146,7 @@ async def _verdicts(target: Target, checks: Sequence[Check], watch: Watch) -> li
 
 
 def _identity(target: Target) -> str | None:
-    """Return what two names of one model share: its fingerprint, or the hash of its manifest."""
+    """Return what the names of one model share: its fingerprint, or its manifest's hash."""
     manifest = target.replies["transcriptions"].headers.get("x-shim-manifest")
     return target.fingerprint or manifest
 

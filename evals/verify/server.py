@@ -37,7 +37,9 @@ class Server:
     async def chat(self, model: str, messages: list[Any], **options: Any) -> Reply:
         """Send a chat. With `stream` in *options* the body is the whole event stream."""
         call = self._chat.create(model=model, messages=messages, extra_body=options)
-        return await self._sent(call, "chat/completions", {"messages": messages, **options})
+        return await self._sent(
+            call, "chat/completions", {"model": model, "messages": messages, **options}
+        )
 
     async def chunks(
         self, model: str, messages: list[Any], **options: Any
@@ -55,24 +57,26 @@ class Server:
     async def text(self, model: str, prompt: str, **options: Any) -> Reply:
         """Send a text to be continued."""
         call = self._text.create(model=model, prompt=prompt, extra_body=options)
-        return await self._sent(call, "completions", {"prompt": prompt, **options})
+        return await self._sent(call, "completions", {"model": model, "prompt": prompt, **options})
 
     async def response(self, model: str, text: str, **options: Any) -> Reply:
         """Send a text to the route of responses."""
         call = self._responses.create(model=model, input=text, extra_body=options)
-        return await self._sent(call, "responses", {"input": text, **options})
+        return await self._sent(call, "responses", {"model": model, "input": text, **options})
 
     async def embedding(self, model: str, texts: list[str], **options: Any) -> Reply:
         """Send texts to be embedded, as numbers unless *options* say otherwise."""
         options = {"encoding_format": "float", **options}
         call = self._embeddings.create(model=model, input=texts, extra_body=options)
-        return await self._sent(call, "embeddings", {"input": texts, **options})
+        return await self._sent(call, "embeddings", {"model": model, "input": texts, **options})
 
     async def transcription(self, model: str, clip: Path, **options: Any) -> Reply:
         """Send the recording *clip*."""
         file = (clip.name, await asyncio.to_thread(clip.read_bytes))
         call = self._transcriptions.create(model=model, file=file, extra_body=options)
-        return await self._sent(call, "audio/transcriptions", {"file": clip.name, **options})
+        return await self._sent(
+            call, "audio/transcriptions", {"model": model, "file": clip.name, **options}
+        )
 
     async def models(self) -> Reply:
         """Request the list of models."""
@@ -95,6 +99,7 @@ class Server:
         try:
             return json_object(await self.client.get(path, cast_to=str))
         except openai.APIError:
+            # Most servers have none. One that does not answer at all is found by the checks.
             return {}
 
     async def _sent(

@@ -1,4 +1,7 @@
-"""What is read of OpenAI's answers; another shape is a breach."""
+"""What is read of OpenAI's answers; another shape is a breach.
+
+A long file, so that the shapes of all routes are in one place.
+"""
 
 from typing import Annotated, Literal, TypeVar
 

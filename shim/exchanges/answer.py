@@ -22,6 +22,11 @@ class Answer(Struct, frozen=True, kw_only=True):
     pieces: list[tuple[float, int]]
     """Of each piece of the body the milliseconds from the same moment, and its bytes."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return sum(size for _, size in self.pieces)
+
 
 class Taken:
     """An answer that is being sent."""

@@ -16,6 +16,7 @@ from shim.http.json_decoding import Rules, decoded
 from shim.http.json_worker import JsonWorker
 from shim.http.model_prefix import IN_SCOPE
 from shim.http.request import INLINE_BYTES
+from shim.http.uninterrupted import uninterrupted
 from shim.serving.models import Models
 from shim.serving.request_record import CURRENT
 from shim.serving.served_model import ServedModel
@@ -66,7 +67,7 @@ class AnswerCache:
     async def keep(self, key: str, answer: Answer, body: BinaryIO) -> None:
         """Keep *answer* with *body*; an error is logged once, and counted."""
         try:
-            await asyncio.to_thread(self._folder.keep, key, answer, body)
+            await uninterrupted(asyncio.to_thread(self._folder.keep, key, answer, body))
         except OSError as error:
             self._lose(error)
 
@@ -190,7 +191,8 @@ class _Lookup:
     async def _facts(self, body: BinaryIO) -> Facts | None:
         media = content_type(self._head)
         body.seek(0)
-        parts = await asyncio.to_thread(content.form, body, media, content.hashed)
+        reading = asyncio.to_thread(content.form, body, media, content.hashed)
+        parts = await uninterrupted(reading)
         if parts is not None:
             return facts(of_form(content.of_form(parts)))
         body.seek(0)

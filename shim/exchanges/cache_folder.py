@@ -44,7 +44,7 @@ class CacheFolder:
         self._written = 0
         """Bytes that were written since the folder was looked at."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._remove_old()
         except OSError as error:
             raise FolderUnusable(f"{folder}: {error.strerror}") from error
@@ -64,7 +64,7 @@ class CacheFolder:
             answer = msgspec.json.decode(line, type=Answer)
         except msgspec.MsgspecError:  # of another version
             return None
-        return answer, body
+        return (answer, body) if answer.size == len(body) else None
 
     def keep(self, key: str, answer: Answer, body: BinaryIO) -> None:
         """Keep *answer* with *body* for *key*; raise OSError."""

@@ -61,7 +61,12 @@ def form(body: BinaryIO, content_type: str, keep: Keep) -> list[Part] | None:
     if media != "multipart/form-data" or not boundary:
         return None
     parser = MultipartParser(
-        body, boundary, part_limit=_PARTS, headersize_limit=_HEADER_BYTES, spool_limit=_PIECE_BYTES
+        body,
+        boundary,
+        charset="latin-1",
+        part_limit=_PARTS,
+        headersize_limit=_HEADER_BYTES,
+        spool_limit=_PIECE_BYTES,
     )
     parts: list[Part] = []
     try:

@@ -5,10 +5,11 @@
 that names it, so a folder is valid at every moment, also if the server is killed.
 """
 
-import hashlib
+import fcntl
 import io
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -25,8 +26,6 @@ from .request import Head, Request, content_type, request
 log = logging.getLogger(__name__)
 
 LINES = "exchanges.jsonl"
-
-_PIECE_BYTES = 1 << 16
 
 
 class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,34 +58,39 @@ class Bodies:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "bodies"
+        self.size = 0
+        """Bytes of all bodies, once `make_folder` has been called."""
 
     def make_folder(self) -> None:
-        """Make the folder, if it does not exist; raise OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Make the folder for its owner only, or clear it of what a killed server has begun.
 
-    @property
-    def size(self) -> int:
-        """Bytes of all bodies."""
-        return sum(file.stat().st_size for file in self._folder.iterdir())
+        Raises OSError.
+        """
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for begun in self._folder.glob(".*"):
+            begun.unlink()
+        self.size = sum(file.stat().st_size for file in self._folder.iterdir())
 
     def keep(self, body: BinaryIO) -> Blob:
         """Write *body*, from its present position, unless its bytes are there; return its hash.
 
         Raises OSError.
         """
-        digest = hashlib.sha256()
+        start = body.tell()
+        blob = content.hashed(body)
+        kept = self._folder / blob.sha256
+        if kept.exists():
+            return blob
+        body.seek(start)
         with NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as file:
-            name = Path(file.name)
             try:
-                while piece := body.read(_PIECE_BYTES):
-                    digest.update(piece)
-                    file.write(piece)
+                shutil.copyfileobj(body, file)
                 file.flush()
-                blob = Blob(digest.hexdigest(), file.tell())
-                name.replace(self._folder / blob.sha256)
+                Path(file.name).replace(kept)
             except OSError:
-                name.unlink(missing_ok=True)
+                Path(file.name).unlink(missing_ok=True)
                 raise
+        self.size += blob.size
         return blob
 
     def read(self, blob: Blob) -> bytes:
@@ -140,9 +144,13 @@ class Writer:
         self._most_bytes = most_bytes
         self._bodies = Bodies(folder)
         try:
-            self._bodies.make_folder()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lines = os.open(folder / LINES, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            self._size = self._end_of_last_line() + self._bodies.size
+            fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._bodies.make_folder()
+            self._lines_size = self._end_of_last_line()
+        except BlockingIOError as error:
+            raise FolderUnusable(f"{folder}: another server records there") from error
         except OSError as error:
             raise FolderUnusable(f"{folder}: {error.strerror}") from error
 
@@ -157,11 +165,11 @@ class Writer:
         recording.
         """
         size = body.seek(0, os.SEEK_END) + answer_body.seek(0, os.SEEK_END)
-        if self._size + size > self._most_bytes:
+        if self._lines_size + self._bodies.size + size > self._most_bytes:
             raise RecordingFull(f"the recording has reached {self._most_bytes} bytes")
         line = msgspec.json.encode(self._with_bodies(exchange, body, answer_body)) + b"\n"
         self._append(line)
-        self._size += size + len(line)
+        self._lines_size += len(line)
 
     def _with_bodies(self, exchange: Exchange, body: BinaryIO, answer_body: BinaryIO) -> Exchange:
         body.seek(0)

@@ -12,10 +12,11 @@ from typing import BinaryIO, Literal, TypeAlias, cast
 
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
+from shim.http.uninterrupted import uninterrupted
 from shim.serving.request_record import CURRENT, RequestRecord
 
 from .answer import Taken
-from .folder import Exchange, RecordingFull, Writer
+from .folder import Exchange, Writer
 from .request import head
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,9 @@ class Recorder:
             self._thread, self._writer.write, exchange, body, answer_body
         )
         try:
-            # A server that is stopped cancels its requests, but not what the thread has begun.
-            await asyncio.shield(writing)
-        except (OSError, RecordingFull) as error:
+            await uninterrupted(writing)
+        # An exchange ends here: whatever is wrong with its recording, its client is answered.
+        except Exception as error:  # noqa: BLE001
             self.lose(error)
         else:
             self._on_end("whole" if exchange.whole else "cut")

@@ -12,6 +12,7 @@ from litestar.types import Receive, ReceiveMessage, Scope, Send
 
 from shim.errors import ClientGone, NotRecorded
 from shim.http.refusal import refuse
+from shim.http.uninterrupted import uninterrupted
 
 from .answer import Answer, send_again
 from .folder import Exchange, Recording
@@ -83,7 +84,7 @@ class Replay:
                 await _read(receive, body)
             except ClientGone:
                 return
-            request = await asyncio.to_thread(received, head(scope), body)
+            request = await uninterrupted(asyncio.to_thread(received, head(scope), body))
         exchange = self._next(request.digest)
         if exchange is None:
             error = await asyncio.to_thread(self._not_recorded, request)

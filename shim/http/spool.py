@@ -2,12 +2,13 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
 from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from shim.errors import StorageFull
+
+from .uninterrupted import uninterrupted
 
 _IN_MEMORY = 1 << 18
 """Bytes of the largest file that stays in memory: some eight seconds of speech."""
@@ -46,7 +47,7 @@ class Spool:
             if self.size <= _IN_MEMORY:
                 self.file.write(content)
             elif content:
-                await _uninterrupted(lambda: self._write(content))
+                await uninterrupted(asyncio.to_thread(self._write, content))
         except OSError as error:
             if error.errno not in _DISK_FULL:
                 raise
@@ -61,13 +62,3 @@ class Spool:
     def _write(self, content: bytearray) -> None:
         self.file.write(content)
         self.file.flush()  # without it a full disk would only show when the file is read
-
-
-async def _uninterrupted(step: Callable[[], None]) -> None:
-    """Run *step* in a thread; if cancelled, wait for its end first, as it uses the file."""
-    running = asyncio.ensure_future(asyncio.to_thread(step))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.gather(running, return_exceptions=True)
-        raise

@@ -1,13 +1,16 @@
 """Live servers and the clients that ask them."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from tests.client.stock import KINDS, answered, connect
 from tests.live import BUILTIN, KEY, LiveServer, serving
+
+OTHER_KEY = "sk-other"
 
 FAKES = f"""
 [server]
@@ -149,6 +152,75 @@ def exact_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServe
     )
     with serving("--config", str(config)) as live:
         yield live
+
+
+KEEPING = f"""
+[server]
+api_keys = ["{KEY}"]
+[[server.keys]]
+name = "other"
+key = "{OTHER_KEY}"
+models = ["echo"]
+
+[[models]]
+id = "toy-chat"
+backend = "ct2"
+source = "{BUILTIN / "chat"}"
+
+[[models]]
+id = "echo"
+backend = "fake"
+source = "chat"
+
+[[models]]
+id = "slow"
+backend = "fake"
+source = "chat"
+options = {{ seconds_per_item = 0.1 }}
+
+[[models]]
+id = "dies"
+backend = "fake"
+source = "chat"
+options = {{ fail_after = 2, fail_first = 1 }}
+
+[[models]]
+id = "speech"
+backend = "whisper"
+source = "{BUILTIN / "speech"}"
+
+[[models]]
+id = "greedy"
+backend = "whisper"
+source = "{BUILTIN / "speech"}"
+options = {{ decoding = {{ temperatures = [0.0] }} }}
+
+[[models]]
+id = "vectors"
+backend = "fake"
+source = "embedding"
+"""
+"""The built-in models and fakes, one of which only the other key may use too."""
+
+
+class Keeping(NamedTuple):
+    """A server that records, and has a cache of answers."""
+
+    server: LiveServer
+    recording: Path
+    cache: Path
+
+
+@pytest.fixture(scope="session")
+def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeping]:
+    """Serve with a recording and a cache."""
+    folder = tmp_path_factory.mktemp("keeping")
+    config, recording, cache = folder / "shim.toml", folder / "recording", folder / "cache"
+    config.write_text(KEEPING)
+    with serving(
+        "--config", str(config), "--record", str(recording), "--cache", str(cache)
+    ) as live:
+        yield Keeping(live, recording, cache)
 
 
 @pytest.fixture

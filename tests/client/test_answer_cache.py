@@ -1,5 +1,6 @@
 """The cache of answers: what is given twice, to whom, and what is computed again."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,67 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.client.conftest import KEEPING, OTHER_KEY, Keeping
 from tests.client.stock import connect, says
-from tests.live import BUILTIN, CLIPS, KEY, LiveServer, serving
+from tests.live import CLIPS, KEY, LiveServer, serving
 
-OTHER_KEY = "sk-other"
 CLIP = min(CLIPS.iterdir())
 
-CONFIG = f"""
-[server]
-api_keys = ["{KEY}"]
-[[server.keys]]
-name = "other"
-key = "{OTHER_KEY}"
-models = ["echo"]
 
-[[models]]
-id = "toy-chat"
-backend = "ct2"
-source = "{BUILTIN / "chat"}"
-
-[[models]]
-id = "echo"
-backend = "fake"
-source = "chat"
-
-[[models]]
-id = "dies"
-backend = "fake"
-source = "chat"
-options = {{ fail_after = 2, fail_first = 1 }}
-
-[[models]]
-id = "speech"
-backend = "whisper"
-source = "{BUILTIN / "speech"}"
-
-[[models]]
-id = "greedy"
-backend = "whisper"
-source = "{BUILTIN / "speech"}"
-options = {{ decoding = {{ temperatures = [0.0] }} }}
-
-[[models]]
-id = "vectors"
-backend = "fake"
-source = "embedding"
-"""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the cache."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def cached(folder: Path) -> Iterator[LiveServer]:
-    """Serve with a cache."""
-    config = folder.parent / "cached.toml"
-    config.write_text(CONFIG)
-    with serving("--config", str(config), "--cache", str(folder)) as live:
-        yield live
+@pytest.fixture
+def cached(keeping: Keeping) -> LiveServer:
+    """Return a server with a cache."""
+    return keeping.server
 
 
 @pytest.fixture
@@ -154,6 +105,16 @@ def test_other_keys(cached: LiveServer) -> None:
     assert [answer.status_code for answer in answers] == [200, 404, 401]
 
 
+def test_a_large_body(cached: LiveServer) -> None:
+    """A body that is decoded in another process is looked up too."""
+    body = {"model": "echo", "prompt": "a" * 200_000, "temperature": 0}
+
+    answers = [post(cached, "/completions", body) for _ in range(2)]
+
+    assert marks(*answers) == ["miss", "hit"]
+    assert answers[0].content == answers[1].content
+
+
 def test_failures(cached: LiveServer) -> None:
     """A stream that fails is computed again, and then kept."""
     body = {"model": "dies", "prompt": "a b c d", "temperature": 0, "stream": True}
@@ -164,22 +125,31 @@ def test_failures(cached: LiveServer) -> None:
     assert marks(*answers) == ["miss", "miss", "hit"]
 
 
-def test_another_server(cached: LiveServer, folder: Path) -> None:
+@pytest.mark.slow
+def test_another_server(keeping: Keeping, tmp_path: Path) -> None:
     """Another server on the same folder has its answers; of a changed model it has none."""
     body = {"model": "echo", "prompt": "both", "temperature": 0}
-    post(cached, "/completions", body)
-    config = folder.parent / "other.toml"
-    echo = CONFIG.replace('source = "chat"', 'source = "chat"\noptions = {}', 1)
+    cache = ["--cache", str(keeping.cache)]
+    post(keeping.server, "/completions", body)
+    changed = tmp_path / "changed.toml"
+    changed.write_text(KEEPING.replace('id = "echo"', 'id = "echo"\nmax_running = 3'))
 
-    with serving("--model", "echo=fake:chat", "--cache", str(folder)) as same:
-        # An option of the model that does not show in its answers is another model all the same.
-        assert marks(post(same, "/completions", body)) == ["hit"]
-    config.write_text(
-        CONFIG.replace('[[models]]\nid = "echo"', '[[models]]\nmax_running = 3\nid = "echo"')
-    )
-    with serving("--config", str(config), "--cache", str(folder)) as changed:
-        assert marks(post(changed, "/completions", body)) == ["miss"]
-    assert echo
+    with serving("--model", "echo=fake:chat", *cache) as server:
+        same = post(server, "/completions", body)
+    with serving("--config", str(changed), *cache) as server:
+        other = post(server, "/completions", body)
+
+    assert marks(same, other) == ["hit", "miss"]
+
+
+def test_counts(cached: LiveServer) -> None:
+    """The metrics count what was looked up."""
+    headers = {"authorization": f"Bearer {KEY}"}
+
+    text = httpx.get(f"{cached.url}/metrics", headers=headers).text
+
+    found = dict(re.findall(r'(?m)^shim_answer_cache_total{result="(\w+)"} ([\d.]+)', text))
+    assert found.keys() == {"hit", "miss"}
 
 
 def post(server: LiveServer, path: str, body: dict[str, Any], key: str = KEY) -> httpx.Response:

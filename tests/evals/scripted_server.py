@@ -1,8 +1,8 @@
 """A real HTTP server on 127.0.0.1 that sends the replies of a test's script, faults included.
 
 Run as a program it prints its address as `shim serve` does and answers everything, until SIGTERM;
-with a word after it, it refuses every request, dies at the first one, has its parent stopped at the
-first one, or dies at once.
+with a word after it, it refuses every request, dies at the first one or at one with a certain word,
+has its parent stopped at the first one, or dies at once.
 """
 
 import json
@@ -110,13 +110,15 @@ def usage_chunk(completion_tokens: int) -> dict[str, Any]:
 class ScriptedServer:
     """Answers with the next scripted reply; after the last with the value of *otherwise*."""
 
-    def __init__(self, otherwise: Callable[[Request], Reply] | None = None) -> None:
+    def __init__(
+        self, otherwise: Callable[[Request], Reply] | None = None, *, port: int = 0
+    ) -> None:
         self.script: deque[Reply] = deque()
         self.requests: list[Request] = []
         self.unready = 0
         self.models = models("m")
         self.otherwise = otherwise or (lambda _: completion("4"))
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._http.daemon_threads = True
         self.base_url = f"http://127.0.0.1:{self._http.server_port}/v1"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
@@ -186,14 +188,19 @@ def death(_: Request) -> Reply:
     os._exit(3)
 
 
+def poisonable(request: Request) -> Reply:
+    """End the process at a request that has the word poison, else answer."""
+    return death(request) if b"poison" in request.body else everything(request)
+
+
 def treason(_: Request) -> Reply:
     """Have the evaluation stopped while it waits for us."""
     os.kill(os.getppid(), signal.SIGTERM)
     return Reply(hold=threading.Event())
 
 
-def main(fate: str = "answers", farewell: str = os.devnull) -> None:
-    """Serve until SIGTERM, then write to the file *farewell*."""
+def main(fate: str = "answers", farewell: str = os.devnull, port: str = "0") -> None:
+    """Serve at *port* until SIGTERM, then write to the file *farewell*."""
     if fate == "stillborn":
         sys.exit("no such model")
     refusal = error(400)
@@ -201,11 +208,12 @@ def main(fate: str = "answers", farewell: str = os.devnull) -> None:
         "answers": everything,
         "refuses": lambda _: refusal,
         "dies": death,
+        "poisonable": poisonable,
         "betrays": treason,
     }
     # Blocked in every thread, so that only sigwait sees it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    with ScriptedServer(answers[fate]) as server:
+    with ScriptedServer(answers[fate], port=int(port)) as server:
         sys.stdout.write(f"pid {os.getpid()} on {server.base_url}\n")
         sys.stdout.flush()
         signal.sigwait({signal.SIGTERM})

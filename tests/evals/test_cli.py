@@ -24,7 +24,7 @@ def evaluate(tmp_path: Path, server: ScriptedServer) -> Callable[..., Result]:
     """Return a function that runs the command on a manifest, with flags."""
 
     def run(manifest: Path, *flags: str, model: str = "m") -> Result:
-        places = ["--base-url", server.base_url, "--out", str(tmp_path / "out")]
+        places = ["--base-url", server.base_url, "--out", str(tmp_path / "out"), "--no-report"]
         return CliRunner().invoke(main, ["run", str(manifest), "--model", model, *places, *flags])
 
     return run
@@ -66,6 +66,25 @@ def test_a_run(
     assert found["versions"]["openai"]
     assert [row["metadata"] for row in rows(tmp_path)] == [{"level": 1}] * 3
     assert "sk-secret" not in done.output + msgspec.json.encode(found).decode()
+
+
+def test_the_page_of_a_run(
+    evaluate: Callable[..., Result], manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A run writes a page of itself, as HTML and as Markdown, and says where, unless it may not."""
+    path = manifest(*SUMS)
+
+    silent, done = evaluate(path), evaluate(path, "--report", "--folder", str(tmp_path / "run"))
+
+    assert (silent.exit_code, done.exit_code) == (0, 0)
+    assert sorted(file.suffix for file in folder(tmp_path).iterdir()) == [
+        "",
+        ".json",
+        ".json",
+        ".jsonl",
+    ]
+    assert f"\npage        {tmp_path / 'run' / 'report.html'}\n" in done.stdout
+    assert "accuracy" in (tmp_path / "run" / "report.md").read_text()
 
 
 def test_failures_stand_beside_the_score(

@@ -10,7 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evals.cli import main
-from tests.evals.scripted_server import Reply, Request, ScriptedServer, completion, transcription
+from tests.evals.scripted_server import (
+    Reply,
+    Request,
+    ScriptedServer,
+    completion,
+    error,
+    transcription,
+)
 
 QUESTION = {"messages": [{"role": "user", "content": "2+2="}]}
 TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
@@ -66,6 +73,24 @@ def test_a_table_of_questions(
 
     assert done.exit_code == 0, done.output
     assert "accuracy 50.00% (1/2)" in done.output
+
+
+def test_a_table_is_read_again(
+    evaluate: Callable[..., Result], server: ScriptedServer, tmp_path: Path
+) -> None:
+    """A run that goes on reads the columns that it began with."""
+    path = tmp_path / "sums.csv"
+    path.write_text("question,answer,result\n2+2=,x,4\n1+4=,x,5\n")
+    server.script.extend([completion("4"), error(400)])
+    begun = evaluate(path, "--text-column", "result", "--concurrency", "1")
+
+    [folder] = (tmp_path / "out").iterdir()
+    server.otherwise = lambda _: completion("5")
+    done = CliRunner().invoke(main, ["resume", str(folder)])
+
+    assert begun.exit_code == 1
+    assert done.exit_code == 0, done.output
+    assert "accuracy 100.00% (2/2)" in done.output
 
 
 def test_calls_of_tools(

@@ -202,7 +202,7 @@ def test_models_of_the_hub_are_marked() -> None:
     assert "ct2:models/chat  (from the model hub; no such directory here)" in done.output
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["pull"], ["check"], ["openapi"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["pull"], ["check"], ["openapi"], ["replay"]])
 def test_every_flag_has_help(command: list[str]) -> None:
     """`-h` works for every command, and every flag has a help text."""
     group: Any = main
@@ -327,3 +327,21 @@ def test_what_can_be_pulled() -> None:
     assert listed.exit_code == card.exit_code == 0
     assert "small = whisper-tiny.en smollm2-135m-instruct all-minilm-l6-v2" in listed.output
     assert card.output.count("\n# ") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["replay", "/no/dir"], "/no/dir/exchanges.jsonl: No such file"),
+        (["replay", str(HERE), "--host", "0.0.0.0"], "add --allow-keyless"),  # noqa: S104
+        (["serve", "--record", __file__, "--port", "0"], "test_cli.py: "),
+        (["serve", "--cache", __file__, "--port", "0"], "test_cli.py: "),
+    ],
+)
+def test_a_wrong_folder(arguments: list[str], fault: str) -> None:
+    """A folder that cannot be used ends the command with one line, before any model is opened."""
+    done = shim(*arguments)
+
+    assert done.exit_code > 0
+    assert done.output.splitlines()[-1].startswith("Error: ")
+    assert fault in done.output

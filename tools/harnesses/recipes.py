@@ -85,7 +85,7 @@ def install(recipe: Recipe) -> None:
     if node.exists():
         for name in ("package.json", "package-lock.json"):
             shutil.copy(recipe.folder / name, recipe.environment)
-        quiet = ("--silent", "--no-audit", "--no-fund", "--ignore-scripts")
+        quiet = ("--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional")
         _run(["npm", "ci", *quiet, "--prefix", str(recipe.environment)], ROOT, os.environ)
     else:
         python = recipe.environment / "bin" / "python"

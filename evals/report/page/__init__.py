@@ -18,5 +18,6 @@ def write(runs: Sequence[Run], html: Path, *, audio: Audio = "embed", budget: in
     ordered = samples.worst_first(runs)
     paths = [result.audio for _, result in ordered if result.audio is not None]
     clips = gather(paths, audio=audio, budget=budget, page=html)
-    write_file(html, content.html(runs, clips).encode())
-    write_file(html.with_suffix(".md"), content.markdown(runs, ordered).encode())
+    # The name of a folder may have bytes that are not UTF-8.
+    write_file(html, content.html(runs, clips).encode(errors="replace"))
+    write_file(html.with_suffix(".md"), content.markdown(runs, ordered).encode(errors="replace"))

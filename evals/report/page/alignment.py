@@ -25,36 +25,14 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     answer: str
 
 
-class Edits(msgspec.Struct, frozen=True):
-    """Numbers of edited words or characters; their sum is the numerator of the error rate."""
+def align(scorer: Scorer, tally: Tally) -> list[Piece]:
+    """Return the pieces of *tally*'s two texts, in order.
 
-    substitutions: int = 0
-    deletions: int = 0
-    insertions: int = 0
-
-    def __add__(self, other: "Edits") -> "Edits":
-        return Edits(
-            self.substitutions + other.substitutions,
-            self.deletions + other.deletions,
-            self.insertions + other.insertions,
-        )
-
-    def __str__(self) -> str:
-        return (
-            f"{self.substitutions} substitutions, {self.deletions} deletions,"
-            f" {self.insertions} insertions"
-        )
-
-
-def align(scorer: Scorer, tally: Tally) -> tuple[list[Piece], Edits]:
-    """Return the pieces of *tally*'s two texts, in order, and their edits.
-
-    The alignment is jiwer's, which also counts the edits of the score: with the fewest edits, and
-    of several such alignments the one that jiwer chooses.
+    The alignment is jiwer's, by which the edits of the score are counted too.
     """
     found = _process(scorer, tally)
     between = " " if scorer == "wer" else ""
-    pieces = [
+    return [
         Piece(
             NAMES[chunk.type],
             between.join(found.references[0][chunk.ref_start_idx : chunk.ref_end_idx]),
@@ -62,7 +40,6 @@ def align(scorer: Scorer, tally: Tally) -> tuple[list[Piece], Edits]:
         )
         for chunk in found.alignments[0]
     ]
-    return pieces, Edits(found.substitutions, found.deletions, found.insertions)
 
 
 def as_text(scorer: Scorer, tally: Tally, *, width: int = 80) -> str:

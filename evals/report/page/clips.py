@@ -98,10 +98,12 @@ def compress(file: Path, *, most: int) -> bytes | None:
             if found.tell() > most:
                 return None
         target.mux(stream.encode(None))
+    if not found.tell():
+        raise NoAudio
     return found.getvalue() if found.tell() <= most else None
 
 
 def link(file: Path, page: Path) -> str:
     """Return the address of *file* relative to the page at *page*; it has no scheme and no host."""
     relative = os.path.relpath(file.resolve(), page.parent.resolve())
-    return "./" + quote(Path(relative).as_posix())
+    return "./" + quote(os.fsencode(relative))

@@ -44,6 +44,7 @@ def markdown(runs: Sequence[Run], ordered: Sequence[tuple[Run, Result]]) -> str:
         worst=[(run, one) for run, one in ordered if samples.badness(run, one) > 0][:WORST],
         as_text=as_text,
         failure=samples.failure,
+        fraction=samples.fraction,
         notes=samples.notes,
         error_rates=ERROR_RATES,
     )

@@ -22,6 +22,8 @@ RATES = ["0 %", *(f"to {top} %" for top in range(STEP, 101, STEP)), "over 100 %"
 FEWEST = 4
 """Number of bins of error rates that are shown in any case."""
 NOT_SCORED = "not scored"
+VERDICTS = ("right", "wrong", "right in part", NOT_SCORED)
+"""The labels of the bins of other scores. Only a scorer of the user's own knows parts."""
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +48,9 @@ def of_scores(runs: Sequence[Run]) -> Distribution:
     """
     if any(run.summary.score.scorer not in ERROR_RATES for run in runs):
         right = [[_right(result) for result in run.results] for run in runs]
-        return _binned("Right and wrong answers", "answer", ["right", "wrong", NOT_SCORED], right)
+        used = {label for of_one in right for label in of_one}
+        labels = [label for label in VERDICTS if label in used or label in VERDICTS[:2]]
+        return _binned("Right and wrong answers", "answer", labels, right)
     rates = [[_rate(result) for result in run.results] for run in runs]
     used = {label for of_one in rates for label in of_one}
     labels = [*RATES]
@@ -76,7 +80,10 @@ def _rate(result: Result) -> str:
 def _right(result: Result) -> str:
     if result.tally is None:
         return NOT_SCORED
-    return "right" if result.tally.numerator == result.tally.denominator else "wrong"
+    right, wrong, in_part, _ = VERDICTS
+    if result.tally.numerator == result.tally.denominator:
+        return right
+    return in_part if result.tally.numerator else wrong
 
 
 def of_latencies(runs: Sequence[Run]) -> Distribution | None:

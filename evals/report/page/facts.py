@@ -7,10 +7,8 @@ import msgspec
 from evals.failures import NotComparable
 from evals.read import Run
 from evals.report import comparison, comparison_text, terminal
-from evals.report.page.alignment import Edits, align
 from evals.report.page.plots import LETTERS
 from evals.report.summary import Summary
-from evals.score.scorers import ERROR_RATES
 
 
 def names(runs: Sequence[Run]) -> list[str]:
@@ -37,21 +35,10 @@ def table(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 def _facts(run: Run) -> dict[str, str]:
     summary = run.summary
     facts = dict(terminal.rows(summary))
-    if found := edits(run):
-        facts["edits"] = str(found)
     empty = summary.score.failures_scored_as_empty
     if empty:
         facts["score"] += f"; failed samples scored as empty answers: {empty}"
     return facts | _origin(summary) | {"folder": str(run.folder.path)}
-
-
-def edits(run: Run) -> Edits | None:
-    """Return the edits of all scored samples; None if the score is not an error rate."""
-    scorer = run.summary.score.scorer
-    if scorer not in ERROR_RATES:
-        return None
-    tallies = [result.tally for result in run.results if result.tally is not None]
-    return sum((align(scorer, tally)[1] for tally in tallies), Edits())
 
 
 def _origin(summary: Summary) -> dict[str, str]:
@@ -86,8 +73,8 @@ def remarks(runs: Sequence[Run]) -> list[str]:
     for name, run in zip(names(runs), runs, strict=True):
         before = f"{name}: " if len(runs) > 1 else ""
         # Indented lines are of the kinds of failures, which have a table of their own.
-        lines = [line for line in terminal.remarks(run.summary) if not line.startswith(" ")]
-        found += [before + line for line in lines]
+        lines = terminal.remarks(run.summary, by="model")
+        found += [before + line for line in lines if not line.startswith(" ")]
     return found
 
 

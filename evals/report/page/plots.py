@@ -1,11 +1,18 @@
 """Draws distributions as SVG by pygal, without its scripts and styles: `style.css` has its own."""
 
+import sys
 from typing import Any
 
 import pygal
 from markupsafe import Markup
 
 from evals.report.page.distribution import Distribution
+
+# pygal has put a finder of plug-ins with maps there, in a form of which Python 3.11 warns at every
+# later import of something that is missing. There are no maps here.
+sys.meta_path[:] = [
+    finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)
+]
 
 WIDTH, HEIGHT = 480, 280
 """Size of a plot in its own units; the page scales it."""

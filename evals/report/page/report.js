@@ -26,7 +26,7 @@ function percent(value) {
 }
 
 function signed(value) {
-  return value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "−" : ""}${percent(Math.abs(value))}`;
+  return value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "-" : ""}${percent(Math.abs(value))}`;
 }
 
 // ── what the columns hold ────────────────────────────────────────────────────
@@ -63,7 +63,7 @@ function scoreText(row, run) {
   if (!cell) return "not sent";
   if (cell.fraction === undefined) return "not scored";
   if (errors) return cell.score === undefined ? cell.fraction : `${percent(cell.score)} (${cell.fraction})`;
-  return cell.score === 1 ? "right" : cell.score === 0 ? "wrong" : percent(cell.score);
+  return cell.score === 1 ? "right" : cell.score === 0 ? "wrong" : `${percent(cell.score)} (${cell.fraction})`;
 }
 
 function statusText(row) {
@@ -169,7 +169,8 @@ function player(row) {
     audio.addEventListener("error", () =>
       audio.replaceWith(make("span", { className: "bad" }, "The recording cannot be played.")),
     );
-    button.replaceWith(audio);
+    button.closest("tbody").querySelector(".box").prepend(audio);
+    button.remove();
     audio.focus();
     audio.play().catch(() => {}); // Without leave to play, its controls are there.
   });
@@ -224,6 +225,7 @@ function answered(row, run) {
   }
   const shown = cell.loglikelihoods || (cell.pieces && joined(cell.pieces, 2) === cell.answer);
   if (cell.answer !== undefined && !shown) box.append(line("answer", cell.answer || "(empty)"));
+  if (cell.compared) box.append(line("compared", `${cell.compared[0]} / ${cell.compared[1] || "(empty)"}`));
   if (cell.notes) box.append(make("p", { className: "soft" }, cell.notes.join(", ")));
   return box;
 }
@@ -235,7 +237,7 @@ function texts(row) {
   const aligned = row.cells.some((cell) => cell?.pieces && joined(cell.pieces, 1) === row.target);
   if (!aligned) found.push(line("target", row.target || "(empty)"));
   const answers = make("div", { className: "answers" }, ...names.map((_, run) => answered(row, run)));
-  return make("td", { colSpan: COLUMNS.length }, ...found, answers);
+  return make("td", { colSpan: COLUMNS.length }, make("div", { className: "box" }, ...found, answers));
 }
 
 function sample(row) {
@@ -267,7 +269,9 @@ function draw() {
   const pages = Math.max(1, Math.ceil(state.shown.length / PAGE));
   const first = state.page * PAGE;
   const part = state.shown.slice(first, first + PAGE);
-  table.replaceChildren(table.tHead, ...part.map(sample));
+  // The head stays, and with it the focus on a button in it.
+  for (const body of [...table.tBodies]) body.remove();
+  table.append(...part.map(sample));
   for (const cell of table.tHead.rows[0].cells) {
     const sorted = cell.dataset.column === state.sort;
     cell.setAttribute("aria-sort", sorted ? (state.descending ? "descending" : "ascending") : "none");

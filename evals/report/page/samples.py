@@ -10,6 +10,7 @@ import msgspec
 from evals.read import Run
 from evals.report.page.alignment import Piece, align
 from evals.report.page.clips import KIND, Clips
+from evals.report.terminal import number
 from evals.result import Loglikelihood, Result, Tally
 from evals.score.scorers import ERROR_RATES
 
@@ -21,8 +22,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One run's answer to a sample, or its failure.
 
     *score* is the sample's own numerator / denominator, shown as *fraction*; None: not scored, or
-    nothing to divide by. *latency* is in seconds. *pieces* are there for error rates. *notes* are
-    facts that a reader of the answer must know, such as that it was cut at the token limit.
+    nothing to divide by. *latency* is in seconds. *pieces* are there for error rates; for other
+    scores *compared* has target and answer as they were compared, if they differ from what was
+    sent. *notes* are facts that a reader must know, as that the answer was cut at the token limit.
     """
 
     status: str
@@ -31,6 +33,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fraction: str | None = None
     answer: str | None = None
     pieces: list[Piece] | None = None
+    compared: tuple[str, str] | None = None
     loglikelihoods: list[Loglikelihood] | None = None
     error: str | None = None
     notes: list[str] = []
@@ -88,10 +91,10 @@ def key(run: Run, result: Result) -> Key:
 def rows(runs: Sequence[Run], clips: Clips) -> list[Row]:
     """Return a row for each sample, in the order of the data."""
     found: dict[Key, list[Result | None]] = {}
-    for number, run in enumerate(runs):
+    for column, run in enumerate(runs):
         for result in run.results:
-            found.setdefault(key(run, result), [None] * len(runs))[number] = result
-    numbers = {path: number for number, path in enumerate(clips.embedded)}
+            found.setdefault(key(run, result), [None] * len(runs))[column] = result
+    numbers = {path: position for position, path in enumerate(clips.embedded)}
     return [_row(runs, results, clips, numbers) for results in found.values()]
 
 
@@ -127,19 +130,32 @@ def cell(run: Run, result: Result) -> Cell:
         status=result.status,
         latency=result.latency,
         score=_score(tally),
-        fraction=f"{tally.numerator}/{tally.denominator}" if tally else None,
+        fraction=fraction(tally) if tally else None,
         answer=answer.text if answer else None,
-        pieces=align(scorer, tally)[0] if tally and aligned else None,
+        pieces=align(scorer, tally) if tally and aligned else None,
+        compared=None if aligned else _compared(result),
         loglikelihoods=answer.loglikelihoods if answer else None,
         error=failure(result),
         notes=notes(result),
     )
 
 
+def fraction(tally: Tally) -> str:
+    """Return a sample's part of the score as numerator/denominator."""
+    return f"{number(tally.numerator)}/{number(tally.denominator)}"
+
+
+def _compared(result: Result) -> tuple[str, str] | None:
+    if result.tally is None or result.answer is None:
+        return None
+    found = (result.tally.target, result.tally.answer)
+    return None if found == (result.target.strip(), result.answer.text.strip()) else found
+
+
 def _score(tally: Tally | None) -> float | None:
     if tally is None or (tally.numerator and not tally.denominator):
         return None
-    return tally.numerator / max(tally.denominator, 1)
+    return tally.numerator / (tally.denominator or 1)
 
 
 def failure(result: Result) -> str | None:
@@ -157,8 +173,8 @@ def notes(result: Result) -> list[str]:
         found.append("scored as an empty answer")
     if result.answer is not None and result.answer.finish_reason == "length":
         found.append("cut at the token limit")
-    if result.retries or result.streams_reasked:
-        found.append(f"{result.retries + result.streams_reasked} retries")
+    if again := result.retries + result.streams_reasked + result.resent:
+        found.append(f"sent again: {again}")
     return found
 
 
@@ -166,7 +182,7 @@ def badness(run: Run, result: Result) -> float:
     """Return how bad a sample's score is: 0 is perfect, and -1 is a sample that is not scored."""
     if result.tally is None:
         return -1
-    wrong = result.tally.numerator / max(result.tally.denominator, 1)
+    wrong = result.tally.numerator / (result.tally.denominator or 1)
     return wrong if run.summary.score.scorer in ERROR_RATES else 1 - wrong
 
 

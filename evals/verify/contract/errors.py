@@ -79,6 +79,8 @@ async def values_of_a_wrong_kind(target: Target, found: Findings) -> None:
         clip = samples.clips()[0]
         replies.append(await target.transcription(clip, **hot))
         replies.append(await target.transcription(clip, response_format="docx"))
+    if not target.lacks("embeddings"):
+        replies.append(await target.embedding([samples.TEXTS[0]], encoding_format="words"))
     for reply in replies:
         _check_refusal(found, reply, {BAD_REQUEST, UNPROCESSABLE})
 

@@ -17,7 +17,6 @@ ENOUGH_NUMBERS = 20
 """Numbers that are needed to see whether they are rounded."""
 DIGITS = 4
 """Decimal places: numbers in float32 that all have no more are rounded."""
-SEEDS = (1, 2, 3, 4)
 IMPROBABLE = 1e-6
 """A chance so small that what happens by it is a breach."""
 
@@ -130,19 +129,21 @@ async def required_tool(target: Target, found: Findings) -> None:
 
 
 async def seed(target: Target, found: Findings) -> None:
-    """Drawn answers with the same seed are equal."""
-    texts = set()
-    for number in SEEDS:
-        options = {"temperature": 1.5, "top_p": 1, "seed": number}
-        first, second = await target.chat(OPEN, **options), await target.chat(OPEN, **options)
+    """Answers that are drawn with the same seed are equal."""
+    drawn = False
+    for number, question in enumerate(samples.QUESTIONS, 1):
+        options = {"temperature": 2, "top_p": 1, "seed": number}
+        first, second = [await target.chat(question, **options) for _ in range(2)]
         if not honest(found, first):
             return
-        expected = first.read(Chat).choices[0].message.content
-        got = second.read(Chat).choices[0].message.content
-        texts |= {expected, got}
+        greedy, expected, got = (
+            reply.read(Chat).choices[0].message.content
+            for reply in (await target.chat(question), first, second)
+        )
+        drawn |= expected != greedy
         found.equal(first.request, expected=expected, got=got)
-    if len(texts) == 1:
-        raise NotChecked("the model gave one answer to all seeds, so that no draw can be seen")
+    if not drawn and not found.breaches:
+        raise NotChecked("the model is so certain that its draws are its most probable answers")
 
 
 async def temperature(target: Target, found: Findings) -> None:

@@ -21,6 +21,7 @@ class HuggingFaceText:
             AutoTokenizer,
         )
 
+        disable_progress_bars()
         dtype = weights.compute_type or PRECISION
         self._model: Any = AutoModelForCausalLM.from_pretrained(weights.folder, dtype=dtype)
         self._tokenizer: Any = AutoTokenizer.from_pretrained(weights.folder)
@@ -57,23 +58,35 @@ class HuggingFaceText:
         return Answer(text=prompt, numbers=(0.0, *(float(row[token]) for row, token in pairs)))
 
 
-def embed(weights: Weights, text: str) -> Answer:
-    """Return the vector of *text*: the mean of its tokens' states, normalised.
+class HuggingFaceVectors:
+    """A model of the form Transformer, Pooling (mean), Normalize of sentence-transformers."""
 
-    As sentence-transformers computes it with the modules Transformer, Pooling (mean) and Normalize.
-    Raises NotChecked for other modules, and ImportError.
-    """
-    import torch  # noqa: PLC0415 - heavy, and not every run needs it
-    from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415 - as above
+    def __init__(self, weights: Weights) -> None:
+        """Load *weights*. Raises NotChecked for other forms, and what HuggingFaceText raises."""
+        from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415 - as above
 
-    _refuse_other_pooling(weights)
-    dtype = weights.compute_type or PRECISION
-    model: Any = AutoModel.from_pretrained(weights.folder, dtype=dtype)
-    tokenizer: Any = AutoTokenizer.from_pretrained(weights.folder)
-    with torch.inference_mode():
-        states = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
-        vector = torch.nn.functional.normalize(states.mean(0), dim=0)
-    return Answer(numbers=tuple(vector.tolist()), numbers_are="coordinate")
+        _refuse_other_pooling(weights)
+        disable_progress_bars()
+        dtype = weights.compute_type or PRECISION
+        self._model: Any = AutoModel.from_pretrained(weights.folder, dtype=dtype)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(weights.folder)
+
+    def embed(self, text: str) -> Answer:
+        """Return the vector of *text*: the mean of its tokens' states, normalised."""
+        import torch  # noqa: PLC0415 - as above
+
+        with torch.inference_mode():
+            states = self._model(**self._tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+            vector = torch.nn.functional.normalize(states.mean(0), dim=0)
+        return Answer(numbers=tuple(vector.tolist()), numbers_are="coordinate")
+
+
+def disable_progress_bars() -> None:
+    """Keep transformers from drawing bars on stderr, beside ours."""
+    from transformers.utils import logging  # noqa: PLC0415 - as above
+
+    disable: Any = logging.disable_progress_bar  # which has no types
+    disable()
 
 
 def _refuse_other_pooling(weights: Weights) -> None:

@@ -92,7 +92,7 @@ def test_what_has_no_partner(files: dict[str, str], fault: str, speech: Path) ->
     [
         ({"a_wav": "", "b_wav": ""}, "2 clips and no transcripts: .* as a.txt beside a.wav"),
         ({"a_wav": "", "metadata_csv": ""}, r"name a list of them, as metadata\.csv in it"),
-        ({"a_txt": ""}, "is a folder: name a manifest; a manifest is"),
+        ({"a_txt": ""}, "has no clips: expected clips with a text file beside each"),
     ],
 )
 def test_what_is_expected_is_shown(files: dict[str, str], fault: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from evals.dataset import Sample
 from evals.folder import Folder
 from evals.journal import encoded
 from evals.read import Run, read
@@ -59,7 +60,8 @@ def run(
 
 def _scored(result: Result, score: Any, on_error: str) -> Result:
     answer = result.answer or (Answer(text="") if on_error == "empty" else None)
-    tally = score(result.target, answer) if answer else None
+    sample = Sample(index=result.index, id=result.id, target=result.target, metadata={})
+    tally = score(sample, answer) if answer else None
     return msgspec.structs.replace(result, tally=tally)
 
 

@@ -73,7 +73,6 @@ SIMULATIONS: dict[str, tuple[Simulation, float]] = {
     "better transcriptions": (partial(transcriptions, samples=100, ratio=0.7), -0.3 * ERROR_RATE),
     "questions": (partial(questions, samples=100, gain=0), 0),
     "better questions": (partial(questions, samples=100, gain=0.2), 0.2 * (1 - ACCURACY)),
-    "repeats": (partial(questions, samples=60, gain=0, repeats=4), 0),
     "better repeats": (
         partial(questions, samples=60, gain=0.2, repeats=4),
         0.2 * (1 - ACCURACY),

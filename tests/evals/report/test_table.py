@@ -1,5 +1,6 @@
 """The table of several runs: its title, its rows, and what stands below them."""
 
+import msgspec
 import pytest
 
 from evals.report import table, terminal
@@ -41,3 +42,14 @@ def test_what_a_row_does_not_say(capsys: pytest.CaptureFixture[str]) -> None:
     parts = ["[Toys]", "no [network]", "speech: no interval: ", "1 of 50 failed", "reports/a/"]
     places = [printed.index(part) for part in parts]
     assert places == sorted(places)
+
+
+def test_failures_scored_as_empty_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    """A score that counts failures as empty answers says so, by the model's name too."""
+    marked = msgspec.structs.replace(accuracy().score, failures_scored_as_empty=1)
+
+    table.show("Two", [summary(), summary(model="other", score=marked)], by="model")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "m: 1 of 50 failed, not scored" in lines
+    assert "other: 1 of 50 failed, scored as empty answers" in lines

@@ -1,7 +1,9 @@
 """Verdicts: where two answers part, and what never counts as passed."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -9,6 +11,7 @@ from evals.ask.client import connect
 from evals.cli import main
 from evals.verify.answers import Answer, difference
 from evals.verify.check import Check, judged
+from evals.verify.proof import Proof
 from evals.verify.server import Server
 from evals.verify.target import Target
 from evals.verify.verdict import Breach, Findings, NotChecked
@@ -24,8 +27,8 @@ CHAT = Answer(text="a lamp", tokens=("a", " lamp"), finish="stop", numbers=(-0.5
         ({"tokens": ("a",), "text": "a"}, "token 1: ' lamp'", "token 1: no more tokens"),
         (
             {"tokens": (), "text": "a lamb"},
-            "at character 5: 'a lam' + 'p'",
-            "at character 5: 'a lam' + 'b'",
+            "character 5, after 'a lam': 'p'",
+            "character 5, after 'a lam': 'b'",
         ),
         ({"finish": "length"}, "ended by 'stop'", "ended by 'length'"),
         ({"numbers": (-0.5,)}, "log probability: 2 of them", "log probability: 1 of them"),
@@ -81,7 +84,7 @@ async def breaks_off(_: Target, __: Findings) -> None:
 @pytest.mark.parametrize(
     ("run", "verdict", "note"),
     [
-        (compares_nothing, "not checked", ""),
+        (compares_nothing, "not checked", "there was nothing to compare"),
         (cannot_be_made, "not checked", "no weights"),
         (finds_a_breach_first, "breach", "no more"),
         (breaks_off, "breach", ""),
@@ -111,13 +114,18 @@ def test_a_server_that_refuses_everything_is_not_checked(server: ScriptedServer)
     assert "not checked: 0 passed, 0 breach, 1 not checked" in result.output
 
 
-def test_a_server_that_fails_is_a_breach(server: ScriptedServer) -> None:
-    """A failure of the server is not a refusal: the exit status is 1."""
-    server.otherwise = lambda _: error(500, "broken")
+def test_a_server_that_fails_is_a_breach(server: ScriptedServer, tmp_path: Path) -> None:
+    """A failure is not a refusal: the exit status is 1, and the files have the evidence, no key."""
+    server.otherwise = lambda _: error(500, "<b>broken</b> for sk-secret")
+    json, page = tmp_path / "proof.json", tmp_path / "proof.html"
+    given = ["--base-url", server.base_url, "--model", "m", "--max-retries", "0"]
+    given += ["--api-key", "sk-secret", "--json", str(json), "--page", str(page)]
 
-    result = CliRunner().invoke(
-        main, ["verify", "--base-url", server.base_url, "--model", "m", "--max-retries", "0"]
-    )
+    result = CliRunner().invoke(main, ["verify", *given])
 
     assert result.exit_code == 1
-    assert "500: broken" in result.output
+    assert "500: <b>broken</b> for [key]" in result.output
+    proof = msgspec.json.decode(json.read_bytes(), type=Proof)
+    assert (proof.verdict, proof.verdicts[0].breaches) == ("breach", 8)
+    assert "&lt;b&gt;broken&lt;/b&gt; for [key]" in page.read_text()
+    assert "sk-secret" not in json.read_text() + page.read_text()

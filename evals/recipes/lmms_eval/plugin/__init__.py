@@ -1,0 +1,1 @@
+"""A plug-in of lmms-eval: `LMMS_EVAL_PLUGINS=plugin` registers its models and tasks."""
