@@ -69,10 +69,10 @@ serve: .venv/.base ## run the server until Ctrl-C; ARGS="--port 9000": flags of 
 
 # ── checking ──────────────────────────────────────────────────────────────────
 
-# Debian's packages are fetched while pip installs.
+# What else the tests need is fetched while pip installs vLLM.
 .PHONY: test
 test: ## setup, check, and test-wheel in short: what has to pass before a merge
-	@$(MAKE) --no-print-directory -j2 setup $(if $(filter true,$(CI)),models browser)
+	@$(MAKE) --no-print-directory -j3 setup $(if $(filter true,$(CI)),models browser recipes)
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory test-wheel ARGS=--smoke
 
@@ -80,8 +80,10 @@ test: ## setup, check, and test-wheel in short: what has to pass before a merge
 test-all: setup ## setup and check, with the slow tests
 	@$(MAKE) --no-print-directory check SELECTED=
 
+# Types beside the tests, which wait now and then.
 .PHONY: check
-check: format lint types tests ## format, lint, types, tests
+check: format lint ## format, lint, types, tests
+	@$(MAKE) --no-print-directory -j3 $(SYNC) types tests-one tests-two
 
 .PHONY: fix
 fix: ## format all files, and mend what the linter can mend
@@ -136,6 +138,11 @@ browser: ## install Debian's Chromium, for the tests of pages; needs root
 	@command -v chromium >/dev/null || \
 		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
 			apt-get -qq install --no-install-recommends chromium; } >/dev/null
+
+# The tests install them too, later and one by one.
+.PHONY: recipes
+recipes: .venv/.test ## install the harnesses that the tests run
+	@$(BIN)/python -m tools.harnesses --install stock_client lm_eval inspect_ai
 
 .PHONY: test-real
 test-real: models ## test on real models and real speech

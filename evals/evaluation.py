@@ -52,9 +52,9 @@ async def evaluate(
 
     The caller holds *folder*. *watch* is called with every new result, *say* with a sentence while
     the server is gone, and *keep* with the summary before it is written, also if the run is
-    cancelled. *readiness* is the number of probes that
-    failed before the server was ready. Raises CannotWrite, WrongTask if the plan does not fit the
-    samples, and ServerNotReady if the server was lost and did not come back in time.
+    cancelled. *readiness* is the number of probes that failed before the server was ready. Raises
+    CannotWrite, WrongTask if the plan does not fit the samples, and ServerNotReady if the server
+    was lost and did not come back in time.
     """
     plan = specification.plan
     scorer, normalizer_name = settle(plan, dataset)
