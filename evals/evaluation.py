@@ -8,8 +8,9 @@ from openai import AsyncOpenAI
 
 from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice, ToolUse
 from evals.failures import WrongTask
+from evals.files import discard, write_json
 from evals.folder import Folder
-from evals.journal import Journal, discard, encoded, write
+from evals.journal import Journal
 from evals.plan import Plan
 from evals.read import read
 from evals.recovery import Recovery
@@ -52,9 +53,9 @@ async def evaluate(
 
     The caller holds *folder*. *watch* is called with every new result, *say* with a sentence while
     the server is gone, and *keep* with the summary before it is written, also if the run is
-    cancelled. *readiness* is the number of probes that
-    failed before the server was ready. Raises CannotWrite, WrongTask if the plan does not fit the
-    samples, and ServerNotReady if the server was lost and did not come back in time.
+    cancelled. *readiness* is the number of probes that failed before the server was ready. Raises
+    CannotWrite, WrongTask if the plan does not fit the samples, and ServerNotReady if the server
+    was lost and did not come back in time.
     """
     plan = specification.plan
     scorer, normalizer_name = settle(plan, dataset)
@@ -89,7 +90,7 @@ async def evaluate(
             **_setting(dataset, specification, journal.results),
         )
         keep(summary)
-        write(folder.summary, msgspec.json.format(encoded(summary)) + b"\n")
+        write_json(folder.summary, summary)
 
 
 def finished(folder: Folder) -> Summary | None:
