@@ -80,8 +80,13 @@ def number(value: float) -> str:
 def interval(score: Score) -> str:
     """Return the score's 95 % interval, or the reason that it is missing."""
     if score.low is None or score.high is None:
-        return score.interval.replace("none:", "no interval:")
+        return missing(score.interval)
     return f"{score.low:.1%} to {score.high:.1%}"
+
+
+def missing(interval: str) -> str:
+    """Return *interval*, the reason that there is none, as it is shown."""
+    return interval.replace("none:", "no interval:")
 
 
 def repeats(spread: Spread) -> str:
