@@ -1,6 +1,7 @@
 """Runs one evaluation, from a data set to a summary, with the parts of the other modules."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,8 +9,9 @@ from openai import AsyncOpenAI
 
 from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice, ToolUse
 from evals.failures import WrongTask
+from evals.files import discard, write_json
 from evals.folder import Folder
-from evals.journal import Journal, discard, encoded, write
+from evals.journal import Journal
 from evals.plan import Plan
 from evals.read import read
 from evals.recovery import Recovery
@@ -52,18 +54,16 @@ async def evaluate(
 
     The caller holds *folder*. *watch* is called with every new result, *say* with a sentence while
     the server is gone, and *keep* with the summary before it is written, also if the run is
-    cancelled. *readiness* is the number of probes that
-    failed before the server was ready. Raises CannotWrite, WrongTask if the plan does not fit the
-    samples, and ServerNotReady if the server was lost and did not come back in time.
+    cancelled. *readiness* is the number of probes that failed before the server was ready. Raises
+    CannotWrite, WrongTask if the plan does not fit the samples, and ServerNotReady if the server
+    was lost and did not come back in time.
     """
     plan = specification.plan
     scorer, normalizer_name = settle(plan, dataset)
     recovery = Recovery(client, seconds=specification.wait, say=say)
     sender = Sender(client, plan, judge(scorer, normalizer(normalizer_name)), recovery)
     journal = Journal(folder.results, watch)
-    # Those of an earlier part would look like ones of the whole run.
-    for path in (folder.summary, folder.page, folder.page.with_suffix(".md")):
-        discard(path)
+    _discard_end(folder)
     ended: Ended = "interrupted"
     wall = 0.0
     try:
@@ -78,18 +78,23 @@ async def evaluate(
             raise recovery.gone
         ended = "finished" if complete else "stopped"
     finally:
-        summary = Summary(
-            started_at=specification.started_at,
+        summary = _summary(
+            dataset,
+            specification,
+            journal.results,
             ended=ended,
-            score=pool(journal.results, scorer=scorer, normalizer=normalizer_name),
-            speed=measure(journal.results, wall),
-            retries=retries(journal.results, readiness),
-            spread=spread(journal.results, repeats=plan.repeat),
-            results=str(folder.results),
-            **_setting(dataset, specification, journal.results),
+            wall=wall,
+            readiness=readiness,
+            place=folder.results,
         )
         keep(summary)
-        write(folder.summary, msgspec.json.format(encoded(summary)) + b"\n")
+        write_json(folder.summary, summary)
+
+
+def _discard_end(folder: Folder) -> None:
+    """Remove what the end of an earlier part has written: it would look like the whole run's."""
+    for path in (folder.summary, folder.page, folder.page.with_suffix(".md")):
+        discard(path)
 
 
 def finished(folder: Folder) -> Summary | None:
@@ -100,26 +105,40 @@ def finished(folder: Folder) -> Summary | None:
     return summary if summary.ended == "finished" else None
 
 
-def _setting(
-    dataset: Dataset, specification: Specification, results: Sequence[Result]
-) -> dict[str, Any]:
-    """Return the summary's fields on the data, the server, the model, and the samples' numbers."""
-    counts = count(results, len(dataset.samples) * specification.plan.repeat)
-    return {
-        "task": dataset.name,
-        "kind": KINDS[type(dataset.samples[0])],
-        "base_url": specification.base_url,
-        "model": specification.plan.task.model,
-        "models_answering": sorted(
-            {r.answer.model for r in results if r.answer and r.answer.model}
-        ),
-        "manifest": dataset.source,
-        "manifest_sha256": dataset.sha256,
-        "options": options(specification),
-        "counts": counts,
-        "complete": counts.answered == counts.samples,
-        "versions": versions(),
-    }
+def _summary(
+    dataset: Dataset,
+    specification: Specification,
+    results: Sequence[Result],
+    *,
+    ended: Ended,
+    wall: float,
+    readiness: int,
+    place: Path,
+) -> Summary:
+    """Return the summary of *results*, which are in the file *place*."""
+    plan = specification.plan
+    scorer, normalizer_name = settle(plan, dataset)
+    counts = count(results, len(dataset.samples) * plan.repeat)
+    return Summary(
+        task=dataset.name,
+        kind=KINDS[type(dataset.samples[0])],
+        complete=counts.answered == counts.samples,
+        ended=ended,
+        started_at=specification.started_at,
+        base_url=specification.base_url,
+        model=plan.task.model,
+        models_answering=sorted({r.answer.model for r in results if r.answer and r.answer.model}),
+        manifest=dataset.source,
+        manifest_sha256=dataset.sha256,
+        options=options(specification),
+        counts=counts,
+        score=pool(results, scorer=scorer, normalizer=normalizer_name),
+        speed=measure(results, wall),
+        retries=retries(results, readiness),
+        spread=spread(results, repeats=plan.repeat),
+        results=str(place),
+        versions=versions(),
+    )
 
 
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:

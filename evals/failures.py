@@ -21,7 +21,7 @@ class CannotWrite(EvalsError):
     def to(cls, place: Path, error: Exception) -> "CannotWrite":
         """Return the error for *place*, which *error* kept from being written."""
         reason = getattr(error, "strerror", None) or error
-        return cls(f"cannot write to {place}: {reason}; choose another place with --out")
+        return cls(f"cannot write to {place}: {reason}")
 
 
 class NotARun(EvalsError):

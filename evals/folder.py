@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from evals.failures import CannotWrite, FolderInUse
+from evals.files import writing
 
 NAME_BYTES = 80
 """Most bytes of a task's or a model's name in a folder's name: file systems allow 255 in all."""
@@ -61,7 +62,9 @@ def create(out: Path, *, task: str, model: str, at: datetime | None = None) -> F
                 continue
             return Folder(path)
     except OSError as error:
-        raise CannotWrite.to(out, error) from error
+        raise CannotWrite(
+            f"{CannotWrite.to(out, error)}; choose another place with --out"
+        ) from error
     raise AssertionError
 
 
@@ -72,11 +75,9 @@ def held(folder: Folder) -> Iterator[None]:
     The kernel releases the lock when the process ends, also by SIGKILL; the file `.lock` stays.
     Raises FolderInUse if another process holds the folder, and CannotWrite.
     """
-    try:
+    with writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
         file = (folder.path / ".lock").open("ab")
-    except OSError as error:
-        raise CannotWrite.to(folder.path, error) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,17 +1,16 @@
 """Writes the results file: a line per finished sample, sorted by the manifest when the run ends."""
 
-import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
-from evals.failures import CannotWrite, NotARun
+from evals.failures import NotARun
+from evals.files import encoded, write, writing
 from evals.result import Result
 
 
@@ -43,7 +42,7 @@ class Journal:
         before = recorded(self._path)
         self._results = {(result.index, result.repeat): result for result in before}
         self._start = time.perf_counter() - max((r.elapsed for r in before), default=0.0)
-        with _writing(self._path):
+        with writing(self._path):
             self._file = self._path.open("ab")
         return self
 
@@ -51,7 +50,7 @@ class Journal:
         """Write *result*, then call the watcher with it."""
         result = msgspec.structs.replace(result, elapsed=self.elapsed)
         self._results[result.index, result.repeat] = result
-        with _writing(self._path):
+        with writing(self._path):
             self._file.write(encoded(result) + b"\n")
             self._file.flush()
         self._watch(result)
@@ -62,14 +61,14 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with _writing(self._path):
+        with writing(self._path):
             self._file.close()
         write(self._path, b"".join(encoded(result) + b"\n" for result in self.results))
 
 
 def recorded(path: Path) -> list[Result]:
     """Return the results in *path*, none if it is missing; cut off half a line at its end."""
-    with _writing(path):
+    with writing(path):
         if not path.exists():
             return []
         content = path.read_bytes()
@@ -82,37 +81,3 @@ def recorded(path: Path) -> list[Result]:
         ]
     except msgspec.DecodeError as error:
         raise NotARun(f"{path} has a line that is not a result: {error}") from error
-
-
-def encoded(value: msgspec.Struct) -> bytes:
-    """Return *value* as JSON; U+FFFD replaces each half of a surrogate pair.
-
-    UTF-8 cannot hold such a half. An answer may contain one, and so may the name of a file.
-    """
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
-        return text.encode(errors="surrogatepass").decode(errors="replace").encode()
-
-
-def write(path: Path, content: bytes) -> None:
-    """Replace the file *path* by one with *content*, or not at all. Raises CannotWrite."""
-    draft = path.with_name(f".{path.name}.draft")
-    with _writing(path):
-        draft.write_bytes(content)
-        os.replace(draft, path)  # noqa: PTH105 - Path.replace is the same call with a worse name
-
-
-def discard(path: Path) -> None:
-    """Remove the file *path* if there is one. Raises CannotWrite."""
-    with _writing(path):
-        path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise CannotWrite.to(path, error) from error

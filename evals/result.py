@@ -62,6 +62,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
     unreachable: bool = False
 
+    @property
+    def kind(self) -> str:
+        """The type and the status, as `APIStatusError 500`."""
+        return f"{self.type} {self.status or ''}".strip()
+
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """One sample's part of the score, and the two texts as they were compared.

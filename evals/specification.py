@@ -12,8 +12,8 @@ from openai import AsyncOpenAI
 from evals.address import public
 from evals.dataset import Columns, Dataset
 from evals.failures import NotARun, OtherRun
+from evals.files import write_json
 from evals.folder import Folder, held
-from evals.journal import encoded, write
 from evals.plan import Plan
 from evals.score.scorers import sha256
 
@@ -91,7 +91,7 @@ def claimed(folder: Folder, wanted: Specification) -> Iterator[Specification]:
         elif folder.results.exists() or folder.summary.exists():
             raise OtherRun(f"{folder.path} has a run that cannot go on: it has no run.json")
         else:
-            write(folder.run, msgspec.json.format(encoded(wanted)) + b"\n")
+            write_json(folder.run, wanted)
             yield wanted
 
 

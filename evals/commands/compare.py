@@ -1,18 +1,15 @@
 """`evals compare`: reads runs, compares each with the first, sets the exit status."""
 
 from pathlib import Path
+from string import ascii_uppercase
 
 import click
 import msgspec
 
-from evals.failures import EvalsError
-from evals.journal import encoded
+from evals.files import write_json
 from evals.read import read
 from evals.report import comparison, comparison_text
 from evals.score.paired import ALPHA
-
-NAMES = "BCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""The names of the runs that are compared with A."""
 
 
 class Comparisons(msgspec.Struct, frozen=True):
@@ -21,7 +18,7 @@ class Comparisons(msgspec.Struct, frozen=True):
     comparisons: list[comparison.Comparison]
 
 
-@click.command()
+@click.command(short_help="Compare runs over the same samples.")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
@@ -53,16 +50,11 @@ def compare(
     Shows the difference of the scores with its 95 % interval and a p-value, whether it is more than
     chance, and the samples that changed most. Failed samples are counted, never compared.
     """
-    if len(b) > len(NAMES):
-        raise click.UsageError(f"at most {len(NAMES)} runs are compared with A")
-    try:
-        first = read(a)
-        found = [
-            comparison.compare(first, read(path), anyway=anyway, changes=changes) for path in b
-        ]
-    except EvalsError as error:
-        raise click.ClickException(str(error)) from error
-    for name, each in zip(NAMES, found, strict=False):
+    if len(b) >= len(ascii_uppercase):
+        raise click.UsageError(f"at most {len(ascii_uppercase) - 1} runs are compared with A")
+    first = read(a)
+    found = [comparison.compare(first, read(path), anyway=anyway, changes=changes) for path in b]
+    for name, each in zip(ascii_uppercase[1:], found, strict=False):
         comparison_text.show(each, b=name)
     if len(found) > 1:
         click.echo(
@@ -70,13 +62,6 @@ def compare(
             f" by chance with a probability of up to {1 - (1 - ALPHA) ** len(found):.0%}."
         )
     if file:
-        _write(file, found)
+        write_json(file, Comparisons(found))
     if fail_if_worse and any(each.verdict == "worse" for each in found):
         raise click.exceptions.Exit(1)
-
-
-def _write(file: Path, found: list[comparison.Comparison]) -> None:
-    try:
-        file.write_bytes(msgspec.json.format(encoded(Comparisons(found))) + b"\n")
-    except OSError as error:
-        raise click.FileError(str(file), error.strerror) from error

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from string import ascii_uppercase
 
 import click
 import msgspec
@@ -25,7 +26,7 @@ from evals.preflight import preflight
 from evals.read import read
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import console, plain, show_place
+from evals.report.terminal import console, plain, plain_lines, show_place, status
 from evals.sending import Job, pending
 from evals.signals import cancel_on_sigterm
 from evals.specification import Specification, claimed
@@ -65,6 +66,8 @@ def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None
     *together* the folder of one of all runs. Raises ClickException for an error, or if a run is not
     a success; Exit(130) after a signal.
     """
+    if len(parts) > len(ascii_uppercase):  # which name them where they are compared
+        raise click.UsageError(f"at most {len(ascii_uppercase)} runs at once")
     summaries: list[Summary] = []
     begun: list[Path] = []
     try:
@@ -75,7 +78,8 @@ def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None
         page = write_pages(runs, together=together) if report else None
     except EvalsError as error:
         show_summaries(summaries)
-        raise click.ClickException(f"{error}{_how_to_go_on(begun)}") from error
+        message = plain_lines(f"{error}{_how_to_go_on(begun)}")
+        raise click.ClickException(message) from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         show_summaries(summaries)
         click.echo(f"interrupted{_how_to_go_on(begun)}", err=True)
@@ -87,11 +91,11 @@ def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None
     limits = [part.specification.plan.max_failures for part in parts]
     if reasons := [r for r in map(objection, summaries, limits) if r]:
         again = [path for path, one in zip(begun, summaries, strict=True) if not one.complete]
-        raise click.ClickException(f"{'; '.join(reasons)}{_how_to_go_on(again)}")
+        raise click.ClickException(plain_lines(f"{'; '.join(reasons)}{_how_to_go_on(again)}"))
 
 
 async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[Path]) -> None:
-    """Run *parts*; the same order have the *summaries* and the folders of those that *begun*.
+    """Run *parts*; add their summaries to *summaries*, and their folders to *begun* before that.
 
     What exists is checked before any server is reached, and nothing is created before all are.
     """
@@ -142,7 +146,7 @@ async def _reach(part: Part) -> int:
     jobs = part.missing
     if not jobs:
         return 0
-    with console(stderr=True).status(f"waiting for {part.specification.base_url}"):
+    with status(f"waiting for {part.specification.base_url}"):
         probes = await await_ready(part.client, seconds=part.specification.wait)
         await preflight(part.client, part.specification.plan.task, jobs[0].sample)
     return probes

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from string import ascii_uppercase
 
 import click
 
@@ -10,12 +11,10 @@ from evals.folder import Folder
 from evals.read import Run
 from evals.report import comparison, comparison_text, page, table
 from evals.report.summary import Summary
-from evals.report.terminal import console, show
+from evals.report.terminal import plain, show, status
 
 SEVERAL = 2
 """Runs that are shown as one table."""
-NAMES = "BCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""The names of the runs that are compared with A, the first one."""
 
 
 def show_summaries(summaries: list[Summary]) -> None:
@@ -35,11 +34,11 @@ def show_comparisons(runs: Sequence[Run]) -> None:
     """
     if not _same_task([run.summary for run in runs]):
         return
-    for name, run in zip(NAMES, runs[1:], strict=False):
+    for name, run in zip(ascii_uppercase[1:], runs[1:], strict=False):
         try:
             comparison_text.show(comparison.compare(runs[0], run, changes=0), b=name)
         except NotComparable as error:
-            click.echo(f"\n{error}")
+            click.echo(f"\n{plain(str(error))}")
 
 
 def write_pages(runs: Sequence[Run], *, together: Path | None) -> Path | None:
@@ -52,7 +51,7 @@ def write_pages(runs: Sequence[Run], *, together: Path | None) -> Path | None:
     shared = None if together is None or len(runs) < SEVERAL else Folder(together).page
     if shared and (pages or not shared.exists()):
         pages.append((shared, list(runs)))
-    with console(stderr=True).status("writing the report"):
+    with status("writing the report"):
         for path, shown in pages:
             page.write(shown, path)
     return shared

@@ -1,15 +1,14 @@
 """`evals report`: reads the folders of runs and writes a page of them."""
 
 from pathlib import Path
+from string import ascii_uppercase
 from typing import get_args
 
 import click
 
-from evals.failures import EvalsError
 from evals.read import read
 from evals.report import page
 from evals.report.page.clips import BUDGET, Audio
-from evals.report.page.plots import LETTERS
 
 MIB = 1024 * 1024
 
@@ -42,14 +41,11 @@ def report(runs: tuple[Path, ...], out: Path | None, audio: Audio, audio_limit: 
     RUN is the folder of a run. The page is one HTML file that loads nothing, and the same as
     Markdown. An older page is replaced.
     """
-    if len(runs) > len(LETTERS):
-        raise click.UsageError(f"a page has at most {len(LETTERS)} runs")
-    try:
-        found = [read(run) for run in runs]
-        if out is None:
-            first = found[0].folder
-            out = first.page if len(found) == 1 else first.path.resolve().parent / first.page.name
-        page.write(found, out, audio=audio, budget=int(audio_limit * MIB))
-    except EvalsError as error:
-        raise click.ClickException(str(error)) from error
+    if len(runs) > len(ascii_uppercase):
+        raise click.UsageError(f"a page has at most {len(ascii_uppercase)} runs")
+    found = [read(run) for run in runs]
+    if out is None:
+        first = found[0].folder
+        out = first.page if len(found) == 1 else first.path.resolve().parent / first.page.name
+    page.write(found, out, audio=audio, budget=int(audio_limit * MIB))
     click.echo(f"{out}\n{out.with_suffix('.md')}")

@@ -8,12 +8,12 @@ from evals.ask.client import connect
 from evals.commands.execution import Part, execute
 from evals.commands.options import key_flags, key_of, report_flag
 from evals.dataset import load
-from evals.failures import EvalsError, NotARun
+from evals.failures import NotARun
 from evals.folder import Folder
 from evals.specification import read, refuse_other, specify
 
 
-@click.command()
+@click.command(short_help="Go on with runs that ended early.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @key_flags
 @report_flag
@@ -25,11 +25,8 @@ def resume(
     A folder may be that of several models. Samples that failed are sent again. Exits as `evals run`
     does.
     """
-    try:
-        key = key_of(api_key, api_key_file)
-        parts = [part(folder, key) for given in folders for folder in within(given)]
-    except EvalsError as error:
-        raise click.ClickException(str(error)) from error
+    key = key_of(api_key, api_key_file)
+    parts = [part(folder, key) for given in folders for folder in within(given)]
     execute(parts, report=report, together=folders[0] if len(folders) == 1 else None)
 
 

@@ -20,7 +20,6 @@ from evals.commands.options import (
     threshold,
 )
 from evals.dataset import Columns, load
-from evals.failures import EvalsError
 from evals.folder import Folder, refuse_unwritable, safe
 from evals.plan import Plan
 from evals.result import OnError
@@ -29,7 +28,7 @@ from evals.score.scorers import check
 from evals.specification import specify
 
 
-@click.command()
+@click.command(short_help="Evaluate models on a data set.")
 @click.argument("data")
 @click.option(
     "--model",
@@ -129,28 +128,17 @@ def run(
     """
     plan = {name: flags.pop(name) for name in Plan.__struct_fields__ if name in flags}
     columns = Columns(audio=audio_column, text=text_column)
-    try:
-        dataset = load(data, limit=limit, columns=columns, check=check(plan["scorer"]))
-        refuse_unwritable(folder or out)
-        key = key_of(api_key, api_key_file)
-        parts = []
-        for name, place in zip(model, places(folder, model), strict=True):
-            client = connect(
-                base_url=base_url, api_key=key, timeout=timeout, max_retries=max_retries
-            )
-            whole = Plan(task=Task(model=name, **flags), **plan)
-            specification = specify(client, dataset, whole, columns=columns, wait=wait)
-            parts.append(
-                Part(
-                    specification=specification,
-                    dataset=dataset,
-                    client=client,
-                    out=out,
-                    folder=place,
-                )
-            )
-    except EvalsError as error:
-        raise click.ClickException(str(error)) from error
+    dataset = load(data, limit=limit, columns=columns, check=check(plan["scorer"]))
+    refuse_unwritable(folder or out)
+    key = key_of(api_key, api_key_file)
+    parts = []
+    for name, place in zip(model, places(folder, model), strict=True):
+        client = connect(base_url=base_url, api_key=key, timeout=timeout, max_retries=max_retries)
+        whole = Plan(task=Task(model=name, **flags), **plan)
+        wanted = specify(client, dataset, whole, columns=columns, wait=wait)
+        parts.append(
+            Part(specification=wanted, dataset=dataset, client=client, out=out, folder=place)
+        )
     execute(parts, report=report, together=folder)
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from rich.markup import escape
 
 from evals.address import public
 from evals.ask.client import await_ready, connect
 from evals.commands.options import INTERRUPTED, key_of, server_flags
-from evals.failures import EvalsError
-from evals.journal import encoded, write
-from evals.report.terminal import console
+from evals.files import write_json
+from evals.report.terminal import plain, status
 from evals.signals import cancel_on_sigterm
 from evals.verify import page
 from evals.verify.proof import CHECKS, Proof, prove
@@ -34,7 +34,7 @@ def weights(
     return {name: Path(folder) for name, _, folder in pairs}
 
 
-@click.command()
+@click.command(short_help="Check that a server does not change its models' results.")
 @server_flags
 @click.option(
     "--model",
@@ -90,19 +90,17 @@ def verify(
         for check in CHECKS:
             click.echo(f"{check.section:<12}{check.name}: {check.shows}")
         return
+    by_model = {name: found(folder, compute_type) for name, folder in local.items()}
+    server["api_key"] = key_of(server["api_key"], server.pop("api_key_file"))
     try:
-        by_model = {name: found(folder, compute_type) for name, folder in local.items()}
-        server["api_key"] = key_of(server["api_key"], server.pop("api_key_file"))
         proof = asyncio.run(_prove(models, by_model, only, **server))
-        if json_file is not None:
-            write(json_file, encoded(proof) + b"\n")
-        if page_file is not None:
-            page.save(proof, page_file)
-    except EvalsError as error:
-        raise click.ClickException(str(error)) from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         click.echo("interrupted", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
+    if json_file is not None:
+        write_json(json_file, proof)
+    if page_file is not None:
+        page.save(proof, page_file)
     show(proof)
     raise click.exceptions.Exit({"passed": 0, "breach": 1}.get(proof.verdict, NOTHING_CHECKED))
 
@@ -118,12 +116,12 @@ async def _prove(
     cancel_on_sigterm()
     async with connect(**server) as client:
         where = public(str(client.base_url))
-        with console(stderr=True).status(f"waiting for {where}") as status:
+        with status(f"waiting for {where}") as shown:
             await await_ready(client, seconds=wait)
             return await prove(
                 client,
                 models,
                 weights=by_model,
                 only=only,
-                watch=lambda model, check: status.update(f"{model}: {check}"),
+                watch=lambda model, check: shown.update(escape(plain(f"{model}: {check}"))),
             )

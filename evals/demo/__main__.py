@@ -20,7 +20,7 @@ from evals.local_server import serving
 from evals.report import table
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import console
+from evals.report.terminal import status
 from evals.signals import cancel_on_sigterm
 from evals.specification import claimed, specify
 from evals.threshold import objection
@@ -97,7 +97,7 @@ async def _serve(program: Program, out: Path, summaries: list[Summary]) -> None:
         if not name.startswith("SHIM_") or name == "SHIM_CACHE"
     }
     async with serving(program.server, environment) as server:
-        with console(stderr=True).status("starting the server"):
+        with status("starting the server"):
             base_url = await server.base_url(START_SECONDS)
         async with connect(base_url=base_url) as client:
             await server.during(_evaluations(client, program, out, summaries))
@@ -107,7 +107,7 @@ async def _evaluations(
     client: AsyncOpenAI, program: Program, out: Path, summaries: list[Summary]
 ) -> None:
     ready = urljoin(str(client.base_url), "/ready")
-    with console(stderr=True).status("waiting for the models"):
+    with status("waiting for the models"):
         probes = await await_ready(client, path=ready, seconds=START_SECONDS)
     with bar() as progress:
         for dataset, plan in program.evaluations:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from evals.failures import short
 from evals.report.comparison import Change, Comparison, Counts, Difference, Side
 from evals.report.pairs import LeftOut
-from evals.report.terminal import console, label, number, plain
+from evals.report.terminal import console, label, missing, number, plain
 from evals.score.scorers import Scorer
 
 UNITS: dict[Scorer, str] = {"wer": "words", "cer": "characters"}
@@ -108,7 +108,7 @@ def _points(difference: Difference) -> str:
     """Return the difference and its interval in percentage points."""
     shown = f"{100 * difference.value:+.2f} points"
     if difference.low is None or difference.high is None:
-        return f"{shown}, {difference.interval.replace('none:', 'no interval:')}"
+        return f"{shown}, {missing(difference.interval)}"
     return f"{shown}, 95 % {100 * difference.low:+.2f} to {100 * difference.high:+.2f}"
 
 

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
 
-from evals.report.terminal import LABELS, console, plain
+from evals.report.terminal import console, label, plain
 from evals.result import Result
 from evals.score.scorers import Scorer
 
@@ -97,8 +97,7 @@ def tracker(
         if result.tally:
             numerator += result.tally.numerator
             denominator += result.tally.denominator
-        label = LABELS.get(scorer, "accuracy")
-        score = f"{label} {numerator / denominator:.1%}" if denominator else ""
+        score = f"{label(scorer)} {numerator / denominator:.1%}" if denominator else ""
         progress.update(row, advance=1, failed=failed, score=score)
         if line:
             line()

@@ -7,18 +7,16 @@ from typing import Any, Literal
 
 import msgspec
 
+from evals.report.interval import interval_of, pairs_of
 from evals.report.spread import Spread
 from evals.result import Failure, Result
-from evals.score.intervals import NoInterval, bootstrap, percentile, wilson, wilson_over_samples
-from evals.score.scorers import ERROR_RATES, Scorer, sha256
+from evals.score.intervals import percentile
+from evals.score.scorers import Scorer, sha256
 
 Ended = Literal["finished", "stopped", "interrupted"]
 """How a run ended: after all samples; by a failed sample; by a signal or a server that ended."""
 
 PACKAGES = ("evalshim", "openai", "jiwer", "whisper-normalizer", "av", "numpy")
-
-RIGHT_OR_WRONG = {(0, 1), (1, 1)}
-"""The numerators and denominators of samples that are right or wrong."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +127,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def count(results: Sequence[Result], samples: int) -> Counts:
-    """Count the *results* by their outcome; *samples* is the number of samples in the run."""
+    """Return the numbers of *results* by outcome; *samples* is the number of samples in the run."""
     failed = [result.error for result in results if result.error is not None]
     reasons = [result.answer.finish_reason for result in results if result.answer is not None]
     return Counts(
@@ -143,7 +141,7 @@ def count(results: Sequence[Result], samples: int) -> Counts:
 
 
 def _kinds(failures: Sequence[Failure]) -> list[Kind]:
-    names = [f"{failure.type} {failure.status or ''}".strip() for failure in failures]
+    names = [failure.kind for failure in failures]
     return [
         Kind(name=name, failed=failed, example=failures[names.index(name)].message)
         for name, failed in Counter(names).most_common()
@@ -151,16 +149,14 @@ def _kinds(failures: Sequence[Failure]) -> list[Kind]:
 
 
 def pool(results: Sequence[Result], *, scorer: Scorer, normalizer: str) -> Score:
-    """Pool the tallies. Without an answer or a scored unit the score's value is None, not 0."""
+    """Return the pooled score. Without an answer or a scored unit its value is None, not 0."""
     scored = [result for result in results if result.tally is not None]
     tallies = [result.tally for result in scored if result.tally is not None]
-    pairs = _pairs(scored)
+    pairs = pairs_of(scored)
     numerator, denominator = sum(n for n, _ in pairs), sum(d for _, d in pairs)
     known = denominator > 0 and any(result.answer is not None for result in scored)
     low, high, interval = (
-        _interval(scored, right_or_wrong=scorer not in ERROR_RATES and set(pairs) <= RIGHT_OR_WRONG)
-        if known
-        else (None, None, "none: there is no score")
+        interval_of(scored, scorer) if known else (None, None, "none: there is no score")
     )
     return Score(
         scorer=scorer,
@@ -185,44 +181,8 @@ def _sum(numbers: Sequence[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _interval(
-    scored: Sequence[Result], *, right_or_wrong: bool
-) -> tuple[float | None, float | None, str]:
-    """Return the bounds of the 95 % interval and its name; else None, None and the reason.
-
-    Wilson's is for samples that are right or wrong, also by a scorer of the user's own. Answers to
-    one sample are alike, so samples that were sent several times are drawn as wholes (a cluster
-    bootstrap), and Wilson's interval is only for those that do not allow a bootstrap.
-    """
-    repeated = any(result.repeat for result in scored)
-    pairs = _by_sample(scored) if repeated else _pairs(scored)
-    if right_or_wrong and not repeated:
-        return *wilson(sum(n for n, _ in pairs), len(pairs)), "Wilson score"
-    over = " over samples" if repeated else ""
-    try:
-        return *bootstrap(pairs), f"percentile bootstrap{over}, 1000 draws, seed 0"
-    except NoInterval as reason:
-        if right_or_wrong:
-            return *wilson_over_samples(pairs), "Wilson score over samples"
-        return None, None, f"none: {reason}"
-
-
-def _pairs(scored: Sequence[Result]) -> list[tuple[float, float]]:
-    tallies = [result.tally for result in scored if result.tally is not None]
-    return [(tally.numerator, tally.denominator) for tally in tallies]
-
-
-def _by_sample(scored: Sequence[Result]) -> list[tuple[float, float]]:
-    """Return the numerators and denominators of each sample, those of its repeats added up."""
-    samples: dict[int, list[Result]] = {}
-    for result in scored:
-        samples.setdefault(result.index, []).append(result)
-    pairs = map(_pairs, samples.values())
-    return [(sum(n for n, _ in own), sum(d for _, d in own)) for own in pairs]
-
-
 def retries(results: Sequence[Result], readiness: int) -> Retries:
-    """Add up the retries; *readiness* is the number of failed probes before the first sample."""
+    """Return the sums of retries; *readiness* is the number of failed probes before the run."""
     return Retries(
         sdk=sum(result.retries for result in results),
         streams=sum(result.streams_reasked for result in results),

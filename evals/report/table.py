@@ -1,4 +1,4 @@
-"""Prints several summaries as one table, a row each; what does not fit a row stands below it."""
+"""Prints several summaries as one table, a row each; what does not fit a row is below it."""
 
 from pathlib import Path
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
+from rich.status import Status
 
 from evals.failures import short
 from evals.folder import Folder
@@ -79,8 +80,13 @@ def number(value: float) -> str:
 def interval(score: Score) -> str:
     """Return the score's 95 % interval, or the reason that it is missing."""
     if score.low is None or score.high is None:
-        return score.interval.replace("none:", "no interval:")
+        return missing(score.interval)
     return f"{score.low:.1%} to {score.high:.1%}"
+
+
+def missing(interval: str) -> str:
+    """Return *interval*, the reason that there is none, as it is shown."""
+    return interval.replace("none:", "no interval:")
 
 
 def repeats(spread: Spread) -> str:
@@ -160,6 +166,16 @@ def plain(text: str) -> str:
     shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     encoding = sys.stdout.encoding or "utf-8"
     return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def plain_lines(text: str) -> str:
+    """Return *text* with each of its lines as by `plain`."""
+    return "\n".join(map(plain, text.splitlines()))
+
+
+def status(text: str) -> Status:
+    """Return what shows *text* on stderr while its block runs; in a pipe it shows nothing."""
+    return console(stderr=True).status(escape(plain(text)))
 
 
 def show(summaries: list[Summary]) -> None:

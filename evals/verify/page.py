@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from evals.journal import write
+from evals.files import write
 from evals.report.page.template import render
 from evals.verify.proof import Proof
 

@@ -52,7 +52,8 @@ class Server:
         except (openai.APIError, ValueError) as error:
             request = "POST /v1/chat/completions, streamed through the stock client"
             expected = "a stream that the client reads to its end"
-            raise Breach(request, expected=expected, got=str(error)) from error
+            got = str(error).replace(self.client.api_key, "[key]")
+            raise Breach(request, expected=expected, got=got) from error
 
     async def text(self, model: str, prompt: str, **options: Any) -> Reply:
         """Send a text to be continued."""

@@ -38,7 +38,9 @@ def _show_model(out: Console, model: Served, verdicts: list[Verdict]) -> None:
     out.print()
     name = escape(plain(model.model))
     if model.same_as is not None:
-        out.print(f"[bold]{name}[/]: another name of {escape(model.same_as)}", soft_wrap=True)
+        out.print(
+            f"[bold]{name}[/]: another name of {escape(plain(model.same_as))}", soft_wrap=True
+        )
         return
     routes = ", ".join(model.routes) or "no route answers"
     out.print(f"[bold]{name}[/]: {routes}", soft_wrap=True)

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, Literal, TypeAlias, cast
+from typing import BinaryIO, Literal, TypeAlias
 
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 from msgspec.structs import replace
@@ -27,6 +26,7 @@ from .answer import Answer, Taken, send_again
 from .cache_folder import CacheFolder
 from .deterministic import ROUTES, Facts, facts, of_form
 from .request import content_type, digest, head, request
+from .temporary import temporary
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,6 @@ written."""
 HEADER = "x-shim-cache"
 
 _ANSWERED = 200
-
-_IN_MEMORY = 1 << 16
-"""Bytes of a body that stay in memory; the rest is in a temporary file."""
 
 _NOT_KEPT = ("x-ratelimit-",)
 """Beginnings of headers that are of one request."""
@@ -142,11 +139,11 @@ class _Lookup:
         self._head = head(scope)
         self._receive = receive
         self._send = send
-        self._body: BinaryIO | None = _temporary()
+        self._body: BinaryIO | None = temporary()
         """What has been read; None once it has been looked up, or cannot be."""
         self._key: str | None = None
         """For what the answer is kept; None: it is not kept."""
-        self._taken = Taken(_temporary())
+        self._taken = Taken(temporary())
 
     def close(self) -> None:
         """Remove the temporary files."""
@@ -243,7 +240,3 @@ def _marked(message: Message) -> Message:
     if message["type"] != "http.response.start":
         return message
     return {**message, "headers": [*message["headers"], (HEADER.encode(), b"miss")]}
-
-
-def _temporary() -> BinaryIO:
-    return cast("BinaryIO", SpooledTemporaryFile(max_size=_IN_MEMORY))

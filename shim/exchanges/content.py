@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, TypeAlias
+from typing import Annotated, Any, BinaryIO, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from multipart import MultipartError, MultipartParser, MultipartPart, parse_options_header
 
 _PIECE_BYTES = 1 << 16
@@ -17,9 +17,9 @@ _HEADER_BYTES = 16 << 10
 
 
 class Blob(Struct, frozen=True):
-    """Bytes by their hash."""
+    """Bytes by their hash, which is the name of their file: 64 hexadecimal digits, never a path."""
 
-    sha256: str
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     size: int
 
     @property

@@ -100,8 +100,8 @@ class Bodies:
             body = file.read_bytes()
         except OSError as error:
             raise FolderUnusable(f"{file}: {error.strerror}") from error
-        if len(body) != blob.size:
-            raise FolderUnusable(f"{file} has {len(body)} bytes instead of {blob.size}.")
+        if content.hashed(io.BytesIO(body)) != blob:
+            raise FolderUnusable(f"{file} does not have the bytes of its name.")
         return body
 
 

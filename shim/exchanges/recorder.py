@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, Literal, TypeAlias, cast
+from typing import BinaryIO, Literal, TypeAlias
 
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
@@ -18,6 +17,7 @@ from shim.serving.request_record import CURRENT, RequestRecord
 from .answer import Taken
 from .folder import Exchange, Writer
 from .request import head
+from .temporary import temporary
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,6 @@ Result: TypeAlias = Literal["whole", "cut", "lost"]
 
 NOT_RECORDED = frozenset({"/health", "/ready", "/metrics"})
 """Paths that programs poll, whose answers are of the moment."""
-
-_IN_MEMORY = 1 << 16
-"""Bytes of a body that stay in memory until it is written; the rest is in a temporary file."""
 
 
 class Recorder:
@@ -91,10 +88,6 @@ class _Recorded:
             exchange.close()
 
 
-def _temporary() -> BinaryIO:
-    return cast("BinaryIO", SpooledTemporaryFile(max_size=_IN_MEMORY))
-
-
 class _Running:
     """A request in progress, and the part of its answer that has been sent."""
 
@@ -103,8 +96,8 @@ class _Running:
         self._receive = receive
         self._send = send
         self._recorder = recorder
-        self._body = _temporary()
-        self._taken = Taken(_temporary())
+        self._body = temporary()
+        self._taken = Taken(temporary())
         self._began = time.time()
         headers = dict(scope["headers"])
         self._read = (

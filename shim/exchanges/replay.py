@@ -4,8 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import islice
-from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import msgspec
 from litestar.types import Receive, ReceiveMessage, Scope, Send
@@ -18,12 +17,10 @@ from .answer import Answer, send_again
 from .folder import Exchange, Recording
 from .nearest import nearest
 from .request import Request, head, received
+from .temporary import temporary
 
 _STATE = {"/health": {"status": "ok"}, "/ready": {"ready": True}}
 """Routes that are always answered, with their answers."""
-
-_IN_MEMORY = 1 << 20
-"""Bytes of a request that stay in memory; the rest is in a temporary file."""
 
 _COMPARED = 1000
 """Most recorded requests that one which was not recorded is compared with."""
@@ -78,8 +75,7 @@ class Replay:
         if (state := _STATE.get(scope["path"])) is not None:
             await _send_json(state, send)
             return
-        with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
-            body = cast("BinaryIO", file)
+        with temporary() as body:
             try:
                 await _read(receive, body)
             except ClientGone:

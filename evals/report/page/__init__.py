@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.journal import write as write_file
+from evals.files import write as write_file
 from evals.read import Run
 from evals.report.page import content, samples
 from evals.report.page.clips import BUDGET, Audio, gather

@@ -30,7 +30,7 @@ def html(runs: Sequence[Run], clips: Clips) -> str:
         recordings=recordings(clips),
         table=table,
         sheet="report.css",
-        script="report.js",
+        scripts=["report.js", "sample.js"],
         # A page that is opened as a file may play other files only where the scheme is named.
         media="data:" + (" 'self' file:" if clips.linked else ""),
     )

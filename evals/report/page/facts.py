@@ -1,19 +1,19 @@
 """States of each run what a reader needs beside its score: edits, server, data, versions."""
 
 from collections.abc import Sequence
+from string import ascii_uppercase
 
 import msgspec
 
 from evals.failures import NotComparable
 from evals.read import Run
 from evals.report import comparison, comparison_text, terminal
-from evals.report.page.plots import LETTERS
 from evals.report.summary import Summary
 
 
 def names(runs: Sequence[Run]) -> list[str]:
     """Return a name for each run: "A", "B" and so on."""
-    return list(LETTERS[: len(runs)])
+    return list(ascii_uppercase[: len(runs)])
 
 
 def title(runs: Sequence[Run]) -> str:

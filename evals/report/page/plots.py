@@ -1,6 +1,7 @@
 """Draws distributions as SVG by pygal, without its scripts and styles: `style.css` has its own."""
 
 import sys
+from string import ascii_uppercase
 from typing import Any
 
 import pygal
@@ -20,7 +21,6 @@ CROWDED = 12
 """Most labels that are all drawn."""
 FLAT = 3
 """Most labels that have room side by side; more are slanted."""
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def bars(found: Distribution) -> Markup:
@@ -50,7 +50,7 @@ def bars(found: Distribution) -> Markup:
         value_formatter=lambda value: f"{value:,.0f}",
     )
     chart.x_labels = found.labels
-    for letter, counts in zip(LETTERS, found.counts, strict=False):
+    for letter, counts in zip(ascii_uppercase, found.counts, strict=False):
         chart.add(letter, counts)
     chart.add_xml_filter(_without_code)
     drawn = chart.render()

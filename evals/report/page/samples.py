@@ -58,7 +58,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """What `report.js` reads: the names of the runs, and the rows.
+    """What `report.js` and `sample.js` read: the names of the runs, and the rows.
 
     *errors* is whether the scores are error rates, of which the lower is the better; *separator*
     is between two pieces of an alignment, *audio_kind* the media type of embedded recordings.
@@ -160,10 +160,7 @@ def _score(tally: Tally | None) -> float | None:
 
 def failure(result: Result) -> str | None:
     """Return the type, the status and the message of a failed sample's error."""
-    if result.error is None:
-        return None
-    kind = f"{result.error.type} {result.error.status or ''}".strip()
-    return f"{kind}: {result.error.message}"
+    return None if result.error is None else f"{result.error.kind}: {result.error.message}"
 
 
 def notes(result: Result) -> list[str]:

@@ -20,8 +20,8 @@ def render(template: Path, **values: Any) -> str:
     """Return the page made from the file *template*, which extends `base.html`.
 
     Of *values*, `sheet` may name a style sheet beside *template*, added to that of all pages, and
-    `script` a JavaScript file. No other script runs in the page. `media` has the sources that it
-    may play from, as in a Content-Security-Policy.
+    `scripts` JavaScript files, which are joined in their order. No other script runs in the page.
+    `media` has the sources that it may play from, as in a Content-Security-Policy.
     """
     return _environment(template.parent).get_template(template.name).render(values)
 

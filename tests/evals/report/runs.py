@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from evals.dataset import Sample
+from evals.files import encoded
 from evals.folder import Folder
-from evals.journal import encoded
 from evals.read import Run, read
 from evals.report.summary import Summary, count, measure, pool, retries, versions
 from evals.result import Answer, Failure, Loglikelihood, Result
