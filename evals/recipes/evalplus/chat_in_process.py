@@ -30,13 +30,13 @@ def main(weights: str, out: str) -> None:
     openai.OpenAI = lambda **_: local
     # The other one tries for ever after any error.
     openai_request.make_auto_request = openai_request.make_request
-    rows = []
-    for dataset in DATASETS:
-        samples = run_codegen("local", dataset, root="results", backend="openai", greedy=True)
-        # Not in this process: it limits the memory to less than torch's.
-        evaluate(dataset, samples=samples)
-        rows.append(row(dataset, Path(samples)))
-    write(out, rows)
+    samples = {
+        dataset: run_codegen("local", dataset, root="results", backend="openai", greedy=True)
+        for dataset in DATASETS
+    }
+    # Not in this process: it limits the memory to less than torch's.
+    evaluate({dataset: {"samples": file} for dataset, file in samples.items()})
+    write(out, [row(dataset, Path(file)) for dataset, file in samples.items()])
 
 
 if __name__ == "__main__":
