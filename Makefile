@@ -69,16 +69,21 @@ serve: .venv/.base ## run the server until Ctrl-C; ARGS="--port 9000": flags of 
 
 # ── checking ──────────────────────────────────────────────────────────────────
 
+# What else the tests need is fetched while pip installs vLLM.
 .PHONY: test
-test: setup $(if $(filter true,$(CI)),models) check ## setup, check, and test-wheel in short: what has to pass before a merge
+test: ## setup, check, and test-wheel in short: what has to pass before a merge
+	@$(MAKE) --no-print-directory -j3 setup $(if $(filter true,$(CI)),models browser recipes)
+	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory test-wheel ARGS=--smoke
 
 .PHONY: test-all
 test-all: setup ## setup and check, with the slow tests
 	@$(MAKE) --no-print-directory check SELECTED=
 
+# Types beside the tests, which wait now and then.
 .PHONY: check
-check: format lint types tests ## format, lint, types, tests
+check: format lint ## format, lint, types, tests
+	@$(MAKE) --no-print-directory -j3 $(SYNC) types tests-one tests-two
 
 .PHONY: fix
 fix: ## format all files, and mend what the linter can mend
@@ -126,6 +131,18 @@ REAL := small whisper-base recordings
 .PHONY: models
 models: .venv/.vllm ## fetch the real models and recordings that the tests use
 	@$(BIN)/python -m shim pull $(REAL)
+
+# Where it is missing the tests of pages are skipped, but for CI, where they fail.
+.PHONY: browser
+browser: ## install Debian's Chromium, for the tests of pages; needs root
+	@command -v chromium >/dev/null || \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+			apt-get -qq install --no-install-recommends chromium; } >/dev/null
+
+# The tests install them too, later and one by one.
+.PHONY: recipes
+recipes: .venv/.test ## install the harnesses that the tests run
+	@$(BIN)/python -m tools.harnesses --install stock_client lm_eval inspect_ai
 
 .PHONY: test-real
 test-real: models ## test on real models and real speech

@@ -18,7 +18,7 @@ class Comparisons(msgspec.Struct, frozen=True):
     comparisons: list[comparison.Comparison]
 
 
-@click.command()
+@click.command(short_help="Compare runs over the same samples.")
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(

@@ -13,7 +13,7 @@ from evals.folder import Folder
 from evals.specification import read, refuse_other, specify
 
 
-@click.command()
+@click.command(short_help="Go on with runs that ended early.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @key_flags
 @report_flag

@@ -28,7 +28,7 @@ from evals.score.scorers import check
 from evals.specification import specify
 
 
-@click.command()
+@click.command(short_help="Evaluate models on a data set.")
 @click.argument("data")
 @click.option(
     "--model",

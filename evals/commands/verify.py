@@ -34,7 +34,7 @@ def weights(
     return {name: Path(folder) for name, _, folder in pairs}
 
 
-@click.command()
+@click.command(short_help="Check that a server does not change its models' results.")
 @server_flags
 @click.option(
     "--model",

@@ -23,7 +23,12 @@ def quick(configuration: str) -> Sequence[Attack]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "configuration", ["builtin", pytest.param("fakes", marks=pytest.mark.slow), "keyless"]
+    "configuration",
+    [
+        pytest.param("builtin", marks=pytest.mark.slow),
+        pytest.param("fakes", marks=pytest.mark.slow),
+        "keyless",
+    ],
 )
 async def test_attacks_are_withstood(configuration: str) -> None:
     """Each is answered as it should be, beside a bystander whose answers are right."""

@@ -23,11 +23,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make harnesses ARGS=…", description=__doc__)
     parser.add_argument("recipes", nargs="*", help="names of evals/recipes; by default all")
     parser.add_argument("--models", nargs="+", help="only these; by default all that are here")
+    parser.add_argument("--install", action="store_true", help="make the environments only")
     given = parser.parse_args()
     try:
         chosen = recipes(given.recipes)
     except RecipeFailed as error:
         parser.error(str(error))
+    if given.install:
+        for recipe in chosen:
+            install(recipe)
+        return 0
     with tempfile.TemporaryDirectory() as name:
         found = list(_run(chosen, _models(given.models), Path(name)))
     show(found)

@@ -74,11 +74,11 @@ def _environments(
 ) -> Iterator[Environment]:
     """Yield one after the other: the newest versions, the oldest, the sdist.
 
-    Of a smoke test: the oldest in the first Python only, and no sdist.
+    Of a smoke test: the newest in the last Python, the oldest in the first, and no sdist.
     """
     sdist, wheel = built(folder)
     found = [(version, path) for version, path in versions.items() if path]
-    for version, path in found:
+    for version, path in found[-1:] if smoke else found:
         yield installed(folder / "new", path, f"{version}, newest", wheel=wheel, oldest=False)
     for version, path in found[:1] if smoke else found:
         yield installed(folder / "old", path, f"{version}, oldest", wheel=wheel, oldest=True)

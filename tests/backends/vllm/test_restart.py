@@ -82,6 +82,8 @@ async def until(backend: ChatBackend, *, ready: bool) -> float:
     return longest
 
 
+# `tests/client/test_dying_engine.py` kills one under a live server.
+@pytest.mark.slow
 async def test_a_dead_engine_is_restarted(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,7 +24,7 @@ LONG = 60_000
 """Milliseconds: an answer of 64 tokens ends before."""
 
 
-@pytest_asyncio.fixture(scope="module", params=[pytest.param(0, marks=pytest.mark.slow), LONG])
+@pytest_asyncio.fixture(scope="module", params=[0, LONG])
 async def paced(request: pytest.FixtureRequest) -> AsyncIterator[tuple[int, Any]]:
     """Open an engine of each interval; return both."""
     config = replace(CONFIGS["vllm"], stream_interval_ms=request.param)
@@ -45,6 +45,7 @@ async def answered(backend: "VllmChat", request: Generation) -> list[TextDelta]:
     return [item async for item in backend.generate(request) if isinstance(item, TextDelta)]
 
 
+@pytest.mark.slow
 async def test_when_tokens_are_sent(
     paced: tuple[int, "VllmChat"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +69,7 @@ async def test_when_tokens_are_sent(
     assert sent == ([1] * TOKENS if interval == 0 else [1, TOKENS - 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logprobs", [2, None])
 async def test_a_stream_is_the_whole_answer(
     paced: tuple[int, "VllmChat"], logprobs: int | None
