@@ -14,7 +14,8 @@ from inspect_ai.tool import tool
 DATA = Path(__file__).parents[2] / "data"
 SUMS = 16
 MAX_TOKENS = 24
-CITIES = ("Paris", "London", "Berlin", "Tokyo")
+WEATHER = {"Paris": "17", "London": "8", "Berlin": "21", "Tokyo": "30"}
+"""City → what the tool returns: no model knows it without a call."""
 
 
 def sums(**options: object) -> Task:
@@ -30,10 +31,10 @@ def sums(**options: object) -> Task:
 
 
 def weather() -> Task:
-    """Return the task of calling a tool for each city; the result of the tool is the target."""
+    """Return the task of calling a tool for each city; the answer has to contain its result."""
     samples = [
-        Sample(input=f"What is the weather in {city}?", target=f"Sunny in {city}.")
-        for city in CITIES
+        Sample(input=f"What is the weather in {city}?", target=result)
+        for city, result in WEATHER.items()
     ]
     return Task(
         name="weather",
@@ -54,7 +55,7 @@ def get_weather():  # noqa: ANN201  inspect-ai reads the types of what it return
         Args:
             city: The city's name.
         """
-        return f"Sunny in {city}."
+        return WEATHER[city]
 
     return execute
 

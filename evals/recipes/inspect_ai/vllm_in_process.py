@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from harness import CITIES, MAX_TOKENS, write
+from harness import MAX_TOKENS, WEATHER, write
 
 from tests.weights import Weights
 
@@ -30,7 +30,7 @@ def asked(model: Weights, city: str) -> tuple[list[str], str]:
     if not (found := CALL.search(text)):
         return [], text
     call = json.loads(found[1])
-    result = f"Sunny in {call['arguments']['city']}."
+    result = WEATHER[call["arguments"]["city"]]
     messages += [
         {"role": "assistant", "tool_calls": [{"type": "function", "function": call}]},
         {"role": "tool", "content": result},
@@ -42,8 +42,8 @@ def asked(model: Weights, city: str) -> tuple[list[str], str]:
 def main(weights: str, out: str) -> None:
     """Write the scores of the questions for the weather to the file *out*."""
     model = Weights(Path(weights))
-    found = [asked(model, city) for city in CITIES]
-    right = [f"Sunny in {city}." in text for city, (_, text) in zip(CITIES, found, strict=True)]
+    found = [asked(model, city) for city in WEATHER]
+    right = [result in text for result, (_, text) in zip(WEATHER.values(), found, strict=True)]
     row = {"score": sum(right) / len(right), "samples": [[*calls, text] for calls, text in found]}
     write(out, [{"task": task, **row} for task in ("tools, openai-api", "tools, Responses")])
 

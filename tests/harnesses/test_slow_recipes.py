@@ -1,6 +1,6 @@
-"""Harnesses of speech, and those that take long to install, against the built-in models.
+"""The recipes that are not in `test_recipes.py`, against the built-in models.
 
-All of them are slow: each has packages of its own, of hundreds of megabytes.
+All of them are slow: most have packages of their own, of hundreds of megabytes.
 """
 
 import os
@@ -34,6 +34,10 @@ PROGRAMS = {
     ),
     ("promptfoo", "chat"): {"chat": 1.0},
     ("promptfoo", "speech"): {"transcription": 34 / 36},
+    ("node", "chat"): dict.fromkeys(("chat", "chat, streamed", "response"), 63 / 74),
+    ("node", "speech"): dict.fromkeys(("transcription", "transcription, streamed"), 34 / 36),
+    # The built-in model writes no code.
+    ("evalplus", "chat"): {"humaneval": 0.0, "mbpp": 0.0},
     ("litellm_deepeval", "chat"): dict.fromkeys(
         ("chat", "chat, streamed", "chat, by deepeval"), 1.0
     ),
