@@ -80,10 +80,8 @@ test: ## setup, check, and test-wheel in short: what has to pass before a merge
 test-all: setup ## setup and check, with the slow tests
 	@$(MAKE) --no-print-directory check SELECTED=
 
-# Types beside the tests, which wait now and then.
 .PHONY: check
-check: format lint ## format, lint, types, tests
-	@$(MAKE) --no-print-directory -j3 $(SYNC) types tests-one tests-two
+check: format lint types tests ## format, lint, types, tests
 
 .PHONY: fix
 fix: ## format all files, and mend what the linter can mend

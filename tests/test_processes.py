@@ -32,11 +32,13 @@ def answering(tmp_path: Path) -> Iterator[LiveServer]:
         stream.close()
 
 
+# `tests/client/test_dying_engine.py` and `tests/backends/vllm/process/test_children.py` end
+# servers in worse moments.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sign",
     [
-        # `tests/client/test_dying_engine.py` terminates a server in a worse moment.
-        pytest.param("terminate", marks=pytest.mark.slow),
+        "terminate",
         "kill",
     ],
 )

@@ -47,11 +47,13 @@ def json_object(_context: click.Context, _parameter: click.Parameter, value: str
 
 def scorer(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """Return *value* if it names a built-in scorer, or one of the user's own that can be loaded."""
-    if value is not None and not is_own(value) and value not in BUILT_IN:
+    if value is None or value in BUILT_IN:
+        return value
+    if not is_own(value):
         names = ", ".join(BUILT_IN)
         raise click.BadParameter(f"{value!r} is not one of {names}, nor like module:function")
     try:
-        return value if value is None or not is_own(value) else load_scorer(value).name
+        return load_scorer(value).name
     except ScorerFailed as error:
         raise click.BadParameter(str(error)) from error
 

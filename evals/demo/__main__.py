@@ -20,7 +20,7 @@ from evals.local_server import serving
 from evals.report import table
 from evals.report.progress import bar, tracker
 from evals.report.summary import Summary
-from evals.report.terminal import status
+from evals.report.terminal import plain_lines, status
 from evals.signals import cancel_on_sigterm
 from evals.specification import claimed, specify
 from evals.threshold import objection
@@ -55,7 +55,7 @@ def main(*, out: Path, limit: int | None, only_toys: bool, server: tuple[str, ..
         program = asyncio.run(_program(server, limit, only_toys=only_toys))
         summaries = _evaluated(program, out)
     except EvalsError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(plain_lines(str(error))) from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         click.echo("interrupted; nothing was left running", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error

@@ -18,13 +18,11 @@ def interval_of(scored: Sequence[Result], scorer: Scorer) -> tuple[float | None,
     bootstrap), and Wilson's interval is only for those that do not allow a bootstrap.
     """
     repeated = any(result.repeat for result in scored)
-    pairs = pairs_of(scored)
-    right_or_wrong = scorer not in ERROR_RATES and set(pairs) <= RIGHT_OR_WRONG
-    if repeated:
-        pairs = _by_sample(scored)
+    answers = pairs_of(scored)
+    right_or_wrong = scorer not in ERROR_RATES and set(answers) <= RIGHT_OR_WRONG
     if right_or_wrong and not repeated:
-        return *wilson(sum(n for n, _ in pairs), len(pairs)), "Wilson score"
-    over = " over samples" if repeated else ""
+        return *wilson(sum(n for n, _ in answers), len(answers)), "Wilson score"
+    pairs, over = (_by_sample(scored), " over samples") if repeated else (answers, "")
     try:
         return *bootstrap(pairs), f"percentile bootstrap{over}, 1000 draws, seed 0"
     except NoInterval as reason:

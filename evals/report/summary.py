@@ -100,10 +100,11 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One run: enough to repeat it with the manifest of this hash. It never contains a key.
+    """One run: enough to repeat it with the same data. It never contains a key.
 
-    *complete* is whether every sample was answered. *started_at* is in UTC, as ISO 8601. *spread*
-    is None if each sample was sent once.
+    *manifest* is the source of the data set, and *manifest_sha256* its hash, as in
+    `evals.dataset.Dataset`. *complete* is whether every sample was answered. *started_at* is in
+    UTC, as ISO 8601. *spread* is None if each sample was sent once.
     """
 
     task: str

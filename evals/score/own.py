@@ -36,7 +36,7 @@ class OwnScorer(msgspec.Struct, frozen=True, kw_only=True):
         target, text = normalise(sample.target), normalise(_said(answer))
         try:
             value = self.function(target, text, line(sample))
-        except Exception as error:
+        except Exception as error:  # the user's own code may raise anything
             raise self._failed(sample, f"{type(error).__name__}: {error}") from error
         pair = _fraction(value)
         if pair is None:
@@ -61,7 +61,7 @@ def load_scorer(name: str) -> OwnScorer:
     sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except Exception as error:  # the user's own code may raise anything
         raise ScorerFailed(f"the scorer {name}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from backends.base import Backend
-from tests.backends.opener import Opener
+from tests.backends.opener import VLLM_EMBEDDING, Opener
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -23,7 +23,7 @@ async def chat(request: pytest.FixtureRequest, opener: Opener) -> Backend:
     return await opener.open(request.param)
 
 
-@pytest_asyncio.fixture(params=["vllm-embedding", "fake-embedding"])
+@pytest_asyncio.fixture(params=[VLLM_EMBEDDING, "fake-embedding"])
 async def embedding(request: pytest.FixtureRequest, opener: Opener) -> Backend:
     """Every embedding backend in turn."""
     return await opener.open(request.param)

@@ -2,6 +2,8 @@
 
 from contextlib import AsyncExitStack
 
+import pytest
+
 from backends.base import Backend
 from backends.config import (
     Ct2ModelConfig,
@@ -40,6 +42,8 @@ CONFIGS: dict[str, ModelConfig] = {
     ),
     "fake-speech": FakeModelConfig(id="fake-speech", source="speech"),
 }
+VLLM_EMBEDDING = pytest.param("vllm-embedding", marks=pytest.mark.slow)
+"""`tests/fidelity/test_embeddings_fidelity.py` has another such engine in the quick tests."""
 
 
 class Opener:

@@ -25,7 +25,7 @@ from backends.base import (
 )
 from backends.conversation import Conversation, Message
 from backends.failures import InvalidRequest, PromptTooLong, UndecodableAudio, UnknownLanguage
-from tests.backends.opener import Opener
+from tests.backends.opener import VLLM_EMBEDDING, Opener
 from tests.backends.recordings import recording, transcript
 
 QUESTION = "Repeat the word horse."
@@ -193,7 +193,7 @@ async def test_tokens_beyond_the_vocabulary_are_refused(name: str, opener: Opene
 TEXT = "What is 3 plus 4? Ünïcode: 一, 😀."
 
 
-@pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding", "fake-chat", "fake-embedding"])
+@pytest.mark.parametrize("name", ["ct2", "vllm", VLLM_EMBEDDING, "fake-chat", "fake-embedding"])
 async def test_tokens_are_a_text_and_back(name: str, opener: Opener) -> None:
     """A text that was tokenized without special tokens is decoded to the same text."""
     backend = await opener.open(name)
@@ -207,7 +207,7 @@ async def test_tokens_are_a_text_and_back(name: str, opener: Opener) -> None:
     assert refused.value.option == "tokens"
 
 
-@pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding", "fake-chat", "fake-embedding"])
+@pytest.mark.parametrize("name", ["ct2", "vllm", VLLM_EMBEDDING, "fake-chat", "fake-embedding"])
 @pytest.mark.parametrize("times", [1, 300])
 async def test_token_texts_are_those_of_single_tokens(
     name: str, opener: Opener, times: int
@@ -245,7 +245,7 @@ async def test_tokens_are_those_that_are_continued(
     assert tokens == await (await opener.open("ct2")).tokenize(prompt)
 
 
-@pytest.mark.parametrize("name", ["ct2", "vllm", "vllm-embedding"])
+@pytest.mark.parametrize("name", ["ct2", "vllm", VLLM_EMBEDDING])
 async def test_the_tokenizer_tells_of_itself(name: str, opener: Opener) -> None:
     """Harnesses read the special tokens and the template."""
     info = (await opener.open(name)).tokenizer_info()

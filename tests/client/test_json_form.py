@@ -53,12 +53,12 @@ async def transcribed(harness: httpx.AsyncClient, body: bytes) -> httpx.Response
 
 
 async def test_a_data_set_at_once(harness: httpx.AsyncClient) -> None:
-    """A hundred at once are all answered with their text; the same request has the same bytes."""
-    clips = [clip for clip in SAID for _ in range(33)] + [next(iter(SAID))]
+    """Forty at once are all answered with their text; the same request has the same bytes."""
+    clips = [clip for clip in SAID for _ in range(13)] + [next(iter(SAID))]
 
     answers = await asyncio.gather(*(transcribed(harness, payload(clip)) for clip in clips))
 
-    assert [answer.status_code for answer in answers] == [200] * 100
+    assert [answer.status_code for answer in answers] == [200] * 40
     assert [answer.json()["text"] for answer in answers] == [SAID[clip] for clip in clips]
     assert len({answer.content for answer in answers}) == len(SAID)
 

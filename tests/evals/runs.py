@@ -10,6 +10,8 @@ from evals.folder import Folder
 from evals.read import Run
 from evals.report.summary import Summary, count, measure, pool, retries
 from evals.result import Answer, Failure, Result, Tally
+from evals.score.normalizers import Normalizer
+from evals.score.scorers import Scorer
 
 
 def answered(id_: str, numerator: int, denominator: int = 1, **changes: Any) -> Result:
@@ -34,9 +36,17 @@ def failed(id_: str) -> Result:
     return Result(index=0, id=id_, status="failed", target="", error=error, latency=1.0)
 
 
-def run(results: Sequence[Result], *, scorer: Any = "wer", **changes: Any) -> Run:
-    """Return a run with these results; *changes* are fields of its summary."""
-    summary = Summary(
+def summary(
+    results: Sequence[Result],
+    /,
+    *,
+    scorer: Scorer = "wer",
+    normalise: Normalizer = "none",
+    wall: float = 1.0,
+    **changes: Any,
+) -> Summary:
+    """Return the summary of these results; *changes* are fields of it."""
+    whole = Summary(
         task="speech",
         kind="audio",
         complete=True,
@@ -49,12 +59,17 @@ def run(results: Sequence[Result], *, scorer: Any = "wer", **changes: Any) -> Ru
         manifest_sha256="0" * 64,
         options={},
         counts=count(results, len(results)),
-        score=pool(results, scorer=scorer, normalizer="english"),
-        speed=measure(results, 1.0),
+        score=pool(results, scorer=scorer, normalizer=normalise),
+        speed=measure(results, wall),
         retries=retries(results, 0),
         results="",
         versions={},
     )
-    folder = Folder(Path("reports") / changes.get("model", "m"))
-    summary = msgspec.structs.replace(summary, **changes)
-    return Run(folder=folder, summary=summary, results=list(results))
+    return msgspec.structs.replace(whole, **changes)
+
+
+def run(results: Sequence[Result], *, scorer: Scorer = "wer", **changes: Any) -> Run:
+    """Return a run with these results; *changes* are fields of its summary."""
+    whole = summary(results, scorer=scorer, normalise="english", **changes)
+    folder = Folder(Path("reports") / whole.model)
+    return Run(folder=folder, summary=whole, results=list(results))

@@ -244,6 +244,18 @@ def test_runs_do_not_meet(
     assert len(list((tmp_path / "out").glob("task-org_n_1_ü-*Z/results.jsonl"))) == 1
 
 
+def test_more_models_than_letters(
+    evaluate: Callable[..., Result], server: ScriptedServer, manifest: Callable[..., Path]
+) -> None:
+    """Runs are compared under the letters A to Z: more are refused before anything is sent."""
+    more = [word for number in range(26) for word in ("--model", f"m{number}")]
+
+    done = evaluate(manifest(*SUMS), *more)
+
+    assert (done.exit_code, server.requests) == (2, [])
+    assert "at most 26 runs at once" in done.output
+
+
 @pytest.mark.parametrize(
     "flags",
     [

@@ -44,6 +44,18 @@ def test_a_listed_model_costs_nothing(
     assert len(server.requests) == 3
 
 
+def test_a_message_is_plain(
+    evaluate: Callable[..., Result], server: ScriptedServer, tmp_path: Path
+) -> None:
+    """What a server writes reaches the terminal without control characters."""
+    server.models = models("\x1b[2Jother")
+    server.otherwise = lambda _: error(404)
+
+    line = refused(evaluate(), tmp_path)
+
+    assert line.endswith("it has \ufffd[2Jother")
+
+
 @pytest.mark.parametrize(
     "listing", [models("other"), error(401), error(403), HTML, Reply(body=b"{}")]
 )

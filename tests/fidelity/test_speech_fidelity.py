@@ -171,6 +171,7 @@ async def generations(server: LiveServer) -> tuple[float, float]:
     )
 
 
+@pytest.mark.slow
 async def test_equal_options_share_batches(batching: LiveServer, whisper: WhisperModel) -> None:
     """Requests that agree in their options are decoded together, and get what they get alone."""
     clips = sorted(CLIPS.glob("en-*.flac"))[:IN_FLIGHT]

@@ -9,9 +9,8 @@ from evals.result import Tally
 from evals.score.scorers import Scorer
 
 Operation = Literal["equal", "substitute", "delete", "insert"]
-
-
 NAMES: dict[str, Operation] = {name: name for name in get_args(Operation)}
+"""The operations by the names that jiwer gives them."""
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):

@@ -1,7 +1,6 @@
 """Folders of runs as `evals run` writes them, with answers that a test chooses."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from evals.dataset import Sample
 from evals.files import encoded
 from evals.folder import Folder
 from evals.read import Run, read
-from evals.report.summary import Summary, count, measure, pool, retries, versions
+from evals.report.summary import count, versions
 from evals.result import Answer, Failure, Loglikelihood, Result
 from evals.score.normalizers import Normalizer, normalizer
 from evals.score.scorers import Scorer, judge
+from tests.evals.runs import summary
 
 LATE = Failure(type="APITimeoutError", message="Request timed out.", status=None)
 
@@ -33,28 +33,20 @@ def run(
     scored = [_scored(one, score, on_error) for one in results]
     place = Folder(folder)
     counts = count(scored, len(scored))
-    summary = Summary(
-        task="task",
-        kind="audio",
-        complete=counts.answered == counts.samples,
-        ended="finished",
-        started_at=datetime(2026, 11, 28, tzinfo=UTC).isoformat(),
-        base_url="http://127.0.0.1:8000/v1/",
-        model=folder.name,
-        models_answering=["served"],
-        manifest="data.jsonl",
-        manifest_sha256="0" * 64,
-        options={"task": {"model": folder.name, "temperature": 0}, "concurrency": 8},
-        counts=counts,
-        score=pool(scored, scorer=scorer, normalizer=normalise),
-        speed=measure(scored, 1.0),
-        retries=retries(scored, 0),
-        results=str(place.results),
-        versions=versions(),
-    )
+    fields: dict[str, Any] = {
+        "task": "task",
+        "complete": counts.answered == counts.samples,
+        "model": folder.name,
+        "models_answering": ["served"],
+        "options": {"task": {"model": folder.name, "temperature": 0}, "concurrency": 8},
+        "results": str(place.results),
+        "versions": versions(),
+        **changes,
+    }
+    whole = summary(scored, scorer=scorer, normalise=normalise, **fields)
     folder.mkdir(parents=True)
     place.results.write_bytes(b"".join(encoded(one) + b"\n" for one in scored))
-    place.summary.write_bytes(encoded(msgspec.structs.replace(summary, **changes)))
+    place.summary.write_bytes(encoded(whole))
     return read(folder)
 
 

@@ -1,4 +1,4 @@
-"""The table of several runs: its title, its rows, and what stands below them."""
+"""The table of several runs: its title, its rows, and what is below them."""
 
 import msgspec
 import pytest

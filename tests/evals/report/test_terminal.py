@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from evals.report import terminal
-from evals.report.summary import Summary, count, measure, pool, retries, versions
+from evals.report.summary import Summary
 from evals.result import Answer, Failure, Result, Tally
+from tests.evals.runs import summary as summary_of
 
 MODEL = "organisation/a-model-whose-name-is-longer-than-eighty-columns-" + "x" * 40
 MESSAGE = "\x1b[31mno\n" + "<p>sorry</p> " * 999
@@ -36,26 +37,8 @@ def summary(**changes: Any) -> Summary:
         error=Failure(type="BadRequestError", message=MESSAGE, status=400),
     )
     found = [*[answered] * 49, failed]
-    whole = Summary(
-        task="speech",
-        kind="audio",
-        complete=False,
-        ended="finished",
-        started_at="",
-        base_url="",
-        model="m",
-        models_answering=[],
-        manifest="",
-        manifest_sha256="",
-        options={},
-        counts=count(found, 50),
-        score=pool(found, scorer="wer", normalizer="none"),
-        speed=measure(found, 0.5),
-        retries=retries(found, 0),
-        results="reports/a/results.jsonl",
-        versions=versions(),
-    )
-    return msgspec.structs.replace(whole, **changes)
+    fields: dict[str, Any] = {"results": "reports/a/results.jsonl", "complete": False, **changes}
+    return summary_of(found, wall=0.5, **fields)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

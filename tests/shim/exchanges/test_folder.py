@@ -117,3 +117,20 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(FolderUnusable, match="another server"):
         Writer(tmp_path / "one", most_bytes=10)
     writer.close()
+
+
+def test_a_body_is_not_read_from_elsewhere(tmp_path: Path) -> None:
+    """The name of a body is a hash and no path, and its bytes are those of the hash."""
+    write(tmp_path, b'{"a": 1}')
+    recording = Recording(tmp_path)
+    blob = recording.exchanges[0].body
+    assert blob is not None
+    (tmp_path / "bodies" / blob.sha256).write_bytes(b'{"a": 2}')
+
+    with pytest.raises(FolderUnusable, match="does not have the bytes of its name"):
+        recording.bodies.read(blob)
+
+    lines = tmp_path / LINES
+    lines.write_text(lines.read_text().replace(blob.sha256, "../../secret"))
+    with pytest.raises(FolderUnusable, match="line 1"):
+        Recording(tmp_path)

@@ -77,4 +77,5 @@ async def test_the_loop_turns() -> None:
         audio = await decoded(text, param="data")
 
     assert len(audio.getvalue()) == 48 << 20
-    assert lag.longest < 0.02
+    # In the event loop's own thread it takes a quarter of a second.
+    assert lag.longest < 0.05
