@@ -111,7 +111,7 @@ tests: ## run the tests in two processes; SELECTED=: all of them
 	@$(MAKE) --no-print-directory -j2 $(SYNC) tests-one tests-two
 
 # Of tests/fidelity what needs `vllm_server` is in the second, which has it anyway.
-ONE := tests/backends tests/evals tests/real tests/shim \
+ONE := tests/backends tests/evals tests/harnesses tests/real tests/shim \
 	tests/fidelity/test_speech_fidelity.py tests/fidelity/test_embeddings_fidelity.py \
 	tests/client/test_fault_matrix.py tests/client/test_faults.py tests/client/test_night.py
 
