@@ -1,4 +1,7 @@
-"""The models of the configuration: one Struct per engine, chosen by the key `backend`."""
+"""The models of the configuration: one Struct per engine, chosen by the key `backend`.
+
+A little longer than a file should be, so that all that a user may write is in one place.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal

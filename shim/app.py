@@ -93,17 +93,22 @@ def create_app(
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    inner = app.asgi_handler
-    if runtime.answer_cache is not None:
-        inner = Cached(
-            inner,
-            runtime.answer_cache,
-            models_of=partial(visible_models, app.state),
-            server=server,
-            worker=runtime.json_worker,
-        )
+    inner = _cached(app, server, runtime)
     app.asgi_handler = _around(inner, server, runtime, is_limited=keys.are_limited)
     return app
+
+
+def _cached(app: Litestar, server: ServerSettings, runtime: Runtime) -> ASGIApp:
+    """Return the routes of *app*, within the cache of answers if *runtime* has one."""
+    if runtime.answer_cache is None:
+        return app.asgi_handler
+    return Cached(
+        app.asgi_handler,
+        runtime.answer_cache,
+        models_of=partial(visible_models, app.state),
+        server=server,
+        worker=runtime.json_worker,
+    )
 
 
 def _around(app: ASGIApp, server: ServerSettings, runtime: Runtime, *, is_limited: bool) -> ASGIApp:

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from types import AsyncGeneratorType
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from shim.errors import (
     ApiError,
@@ -17,6 +17,7 @@ from shim.errors import (
 )
 
 from .deadline import DEADLINE, Deadline
+from .observer import NoObserver, Observer
 from .retry_schedule import RetrySchedule
 from .start_limiter import StartLimiter
 
@@ -29,45 +30,6 @@ it disconnect, and a client that times out can come back to its place."""
 
 _Task = asyncio.Task[Any]
 _Admitted = AsyncGenerator[Any, None]
-
-
-class Observer(Protocol):
-    """What measures one request: a context manager around its waiting and its running.
-
-    It must not suppress exceptions.
-    """
-
-    skipped: set[type]
-    """Types of items that are not passed to `add`. It is read for every item, and may grow."""
-
-    def __enter__(self) -> object: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object, /
-    ) -> None: ...
-
-    def started(self) -> None:
-        """Take note that the request has its slot."""
-
-    def add(self, item: object) -> None:
-        """Take note of *item*, whose type is not among the `skipped` ones."""
-
-
-class _NoObserver:
-    def __init__(self) -> None:
-        self.skipped: set[type] = set()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def started(self) -> None:
-        pass
-
-    def add(self, item: object) -> None:
-        pass
 
 
 class Admission:
@@ -119,7 +81,7 @@ class Admission:
         Litestar ends dependencies before it streams the body of a response.
         """
         # The generator is the key of its own entry in `_waiting` and `_running`.
-        admitted = self._admit(items, lambda: admitted, observer or _NoObserver())
+        admitted = self._admit(items, lambda: admitted, observer or NoObserver())
         return admitted
 
     async def _admit(

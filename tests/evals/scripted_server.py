@@ -14,9 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from tests.threaded_http import ThreadedHttp
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def usage_chunk(completion_tokens: int) -> dict[str, Any]:
     return chunk() | {"choices": [], "usage": usage}
 
 
-class ScriptedServer:
+class ScriptedServer(ThreadedHttp):
     """Answers with the next scripted reply; after the last with the value of *otherwise*."""
 
     def __init__(
@@ -118,19 +120,8 @@ class ScriptedServer:
         self.unready = 0
         self.models = models("m")
         self.otherwise = otherwise or (lambda _: completion("4"))
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._http.daemon_threads = True
-        self.base_url = f"http://127.0.0.1:{self._http.server_port}/v1"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        super().__init__(self._handler(), port)
+        self.base_url = f"{self.address}/v1"
 
     def next_reply(self, request: Request) -> Reply:
         """Record *request* and choose the answer."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-SCRIPTED = [sys.executable, str(Path(__file__).parent / "scripted_server.py")]
+SCRIPTED = [sys.executable, "-m", "tests.evals.scripted_server"]
 
 
 DEMO = [sys.executable, "-W", "error", "-m", "evals.demo", "--limit", "3"]

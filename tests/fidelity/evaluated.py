@@ -33,6 +33,15 @@ def answers(run: Run) -> list[str]:
     return [result.answer.text for result in run.results if result.answer]
 
 
+def weighed(run: Run) -> list[list[float]]:
+    """Return the loglikelihoods of the choices of all answers."""
+    return [
+        [one.value for one in result.answer.loglikelihoods or ()]
+        for result in run.results
+        if result.answer
+    ]
+
+
 def lines(data: Path) -> list[dict[str, Any]]:
     """Return the lines of a manifest."""
     return [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]

@@ -16,6 +16,7 @@ from tests.fidelity.evaluated import (
     likelihoods,
     lines,
     right_choices,
+    weighed,
     word_errors,
 )
 from tests.live import BUILTIN, MODELS, LiveServer
@@ -68,11 +69,6 @@ def test_choices(scorer: str, server: LiveServer, offline: Weights, tmp_path: Pa
 
     run = evaluate(server, "gpt-4o-mini", data, tmp_path / "run", "--scorer", scorer)
 
-    found = [
-        [one.value for one in result.answer.loglikelihoods or ()]
-        for result in run.results
-        if result.answer
-    ]
-    assert found == [pytest.approx(values, abs=1e-3) for values in expected]
+    assert weighed(run) == [pytest.approx(values, abs=1e-3) for values in expected]
     norm = scorer == "loglikelihood-per-character"
     assert run.summary.score.value == right_choices(lines(data), expected, norm=norm)

@@ -16,6 +16,7 @@ from tests.fidelity.evaluated import (
     likelihoods,
     lines,
     right_choices,
+    weighed,
     word_errors,
 )
 from tests.live import LiveServer
@@ -49,12 +50,7 @@ def test_choices(scorer: str, real_server: LiveServer, weights: Weights, tmp_pat
 
     run = evaluate(real_server, "gpt-4o-mini", data, tmp_path / "run", "--scorer", scorer)
 
-    found = [
-        [one.value for one in result.answer.loglikelihoods or ()]
-        for result in run.results
-        if result.answer
-    ]
-    assert found == [pytest.approx(values, abs=1e-2) for values in expected]
+    assert weighed(run) == [pytest.approx(values, abs=1e-2) for values in expected]
     norm = scorer == "loglikelihood-per-character"
     assert run.summary.score.value == right_choices(lines(data), expected, norm=norm)
 

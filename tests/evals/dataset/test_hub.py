@@ -49,15 +49,15 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]
     """Serve clips in two configs, and keep what is fetched in a folder of the test."""
     with FakeHub(dict(FILES)) as server:
         constants = {
-            "ENDPOINT": server.endpoint,
-            "HUGGINGFACE_CO_URL_TEMPLATE": f"{server.endpoint}/{{repo_id}}/resolve/{{revision}}"
+            "ENDPOINT": server.address,
+            "HUGGINGFACE_CO_URL_TEMPLATE": f"{server.address}/{{repo_id}}/resolve/{{revision}}"
             "/{filename}",
             "HF_HUB_CACHE": str(tmp_path / "hub"),
             "HF_ASSETS_CACHE": str(tmp_path / "assets"),
         }
         for name, value in constants.items():
             monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
-        monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", server.endpoint)
+        monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", server.address)
         yield server
 
 
@@ -197,7 +197,7 @@ def test_the_hubs_own_variables(served: FakeHub, tmp_path: Path) -> None:
         "print(json.dumps([str(d.path), d.sha256, d.samples[0].target]))"
     )
     home = tmp_path / "home"
-    variables = {"HF_ENDPOINT": served.endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
+    variables = {"HF_ENDPOINT": served.address, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
 
     done = subprocess.check_output(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", code], env=os.environ | variables
