@@ -105,6 +105,10 @@ class UnknownManifest(ApiError):
     """A hash that is not of any answer that the server remembers."""
 
 
+class UnknownBatch(ApiError):
+    """An id that is not of any batch of the client's."""
+
+
 class NotRecorded(ApiError):
     """A request that a replayed recording does not have."""
 
@@ -234,6 +238,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     NotPermitted: ErrorStatus(403, code="insufficient_permissions"),
     UnknownModel: ErrorStatus(404, code="model_not_found"),
     UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
+    UnknownBatch: ErrorStatus(404, code="batch_not_found"),
     NotRecorded: ErrorStatus(404, code="not_recorded"),
     TooLarge: ErrorStatus(413, code="content_too_large"),
     UnsupportedMedia: ErrorStatus(415),

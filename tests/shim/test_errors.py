@@ -37,6 +37,7 @@ TABLE = [
     (errors.InvalidKey("m"), 401, INVALID, "invalid_api_key", None),
     (errors.UnknownModel("m", param="model"), 404, INVALID, "model_not_found", "model"),
     (errors.UnknownManifest("m"), 404, INVALID, "manifest_not_found", None),
+    (errors.UnknownBatch("m", param="id"), 404, INVALID, "batch_not_found", "id"),
     (errors.NotRecorded("m", param="n"), 404, INVALID, "not_recorded", "n"),
     (errors.TooLarge(10, 20), 413, INVALID, "content_too_large", None),
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
