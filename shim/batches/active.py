@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shim.http.uninterrupted import uninterrupted
+from shim.serving.batch_metrics import BatchMetrics
 
 from .attempts import Attempts, Stopped
 from .batch import Batch, Counts, Status, moved
@@ -59,6 +60,7 @@ class Shared(Struct, frozen=True, kw_only=True):
     files: Files
     attempts: Attempts
     turns: Turns
+    metrics: BatchMetrics
     now: Callable[[], float]
     """The time in Unix seconds."""
     most_lines: int
@@ -179,6 +181,7 @@ class ActiveBatch:
                     starts,
                     attempts=self._shared.attempts,
                     turns=self._shared.turns,
+                    metrics=self._shared.metrics,
                 )
                 await run.all_lines()
 

@@ -17,6 +17,9 @@ _FEW = 3
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 
+_OVERLOADED = frozenset({429, 502, 503})
+_DOUBTFUL = frozenset({408, 409, *range(500, 600)}) - _OVERLOADED
+
 Kind: TypeAlias = Literal["final", "few", "until the end"]
 
 
@@ -30,11 +33,9 @@ def kind_of(status: int) -> Kind:
       request, which is sent again until its batch ends;
     - a time-out, a conflict, an unforeseen error: it may pass, or come each time.
     """
-    if status in (429, 502, 503):
+    if status in _OVERLOADED:
         return "until the end"
-    if status in (408, 409) or status >= 500:
-        return "few"
-    return "final"
+    return "few" if status in _DOUBTFUL else "final"
 
 
 class Stopped(Exception):
@@ -44,8 +45,10 @@ class Stopped(Exception):
 class Attempts:
     """Sends requests by *send*, each until its answer is final, or the server stops."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, on_retry: Callable[[], None] = lambda: None) -> None:
+        """*on_retry* is called each time that a request is to be sent again."""
         self._send = send
+        self._on_retry = on_retry
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -69,6 +72,7 @@ class Attempts:
             doubtful += kind == "few"
             if answer is not None and (kind == "final" or doubtful >= _FEW):
                 return answer
+            self._on_retry()
             await self.pause(_pause(attempt, answer))
         raise AssertionError  # `count` has no end
 

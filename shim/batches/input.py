@@ -68,7 +68,7 @@ class _Refused(Exception):
 
 
 class Lines:
-    """The lines of a file once `check` has read it, by their index from 0; holds 16 bytes for each, not their text.
+    """The lines of a file once `check` has read it, by their index from 0; 16 bytes for each.
 
     The file stays open until `close`.
     """

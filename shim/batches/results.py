@@ -118,8 +118,7 @@ class Results:
         """Write *result*; return once it is on the disk. Raises OSError."""
         part = self._answers if result.is_answer else self._errors
         await part.file.append(msgspec.json.encode(result) + b"\n")
-        body = result.response.body if result.response and result.is_answer else None
-        self._count(body)
+        self._count(result.response.body if result.response and result.is_answer else None)
 
     def write_files(self, unfinished: LineError) -> tuple[Path | None, Path | None]:
         """Write the files of answers and of errors; return their paths, None for an empty one.

@@ -11,6 +11,8 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
+from shim.serving.batch_metrics import BatchMetrics
+
 from .attempts import Attempts, Stopped
 from .batch import Batch
 from .input import Lines, Request
@@ -39,6 +41,7 @@ class Run:
         *,
         attempts: Attempts,
         turns: Turns,
+        metrics: BatchMetrics,
     ) -> None:
         self._batch = batch
         self._lines = lines
@@ -46,6 +49,7 @@ class Run:
         self._starts = starts
         self._attempts = attempts
         self._turns = turns
+        self._metrics = metrics
 
     async def all_lines(self) -> None:
         """Run what has no result: side by side for each model, in the order of the file.
@@ -144,6 +148,7 @@ class Run:
                 log.error("%s: a result cannot be written: %s", self._batch.id, error)  # noqa: TRY400
                 await self._attempts.pause(_WRITE_AGAIN_SECONDS)
             else:
+                self._metrics.count_line("completed" if result.is_answer else "failed")
                 return
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from shim.batch_settings import BatchSettings
 from shim.errors import InvalidParameter, QueueFull, UnknownBatch
+from shim.serving.batch_metrics import BatchMetrics
 from shim.serving.models import Models
 
 from .active import AT_ONCE, ActiveBatch, Shared
@@ -62,6 +63,7 @@ class Runner:
         database: Database,
         files: Files,
         settings: BatchSettings,
+        metrics: BatchMetrics,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -69,6 +71,8 @@ class Runner:
         self._folder = folder
         self._files = files
         self._settings = settings
+        self._metrics = metrics
+        metrics.watch(lambda: [active.batch.status for active in self._active.values()])
         self._table = Table(database)
         self._now = now
         self._active: dict[str, ActiveBatch] = {}
@@ -87,8 +91,9 @@ class Runner:
             folder=self._folder.running,
             table=self._table,
             files=self._files,
-            attempts=Attempts(send),
+            attempts=Attempts(send, lambda: self._metrics.count_line("retried")),
             turns=Turns(models),
+            metrics=self._metrics,
             now=self._now,
             most_lines=self._settings.max_lines,
             line_bytes=line_bytes,
@@ -201,6 +206,7 @@ class Runner:
     async def _live(self, active: ActiveBatch) -> None:
         await active.live()
         if active.batch.is_final:
+            self._metrics.count_ended(active.batch.status)
             del self._active[active.batch.id]
 
     async def _expire(self) -> None:

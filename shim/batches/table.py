@@ -29,7 +29,7 @@ class Table:
         self._database = database
 
     async def start(self) -> list[Batch]:
-        """Make the table if it is not there; return the batches that are not final, oldest first."""
+        """Make the table if there is none; return the batches that are not final, oldest first."""
         await self._database.run(_prepare)
         return await self._find("NOT is_final ORDER BY id", ())
 

@@ -1,12 +1,14 @@
 """`/v1/batches`: makes, lists, describes and cancels batches."""
 
+import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from shim.api.openapi.operation import Operation
 from shim.batches.runner import NewBatch
 from shim.batches.service import Batches
+from shim.errors import invalid
 from shim.http.auth import owner_of
 from shim.http.request import ApiRequest
 
@@ -45,9 +47,22 @@ class BatchesController(Controller):
         )
 
     @get(operation=Operation(summary="List batches, the newest first.", answers=(BatchList,)))
-    async def list(self, request: ApiRequest, batches: NamedDependency[Batches]) -> BatchList:
+    async def list(
+        self,
+        request: ApiRequest,
+        batches: NamedDependency[Batches],
+        *,
+        limit: FromQuery[str | None] = None,
+        after: FromQuery[str | None] = None,
+    ) -> BatchList:
         """Return a page of the client's batches."""
-        query = request.read_query(PageQuery)
+        given = {"limit": limit, "after": after}
+        try:
+            query = msgspec.convert(
+                {name: value for name, value in given.items() if value}, PageQuery, strict=False
+            )
+        except msgspec.ValidationError as error:
+            raise invalid(error) from error
         found, has_more = await batches.runner.page(
             owner_of(request.scope), limit=query.limit, after=query.after
         )

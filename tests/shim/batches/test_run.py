@@ -42,7 +42,7 @@ def answer(status: int = 200, body: Any = None, **headers: str) -> LineAnswer:
 
 
 def models(*slots: int) -> Models:
-    """Return a model for each number of *slots*: `m0`, `m1` …"""
+    """Return a model for each number of *slots*: `m0`, `m1` and so on."""
     configs = [
         FakeModelConfig(id=f"m{index}", source="chat", max_running=count)
         for index, count in enumerate(slots)
@@ -79,7 +79,15 @@ class Folder:
         results = self.results()
         starts = Starts(self.path / "starts")
         attempts = Attempts(send)
-        run = Run(batch(), self.lines, results, starts, attempts=attempts, turns=turns)
+        run = Run(
+            batch(),
+            self.lines,
+            results,
+            starts,
+            attempts=attempts,
+            turns=turns,
+            metrics=Metrics().batches,
+        )
         stopping = asyncio.create_task(_stop(attempts, stop))
         try:
             await run.all_lines()
@@ -125,7 +133,7 @@ def batch() -> Batch:
 
 
 async def test_results_are_in_the_order_of_the_lines(tmp_path: Path) -> None:
-    """Answers that come in another order are in that of the input; failures are in the other file."""
+    """Answers are in the order of the input, however they come; failures in the other file."""
     folder = Folder(tmp_path, 4)
 
     async def answered(number: int) -> LineAnswer:
@@ -150,7 +158,7 @@ async def test_results_are_in_the_order_of_the_lines(tmp_path: Path) -> None:
 async def test_faults_that_pass_are_sent_again(
     tmp_path: Path, statuses: list[int], sent: int
 ) -> None:
-    """An overload is waited for; what may be the line's own fault, and a cut, has three attempts."""
+    """An overload is waited for; what may be the line's own fault has three attempts, as a cut."""
     folder = Folder(tmp_path, 1)
     left = iter(statuses)
 
@@ -195,7 +203,7 @@ async def test_batches_take_turns(tmp_path: Path) -> None:
     turns = Turns(lambda: models(1))
     began = asyncio.Event()
 
-    async def answered(number: int) -> LineAnswer:
+    async def answered(_: int) -> LineAnswer:
         began.set()
         await asyncio.sleep(0)
         return answer()
