@@ -18,9 +18,10 @@ class Starts:
         """Read *path*, which need not exist."""
         self._counts: Counter[int] = Counter()
         text = path.read_bytes() if path.exists() else b""
-        # What follows the last newline is not whole.
+        # What follows the last newline is not whole; a loss of power may leave other bytes.
         for entry in text.split(b"\n")[:-1]:
-            self._counts[abs(int(entry)) - 1] += 1 if int(entry) > 0 else -1
+            if (number := entry.lstrip(b"-")).isdigit():
+                self._counts[int(number) - 1] += -1 if entry.startswith(b"-") else 1
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def before(self, index: int) -> int:
