@@ -15,17 +15,18 @@ from litestar.enums import RequestEncodingType
 from backends.base import Prepared, SpeechBackend
 from shim.api.full_queues import refuse_if_full
 from shim.errors import InvalidParameter, UnsupportedMedia
+from shim.http.multipart_body import Form, receive
+from shim.http.multipart_part import Field
 from shim.http.request import ApiRequest
+from shim.http.spool import Spool
 from shim.http.strict import is_strict
 from shim.limits import Limits
 from shim.parameters.refusals import refuse_unknown_names
 from shim.serving.models import Models
 from shim.serving.served_model import ServedModel
 
-from .fields import nested, parsed_form
+from .fields import is_known, nested, parsed_form
 from .json_body import SILENCE, split
-from .multipart_body import receive
-from .multipart_part import Field
 from .other_names import Task
 from .protocol import TranscriptionForm
 from .translate import to_job
@@ -73,18 +74,22 @@ async def read_request(request: ApiRequest, models: Models, task: Task) -> Recor
             refuse_if_full(request, validated.accepted[0].admission)
         return validated
 
-    limits: Limits = request.app.state.server.limits
     upload = await receive(
         request.stream(),
         parameters["boundary"],
         lambda fields: validate(*fields),
-        field_bytes=limits.field_bytes,
+        _form(request.limits),
     )
     with ExitStack() as stack:
         stack.callback(upload.close)
-        recording = _recording(validate(*upload.fields), upload.file)
+        file = None if upload.spool is None else upload.spool.file
+        recording = _recording(validate(*upload.fields), file)
         stack.pop_all()  # the Recording owns the file from here on
         return recording
+
+
+def _form(limits: Limits) -> Form[Spool]:
+    return Form(is_known=is_known, new_spool=Spool, field_bytes=limits.field_bytes)
 
 
 async def refuse_unknown(request: ApiRequest) -> None:
@@ -100,7 +105,7 @@ async def refuse_unknown(request: ApiRequest) -> None:
             request.stream(),
             parameters["boundary"],
             lambda _: None,
-            field_bytes=request.limits.field_bytes,
+            _form(request.limits),
         )
         upload.close()
         fields = nested(upload.fields)
