@@ -15,10 +15,12 @@ FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("
 SEAM = {
     f"backends.{name}"
     for name in (
+        "addresses",
         "base",
         "config",
         "conversation",
         "failures",
+        "fetching",
         "registry",
         "stamp",
         "whisper_options",
