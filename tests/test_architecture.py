@@ -16,6 +16,7 @@ SEAM = {
     f"backends.{name}"
     for name in (
         "base",
+        "cluster_config",
         "config",
         "conversation",
         "failures",
