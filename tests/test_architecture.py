@@ -39,7 +39,7 @@ FLOORS: tuple[set[str], ...] = (
     {"logs"},
     {"parameters", "settings"},
     {"http", "serving"},
-    {"exchanges"},
+    {"exchanges", "batches"},
     {"api", "runtime"},
     {"app"},
     {"reloading"},
