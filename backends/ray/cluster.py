@@ -68,7 +68,12 @@ class Cluster:
             )
             try:
                 facts = await calls.facts()
-                yield served.backend(calls, facts, reference_bytes=config.reference_bytes)
+                yield served.backend(
+                    calls,
+                    facts,
+                    replication=model.cluster,
+                    reference_bytes=config.reference_bytes,
+                )
             finally:
                 await calls.close()
         finally:

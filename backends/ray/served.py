@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from importlib.metadata import version
 from typing import Any, BinaryIO
+
+from msgspec.structs import replace
 
 from backends.base import (
     Backend,
@@ -17,6 +20,7 @@ from backends.base import (
     Segment,
     TranscriptInfo,
 )
+from backends.cluster_config import Replication
 
 from .calls import Calls
 from .facts import Facts
@@ -96,9 +100,18 @@ class ReplicatedSpeech(_Replicated):
     *reference_bytes*: the size above which a recording travels through Ray's object store.
     """
 
-    def __init__(self, calls: Calls, facts: Facts, *, reference_bytes: int) -> None:
+    def __init__(
+        self, calls: Calls, facts: Facts, *, replication: Replication, reference_bytes: int
+    ) -> None:
         super().__init__(calls, facts)
         self._reference_bytes = reference_bytes
+        scaling = replication.autoscaling
+        self._about = {
+            "ray": version("ray"),
+            "replicas": [scaling.min, scaling.max] if scaling else replication.replicas,
+        }
+        """What manifests say of the cluster: not the replicas of the moment, so that one
+        configuration has one manifest."""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -108,7 +121,8 @@ class ReplicatedSpeech(_Replicated):
     def prepare(self, job: Job) -> Prepared:
         """Check *job* with the replicas' own code and facts."""
         assert self._facts.preparer is not None  # noqa: S101  every speech model has one
-        return self._facts.preparer(job)
+        prepared = self._facts.preparer(job)
+        return replace(prepared, manifest={**prepared.manifest, "cluster": self._about})
 
     async def transcribe(
         self, audio: BinaryIO, prepared: Prepared
@@ -127,7 +141,9 @@ class ReplicatedSpeech(_Replicated):
                 yield item
 
 
-def backend(calls: Calls, facts: Facts, *, reference_bytes: int) -> Backend:
+def backend(
+    calls: Calls, facts: Facts, *, replication: Replication, reference_bytes: int
+) -> Backend:
     """Return the backend of the kind that *facts* name."""
     match facts.kind:
         case "chat":
@@ -135,4 +151,6 @@ def backend(calls: Calls, facts: Facts, *, reference_bytes: int) -> Backend:
         case "embedding":
             return ReplicatedEmbedding(calls, facts)
         case "speech":
-            return ReplicatedSpeech(calls, facts, reference_bytes=reference_bytes)
+            return ReplicatedSpeech(
+                calls, facts, replication=replication, reference_bytes=reference_bytes
+            )

@@ -16,6 +16,7 @@ from backends.stamp import stamp
 
 from .metrics import Metrics
 from .models import Models
+from .replicas import followed
 from .self_test import passed, self_tested
 from .served_model import ServedModel
 
@@ -53,7 +54,8 @@ class OpenModels:
                 for config in configs:
                     await self._add(config)
                 tests = [model.served.self_test for model in self._open]
-                async with self_tested(tests, on_pass=self._metrics.engines.count_batches):
+                count = self._metrics.engines.count_batches
+                async with self_tested(tests, on_pass=count), followed(self._all):
                     models = self._models(configs)
                     self.use(models)
                     yield models
@@ -129,6 +131,9 @@ class OpenModels:
             model.served.stamp = stamped or stamp(config)
         self._open.append(model)
         return model
+
+    def _all(self) -> list[ServedModel[Backend]]:
+        return [model.served for model in self._open]
 
     async def _close(self, model: "_OpenModel") -> None:
         await model.close()
