@@ -17,6 +17,7 @@ SEAM = {
     for name in (
         "addresses",
         "base",
+        "cluster_config",
         "config",
         "conversation",
         "failures",
