@@ -38,7 +38,7 @@ FLOORS: tuple[set[str], ...] = (
     {"logs"},
     {"parameters", "settings"},
     {"http", "serving"},
-    {"exchanges"},
+    {"exchanges", "batches"},
     {"api", "runtime"},
     {"app"},
     {"reloading"},

@@ -50,7 +50,13 @@ class Metrics:
         )
         self._waiting = Gauge(
             "shim_requests_waiting",
-            "Requests in the queue: each waits for a slot.",
+            "Requests of clients in the queue: each waits for a slot.",
+            ("model",),
+            registry=registry,
+        )
+        self._waiting_lines = Gauge(
+            "shim_batch_requests_waiting",
+            "Requests of batches that wait for a slot, behind all those of clients.",
             ("model",),
             registry=registry,
         )
@@ -86,12 +92,14 @@ class Metrics:
         """Read how many requests run and wait in *queue* each time the metrics are scraped."""
         self._running.labels(model).set_function(lambda: queue.running)
         self._waiting.labels(model).set_function(lambda: queue.waiting)
+        self._waiting_lines.labels(model).set_function(lambda: queue.waiting_lines)
         self.engines.restarts.labels(model)  # from 0, as above
 
     def forget_queue(self, model: str) -> None:
         """Stop reading the queue of *model*, which is closed."""
         self._running.remove(model)
         self._waiting.remove(model)
+        self._waiting_lines.remove(model)
 
     def note_ready(self, states: Mapping[str, bool]) -> None:
         """Note which models are ready, by their ids; those that are not in *states* are gone."""
