@@ -15,12 +15,14 @@ from tests.evals.scripted_server import Reply, Request, error
 class ScriptedBatches:
     """Answers a batch's lines by *answer*, at the *looks*-th look at it; other requests too.
 
-    *edit* may change the results of a batch, a dictionary from ids to lines.
+    *edit* may change the results of a batch, a dictionary from ids to lines. Errors in *refuse* are
+    found in every batch.
     """
 
     answer: Callable[[Request], Reply]
     looks: int = 2
     edit: Callable[[dict[str, Any]], None] = lambda _: None
+    refuse: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
@@ -75,6 +77,9 @@ class ScriptedBatches:
     def _look(self, batch: dict[str, Any]) -> dict[str, Any]:
         batch["looks"] += 1
         if batch["looks"] < self.looks or batch["status"] != "in_progress":
+            return batch
+        if self.refuse:
+            batch |= {"status": "failed", "errors": {"object": "list", "data": self.refuse}}
             return batch
         results = self._run(batch)
         self.edit(results)
