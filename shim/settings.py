@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
+from backends.cluster_config import ClusterConfig
 from backends.config import BUILTIN, ModelConfig, names
 
 from .environment import UnknownVariable, from_environment
@@ -100,9 +101,11 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings: those of the server, and the models."""
+    """All settings: those of the server, of the cluster, and the models."""
 
     server: ServerSettings = ServerSettings()
+    cluster: ClusterConfig | None = None
+    """The cluster of Ray's that the models are opened in; None: they are opened in this process."""
     models: tuple[ModelConfig, ...] = BUILTIN
 
 

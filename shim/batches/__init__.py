@@ -1,0 +1,1 @@
+"""Batches: files of requests that run beside the interactive ones, and survive a crash."""
