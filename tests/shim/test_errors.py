@@ -37,6 +37,7 @@ TABLE = [
     (errors.InvalidKey("m"), 401, INVALID, "invalid_api_key", None),
     (errors.UnknownModel("m", param="model"), 404, INVALID, "model_not_found", "model"),
     (errors.UnknownManifest("m"), 404, INVALID, "manifest_not_found", None),
+    (errors.UnknownBatch("m", param="id"), 404, INVALID, "batch_not_found", "id"),
     (errors.UnknownFile("m", param="id"), 404, INVALID, "file_not_found", "id"),
     (errors.QuotaExceeded("m", param="file"), 400, INVALID, "storage_quota_exceeded", "file"),
     (errors.NotEnabled("m"), 404, INVALID, "not_enabled", None),
