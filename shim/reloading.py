@@ -152,7 +152,10 @@ def _refuse_fixed(old: Settings, new: Settings) -> None:
         for name in _FIXED
         if getattr(old.server, name) != getattr(new.server, name)
     ]
-    changed += ["batches"] if old.batches != new.batches else []
+    if old.cluster != new.cluster:
+        changed.append("cluster")
+    if old.batches != new.batches:
+        changed.append("batches")
     if changed:
         raise SettingsError(
             f"It cannot change while the server runs: restart it - at $.{changed[0]}"

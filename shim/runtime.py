@@ -47,7 +47,11 @@ class Runtime:
         self.metrics.http.watch_bodies(lambda: self.held.count)
         self.flights = Flights(self.metrics.count_flight)
         self.line_app = LineApp()
-        self.models = OpenModels(self.metrics, decoded_bytes=settings.server.limits.decoded_bytes)
+        self.models = OpenModels(
+            self.metrics,
+            decoded_bytes=settings.server.limits.decoded_bytes,
+            cluster=settings.cluster,
+        )
 
         self.answer_cache: AnswerCache | None = None
         """None unless `answer_cache` is set, and before `running`."""

@@ -61,6 +61,16 @@ class Admission:
         """Whether new requests are refused because the server stops."""
         self._retries = RetrySchedule(max_running)
 
+    def resize(self, max_running: int) -> None:
+        """Let *max_running* requests run at once, from now on; those that run already end as ever.
+
+        The rate at which they end is measured anew.
+        """
+        if max_running != self.max_running:
+            self.max_running = max_running
+            self._slots.resize(max_running)
+            self._retries = RetrySchedule(max_running)
+
     @property
     def capacity(self) -> int:
         """Most requests that may run and wait at the same time."""

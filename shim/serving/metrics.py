@@ -44,6 +44,12 @@ class Metrics:
             ("model",),
             registry=registry,
         )
+        self._replicas = Gauge(
+            "shim_model_replicas",
+            "Replicas of a model on a cluster that take requests, by node.",
+            ("model", "node"),
+            registry=registry,
+        )
         self._running = Gauge(
             "shim_requests_running",
             "Requests that the backend works on: each holds one slot.",
@@ -108,6 +114,13 @@ class Metrics:
         self._ready.clear()
         for model, ready in states.items():
             self._ready.labels(model).set(ready)
+
+    def note_replicas(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Note how many replicas each model on a cluster has, by its id, on each node."""
+        self._replicas.clear()
+        for model, nodes in counts.items():
+            for node, count in nodes.items():
+                self._replicas.labels(model, node).set(count)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
