@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from shim.batch_settings import BatchSettings
+from shim.batch_settings import DAY_SECONDS, BatchSettings
 from shim.batches import active, runner
 from shim.batches.batch import Batch, Counts
 from shim.batches.line_request import LineAnswer, LineRequest
 from shim.batches.runner import NewBatch, Runner
 from shim.batches.service import opened
 from shim.batches.store.files import Files, NewFile
-from shim.errors import QueueFull
+from shim.errors import QueueFull, UnknownBatch
 from shim.serving.metrics import Metrics
 
 from .test_input import CHAT, line
@@ -225,3 +225,19 @@ async def test_a_client_has_a_number_of_batches(
         await server.reached(begun[0], "cancelled")
 
         assert await server.begun()
+
+
+async def test_old_batches_are_forgotten(tmp_path: Path) -> None:
+    """A batch is known as long as its results can be, and no longer."""
+    clock = Clock()
+    async with serving(tmp_path, fine, clock) as server:
+        batch = await server.reached(await server.begun(), "completed")
+        clock.now += 59 * DAY_SECONDS
+        await server.batches.sweep()
+        kept = await server.batches.get(batch.id, "")
+        clock.now += 2 * DAY_SECONDS
+        await server.batches.sweep()
+        with pytest.raises(UnknownBatch):
+            await server.batches.get(batch.id, "")
+
+    assert kept == batch
