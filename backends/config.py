@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from .cluster_config import Replication
 from .whisper_options import Decoding
 
 Count = Annotated[int, Meta(ge=1)]
@@ -124,6 +125,8 @@ class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     """Most requests in the engine at once."""
     max_waiting: Annotated[int, Meta(ge=0)] = 4096
     """Most requests that wait for the engine; the next one is refused."""
+    cluster: Replication = Replication()
+    """The model's replicas, if there is a cluster; `max_running` is then that of each replica."""
 
 
 class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
 
@@ -141,20 +141,32 @@ class FakeEmbedding(_Letters):
         yield Embedding(values=values[: job.dimensions], prompt_tokens=len(words))
 
 
+_LANGUAGES = ("en", "de")
+
+
+def _prepared(job: Job) -> Prepared:
+    known = ", ".join(_LANGUAGES)
+    if job.language not in (None, *_LANGUAGES):
+        raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
+    if not {*job.languages} <= {*_LANGUAGES}:
+        raise UnknownLanguage(f"The fake engine speaks {known}.", option="languages")
+    manifest = {"engine": "fake", "task": job.task, "language": job.language}
+    return Prepared(job=job, manifest=manifest)
+
+
 class FakeSpeech(Script):
     """Reads a text file as a recording: every line is a segment of one second."""
 
-    languages = ("en", "de")
+    languages = _LANGUAGES
 
     def prepare(self, job: Job) -> Prepared:
         """Accept two languages, and any option; raise UnknownLanguage for other languages."""
-        known = ", ".join(self.languages)
-        if job.language not in (None, *self.languages):
-            raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
-        if not {*job.languages} <= {*self.languages}:
-            raise UnknownLanguage(f"The fake engine speaks {known}.", option="languages")
-        manifest = {"engine": "fake", "task": job.task, "language": job.language}
-        return Prepared(job=job, manifest=manifest)
+        return _prepared(job)
+
+    @property
+    def preparer(self) -> Callable[[Job], Prepared]:
+        """What `prepare` calls, for other processes."""
+        return _prepared
 
     async def transcribe(
         self, audio: BinaryIO, prepared: Prepared

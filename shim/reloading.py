@@ -16,7 +16,7 @@ from shim.serving.models import Models
 
 from .app import create_app
 from .runtime import Runtime
-from .settings import ServerSettings, Settings, SettingsError
+from .settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ _FIXED = (
     "answer_cache",
     "answer_cache_bytes",
 )
-"""Settings that are in effect from the start of the process to its end: sockets, log, folders."""
+"""Settings of `[server]` that are in effect from the start of the process to its end: sockets, log,
+folders. So are all of `[batches]`."""
 
 
 class Reloaded(Struct, frozen=True):
@@ -112,7 +113,7 @@ class Reloader:
 
     async def _reload(self, requests: set[asyncio.Task[None]]) -> Reloaded:
         settings = self._load()
-        _refuse_fixed(self._settings.server, settings.server)
+        _refuse_fixed(self._settings, settings)
         models = await self._runtime.models.changed(settings.models)
         # In a thread, as it takes 0.2 s.
         app = await asyncio.to_thread(create_app, settings, self._runtime, models)
@@ -144,12 +145,21 @@ def _wrapped(app: Litestar, settings: Settings, runtime: Runtime) -> ASGIApp:
     return wrap(app, settings.server, served, on_end=runtime.on_end, layers=runtime.layers)
 
 
-def _refuse_fixed(old: ServerSettings, new: ServerSettings) -> None:
-    for name in _FIXED:
-        if getattr(old, name) != getattr(new, name):
-            raise SettingsError(
-                f"It cannot change while the server runs: restart it - at $.server.{name}"
-            )
+def _refuse_fixed(old: Settings, new: Settings) -> None:
+    """Raise SettingsError for a setting that cannot change while the server runs."""
+    changed = [
+        f"server.{name}"
+        for name in _FIXED
+        if getattr(old.server, name) != getattr(new.server, name)
+    ]
+    if old.cluster != new.cluster:
+        changed.append("cluster")
+    if old.batches != new.batches:
+        changed.append("batches")
+    if changed:
+        raise SettingsError(
+            f"It cannot change while the server runs: restart it - at $.{changed[0]}"
+        )
 
 
 def _difference(old: Models, new: Models) -> Reloaded:

@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 
 from .admission import Admission
+from .batch_metrics import BatchMetrics
 from .engine_metrics import EngineMetrics
 from .exchange_metrics import ExchangeMetrics
 from .http_metrics import HttpMetrics
@@ -31,6 +32,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # memory, CPU, file descriptors
+        self.batches = BatchMetrics(registry)
         self.engines = EngineMetrics(registry)
         self.exchanges = ExchangeMetrics(registry)
         self.http = HttpMetrics(registry)
@@ -40,6 +42,12 @@ class Metrics:
             "shim_model_ready",
             "1 if the model has passed its self-test and would answer a request now, else 0.",
             ("model",),
+            registry=registry,
+        )
+        self._replicas = Gauge(
+            "shim_model_replicas",
+            "Replicas of a model on a cluster that take requests, by node.",
+            ("model", "node"),
             registry=registry,
         )
         self._running = Gauge(
@@ -106,6 +114,13 @@ class Metrics:
         self._ready.clear()
         for model, ready in states.items():
             self._ready.labels(model).set(ready)
+
+    def note_replicas(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Note how many replicas each model on a cluster has, by its id, on each node."""
+        self._replicas.clear()
+        for model, nodes in counts.items():
+            for node, count in nodes.items():
+                self._replicas.labels(model, node).set(count)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

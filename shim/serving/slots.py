@@ -8,7 +8,7 @@ _Waiters = deque[asyncio.Future[None]]
 
 
 class Slots:
-    """A fixed number of slots and two queues for them.
+    """A number of slots and two queues for them.
 
     A slot that becomes free is handed over at once: to the first client that waits or, if no client
     does, to the first line of a batch. So no slot is free while anybody waits, and nobody who comes
@@ -17,14 +17,16 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         """All *count* slots are free."""
+        self._count = count
         self._free = count
+        """Below 0 while more are taken than there are, after `resize`."""
         self._clients: _Waiters = deque()
         self._lines: _Waiters = deque()
 
     @property
     def all_taken(self) -> bool:
         """Whether the next request has to wait."""
-        return not self._free
+        return self._free <= 0
 
     def take(self) -> None:
         """Take a slot; there must be a free one."""
@@ -45,8 +47,20 @@ class Slots:
                 self.release()
             raise
 
+    def resize(self, count: int) -> None:
+        """Let there be *count* slots. Where fewer are to be, those that run end first."""
+        added = count - self._count
+        self._count = count
+        if added < 0:
+            self._free += added
+        for _ in range(added):
+            self.release()
+
     def release(self) -> None:
         """Hand a slot to the next one that waits, or keep it free."""
+        if self._free < 0:
+            self._free += 1
+            return
         for waiters in (self._clients, self._lines):
             while waiters:
                 handed = waiters.popleft()
