@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 from litestar import Litestar, Router
@@ -42,6 +43,9 @@ from .limits import Limits
 from .runtime import Runtime
 from .settings import ServerSettings, Settings
 
+if TYPE_CHECKING:
+    from shim.api.transcription.downloads import Downloads
+
 
 def create_app(
     settings: Settings, runtime: Runtime | None = None, models: Models | None = None
@@ -79,6 +83,7 @@ def create_app(
                 "server": server,
                 "models": models,
                 "json_worker": runtime.json_worker,
+                "downloads": _downloads(server),
                 "long_texts": asyncio.Semaphore(2),
             }
         ),
@@ -165,6 +170,16 @@ async def _running(
     """Open the models of an application with a runtime of its own; close them at the end."""
     async with runtime.running(settings) as app.state.models:
         yield
+
+
+def _downloads(server: ServerSettings) -> "Downloads | None":
+    """Return what fetches recordings at URLs; None if no host is allowed."""
+    if not server.allowed_media_hosts:
+        return None
+    # Here, because the HTTP client takes half a second to be imported.
+    from shim.api.transcription.downloads import Downloads  # noqa: PLC0415
+
+    return Downloads(server.allowed_media_hosts, most_bytes=server.limits.upload_bytes)
 
 
 def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
