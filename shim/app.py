@@ -11,12 +11,13 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from shim.api import health
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
+from shim.api.files.controller import FilesController
 from shim.api.full_queues import queue_guard
 from shim.api.models.controller import ModelsController
 from shim.api.openapi.document import document, openapi
@@ -35,13 +36,17 @@ from shim.http.guards import in_turn
 from shim.http.rate_limits import RateLimits, add_headers
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
-from shim.http.request_log import note_error, note_route
+from shim.http.request_log import RequestLog, note_error, note_route
 from shim.http.single_flight import SingleFlight
 from shim.serving.models import Models
 
+from .batch_settings import BatchSettings
 from .limits import Limits
 from .runtime import Runtime
 from .settings import ServerSettings, Settings
+
+_FORM_BYTES = 64 << 10
+"""Bytes that a form has beside its file and its fields: boundaries and headers of its parts."""
 
 if TYPE_CHECKING:
     from shim.api.transcription.downloads import Downloads
@@ -54,7 +59,8 @@ def create_app(
 
     Without a runtime the application has one of its own, whose models its lifespan opens and
     closes: so an application can be made only to read its routes or its OpenAPI document
-    (`app.state.document`, encoded JSON).
+    (`app.state.document`, encoded JSON). `app.state.batch_lines` is the application that answers
+    requests of batches.
     """
     server = settings.server
     lifespan = []
@@ -64,7 +70,7 @@ def create_app(
     metrics_ = runtime.metrics
     keys = Keys(server)
     app = Litestar(
-        route_handlers=_handlers(server.limits),
+        route_handlers=_handlers(server.limits, settings.batches),
         guards=[
             in_turn(
                 note_route,
@@ -75,6 +81,7 @@ def create_app(
         dependencies={
             "models": Provide(visible_models, sync_to_thread=False),
             "metrics": Provide(lambda: metrics_, sync_to_thread=False),
+            "batches": Provide(runtime.opened_batches, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         lifespan=lifespan,
@@ -83,6 +90,7 @@ def create_app(
                 "server": server,
                 "models": models,
                 "json_worker": runtime.json_worker,
+                "batches": runtime.opened_batches,
                 "downloads": _downloads(server),
                 "long_texts": asyncio.Semaphore(2),
             }
@@ -98,7 +106,8 @@ def create_app(
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    inner = _cached(app, server, runtime)
+    inner = BodyMemory(_cached(app, server, runtime), runtime.held, server.limits.held_bytes)
+    app.state.batch_lines = RequestLog(_without_connection(app, inner), runtime.on_end)
     app.asgi_handler = _around(inner, server, runtime, is_limited=keys.are_limited)
     return app
 
@@ -116,9 +125,18 @@ def _cached(app: Litestar, server: ServerSettings, runtime: Runtime) -> ASGIApp:
     )
 
 
+def _without_connection(app: Litestar, inner: ASGIApp) -> ASGIApp:
+    """Return *inner*, the routes of *app*, for requests that do not come through `app` itself."""
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = scope["litestar_app"] = app  # as Litestar's `__call__` does
+        await inner(scope, receive, send)
+
+    return routed
+
+
 def _around(app: ASGIApp, server: ServerSettings, runtime: Runtime, *, is_limited: bool) -> ASGIApp:
     """Return *app* within the applications that a request passes after its route is known."""
-    app = BodyMemory(app, runtime.held, server.limits.held_bytes)
     if is_limited:
         app = RateLimits(app)
     app = CancelOnDisconnect(app)
@@ -129,7 +147,7 @@ def _around(app: ASGIApp, server: ServerSettings, runtime: Runtime, *, is_limite
     return Faults(app) if server.allow_faults else app
 
 
-def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
+def _handlers(limits: Limits, batches: BatchSettings) -> list[ControllerRouterHandler]:
     """Return the handlers of all routes, in the order of the OpenAPI document."""
     uploads = Router(
         "/",
@@ -152,8 +170,14 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
         ],
         guards=[queue_guard],
     )
+    files = Router(
+        "/",
+        route_handlers=[FilesController],
+        request_max_body_size=batches.file_bytes + limits.field_bytes + _FORM_BYTES,
+    )
     return [
         queued,
+        files,
         ModelsController,
         tokenizer,
         health.health,
@@ -169,6 +193,7 @@ async def _running(
 ) -> AsyncGenerator[None, None]:
     """Open the models of an application with a runtime of its own; close them at the end."""
     async with runtime.running(settings) as app.state.models:
+        runtime.line_app.use(app.state.batch_lines)
         yield
 
 
@@ -188,7 +213,7 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         return None
     return CORSConfig(
         allow_origins=list(origins),
-        allow_methods=["GET", "HEAD", "POST"],
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
         allow_headers=["*"],
         expose_headers=[
             "x-request-id",

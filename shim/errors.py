@@ -17,6 +17,7 @@ from backends.failures import (
     AudioTooLarge,
     AudioTooLong,
     EmptyAudio,
+    EngineBusy,
     EngineDead,
     InvalidRequest,
     NoAudio,
@@ -103,6 +104,22 @@ class UnknownModel(ApiError):
 
 class UnknownManifest(ApiError):
     """A hash that is not of any answer that the server remembers."""
+
+
+class UnknownBatch(ApiError):
+    """An id that is not of any batch of the client's."""
+
+
+class UnknownFile(ApiError):
+    """An id that is not of any file of the client's."""
+
+
+class QuotaExceeded(ApiError):
+    """A file for which the quota of all files has no room."""
+
+
+class NotEnabled(ApiError):
+    """A route that the settings do not switch on."""
 
 
 class NotRecorded(ApiError):
@@ -234,6 +251,11 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     NotPermitted: ErrorStatus(403, code="insufficient_permissions"),
     UnknownModel: ErrorStatus(404, code="model_not_found"),
     UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
+    UnknownBatch: ErrorStatus(404, code="batch_not_found"),
+    UnknownFile: ErrorStatus(404, code="file_not_found"),
+    # Not a 5xx or 429: clients would send the file again, and nothing is deleted in between.
+    QuotaExceeded: ErrorStatus(400, code="storage_quota_exceeded"),
+    NotEnabled: ErrorStatus(404, code="not_enabled"),
     NotRecorded: ErrorStatus(404, code="not_recorded"),
     TooLarge: ErrorStatus(413, code="content_too_large"),
     UnsupportedMedia: ErrorStatus(415),
@@ -263,6 +285,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     AudioTooLong: ErrorStatus(400, code="audio_too_long"),
     AudioTooLarge: ErrorStatus(400, code="audio_too_large"),
     AudioTooCostly: ErrorStatus(400, code="audio_too_costly"),
+    EngineBusy: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
     EngineDead: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
     UpstreamRefused: ErrorStatus(502, "server_error", "bad_upstream"),
     UpstreamTimeout: ErrorStatus(504, "server_error", "upstream_timeout"),
@@ -312,7 +335,7 @@ def status_of(error: Exception) -> int:
     return error.status_code if isinstance(error, HTTPException) else _status(error).status
 
 
-_WITH_TIME = Busy | EngineDead | InjectedError
+_WITH_TIME = Busy | EngineBusy | EngineDead | InjectedError
 """Errors whose `retry_after` decides when a client tries again."""
 
 

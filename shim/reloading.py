@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
@@ -15,7 +16,7 @@ from shim.serving.models import Models
 
 from .app import create_app
 from .runtime import Runtime
-from .settings import ServerSettings, Settings, SettingsError
+from .settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ _FIXED = (
     "answer_cache",
     "answer_cache_bytes",
 )
-"""Settings that are in effect from the start of the process to its end: sockets, log, folders."""
+"""Settings of `[server]` that are in effect from the start of the process to its end: sockets, log,
+folders. So are all of `[batches]`."""
 
 
 class Reloaded(Struct, frozen=True):
@@ -82,7 +84,9 @@ class Reloader:
         self._connections = connections
         self._one_at_a_time = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
-        self.current = Current(_application(settings, runtime, models))
+        app = create_app(settings, runtime, models)
+        self.current = Current(_wrapped(app, settings, runtime))
+        runtime.line_app.use(app.state.batch_lines)
 
     @property
     def models(self) -> Models:
@@ -109,17 +113,18 @@ class Reloader:
 
     async def _reload(self, requests: set[asyncio.Task[None]]) -> Reloaded:
         settings = self._load()
-        _refuse_fixed(self._settings.server, settings.server)
+        _refuse_fixed(self._settings, settings)
         models = await self._runtime.models.changed(settings.models)
         # In a thread, as it takes 0.2 s.
-        app = await asyncio.to_thread(_application, settings, self._runtime, models)
+        app = await asyncio.to_thread(create_app, settings, self._runtime, models)
         # From here on nothing waits, so that nobody sees a part of the change.
         old, self._settings = self.models, settings
         self._models.append(models)
         self._runtime.models.use(models)
         self._connections.limits = within_descriptors(settings.server.limits)
-        self.current.app = app
-        self._close_later(old, set(requests))
+        self.current.app = _wrapped(app, settings, self._runtime)
+        self._runtime.line_app.use(app.state.batch_lines)
+        self._close_later(old, requests | self._runtime.line_app.tasks)
         return _difference(old, models)
 
     def _close_later(self, old: Models, requests: set[asyncio.Task[None]]) -> None:
@@ -135,18 +140,26 @@ class Reloader:
         await self._runtime.models.close_others(self._models)
 
 
-def _application(settings: Settings, runtime: Runtime, models: Models) -> ASGIApp:
-    app = create_app(settings, runtime, models)
+def _wrapped(app: Litestar, settings: Settings, runtime: Runtime) -> ASGIApp:
     served = [name for model in settings.models for name in names(model)]
     return wrap(app, settings.server, served, on_end=runtime.on_end, layers=runtime.layers)
 
 
-def _refuse_fixed(old: ServerSettings, new: ServerSettings) -> None:
-    for name in _FIXED:
-        if getattr(old, name) != getattr(new, name):
-            raise SettingsError(
-                f"It cannot change while the server runs: restart it - at $.server.{name}"
-            )
+def _refuse_fixed(old: Settings, new: Settings) -> None:
+    """Raise SettingsError for a setting that cannot change while the server runs."""
+    changed = [
+        f"server.{name}"
+        for name in _FIXED
+        if getattr(old.server, name) != getattr(new.server, name)
+    ]
+    if old.cluster != new.cluster:
+        changed.append("cluster")
+    if old.batches != new.batches:
+        changed.append("batches")
+    if changed:
+        raise SettingsError(
+            f"It cannot change while the server runs: restart it - at $.{changed[0]}"
+        )
 
 
 def _difference(old: Models, new: Models) -> Reloaded:

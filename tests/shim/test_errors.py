@@ -37,6 +37,10 @@ TABLE = [
     (errors.InvalidKey("m"), 401, INVALID, "invalid_api_key", None),
     (errors.UnknownModel("m", param="model"), 404, INVALID, "model_not_found", "model"),
     (errors.UnknownManifest("m"), 404, INVALID, "manifest_not_found", None),
+    (errors.UnknownBatch("m", param="id"), 404, INVALID, "batch_not_found", "id"),
+    (errors.UnknownFile("m", param="id"), 404, INVALID, "file_not_found", "id"),
+    (errors.QuotaExceeded("m", param="file"), 400, INVALID, "storage_quota_exceeded", "file"),
+    (errors.NotEnabled("m"), 404, INVALID, "not_enabled", None),
     (errors.NotRecorded("m", param="n"), 404, INVALID, "not_recorded", "n"),
     (errors.TooLarge(10, 20), 413, INVALID, "content_too_large", None),
     (errors.UnsupportedMedia("m"), 415, INVALID, None, None),
@@ -94,6 +98,13 @@ TABLE = [
     (failures.UpstreamLost("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
     (failures.UpstreamTimeout("m"), 504, "server_error", "upstream_timeout", None),
     (failures.UpstreamRefused("m"), 502, "server_error", "bad_upstream", None),
+    (
+        failures.EngineBusy("m", retry_after=1),
+        429,
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        None,
+    ),
     (failures.EngineDead("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
 ]
 

@@ -15,17 +15,18 @@ from litestar.enums import RequestEncodingType
 from backends.base import Prepared, SpeechBackend
 from shim.api.full_queues import refuse_if_full
 from shim.errors import ApiError, InvalidParameter, UnsupportedMedia
+from shim.http.multipart_body import Form, receive
+from shim.http.multipart_part import Field
 from shim.http.request import ApiRequest
+from shim.http.spool import Spool
 from shim.http.strict import is_strict
 from shim.limits import Limits
 from shim.parameters.refusals import refuse_unknown_names
 from shim.serving.models import Models
 from shim.serving.served_model import ServedModel
 
-from .fields import nested, parsed_form
+from .fields import is_known, nested, parsed_form
 from .json_body import MANY, ONE, SILENCE, Split, split
-from .multipart_body import receive
-from .multipart_part import Field
 from .opening import Recording, opened
 from .other_names import Task
 from .protocol import TranscriptionForm
@@ -119,24 +120,27 @@ async def _read_form(
             refuse_if_full(request, validated.accepted[0].admission)
         return validated
 
-    limits: Limits = request.app.state.server.limits
     upload = await receive(
         request.stream(),
         boundary,
         lambda fields: validate(*fields),
-        field_bytes=limits.field_bytes,
+        _form(request.limits),
     )
     stack.callback(upload.close)
     validated = validate(*upload.fields)
-    if upload.file is None:
+    if upload.spool is None:
         raise InvalidParameter(f"Missing required parameter: '{ONE}'.", param=ONE)
     served, prepared = _accepted(validated)
     return SpeechRequest(
-        recordings=[Recording(audio=upload.file)],
+        recordings=[Recording(audio=upload.spool.file)],
         form=validated.form,
         prepared=prepared,
         served=served,
     )
+
+
+def _form(limits: Limits) -> Form[Spool]:
+    return Form(is_known=is_known, new_spool=Spool, field_bytes=limits.field_bytes)
 
 
 async def refuse_unknown(request: ApiRequest) -> None:
@@ -152,7 +156,7 @@ async def refuse_unknown(request: ApiRequest) -> None:
             request.stream(),
             parameters["boundary"],
             lambda _: None,
-            field_bytes=request.limits.field_bytes,
+            _form(request.limits),
         )
         upload.close()
         fields = nested(upload.fields)

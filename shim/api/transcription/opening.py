@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
-from shim.errors import ApiError, InvalidParameter
+from shim.errors import ApiError, InvalidParameter, NotEnabled, UnknownFile
+from shim.http.auth import owner_of
 from shim.http.request import ApiRequest
 
-from .json_body import ONE, Link, Source
+from .json_body import ONE, Link, Source, Stored
 
 if TYPE_CHECKING:
     from .downloads import Downloads
@@ -39,12 +40,30 @@ async def opened(
         match source.content:
             case bytes() as content:
                 audio = io.BytesIO(content)
+            case Stored() as file:
+                audio = await _stored(file.id, source.place, request, stack)
             case Link():
                 audio = fetched[source.place]
             case error:
                 audio = error
         found.append(Recording(audio=audio, place=source.place))
     return found
+
+
+async def _stored(
+    id_: str, place: str, request: ApiRequest, stack: ExitStack
+) -> BinaryIO | ApiError:
+    """Return the client's file with that id, or why it cannot be opened."""
+    try:
+        files = request.app.state.batches().files
+        audio: BinaryIO = await files.opened(await files.get(id_, owner_of(request.scope)))
+    except NotEnabled as error:
+        return InvalidParameter(str(error), param=place)
+    except UnknownFile as error:
+        error.param = place
+        return error
+    stack.callback(audio.close)
+    return audio
 
 
 async def _fetched(

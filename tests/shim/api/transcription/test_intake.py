@@ -45,6 +45,7 @@ def upload(*parts: tuple[str, str]) -> Any:
         headers={},
         scope={},
         app=SimpleNamespace(state=SimpleNamespace(server=server)),
+        limits=server.limits,
         stream=stream,
     )
 

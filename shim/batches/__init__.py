@@ -1,0 +1,1 @@
+"""Files and batches: what clients store here, and requests that the server runs by itself."""
