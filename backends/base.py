@@ -516,6 +516,29 @@ class RemoteBackend(Protocol):
         ...
 
 
+# ── a cluster ─────────────────────────────────────────────────────────────────
+
+
+class ReplicaState(Struct, frozen=True, kw_only=True):
+    """One replica of a model on a cluster."""
+
+    id: str
+    node: str
+    """The id of its node, as Ray lists it."""
+
+
+@runtime_checkable
+class ReplicatedBackend(Protocol):
+    """What a backend has beside its own methods if its engine runs as replicas in a cluster."""
+
+    stamp: str
+    """A hash of the model's files and of the engines' packages, the same in all replicas."""
+
+    def replicas(self) -> tuple[ReplicaState, ...]:
+        """Return the replicas that take requests now; makes no call."""
+        ...
+
+
 Backend = ChatBackend | SpeechBackend | EmbeddingBackend | RemoteBackend
 
 

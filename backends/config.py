@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from .cluster_config import Replication
 from .whisper_options import Decoding
 
 Count = Annotated[int, Meta(ge=1)]
@@ -104,8 +105,8 @@ class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     start_seconds: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds that the model takes to open."""
     log_file: str | None = None
-    """A file to which each computation appends a line when it begins and when it ends: `begin` or
-    `end`, and the digest of its prompt; None: no file."""
+    """A file to which each computation appends a line when it begins and when it ends: `begin`,
+    `end` or, if it was aborted, `left`, and the digest of its prompt; None: no file."""
     dead: bool = False
     """Whether every request fails."""
     ready: bool = True
@@ -124,6 +125,8 @@ class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     """Most requests in the engine at once."""
     max_waiting: Annotated[int, Meta(ge=0)] = 4096
     """Most requests that wait for the engine; the next one is refused."""
+    cluster: Replication = Replication()
+    """The model's replicas, if there is a cluster; `max_running` is then that of each replica."""
 
 
 class WhisperModelConfig(_Model, frozen=True, kw_only=True, tag="whisper"):

@@ -90,6 +90,15 @@ class EngineDead(BackendError):
         self.retry_after = retry_after
 
 
+class EngineBusy(BackendError):
+    """An engine with more requests than it takes; the same request may succeed later."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        """*retry_after*: seconds until the engine may take it."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class NoUpstream(EngineDead):
     """None of the servers of a remote model can be reached, or all refuse for now."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
 
@@ -71,20 +71,19 @@ class FakeChat(_Letters):
         words = contents[-1].split()
         limit = sampling.max_tokens
         limit = self.max_model_len - prompt if limit is None else limit
-        course = self.begin(contents[-1].encode())
-        if generation.echo:
-            yield PromptEcho(text=contents[-1])
-        for index in range(sampling.n):
-            for item, word in enumerate(words[:limit]):
-                await course.before(item)
-                yield TextDelta(index=index, text=word if item == 0 else f" {word}")
-            yield Finish(
-                index=index,
-                reason="length" if len(words) > limit else "stop",
-                prompt_tokens=prompt,
-                completion_tokens=min(len(words), limit),
-            )
-        course.write("end")
+        with self.begin(contents[-1].encode()) as course:
+            if generation.echo:
+                yield PromptEcho(text=contents[-1])
+            for index in range(sampling.n):
+                for item, word in enumerate(words[:limit]):
+                    await course.before(item)
+                    yield TextDelta(index=index, text=word if item == 0 else f" {word}")
+                yield Finish(
+                    index=index,
+                    reason="length" if len(words) > limit else "stop",
+                    prompt_tokens=prompt,
+                    completion_tokens=min(len(words), limit),
+                )
 
     def _fitting(self, prompt: Prompt) -> list[str]:
         """Return the contents of *prompt*, or raise PromptTooLong.
@@ -135,28 +134,39 @@ class FakeEmbedding(_Letters):
                 f"your input has more than {self.max_model_len} tokens.",
                 option="input",
             )
-        course = self.begin(" ".join(words).encode())
-        await course.before(0)
+        with self.begin(" ".join(words).encode()) as course:
+            await course.before(0)
         digest = hashlib.sha256(" ".join(words).encode()).digest()
         values = np.frombuffer(digest, np.uint8).astype(np.float32) / np.float32(127.5) - 1
-        course.write("end")
         yield Embedding(values=values[: job.dimensions], prompt_tokens=len(words))
+
+
+_LANGUAGES = ("en", "de")
+
+
+def _prepared(job: Job) -> Prepared:
+    known = ", ".join(_LANGUAGES)
+    if job.language not in (None, *_LANGUAGES):
+        raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
+    if not {*job.languages} <= {*_LANGUAGES}:
+        raise UnknownLanguage(f"The fake engine speaks {known}.", option="languages")
+    manifest = {"engine": "fake", "task": job.task, "language": job.language}
+    return Prepared(job=job, manifest=manifest)
 
 
 class FakeSpeech(Script):
     """Reads a text file as a recording: every line is a segment of one second."""
 
-    languages = ("en", "de")
+    languages = _LANGUAGES
 
     def prepare(self, job: Job) -> Prepared:
         """Accept two languages, and any option; raise UnknownLanguage for other languages."""
-        known = ", ".join(self.languages)
-        if job.language not in (None, *self.languages):
-            raise UnknownLanguage(f"The fake engine speaks {known}.", option="language")
-        if not {*job.languages} <= {*self.languages}:
-            raise UnknownLanguage(f"The fake engine speaks {known}.", option="languages")
-        manifest = {"engine": "fake", "task": job.task, "language": job.language}
-        return Prepared(job=job, manifest=manifest)
+        return _prepared(job)
+
+    @property
+    def preparer(self) -> Callable[[Job], Prepared]:
+        """What `prepare` calls, for other processes."""
+        return _prepared
 
     async def transcribe(
         self, audio: BinaryIO, prepared: Prepared
@@ -171,29 +181,28 @@ class FakeSpeech(Script):
             raise UndecodableAudio("The fake engine only hears UTF-8.", option="audio") from error
         if not lines:
             raise UndecodableAudio("The file holds no audio.", option="audio")
-        course = self.begin(recording)
-        yield TranscriptInfo(
-            language=job.language or "en",
-            language_probability=1.0,
-            duration=float(len(lines)),
-            prompt_tokens=len((job.prompt or "").split()),
-        )
-        for second, line in enumerate(lines):
-            await course.before(second)
-            yield Segment(
-                id=second + 1,
-                seek=second * 100,
-                start=float(second),
-                end=float(second + 1),
-                text=f" {line}",
-                tokens=tuple(line.encode()),
-                temperature=job.options.get("temperatures", (0.0,))[0],
-                avg_logprob=-0.1,
-                compression_ratio=1.0,
-                no_speech_prob=0.0,
-                logprobs=_candidates(f" {line}") if job.token_logprobs else None,
+        with self.begin(recording) as course:
+            yield TranscriptInfo(
+                language=job.language or "en",
+                language_probability=1.0,
+                duration=float(len(lines)),
+                prompt_tokens=len((job.prompt or "").split()),
             )
-        course.write("end")
+            for second, line in enumerate(lines):
+                await course.before(second)
+                yield Segment(
+                    id=second + 1,
+                    seek=second * 100,
+                    start=float(second),
+                    end=float(second + 1),
+                    text=f" {line}",
+                    tokens=tuple(line.encode()),
+                    temperature=job.options.get("temperatures", (0.0,))[0],
+                    avg_logprob=-0.1,
+                    compression_ratio=1.0,
+                    no_speech_prob=0.0,
+                    logprobs=_candidates(f" {line}") if job.token_logprobs else None,
+                )
 
 
 def _candidates(text: str) -> tuple[Candidate, ...]:

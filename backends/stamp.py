@@ -1,6 +1,7 @@
 """Computes a stamp of a model: what its answers depend on, beside its configuration."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +17,9 @@ from .config import (
     VllmModelConfig,
     WhisperModelConfig,
 )
+
+_BLOB = re.compile("[0-9a-f]{64}")
+"""The name of a large file in the model hub's cache: its SHA-256."""
 
 _PACKAGES = (
     "av",
@@ -38,6 +42,40 @@ def stamp(model: ModelConfig) -> str | None:
     A file counts by its name, size and time of change: reading gigabytes would delay the start.
     None if the files are not known: the model is on other servers, or not downloaded yet.
     """
+    known = _known(model)
+    if known is None:
+        return None
+    return _hash([entry for path in known for entry in _entries(path)])
+
+
+def contents(model: ModelConfig) -> str:
+    """Return a hash of the contents of *model*'s files and of the engines' packages' versions.
+
+    Unlike `stamp` it is the same on machines that have fetched the same files. It reads all of
+    them, but for those that the model hub's cache names by their hash. Raises ValueError if the
+    files are not known.
+    """
+    known = _known(model)
+    if known is None:
+        raise ValueError(f"the files of {model.id} are not on this machine")
+    return _hash([(name, _sha256(file)) for path in known for name, file in _files(path)])
+
+
+def _hash(files: list[Any]) -> str:
+    encoded = msgspec.json.encode((files, list(_versions())))
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def _sha256(file: Path) -> str:
+    """Return the hash of *file*; in the hub's cache it is a link to a blob with this name."""
+    if _BLOB.fullmatch(name := file.resolve().name):
+        return name
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _known(model: ModelConfig) -> list[Path] | None:
+    """Return the directories and files of *model*; None if one is not known."""
     if isinstance(model, RemoteModelConfig):
         return None
     folders: list[Path | None] = []
@@ -50,11 +88,7 @@ def stamp(model: ModelConfig) -> str | None:
         folders += [_folder(source) for source in model.adapters.values()]
         options += map(Path, _texts(model.options))  # such as a chat template
     known = [folder for folder in folders if folder is not None]
-    if len(known) < len(folders):
-        return None
-    files = [entry for path in (*known, *options) for entry in _entries(path)]
-    encoded = msgspec.json.encode((files, list(_versions())))
-    return hashlib.sha256(encoded).hexdigest()
+    return [*known, *options] if len(known) == len(folders) else None
 
 
 def _revision(model: VllmModelConfig | Ct2ModelConfig) -> str | None:
@@ -90,7 +124,14 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _entries(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield the name, bytes and time of each file in *path*, or of the file *path*.
+    """Yield the name, bytes and time of each file in *path*, or of the file *path*."""
+    for name, file in _files(path):
+        state = file.stat()
+        yield name, state.st_size, state.st_mtime_ns
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each file in *path*, or the file *path*, with its name relative to *path*.
 
     Nothing if there is no such path: most options are not paths.
     """
@@ -100,8 +141,7 @@ def _entries(path: Path) -> Iterator[tuple[str, int, int]]:
         return
     for file in files:
         if file.is_file():
-            state = file.stat()
-            yield str(file.relative_to(path)), state.st_size, state.st_mtime_ns
+            yield str(file.relative_to(path)), file
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from shim.api import health
 from shim.api.chat.controller import ChatController
@@ -35,7 +35,7 @@ from shim.http.guards import in_turn
 from shim.http.rate_limits import RateLimits, add_headers
 from shim.http.repeated_refusals import RefusalDelays
 from shim.http.request import ApiRequest
-from shim.http.request_log import note_error, note_route
+from shim.http.request_log import RequestLog, note_error, note_route
 from shim.http.single_flight import SingleFlight
 from shim.serving.models import Models
 
@@ -55,7 +55,8 @@ def create_app(
 
     Without a runtime the application has one of its own, whose models its lifespan opens and
     closes: so an application can be made only to read its routes or its OpenAPI document
-    (`app.state.document`, encoded JSON).
+    (`app.state.document`, encoded JSON). `app.state.batch_lines` is the application that answers
+    requests of batches.
     """
     server = settings.server
     lifespan = []
@@ -99,7 +100,8 @@ def create_app(
     )
     app.state.document = msgspec.json.encode(document(app))
     # Not as Litestar's middleware: it would pass each event through one more exception handler.
-    inner = _cached(app, server, runtime)
+    inner = BodyMemory(_cached(app, server, runtime), runtime.held, server.limits.held_bytes)
+    app.state.batch_lines = RequestLog(_without_connection(app, inner), runtime.on_end)
     app.asgi_handler = _around(inner, server, runtime, is_limited=keys.are_limited)
     return app
 
@@ -117,9 +119,18 @@ def _cached(app: Litestar, server: ServerSettings, runtime: Runtime) -> ASGIApp:
     )
 
 
+def _without_connection(app: Litestar, inner: ASGIApp) -> ASGIApp:
+    """Return *inner*, the routes of *app*, for requests that do not come through `app` itself."""
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = scope["litestar_app"] = app  # as Litestar's `__call__` does
+        await inner(scope, receive, send)
+
+    return routed
+
+
 def _around(app: ASGIApp, server: ServerSettings, runtime: Runtime, *, is_limited: bool) -> ASGIApp:
     """Return *app* within the applications that a request passes after its route is known."""
-    app = BodyMemory(app, runtime.held, server.limits.held_bytes)
     if is_limited:
         app = RateLimits(app)
     app = CancelOnDisconnect(app)
@@ -176,6 +187,7 @@ async def _running(
 ) -> AsyncGenerator[None, None]:
     """Open the models of an application with a runtime of its own; close them at the end."""
     async with runtime.running(settings) as app.state.models:
+        runtime.line_app.use(app.state.batch_lines)
         yield
 
 

@@ -102,11 +102,17 @@ def _settings(**flags: Any) -> Settings:
 
 
 def _loaded(
-    config: Path | None, names: tuple[str, ...], models: tuple[str, ...], **server: Any
+    config: Path | None,
+    names: tuple[str, ...],
+    models: tuple[str, ...],
+    cluster: str | None = None,
+    **server: Any,
 ) -> Settings:
     """Return the settings of the file, the environment and the flags; raise SettingsError."""
     server = {name: value for name, value in server.items() if value not in (None, ())}
     flags: dict[str, Any] = {"server": server} if server else {}
+    if cluster is not None:
+        flags["cluster"] = {"address": cluster}
     if models:
         flags["models"] = [parse_model(model) for model in models]
     cache = Cache.default()
@@ -130,6 +136,13 @@ def _pull(names: tuple[str, ...], cache: Cache) -> None:
 
 @main.command()
 @_options
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Open the models as replicas in a cluster of Ray's: auto for the one that this machine "
+    "belongs to, HOST:PORT of a head, or local for one on this machine alone.  [default: no "
+    "cluster]",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["info", "warning", "debug"]),

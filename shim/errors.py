@@ -17,6 +17,7 @@ from backends.failures import (
     AudioTooLarge,
     AudioTooLong,
     EmptyAudio,
+    EngineBusy,
     EngineDead,
     InvalidRequest,
     NoAudio,
@@ -279,6 +280,7 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     AudioTooLong: ErrorStatus(400, code="audio_too_long"),
     AudioTooLarge: ErrorStatus(400, code="audio_too_large"),
     AudioTooCostly: ErrorStatus(400, code="audio_too_costly"),
+    EngineBusy: ErrorStatus(429, "rate_limit_error", "rate_limit_exceeded"),
     EngineDead: ErrorStatus(503, "service_unavailable_error", "server_is_overloaded", _RETRY_LATER),
     UpstreamRefused: ErrorStatus(502, "server_error", "bad_upstream"),
     UpstreamTimeout: ErrorStatus(504, "server_error", "upstream_timeout"),
@@ -328,7 +330,7 @@ def status_of(error: Exception) -> int:
     return error.status_code if isinstance(error, HTTPException) else _status(error).status
 
 
-_WITH_TIME = Busy | EngineDead | InjectedError
+_WITH_TIME = Busy | EngineBusy | EngineDead | InjectedError
 """Errors whose `retry_after` decides when a client tries again."""
 
 

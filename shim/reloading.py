@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
@@ -83,7 +84,9 @@ class Reloader:
         self._connections = connections
         self._one_at_a_time = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
-        self.current = Current(_application(settings, runtime, models))
+        app = create_app(settings, runtime, models)
+        self.current = Current(_wrapped(app, settings, runtime))
+        runtime.line_app.use(app.state.batch_lines)
 
     @property
     def models(self) -> Models:
@@ -113,14 +116,15 @@ class Reloader:
         _refuse_fixed(self._settings, settings)
         models = await self._runtime.models.changed(settings.models)
         # In a thread, as it takes 0.2 s.
-        app = await asyncio.to_thread(_application, settings, self._runtime, models)
+        app = await asyncio.to_thread(create_app, settings, self._runtime, models)
         # From here on nothing waits, so that nobody sees a part of the change.
         old, self._settings = self.models, settings
         self._models.append(models)
         self._runtime.models.use(models)
         self._connections.limits = within_descriptors(settings.server.limits)
-        self.current.app = app
-        self._close_later(old, set(requests))
+        self.current.app = _wrapped(app, settings, self._runtime)
+        self._runtime.line_app.use(app.state.batch_lines)
+        self._close_later(old, requests | self._runtime.line_app.tasks)
         return _difference(old, models)
 
     def _close_later(self, old: Models, requests: set[asyncio.Task[None]]) -> None:
@@ -136,8 +140,7 @@ class Reloader:
         await self._runtime.models.close_others(self._models)
 
 
-def _application(settings: Settings, runtime: Runtime, models: Models) -> ASGIApp:
-    app = create_app(settings, runtime, models)
+def _wrapped(app: Litestar, settings: Settings, runtime: Runtime) -> ASGIApp:
     served = [name for model in settings.models for name in names(model)]
     return wrap(app, settings.server, served, on_end=runtime.on_end, layers=runtime.layers)
 
@@ -149,7 +152,8 @@ def _refuse_fixed(old: Settings, new: Settings) -> None:
         for name in _FIXED
         if getattr(old.server, name) != getattr(new.server, name)
     ]
-    changed += ["batches"] if old.batches != new.batches else []
+    tables = ("batches", "cluster")
+    changed += [name for name in tables if getattr(old, name) != getattr(new, name)]
     if changed:
         raise SettingsError(
             f"It cannot change while the server runs: restart it - at $.{changed[0]}"

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from litestar.types import ASGIApp
 
+from shim.batches.line_request import LineApp
 from shim.batches.service import Batches
 from shim.batches.service import opened as batches_opened
 from shim.errors import NotEnabled
@@ -45,7 +46,12 @@ class Runtime:
         self.held = HeldBytes()
         self.metrics.http.watch_bodies(lambda: self.held.count)
         self.flights = Flights(self.metrics.count_flight)
-        self.models = OpenModels(self.metrics, decoded_bytes=settings.server.limits.decoded_bytes)
+        self.line_app = LineApp()
+        self.models = OpenModels(
+            self.metrics,
+            decoded_bytes=settings.server.limits.decoded_bytes,
+            cluster=settings.cluster,
+        )
 
         self.answer_cache: AnswerCache | None = None
         """None unless `answer_cache` is set, and before `running`."""
@@ -56,8 +62,9 @@ class Runtime:
         set; empty before `running`."""
 
     def on_end(self, record: RequestRecord) -> None:
-        """Count and log a request that has ended."""
-        self.metrics.http.count(record)
+        """Count and log a request that has ended; one of a batch is not counted as HTTP's."""
+        if record.batch is None:
+            self.metrics.http.count(record)
         self.metrics.upstreams.count(record)
         log_request(record)
 

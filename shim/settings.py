@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
+from backends.cluster_config import ClusterConfig
 from backends.config import BUILTIN, ModelConfig, names
 
 from .batch_settings import BatchSettings
@@ -101,10 +102,12 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings: those of the server, the models, and those of files and batches."""
+    """All settings: those of the server, of batches, of the cluster, and the models."""
 
     server: ServerSettings = ServerSettings()
     batches: BatchSettings = BatchSettings()
+    cluster: ClusterConfig | None = None
+    """The cluster of Ray's that the models are opened in; None: they are opened in this process."""
     models: tuple[ModelConfig, ...] = BUILTIN
 
 

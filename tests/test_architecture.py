@@ -15,10 +15,13 @@ FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("
 SEAM = {
     f"backends.{name}"
     for name in (
+        "addresses",
         "base",
+        "cluster_config",
         "config",
         "conversation",
         "failures",
+        "fetching",
         "registry",
         "stamp",
         "whisper_options",

@@ -136,7 +136,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         "Queue and engines",
         (
             Panel("Running", "short", ((f"shim_requests_running{{{_MODEL}}}", "{{model}}"),)),
-            Panel("Waiting", "short", ((f"shim_requests_waiting{{{_MODEL}}}", "{{model}}"),)),
+            Panel(
+                "Waiting",
+                "short",
+                (
+                    (f"shim_requests_waiting{{{_MODEL}}}", "{{model}}"),
+                    (f"shim_batch_requests_waiting{{{_MODEL}}}", "{{model}} of batches"),
+                ),
+            ),
             Panel("Wait for a slot", "s", _quantiles("shim_queue_seconds", "model", _MODEL)),
             Panel(
                 "Mean size of batches",

@@ -73,18 +73,22 @@ class WhisperBackend(ThreadedBackend[BatchedWhisper]):
         super().__init__(engine, max_stall_seconds=config.max_stall_seconds)
         self._threads = threads
         self._options = config.options
-        self._manifest = manifest
         self._memory = memory
-        self._vocabulary = model.hf_tokenizer.get_vocab_size()
-        self._languages = _languages(model)
+        self.preparer = options.Preparer(
+            manifest=manifest,
+            decoding=config.options.decoding,
+            defaults=options.defaults(model.transcribe),
+            languages=_languages(model),
+            vocabulary=model.hf_tokenizer.get_vocab_size(),
+        )
+        """Checks jobs, also in another process: it can be pickled."""
         self._token_bytes = TokenBytes.of(model.hf_tokenizer)
         self._special = _special(model.hf_tokenizer)
-        self._defaults = options.defaults(model.transcribe)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Codes of the languages that this model was trained on."""
-        return self._languages
+        return self.preparer.languages
 
     def use_engine(self, engine: BatchedWhisper) -> None:
         """Start *engine*, and send all requests to it from now on."""
@@ -100,11 +104,7 @@ class WhisperBackend(ThreadedBackend[BatchedWhisper]):
 
         The manifest names the model and every argument, faster-whisper's own defaults included.
         """
-        arguments = options.arguments(job, self._options.decoding)
-        options.check(job, arguments, languages=self.languages, vocabulary=self._vocabulary)
-        effective = {**self._defaults, **arguments, "languages": job.languages}
-        manifest = {**self._manifest, "transcribe": effective}
-        return Prepared(job=job, manifest=manifest, arguments=arguments)
+        return self.preparer(job)
 
     async def transcribe(
         self, audio: BinaryIO, prepared: Prepared

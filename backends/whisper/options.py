@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
-from backends.base import Job
+from msgspec import Struct
+
+from backends.base import Job, Manifest, Prepared
 from backends.failures import InvalidOption, UnknownLanguage, UnsupportedOption
 from backends.whisper_options import Decoding, options_set
 
@@ -25,6 +27,30 @@ _EXCLUSIVE: tuple[tuple[str, str], ...] = (
 
 _NO_EFFECT = ("log_progress",)
 """Arguments of `transcribe` that change no answer."""
+
+
+class Preparer(Struct, frozen=True, kw_only=True):
+    """Checks jobs for one model without its weights."""
+
+    manifest: Manifest
+    """The part of the manifest that all answers share."""
+    decoding: Decoding
+    """The model's own defaults."""
+    defaults: dict[str, Any]
+    """faster-whisper's defaults."""
+    languages: tuple[str, ...]
+    """The codes that the model knows."""
+    vocabulary: int
+    """Number of its tokens."""
+
+    def __call__(self, job: Job) -> Prepared:
+        """Return *job* with all its arguments; raise what `check` raises."""
+        given = arguments(job, self.decoding)
+        check(job, given, languages=self.languages, vocabulary=self.vocabulary)
+        effective = {**self.defaults, **given, "languages": job.languages}
+        return Prepared(
+            job=job, manifest={**self.manifest, "transcribe": effective}, arguments=given
+        )
 
 
 def arguments(job: Job, defaults: Decoding) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from shim.http.auth import PUBLIC, client_of
 from shim.http.request import ApiRequest
 from shim.serving.metrics import Metrics
 from shim.serving.models import Models
+from shim.serving.replicas import by_node
 
 
 class Health(Struct, frozen=True):
@@ -28,6 +29,8 @@ class Readiness(Struct, frozen=True):
     models: dict[str, bool] | UnsetType = UNSET
     """Whether each model that the client's key may use can answer now, by its id; missing for a
     client without a needed key."""
+    replicas: dict[str, dict[str, int]] | UnsetType = UNSET
+    """The number of replicas on each node of those of the models that are on a cluster."""
 
 
 @get(
@@ -55,8 +58,9 @@ async def ready(request: ApiRequest, models: NamedDependency[Models]) -> Respons
     states = await _states(every)
     known = {model.id: states[model.id] for model in models.served}
     shown = UNSET if client_of(request.scope) is None else known
+    replicas = UNSET if shown is UNSET else by_node(models.served) or UNSET
     whole = all(states.values())
-    return Response(Readiness(whole, shown), status_code=200 if whole else UNAVAILABLE)
+    return Response(Readiness(whole, shown, replicas), status_code=200 if whole else UNAVAILABLE)
 
 
 async def _states(models: Models) -> dict[str, bool]:
@@ -81,6 +85,7 @@ async def metrics(
     if client is not None and client.models is not None:
         raise NotPermitted("This key may use only some models, and the metrics are of all.")
     metrics.note_ready(await _states(models))
+    metrics.note_replicas(by_node(models.served))
     metrics.upstreams.note_ready(
         {
             model.id: model.backend.upstreams()

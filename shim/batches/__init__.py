@@ -1,1 +1,1 @@
-"""Files and batches: what clients store here, and requests that the server runs by itself."""
+"""Files, and batches: requests that run beside the interactive ones, and survive a crash."""

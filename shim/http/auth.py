@@ -14,6 +14,7 @@ from shim.key_settings import Rates, digest
 from shim.serving.request_record import CURRENT
 from shim.settings import ServerSettings
 
+from .batch_line import batch_line
 from .rate_limiter import RateLimiter
 from .rate_limits import begin
 
@@ -89,10 +90,13 @@ class Keys:
     def client(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Client:
         """Return who sends the request.
 
-        Raises InvalidKey if keys are configured and the request sends none of them.
+        Of a line of a batch it is the client that made the batch. Raises InvalidKey if keys are
+        configured and the request sends none of them, or the batch was made with none of them.
         """
         if self._anyone is not None:
             return self._anyone
+        if (line := batch_line(connection.scope)) is not None:
+            return self._with_digest(line.owner)
         sent = _sent(connection)
         if not sent:
             raise InvalidKey("You didn't provide an API key: send `Authorization: Bearer KEY`.")
@@ -100,6 +104,12 @@ class Keys:
         if not found:
             raise InvalidKey("Incorrect API key provided.")
         return found[0]
+
+    def _with_digest(self, digest: bytes) -> Client:
+        for client in self._clients:
+            if client.digest == digest:
+                return client
+        raise InvalidKey("The API key that made this batch is no longer valid.")
 
     def _with_key(self, key: str) -> list[Client]:
         """Compare with every digest, so that the time does not depend on which one matches."""
@@ -135,8 +145,8 @@ class KeyGuard:
     ) -> None:
         """Note in the scope who sends the request, and charge a POST for what needs a key.
 
-        Raises InvalidKey if the request needs a key and does not have one, RateLimited if the key
-        is used up.
+        Lines of batches are not charged. Raises InvalidKey if the request needs a key and does not
+        have one, RateLimited if the key is used up.
         """
         scope = connection.scope
         # Browsers send no key with a preflight request. Its answer lists only a route's methods.
@@ -152,5 +162,7 @@ class KeyGuard:
         scope[_CLIENT] = client  # type: ignore[literal-required]
         if (record := CURRENT.get()) is not None:
             record.key = client.name
-        if client.limits and not is_free and scope.get("method") == "POST":
+        if not client.limits or is_free or batch_line(scope) is not None:
+            return
+        if scope.get("method") == "POST":
             begin(scope, self._limiter, client.digest, client.limits)

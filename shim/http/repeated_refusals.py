@@ -17,6 +17,7 @@ from litestar.types import Scope
 from shim.errors import shortened, status_of
 from shim.limits import Limits
 
+from .batch_line import batch_line
 from .body_memory import release
 
 log = logging.getLogger(__name__)
@@ -78,8 +79,11 @@ class RefusalDelays:
     async def delay(self, error: Exception, scope: Scope) -> None:
         """Wait, if *error* has been the answer to the request of *scope* too often.
 
-        A Litestar hook for exceptions: the handler and its dependencies have ended.
+        A Litestar hook for exceptions: the handler and its dependencies have ended. Lines of
+        batches are not delayed: each runs once.
         """
+        if batch_line(scope) is not None:
+            return
         seconds = self.seconds(error, scope)
         if self._streaks and self._next_cleanup is None:
             self._schedule_cleanup()

@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from shim.errors import UNFORESEEN, shortened
 from shim.serving.request_record import CURRENT, RequestRecord, failed
 
+from .batch_line import batch_line
 from .request_id import HEADER, id_of
 
 log = logging.getLogger("shim.requests")  # a name that does not move with this file
@@ -31,6 +32,7 @@ _LOGGED = (
     "model",
     "route",
     "key",
+    "batch",
     "seconds",
     "queue_seconds",
     "first_output_seconds",
@@ -84,6 +86,8 @@ def _begun(scope: Scope) -> RequestRecord:
         path=scope["raw_path"].decode("latin-1"),
         id=id_of(headers).decode(),
     )
+    if (line := batch_line(scope)) is not None:
+        record.batch = line.batch
     if match := _TRACEPARENT.fullmatch(headers.get(b"traceparent", b"")):
         record.trace_id = match[1].decode()
     return record

@@ -18,7 +18,9 @@ from shim.errors import (
 
 from .deadline import DEADLINE, Deadline
 from .observer import NoObserver, Observer
+from .request_record import CURRENT
 from .retry_schedule import RetrySchedule
+from .slots import Slots
 from .start_limiter import StartLimiter
 
 T = TypeVar("T")
@@ -36,16 +38,20 @@ class Admission:
     """A bounded queue in front of one backend.
 
     At most *max_running* requests have a slot; at most *max_waiting* more wait for one, in order.
+    Lines of batches get the slots that no client waits for. They do not count in *max_waiting*, and
+    are not refused as too many: what runs a batch bounds them.
     """
 
     def __init__(self, *, max_running: int, max_waiting: int) -> None:
-        self._slots = asyncio.Semaphore(max_running)
+        self._slots = Slots(max_running)
         self._max_running = max_running
         self.max_waiting = max_waiting
         """Most requests that wait. It may change at any time; those that wait already stay."""
         self._starts = StartLimiter()
         self._waiting: dict[_Admitted, _Task] = {}
+        self._waiting_lines: dict[_Admitted, _Task] = {}
         self._running: dict[_Admitted, _Task] = {}
+        self._running_lines = 0
         self._interrupted: dict[_Task, ApiError] = {}
         """Tasks that this queue has cancelled, each with the error that ends its request."""
         self._ended: dict[_Admitted, ApiError] = {}
@@ -53,6 +59,16 @@ class Admission:
         self.draining = False
         """Whether new requests are refused because the server stops."""
         self._retries = RetrySchedule(max_running)
+
+    def resize(self, max_running: int) -> None:
+        """Let *max_running* requests run at once, from now on; those that run already end as ever.
+
+        The rate at which they end is measured anew.
+        """
+        if max_running != self._max_running:
+            self._max_running = max_running
+            self._slots.resize(max_running)
+            self._retries = RetrySchedule(max_running)
 
     @property
     def capacity(self) -> int:
@@ -66,8 +82,13 @@ class Admission:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for a slot."""
+        """How many requests of clients wait for a slot."""
         return len(self._waiting)
+
+    @property
+    def waiting_lines(self) -> int:
+        """How many requests of lines of batches wait for a slot."""
+        return len(self._waiting_lines)
 
     def admit(
         self, items: AsyncGenerator[T, None], observer: Observer | None = None
@@ -93,10 +114,12 @@ class Admission:
         task = cast("_Task", asyncio.current_task())
         admitted = itself()
         deadline = DEADLINE.get()
+        in_batch = (record := CURRENT.get()) is not None and record.batch is not None
         # One generator for admission and measurement: another around it costs 5 % of a stream.
         with observer, self._ending(admitted, deadline.end_by, _too_long):
-            await self._take_slot(admitted, task, deadline)
+            await self._take_slot(admitted, task, deadline, in_batch=in_batch)
             self._running[admitted] = task
+            self._running_lines += in_batch
             try:
                 await self._starts.wait()
                 observer.started()
@@ -112,39 +135,47 @@ class Admission:
                 self._raise_if_interrupted(task)
                 raise
             finally:
+                self._running_lines -= in_batch
                 self._give_slot(admitted)
 
-    async def _take_slot(self, admitted: _Admitted, task: _Task, deadline: Deadline) -> None:
+    async def _take_slot(
+        self, admitted: _Admitted, task: _Task, deadline: Deadline, *, in_batch: bool
+    ) -> None:
         if self.draining:
             raise _stopping()
-        if not self._slots.locked():
-            await self._slots.acquire()  # returns at once
-            if self._slots.locked():
+        if not self._slots.all_taken:
+            self._slots.take()
+            if self._slots.all_taken:
                 self._retries.busy_from_now()
             return
-        self.refuse_if_full()
-        self._refuse_if_late(deadline)
-        self._waiting[admitted] = task
+        if not in_batch:
+            self.refuse_if_full()
+            self._refuse_if_late(deadline)
+        waiting = self._waiting_lines if in_batch else self._waiting
+        waiting[admitted] = task
         try:
             with self._ending(admitted, deadline.start_by, _too_late):
-                await self._slots.acquire()
+                await self._slots.wait(in_batch=in_batch)
         except asyncio.CancelledError:
             self._raise_if_interrupted(task)
             raise
         finally:
-            del self._waiting[admitted]
+            del waiting[admitted]
 
     def _give_slot(self, admitted: _Admitted) -> None:
         del self._running[admitted]
         self._ended.pop(admitted, None)
-        if self._slots.locked():
+        if self._slots.all_taken:
             self._retries.one_ended()
         self._slots.release()
 
     @property
     def full(self) -> bool:
-        """Whether a request that came now would be refused."""
-        return self._slots.locked() and len(self._waiting) >= self.max_waiting
+        """Whether a client's request that came now would be refused.
+
+        Where a line of a batch has a slot, one more may wait: batches take no place from clients.
+        """
+        return self._slots.all_taken and self.waiting >= self.max_waiting + self._running_lines
 
     def refuse_if_full(self) -> None:
         """Raise QueueFull if the queue is full."""
@@ -170,7 +201,7 @@ class Admission:
     def drain(self) -> None:
         """Fail the requests that wait, and every later one, with ServerStopping."""
         self.draining = True
-        for admitted in self._waiting:
+        for admitted in (*self._waiting, *self._waiting_lines):
             self._end(admitted, _stopping)
 
     def stop(self) -> None:
@@ -199,7 +230,7 @@ class Admission:
 
     def _end(self, admitted: _Admitted, error: Callable[[], ApiError]) -> None:
         """End a request that waits or runs: at once, or before its next item if one is sent."""
-        if (task := self._waiting.get(admitted)) is not None:
+        if (task := self._waiting.get(admitted) or self._waiting_lines.get(admitted)) is not None:
             self._interrupt(task, error())
         elif (task := self._running.get(admitted)) is not None:
             self._ended[admitted] = error()

@@ -8,13 +8,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from backends.base import Backend
+from backends.base import Backend, ReplicatedBackend
+from backends.cluster_config import ClusterConfig
 from backends.config import ModelConfig
 from backends.registry import Registry
 from backends.stamp import stamp
 
 from .metrics import Metrics
 from .models import Models
+from .replicas import followed
 from .self_test import passed, self_tested
 from .served_model import ServedModel
 
@@ -24,11 +26,19 @@ log = logging.getLogger(__name__)
 class OpenModels:
     """All open models of a process, those that only older requests still use included."""
 
-    def __init__(self, metrics: Metrics, *, decoded_bytes: int) -> None:
-        """*decoded_bytes* are the most that the decoded recordings of all models may take."""
+    def __init__(
+        self, metrics: Metrics, *, decoded_bytes: int, cluster: ClusterConfig | None = None
+    ) -> None:
+        """*decoded_bytes* are the most that the decoded recordings of all models may take.
+
+        With a *cluster*, models are opened there, and the bytes are those of each replica.
+        """
         self._metrics = metrics
         self._registry = Registry(
-            metrics.engines.on_batch, metrics.engines.on_restart, decoded_bytes=decoded_bytes
+            metrics.engines.on_batch,
+            metrics.engines.on_restart,
+            decoded_bytes=decoded_bytes,
+            cluster=cluster,
         )
         self._open: list[_OpenModel] = []
 
@@ -39,18 +49,19 @@ class OpenModels:
         Raises ModelNotOpened for the first model that cannot be opened, and if none passes its
         self-test. One that fails among others is tested again every 30 seconds.
         """
-        count = self._metrics.engines.count_batches
-        try:
-            for config in configs:
-                await self._add(config)
-            tests = [model.served.self_test for model in self._open]
-            async with self_tested(tests, on_pass=count):
-                models = self._models(configs)
-                self.use(models)
-                yield models
-        finally:
-            for model in reversed(self._open):
-                await model.close()
+        async with self._registry.connected():
+            try:
+                for config in configs:
+                    await self._add(config)
+                tests = [model.served.self_test for model in self._open]
+                count = self._metrics.engines.count_batches
+                async with self_tested(tests, on_pass=count), followed(self._all):
+                    models = self._models(configs)
+                    self.use(models)
+                    yield models
+            finally:
+                for model in reversed(self._open):
+                    await model.close()
 
     async def changed(self, configs: Sequence[ModelConfig]) -> Models:
         """Return the models of *configs*: the open ones where the engine is the same, and new ones.
@@ -114,9 +125,15 @@ class OpenModels:
         stamped = stamp(config)
         backend = await model.opened()
         model.served = ServedModel(config, backend, self._metrics.requests)
-        model.served.stamp = stamped or stamp(config)
+        if isinstance(backend, ReplicatedBackend):
+            model.served.stamp = backend.stamp  # of the nodes' files
+        else:
+            model.served.stamp = stamped or stamp(config)
         self._open.append(model)
         return model
+
+    def _all(self) -> list[ServedModel[Backend]]:
+        return [model.served for model in self._open]
 
     async def _close(self, model: "_OpenModel") -> None:
         await model.close()

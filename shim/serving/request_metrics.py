@@ -107,9 +107,12 @@ class RequestObserver:
         self._series = series
         self.record = CURRENT.get()
         """The record of the HTTP request that this one is a part of; None outside of HTTP."""
+        self._in_batch = self.record is not None and self.record.batch is not None
+        """Whether nobody waits for the answer: it waits for a slot behind all clients, so its times
+        would say nothing of theirs."""
         self.skipped: set[type] = set()
         """Types of items that are not observed: those of pieces, after the first piece."""
-        self._streamed = streamed
+        self._streamed = streamed and not self._in_batch
         self._joined = 0.0
         """When the request joined the queue. All times here are in seconds of `perf_counter`."""
         self._first: float | None = None
@@ -157,7 +160,8 @@ class RequestObserver:
     def started(self) -> None:
         """Record how long the request waited; called when it has its slot."""
         seconds = time.perf_counter() - self._joined
-        self._series.queued.observe(seconds)
+        if not self._in_batch:
+            self._series.queued.observe(seconds)
         if (record := self.record) is not None:
             record.queue_seconds = max(seconds, record.queue_seconds or 0.0)
 
@@ -199,7 +203,8 @@ class RequestObserver:
     def _record(self) -> None:
         """Record the duration, tokens and audio of a request that was answered in full."""
         now, series = time.perf_counter(), self._series
-        series.duration.observe(now - self._joined)
+        if not self._in_batch:
+            series.duration.observe(now - self._joined)
         series.prompt_tokens.inc(self._prompt_tokens)
         series.completion_tokens.inc(self._completion_tokens)
         if self._streamed and self._first is not None and self._choices == 1:

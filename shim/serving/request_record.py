@@ -15,6 +15,7 @@ class RequestRecord:
     __slots__ = (
         "attempts",
         "audio_seconds",
+        "batch",
         "began",
         "cache",
         "completion_tokens",
@@ -45,6 +46,8 @@ class RequestRecord:
         """The value of `x-request-id`."""
         self.trace_id: str | None = None
         """The trace that the request belongs to, 32 hex digits; None if it has no `traceparent`."""
+        self.batch: str | None = None
+        """The id of the batch whose line the request is; None if a client sent it."""
         self.template: str | None = None
         """The path of the route, as in `/v1/models/{name:path}`; None if no route was found."""
         self.began = time.perf_counter()

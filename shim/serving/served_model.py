@@ -57,6 +57,8 @@ class ServedModel(Generic[B_co]):
         self.kinds = frozenset(kind for kind in _KINDS if isinstance(backend, kind))
         """The Protocols that the backend satisfies: ChatBackend, EmbeddingBackend …"""
         self.admission = Admission(max_running=config.max_running, max_waiting=config.max_waiting)
+        self.max_running = config.max_running
+        """The configured number of requests in the engine; on a cluster, in each replica."""
         self.max_waiting = config.max_waiting
         """The configured length of the queue; `admission` has the one in effect."""
         self.manifests = Manifests()

@@ -97,6 +97,13 @@ TABLE = [
     (failures.UpstreamLost("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
     (failures.UpstreamTimeout("m"), 504, "server_error", "upstream_timeout", None),
     (failures.UpstreamRefused("m"), 502, "server_error", "bad_upstream", None),
+    (
+        failures.EngineBusy("m", retry_after=1),
+        429,
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        None,
+    ),
     (failures.EngineDead("m"), 503, UNAVAILABLE, "server_is_overloaded", None),
 ]
 

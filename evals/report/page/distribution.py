@@ -87,11 +87,14 @@ def _right(result: Result) -> str:
 
 
 def of_latencies(runs: Sequence[Run]) -> Distribution | None:
-    """Return how many answered samples took how long; None if no sample was answered.
+    """Return how many answered samples took how long; None if that is known of no sample.
 
     A last bin has those above the 99th percentile, so that a few do not hide how the others differ.
     """
-    latencies = [[one.latency for one in run.results if one.status == "ok"] for run in runs]
+    latencies = [
+        [one.latency for one in run.results if one.status == "ok" and one.latency is not None]
+        for run in runs
+    ]
     everything = [latency for of_one in latencies for latency in of_one]
     top = percentile(everything, TAIL_PERCENT)
     if not top:

@@ -89,7 +89,8 @@ function columns() {
       title: `latency${of(name)}`,
       number: true,
       value: (row) => row.cells[run]?.latency ?? null,
-      text: (row) => (row.cells[run] ? `${row.cells[run].latency.toFixed(2)} s` : "–"),
+      // It is null too where it is unknown, as of a batch.
+      text: (row) => (row.cells[run]?.latency == null ? "–" : `${row.cells[run].latency.toFixed(2)} s`),
     });
   });
   found.push({ name: "status", title: "status", value: statusText, text: statusText });

@@ -11,6 +11,7 @@ import pytest
 from shim.errors import DeadlineExceeded, QueueFull, RequestTooLong, ServerStopping, WaitTooLong
 from shim.serving.admission import Admission
 from shim.serving.deadline import DEADLINE, Deadline
+from shim.serving.request_record import CURRENT, RequestRecord
 
 
 async def words(*, log: list[str] | None = None) -> AsyncGenerator[str, None]:
@@ -206,8 +207,8 @@ async def test_a_client_that_leaves_meanwhile() -> None:
         await running
 
 
-async def stuck(admission: Admission) -> "asyncio.Task[list[str]]":
-    """Return a task with a request that waits for its engine for ever."""
+async def stuck(admission: Admission, *, batch: str | None = None) -> "asyncio.Task[list[str]]":
+    """Return a task with a request, of a *batch* or not, that waits for its engine for ever."""
     reached = asyncio.Event()
 
     async def endless() -> AsyncGenerator[str, None]:
@@ -216,6 +217,9 @@ async def stuck(admission: Admission) -> "asyncio.Task[list[str]]":
         await asyncio.Event().wait()
 
     async def consume() -> list[str]:
+        record = RequestRecord()
+        record.batch = batch
+        CURRENT.set(record)  # in the context of this task alone
         return [word async for word in admission.admit(endless())]
 
     running = asyncio.create_task(consume())
@@ -451,3 +455,107 @@ async def test_a_stream_that_takes_too_long() -> None:
         with pytest.raises(RequestTooLong):
             await anext(items)
     assert admission.running == 0
+
+
+def line(
+    admission: Admission, *, log: list[str] | None = None, name: str = "line"
+) -> "asyncio.Task[list[str]]":
+    """Return a task with a request of a batch, which appends its *name* to *log* when it runs."""
+
+    async def noted() -> AsyncGenerator[str, None]:
+        if log is not None:
+            log.append(name)
+        yield "one"
+
+    async def consume() -> list[str]:
+        record = RequestRecord()
+        record.batch = "batch_1"
+        CURRENT.set(record)  # in the context of this task alone
+        return [word async for word in admission.admit(noted())]
+
+    return asyncio.create_task(consume())
+
+
+async def client(admission: Admission, *, log: list[str], name: str = "client") -> None:
+    """Run a client's request, which appends its *name* to *log* when it has run."""
+    _ = [word async for word in admission.admit(words())]
+    log.append(name)
+
+
+async def test_clients_go_first() -> None:
+    """A free slot goes to the clients that wait, in order, and then to the lines of batches."""
+    admission = Admission(max_running=1, max_waiting=2)
+    running = admission.admit(words())
+    await anext(running)
+    log: list[str] = []
+    lines = [line(admission, log=log, name=name) for name in ("line 1", "line 2")]
+    await asyncio.sleep(0)
+    clients = [client(admission, log=log, name=name) for name in ("client 1", "client 2")]
+    waiting = asyncio.gather(*clients, *lines)
+    await asyncio.sleep(0)
+
+    await running.aclose()
+    await waiting
+
+    assert log == ["client 1", "client 2", "line 1", "line 2"]
+    assert (admission.running, admission.waiting, admission.waiting_lines) == (0, 0, 0)
+
+
+async def test_batches_fill_free_slots() -> None:
+    """Lines of batches run where no client needs the slots."""
+    admission = Admission(max_running=2, max_waiting=0)
+    log: list[str] = []
+
+    await asyncio.gather(*(line(admission, log=log) for _ in range(5)))
+
+    assert len(log) == 5
+
+
+async def test_batches_take_no_place() -> None:
+    """As many clients run and wait as without batches, however many lines there are."""
+    admission = Admission(max_running=1, max_waiting=1)
+    held = await stuck(admission, batch="batch_1")
+    lines = [line(admission) for _ in range(5)]
+    log: list[str] = []
+    clients = [asyncio.create_task(client(admission, log=log)) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    assert (admission.waiting, admission.waiting_lines) == (2, 5)
+    with pytest.raises(QueueFull):
+        await anext(admission.admit(words()))
+    held.cancel()
+    await asyncio.gather(*clients, *lines)
+    assert len(log) == 2
+
+
+async def test_a_line_that_is_cancelled_with_its_slot() -> None:
+    """A line that is cancelled just when it gets its slot leaves it to the next one."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = admission.admit(words())
+    await anext(running)
+    lines = [line(admission) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    lines[0].cancel()  # it waits
+    await running.aclose()
+    lines[1].cancel()  # it has just got the slot
+    await asyncio.wait(lines)
+
+    assert [one.cancelled() for one in lines] == [True, True, False]
+    assert admission.running == admission.waiting_lines == 0
+    assert await anext(admission.admit(words())) == "one"
+
+
+async def test_draining_ends_lines_that_wait() -> None:
+    """When the server stops, lines of batches that wait are refused: they run after its start."""
+    admission = Admission(max_running=1, max_waiting=0)
+    running = admission.admit(words())
+    await anext(running)
+    waiting = line(admission)
+    await asyncio.sleep(0)
+
+    admission.drain()
+
+    with pytest.raises(ServerStopping):
+        await waiting
+    await running.aclose()
