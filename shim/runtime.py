@@ -25,6 +25,7 @@ from shim.serving.models import Models
 from shim.serving.open_models import OpenModels
 from shim.serving.request_record import RequestRecord
 
+from .batch_settings import BatchSettings
 from .settings import ServerSettings, Settings
 
 Layer: TypeAlias = Callable[[ASGIApp], ASGIApp]
@@ -87,11 +88,19 @@ class Runtime:
         with self.json_worker, self._layers(settings.server) as self.layers:
             async with (
                 # Before the models, which take their time: a directory may be unusable.
-                batches_opened(settings.batches) as self.batches,
+                self._batches(settings.batches) as self.batches,
                 self.models.running(settings.models) as models,
                 measured_lag(self.metrics.loop_lag.observe),
             ):
                 yield models
+
+    @asynccontextmanager
+    async def _batches(self, settings: BatchSettings) -> AsyncGenerator[Batches | None, None]:
+        async with batches_opened(settings) as batches:
+            if batches is not None:
+                quota = batches.files.quota
+                self.metrics.files.watch(lambda: quota.files, lambda: quota.bytes)
+            yield batches
 
     def _cache(self, server: ServerSettings) -> AnswerCache | None:
         if server.answer_cache is None:

@@ -18,6 +18,7 @@ from prometheus_client import (
 from .admission import Admission
 from .engine_metrics import EngineMetrics
 from .exchange_metrics import ExchangeMetrics
+from .file_metrics import FileMetrics
 from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
 from .upstream_metrics import UpstreamMetrics
@@ -33,6 +34,7 @@ class Metrics:
         ProcessCollector(registry=registry)  # memory, CPU, file descriptors
         self.engines = EngineMetrics(registry)
         self.exchanges = ExchangeMetrics(registry)
+        self.files = FileMetrics(registry)
         self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self.upstreams = UpstreamMetrics(registry)
