@@ -3,6 +3,7 @@
 They are set in the server and in its replicas.
 """
 
+import logging
 import os
 
 MESSAGE_BYTES = (1 << 31) - 1
@@ -30,6 +31,7 @@ def import_ray(*, loopback: bool) -> None:
     os.environ.update(VARIABLES)
     if loopback:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     try:
         import ray.serve  # noqa: F401
     except ImportError as error:
