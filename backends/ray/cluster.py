@@ -171,9 +171,16 @@ async def connected(config: ClusterConfig, *, decoded_bytes: int) -> AsyncGenera
         logging_level="ERROR",
         runtime_env={"env_vars": VARIABLES},
     )
-    await in_thread(start)
+    try:
+        await in_thread(start)
+    except ConnectionError as error:
+        raise ConnectionError(
+            f"{error}. Does it run there, and is its token here, in RAY_AUTH_TOKEN or "
+            "~/.ray/auth_token?"
+        ) from error
     try:
         await in_thread(partial(serve.start, proxy_location="Disabled", logging_config=QUIET))
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)  # `start` has set another
         yield Cluster(config, decoded_bytes=decoded_bytes)
     finally:
         await in_thread(ray.shutdown)
