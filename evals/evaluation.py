@@ -7,6 +7,11 @@ from typing import Any
 import msgspec
 from openai import AsyncOpenAI
 
+from evals.batch.clips import Clips, discard_clips
+from evals.batch.parts import Parts
+from evals.batch.sender import BatchSender
+from evals.batch.server import Server
+from evals.batch.submission import Count
 from evals.dataset import Clip, Dataset, Dialogue, MultipleChoice, ToolUse
 from evals.failures import WrongTask
 from evals.files import discard, write_json
@@ -48,20 +53,29 @@ async def evaluate(
     readiness: int = 0,
     watch: Callable[[Result], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
+    count_batch: Count = lambda *_: None,
+    together: Sequence[Folder] = (),
     keep: Callable[[Summary], None],
 ) -> None:
     """Send each sample that has no answer in *folder* yet; write results at once, and the summary.
 
     The caller holds *folder*. *watch* is called with every new result, *say* with a sentence while
-    the server is gone, and *keep* with the summary before it is written, also if the run is
-    cancelled. *readiness* is the number of probes that failed before the server was ready. Raises
-    CannotWrite, WrongTask if the plan does not fit the samples, and ServerNotReady if the server
-    was lost and did not come back in time.
+    the server is gone, *count_batch* with how far batches are, and *keep* with the summary before
+    it is written, also if the run is cancelled. Clips that the runs in *together* have uploaded for
+    batches are not uploaded again. *readiness* is the number of probes that failed before the
+    server was ready. Raises CannotWrite, WrongTask if the plan does not fit the samples,
+    ServerNotReady if the server was lost and did not come back in time, and BatchFailed.
     """
     plan = specification.plan
     scorer, normalizer_name = settle(plan, dataset)
     recovery = Recovery(client, seconds=specification.wait, say=say)
-    sender = Sender(client, plan, judge(scorer, normalizer(normalizer_name)), recovery)
+    tally = judge(scorer, normalizer(normalizer_name))
+    sender: Sender | BatchSender = Sender(client, plan, tally, recovery)
+    if plan.via == "batch":
+        server = Server(client, recovery)
+        clips = Clips(server, folder, together)
+        parts = Parts(folder.batches)
+        sender = BatchSender(server, plan, tally, parts=parts, clips=clips, count=count_batch)
     journal = Journal(folder.results, watch)
     _discard_end(folder)
     ended: Ended = "interrupted"
@@ -89,6 +103,14 @@ async def evaluate(
         )
         keep(summary)
         write_json(folder.summary, summary)
+
+
+async def tidy(client: AsyncOpenAI, specification: Specification, folder: Folder) -> None:
+    """Delete the clips that the run in *folder*, which has ended, has uploaded for its batches.
+
+    Raises BatchFailed, ServerNotReady and CannotWrite.
+    """
+    await discard_clips(Server(client, Recovery(client, seconds=specification.wait)), folder)
 
 
 def _discard_end(folder: Folder) -> None:
@@ -144,7 +166,8 @@ def _summary(
 def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
     """Return the scorer and the normalizer for *dataset*: those of *plan*, else the defaults.
 
-    Raises WrongTask for a scorer of another kind of samples, and for choices in a stream.
+    Raises WrongTask for a scorer of another kind of samples, for choices in a stream, and for
+    options that no batch can have.
     """
     clips = [sample for sample in dataset.samples if isinstance(sample, Clip)]
     kind = KINDS[type(dataset.samples[0])]
@@ -152,8 +175,19 @@ def settle(plan: Plan, dataset: Dataset) -> tuple[Scorer, Normalizer]:
     _refuse_misfit(scorer, kind)
     if kind == "choices" and plan.task.stream:
         raise WrongTask("questions with choices cannot be streamed: nothing is written")
+    _refuse_by_batch(plan)
     languages = {clip.language or plan.task.language for clip in clips}
     return scorer, plan.normalizer or default_normalizer(scorer, languages)
+
+
+def _refuse_by_batch(plan: Plan) -> None:
+    """Raise WrongTask if *plan* sends batches, and has an option that they cannot have."""
+    if plan.via != "batch":
+        return
+    if plan.task.stream:
+        raise WrongTask("--stream is not for --via batch: a batch has whole answers only")
+    if plan.on_error == "stop":
+        raise WrongTask("--on-error stop is not for --via batch: all samples are sent at once")
 
 
 def _refuse_misfit(scorer: Scorer, kind: str) -> None:

@@ -64,6 +64,10 @@ class ServerNotReady(EvalsError):
     """A server that did not answer in the time allowed."""
 
 
+class BatchFailed(EvalsError):
+    """A batch, or a file of one, that the server refused, lost or broke; the message says which."""
+
+
 class ServerDied(EvalsError):
     """A server that was started here and has ended; the message ends with its last output."""
 

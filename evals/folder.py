@@ -39,6 +39,11 @@ class Folder(msgspec.Struct, frozen=True):
         return self.path / "summary.json"
 
     @property
+    def batches(self) -> Path:
+        """The folder with what the run has at the server (`evals.batch`), while it has any."""
+        return self.path / "batches"
+
+    @property
     def page(self) -> Path:
         """The page of the run; the same as Markdown is beside it (`evals.report.page`)."""
         return self.path / "report.html"

@@ -91,10 +91,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     *audio* is the clip's path, *question* the text of a dialogue's last message or the prompt
     before choices; None: the sample has another kind. *repeat* counts from 0 how often the sample
     had been sent before, where each is sent several times. *latency* is in seconds, from the first
-    request to the end, retries included. *elapsed* is how many seconds of the run had passed when
-    the result was written; the pause before a run went on does not count. *retries* counts the
-    SDK's, *streams_reasked* ours of cut streams, *resent* those after a wait for a server that was
-    gone, of which the last has its latency measured alone. *tally* is None for a sample that is not
+    request to the end, retries included; None: unknown, as of a request in a batch. *elapsed* is
+    how many seconds of the run had passed when the result was written; the pause before a run went
+    on does not count. *retries* counts the SDK's, or the batches that the sample was in before;
+    *streams_reasked* ours of cut streams, *resent* those after a wait for a server that was gone,
+    of which the last has its latency measured alone. *tally* is None for a sample that is not
     scored, *audio_seconds* for a clip of unknown length and for a text.
     """
 
@@ -108,7 +109,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer | None = None
     error: Failure | None = None
     tally: Tally | None = None
-    latency: float
+    latency: float | None
     elapsed: float = 0.0
     audio_seconds: float | None = None
     retries: int = 0

@@ -30,30 +30,39 @@ async def attempt(
 ) -> Result:
     """Send *sample* and return its result, not scored yet; only cancellation is raised."""
     tries = Tries()
-    answer: Answer | None = None
-    failure: Failure | None = None
+    outcome: Answer | Failure
     start = time.perf_counter()
     try:
         match sample:
             case Clip():
-                answer = await transcription.ask(client, task, sample, tries)
+                outcome = await transcription.ask(client, task, sample, tries)
             case Dialogue():
-                answer = await chat.ask(client, task, sample, tries)
+                outcome = await chat.ask(client, task, sample, tries)
             case MultipleChoice():
-                answer = await choices.ask(client, task, sample, tries)
+                outcome = await choices.ask(client, task, sample, tries)
     except Exception as error:  # noqa: BLE001 - a sample ends here; it must not end the others
-        failure = to_failure(error, secret=client.api_key)
-    latency = time.perf_counter() - start
+        outcome = to_failure(error, secret=client.api_key)
+    return await to_result(sample, outcome, latency=time.perf_counter() - start, tries=tries)
+
+
+async def to_result(
+    sample: Clip | Dialogue | MultipleChoice,
+    outcome: Answer | Failure,
+    *,
+    latency: float | None,
+    tries: Tries,
+) -> Result:
+    """Return the result of *sample*, not scored yet. *latency* is in seconds, None: unknown."""
     length = await to_thread(seconds, sample.audio) if isinstance(sample, Clip) else None
     return Result(
         index=sample.index,
         id=sample.id,
-        status="failed" if answer is None else "ok",
+        status="ok" if isinstance(outcome, Answer) else "failed",
         target=sample.target,
         audio=str(sample.audio.absolute()) if isinstance(sample, Clip) else None,
         question=_question(sample),
-        answer=answer,
-        error=failure,
+        answer=outcome if isinstance(outcome, Answer) else None,
+        error=None if isinstance(outcome, Answer) else outcome,
         latency=latency,
         audio_seconds=length,
         retries=tries.sdk,

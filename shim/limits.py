@@ -129,6 +129,9 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prompts: Annotated[
         Count, _limit("Prompts of a completion, or inputs of an embedding.", "400")
     ] = 2048
+    files: Annotated[
+        Count, _limit("Recordings of a transcription: items of `files` in a JSON body.", "400")
+    ] = 64
     choices: Annotated[
         Count, _limit("Choices of a request: `n` times the number of prompts.", "400")
     ] = 4096

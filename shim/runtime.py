@@ -8,6 +8,9 @@ from typing import TypeAlias
 from litestar.types import ASGIApp
 
 from shim.batches.line_request import LineApp
+from shim.batches.service import Batches
+from shim.batches.service import opened as batches_opened
+from shim.errors import NotEnabled
 from shim.exchanges.cache import AnswerCache
 from shim.exchanges.cache_folder import CacheFolder
 from shim.exchanges.recorder import recording
@@ -52,6 +55,8 @@ class Runtime:
 
         self.answer_cache: AnswerCache | None = None
         """None unless `answer_cache` is set, and before `running`."""
+        self.batches: Batches | None = None
+        """None unless `[batches] directory` is set, and before `running`."""
         self.layers: list[Layer] = []
         """What puts recording and tracing around an application, from the inside, if they are
         set; empty before `running`."""
@@ -63,6 +68,15 @@ class Runtime:
         self.metrics.upstreams.count(record)
         log_request(record)
 
+    def opened_batches(self) -> Batches:
+        """Return what the routes of files and batches use; raise NotEnabled if there is nothing."""
+        if self.batches is None:
+            raise NotEnabled(
+                "Files and batches are not switched on: set `[batches] directory` in the "
+                "configuration, or SHIM_BATCHES_DIRECTORY, and restart the server."
+            )
+        return self.batches
+
     @asynccontextmanager
     async def running(self, settings: Settings) -> AsyncGenerator[Models, None]:
         """Open and test the models of *settings*; measure the event loop's lag during the block.
@@ -72,6 +86,8 @@ class Runtime:
         self.answer_cache = self._cache(settings.server)
         with self.json_worker, self._layers(settings.server) as self.layers:
             async with (
+                # Before the models, which take their time: a directory may be unusable.
+                batches_opened(settings.batches) as self.batches,
                 self.models.running(settings.models) as models,
                 measured_lag(self.metrics.loop_lag.observe),
             ):

@@ -52,6 +52,25 @@ id = "toy"
 backend = "whisper"
 source = "{BUILTIN / "speech"}"
 """
+REPLICATED = f"""
+[[models]]
+id = "toy-speech"
+backend = "whisper"
+source = "{BUILTIN / "speech"}"
+aliases = ["whisper-1"]
+options = {{ device = "cpu", compute_type = "int8", cpu_threads = 1, num_workers = 2 }}
+cluster = {{ replicas = 2, resources = {{ slot-a = 1 }} }}
+
+[[models]]
+id = "toy-chat"
+backend = "ct2"
+source = "{BUILTIN / "chat"}"
+aliases = ["gpt-4o-mini"]
+options = {{ compute_type = "float32", intra_threads = 1, inter_threads = 2 }}
+cluster = {{ replicas = 2, resources = {{ slot-b = 1 }} }}
+"""
+"""The models that are served without a configuration, each with two replicas in a cluster."""
+
 FAKE_VECTORS = """
 [[models]]
 id = "vectors"
@@ -149,8 +168,15 @@ def as_toml(values: Mapping[str, Any]) -> str:
 
 def skip_without_vllm() -> None:
     """Skip loudly where vLLM is not installed; in CI that is a failure."""
-    look = "import sys, importlib.util; sys.exit(importlib.util.find_spec('vllm') is None)"
+    skip_without("vllm", "vLLM")
+
+
+def skip_without(package: str, name: str) -> None:
+    """Skip loudly where *package*, called *name*, is not installed; in CI that is a failure."""
+    look = f"import sys, importlib.util; sys.exit(importlib.util.find_spec({package!r}) is None)"
     if subprocess.run([PYTHON, "-c", look], check=False).returncode:  # noqa: S603
         if os.environ.get("CI") == "true":
-            pytest.fail("vLLM is not installed: in CI its tests must run")
-        pytest.skip("vLLM IS NOT INSTALLED: ITS TESTS DID NOT RUN", allow_module_level=True)
+            pytest.fail(f"{name} is not installed: in CI its tests must run")
+        pytest.skip(
+            f"{name.upper()} IS NOT INSTALLED: ITS TESTS DID NOT RUN", allow_module_level=True
+        )

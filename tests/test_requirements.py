@@ -52,7 +52,7 @@ def test_node_packages_have_hashes(file: Path) -> None:
     assert not [name for name, of in installed.items() if "resolved" in of]
 
 
-@pytest.mark.parametrize("name", ["base", "test", "vllm-cpu", "vllm-cuda"])
+@pytest.mark.parametrize("name", ["base", "test", "ray", "vllm-cpu", "vllm-cuda"])
 def test_dependencies_are_pinned(name: str) -> None:
     """A new dependency in `pyproject.toml` needs `make pins`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -61,7 +61,7 @@ def test_dependencies_are_pinned(name: str) -> None:
     assert wanted <= pins(REQUIREMENTS / f"{name}.txt").keys()
 
 
-@pytest.mark.parametrize("name", ["installer", "base", "test"])
+@pytest.mark.parametrize("name", ["installer", "base", "test", "ray"])
 def test_lists_agree(name: str) -> None:
     """One environment takes several lists, so that a package has one version in all of them."""
     whole = pins(REQUIREMENTS / "vllm-cpu.txt")

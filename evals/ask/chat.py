@@ -56,10 +56,17 @@ def body(task: Task, sample: Dialogue) -> dict[str, Any]:
 
 async def _whole(client: AsyncOpenAI, request: dict[str, Any], tries: Tries) -> Answer:
     response = await send(client.chat.completions.with_raw_response.create(**request), tries)
-    completion = response.parse()
+    return read(request, response.parse(), request_id=response.request_id)
+
+
+def read(request: dict[str, Any], completion: Any, *, request_id: str | None) -> Answer:
+    """Return the answer in *completion*, what the SDK made of the answer to *request*.
+
+    Raises NoText.
+    """
     # The SDK does not check the answer: it returns a string for HTML, None for missing fields.
     if not isinstance(completion, ChatCompletion) or not completion.choices:
-        raise NoText("not a chat completion", request_id=response.request_id)
+        raise NoText("not a chat completion", request_id=request_id)
     choice = completion.choices[0]
     calls = Calls()
     calls.add(choice.message)
@@ -69,7 +76,7 @@ async def _whole(client: AsyncOpenAI, request: dict[str, Any], tries: Tries) -> 
         calls,
         model=completion.model,
         finish_reason=choice.finish_reason,
-        request_id=response.request_id,
+        request_id=request_id,
         **tokens(completion.usage),
     )
 

@@ -46,19 +46,26 @@ async def ask(client: AsyncOpenAI, task: Task, sample: MultipleChoice, tries: Tr
     """Request the loglikelihoods of all choices. Raises openai.APIError and NoLikelihood."""
     request = body(task, sample)
     response = await send(client.completions.with_raw_response.create(**request), tries)
+    return read(request, sample, response.content, request_id=response.request_id)
+
+
+def read(
+    request: dict[str, Any], sample: MultipleChoice, content: bytes, *, request_id: str | None
+) -> Answer:
+    """Return the answer in *content*, the JSON of the answer to *request*. Raises NoLikelihood."""
     try:
-        completion = msgspec.json.decode(response.content, type=_Completion)
+        completion = msgspec.json.decode(content, type=_Completion)
         likelihoods = _weighed(sample, request["prompt"], completion.choices)
     except (msgspec.DecodeError, NoLikelihood) as error:
         raise NoLikelihood(
-            f"no log probabilities of the choices: {error}", request_id=response.request_id
+            f"no log probabilities of the choices: {error}", request_id=request_id
         ) from error
     return Answer(
         text=max(likelihoods, key=lambda one: one.value).choice,
         loglikelihoods=likelihoods,
         model=completion.model,
         prompt_tokens=completion.usage.prompt_tokens if completion.usage else None,
-        request_id=response.request_id,
+        request_id=request_id,
     )
 
 

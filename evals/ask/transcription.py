@@ -17,7 +17,8 @@ from evals.result import Answer
 
 async def ask(client: AsyncOpenAI, task: Task, sample: Clip, tries: Tries) -> Answer:
     """Request one transcription. Raises what `chat.ask` raises, and OSError."""
-    request = form(task, sample, await asyncio.to_thread(sample.audio.read_bytes))
+    data = await asyncio.to_thread(sample.audio.read_bytes)
+    request = body(task, sample) | {"file": (sample.audio.name, data)}
     if not task.stream:
         return await _whole(client, request, tries)
     start = time.perf_counter()
@@ -28,9 +29,10 @@ async def ask(client: AsyncOpenAI, task: Task, sample: Clip, tries: Tries) -> An
     )
 
 
-def form(task: Task, sample: Clip, data: bytes) -> dict[str, Any]:
-    """Return the arguments of `audio.transcriptions.create`; options that are None are not sent.
+def body(task: Task, sample: Clip) -> dict[str, Any]:
+    """Return the arguments of `audio.transcriptions.create` but for the recording.
 
+    Options that are None are not sent.
     The clip's own language overrides the task's. A transcription has no `max_tokens` and no `seed`.
     """
     optional = {
@@ -42,7 +44,6 @@ def form(task: Task, sample: Clip, data: bytes) -> dict[str, Any]:
     }
     return {
         "model": task.model,
-        "file": (sample.audio.name, data),
         "response_format": "json",
         **{name: value for name, value in optional.items() if value is not None},
     }
@@ -50,12 +51,16 @@ def form(task: Task, sample: Clip, data: bytes) -> dict[str, Any]:
 
 async def _whole(client: AsyncOpenAI, request: dict[str, Any], tries: Tries) -> Answer:
     response = await send(client.audio.transcriptions.with_raw_response.create(**request), tries)
-    answer = response.parse()
+    return read(response.parse(), request_id=response.request_id)
+
+
+def read(answer: Any, *, request_id: str | None) -> Answer:
+    """Return the answer in *answer*, what the SDK made of the server's. Raises NoText."""
     text = getattr(answer, "text", None)
     # The SDK does not check the answer: it returns a string for HTML, None for missing fields.
     if not isinstance(answer, Transcription) or not isinstance(text, str):
-        raise NoText("not a transcription with a text", request_id=response.request_id)
-    return Answer(text=text, request_id=response.request_id)
+        raise NoText("not a transcription with a text", request_id=request_id)
+    return Answer(text=text, request_id=request_id)
 
 
 async def _streamed(

@@ -15,16 +15,17 @@ from openai import AsyncOpenAI
 from rich.progress import Progress
 
 from evals.ask.client import await_ready
+from evals.batch.server import refuse_without
 from evals.commands.options import INTERRUPTED
 from evals.commands.outcome import show_comparisons, show_summaries, write_pages
 from evals.dataset import Dataset
-from evals.evaluation import evaluate, finished, settle
+from evals.evaluation import evaluate, finished, settle, tidy
 from evals.failures import EvalsError
 from evals.folder import Folder, create
 from evals.journal import recorded
 from evals.preflight import preflight
 from evals.read import read
-from evals.report.progress import bar, tracker
+from evals.report.progress import Tracker, bar
 from evals.report.summary import Summary
 from evals.report.terminal import console, plain, plain_lines, show_place, status
 from evals.sending import Job, pending
@@ -82,7 +83,9 @@ def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None
         raise click.ClickException(message) from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         show_summaries(summaries)
-        click.echo(f"interrupted{_how_to_go_on(begun)}", err=True)
+        batches = any(Folder(path).batches.exists() for path in begun)
+        what = "interrupted; the server goes on with its batches" if batches else "interrupted"
+        click.echo(f"{what}{_how_to_go_on(begun)}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
     show_summaries(summaries)
     show_comparisons(runs)
@@ -110,11 +113,13 @@ async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[
         if any(part.missing for part in held):
             hint = f"if this ends early, go on with: {_command(begun)}"
             console(stderr=True).print(plain(hint), markup=False, soft_wrap=True)
+        together = [part.folder for part in held]
         with bar() as progress:
             for part, readiness in zip(held, probes, strict=True):
-                task, model = part.dataset.name, part.specification.plan.task.model
-                name = task if len(held) == 1 else model
-                await _run(part, readiness, progress, name=name, keep=summaries.append)
+                await _run(part, readiness, progress, together=together, keep=summaries.append)
+        for part in held:
+            if part.specification.plan.via == "batch":
+                await tidy(part.client, part.specification, part.folder)
 
 
 def _exists(part: Part) -> bool:
@@ -148,6 +153,8 @@ async def _reach(part: Part) -> int:
         return 0
     with status(f"waiting for {part.specification.base_url}"):
         probes = await await_ready(part.client, seconds=part.specification.wait)
+        if part.specification.plan.via == "batch":
+            await refuse_without(part.client)
         await preflight(part.client, part.specification.plan.task, jobs[0].sample)
     return probes
 
@@ -157,20 +164,20 @@ async def _run(
     readiness: int,
     progress: Progress,
     *,
-    name: str,
+    together: Sequence[Folder],
     keep: Callable[[Summary], None],
 ) -> None:
     """Finish *part*, and call *keep* with its summary; one of which nothing is missing has one.
 
-    *name* is that of its row in *progress*.
+    *together* are the folders of all parts.
     """
     plan = part.specification.plan
     if not part.missing and (summary := finished(part.folder)):
         keep(summary)
         return
-    watch = tracker(
+    tracker = Tracker(
         progress,
-        name,
+        part.dataset.name if len(together) == 1 else plan.task.model,
         total=len(part.dataset.samples) * plan.repeat,
         scorer=settle(plan, part.dataset)[0],
         before=recorded(part.folder.results),
@@ -181,8 +188,10 @@ async def _run(
         part.specification,
         part.folder,
         readiness=readiness,
-        watch=watch,
+        watch=tracker.watch,
         say=partial(progress.console.print, soft_wrap=True),
+        count_batch=tracker.count_batch,
+        together=together,
         keep=keep,
     )
 

@@ -21,7 +21,7 @@ from evals.commands.options import (
 )
 from evals.dataset import Columns, load
 from evals.folder import Folder, refuse_unwritable, safe
-from evals.plan import Plan
+from evals.plan import Plan, Via
 from evals.result import OnError
 from evals.score.normalizers import Normalizer
 from evals.score.scorers import check
@@ -55,6 +55,12 @@ from evals.specification import specify
     type=click.Choice(get_args(Normalizer)),
     help="How texts are changed before they are compared.  [default: for wer, cer and contains "
     "english if all samples are, else basic; for the others none]",
+)
+@click.option(
+    "--via",
+    type=click.Choice(get_args(Via)),
+    default="requests",
+    help="A request for each sample, or all of them as batches of /v1/batches.",
 )
 @click.option("--concurrency", type=click.IntRange(1), default=8, help="Most requests at once.")
 @click.option(

@@ -18,7 +18,7 @@ from evals.failures import EvalsError, short
 from evals.folder import create, refuse_unwritable
 from evals.local_server import serving
 from evals.report import table
-from evals.report.progress import bar, tracker
+from evals.report.progress import Tracker, bar
 from evals.report.summary import Summary
 from evals.report.terminal import plain_lines, status
 from evals.signals import cancel_on_sigterm
@@ -113,7 +113,7 @@ async def _evaluations(
         for dataset, plan in program.evaluations:
             specification = specify(client, dataset, plan, wait=START_SECONDS)
             folder = create(out, task=dataset.name, model=plan.task.model)
-            watch = tracker(
+            tracker = Tracker(
                 progress,
                 dataset.name,
                 total=len(dataset.samples),
@@ -127,7 +127,7 @@ async def _evaluations(
                     folder,
                     # The probes were before the first evaluation.
                     readiness=0 if summaries else probes,
-                    watch=watch,
+                    watch=tracker.watch,
                     keep=summaries.append,
                 )
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
@@ -19,6 +20,9 @@ LINES = 10
 LINE_SECONDS = 300.0
 """… and one more if so many seconds have passed since the last one."""
 
+Stage = Literal["uploaded", "answered"]
+"""What a batch's server does one after the other: it stores the clips, and answers requests."""
+
 
 class _Figures(ProgressColumn):
     def render(self, task: Task) -> Text:
@@ -28,7 +32,7 @@ class _Figures(ProgressColumn):
 def bar() -> Progress:
     """Return a progress bar on stderr, so that the summaries can be piped alone.
 
-    In a pipe it draws nothing; `tracker` prints lines instead.
+    In a pipe it draws nothing; `Tracker` prints lines instead.
     """
     out = console(stderr=True)
     return Progress(
@@ -68,41 +72,76 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
-def tracker(
-    progress: Progress, name: str, *, total: int, scorer: Scorer, before: Sequence[Result] = ()
-) -> Callable[[Result], None]:
-    """Return a function that is called with each new result, and moves *progress* by one.
+class Tracker:
+    """Moves a row of *progress* by each new result, or by what a server says of a batch.
 
     *total* is the number of results in the end; *before* are those of earlier parts of the run.
     """
-    shown = plain(name if len(name) <= NAME else f"{name[: NAME - 1]}…")
-    answered = [result for result in before if result.answer is not None]
-    failed = 0
-    numerator = sum(result.tally.numerator for result in answered if result.tally)
-    denominator = sum(result.tally.denominator for result in answered if result.tally)
-    row = progress.add_task(
-        escape(shown),
-        total=total,
-        completed=len(answered),
-        before=len(answered),
-        failed=0,
-        score="",
-    )
-    task = progress.tasks[progress.task_ids.index(row)]
-    line = _line_printer(task, shown) if progress.disable else None
 
-    def watch(result: Result) -> None:
-        nonlocal failed, numerator, denominator
-        failed += result.status == "failed"
+    def __init__(
+        self,
+        progress: Progress,
+        name: str,
+        *,
+        total: int,
+        scorer: Scorer,
+        before: Sequence[Result] = (),
+    ) -> None:
+        self._progress = progress
+        self._scorer = scorer
+        answered = [result for result in before if result.answer is not None]
+        self._before = self._done = len(answered)
+        self._failed = 0
+        self._numerator = sum(result.tally.numerator for result in answered if result.tally)
+        self._denominator = sum(result.tally.denominator for result in answered if result.tally)
+        self._row = _Row(progress, name, total=total, done=self._done)
+        self._uploads: _Row | None = None
+
+    def watch(self, result: Result) -> None:
+        """Count *result*, and show the score so far."""
+        self._done += 1
+        self._failed += result.status == "failed"
         if result.tally:
-            numerator += result.tally.numerator
-            denominator += result.tally.denominator
-        score = f"{label(scorer)} {numerator / denominator:.1%}" if denominator else ""
-        progress.update(row, advance=1, failed=failed, score=score)
-        if line:
-            line()
+            self._numerator += result.tally.numerator
+            self._denominator += result.tally.denominator
+        score = ""
+        if self._denominator:
+            score = f"{label(self._scorer)} {self._numerator / self._denominator:.1%}"
+        # The server may have counted it already.
+        done = max(self._done, self._row.done)
+        self._row.show(done, failed=self._failed, score=score)
 
-    return watch
+    def count_batch(self, name: Stage, done: int, failed: int, total: int) -> None:
+        """Show how many of *total* requests of this part are done, and how many of these failed."""
+        if name == "answered":
+            self._row.show(self._before + done, failed=self._failed + failed)
+            return
+        self._uploads = self._uploads or _Row(self._progress, name, total=total, done=done)
+        self._uploads.show(done, failed=failed)
+
+
+class _Row:
+    """A row of *progress*, or in a pipe now and then a line."""
+
+    def __init__(self, progress: Progress, name: str, *, total: int, done: int) -> None:
+        shown = plain(name if len(name) <= NAME else f"{name[: NAME - 1]}…")
+        self._progress = progress
+        self._id = progress.add_task(
+            escape(shown), total=total, completed=done, before=done, failed=0, score=""
+        )
+        self._task = progress.tasks[progress.task_ids.index(self._id)]
+        self._line = _line_printer(self._task, shown) if progress.disable else None
+
+    @property
+    def done(self) -> int:
+        """The number that is shown as done."""
+        return int(self._task.completed)
+
+    def show(self, done: int, **figures: Any) -> None:
+        """Show these numbers, and what was shown of others before."""
+        self._progress.update(self._id, completed=done, **figures)
+        if self._line:
+            self._line()
 
 
 def _line_printer(task: Task, name: str) -> Callable[[], None]:

@@ -73,7 +73,8 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
     *wall* is the time of the whole run; *p50*, *p95* are nearest-rank percentiles of the latency.
     *audio* and *completion_tokens* are sums; they are None if one sample's value is unknown, as a
-    part of a sum would look like the whole.
+    part of a sum would look like the whole. A run by batch has neither latencies nor rates: its
+    server goes on while nobody waits, and *wall* is only how long somebody did.
     """
 
     wall: float
@@ -195,7 +196,8 @@ def retries(results: Sequence[Result], readiness: int) -> Retries:
 def measure(results: Sequence[Result], wall: float) -> Speed:
     """Return the speed of the answered samples of a run that took *wall* seconds."""
     answers = [(result, result.answer) for result in results if result.answer is not None]
-    latencies = [result.latency for result, _ in answers]
+    latencies = [result.latency for result, _ in answers if result.latency is not None]
+    known = wall if len(latencies) == len(answers) else 0.0
     firsts = [a.first_token for _, a in answers if a.first_token is not None]
     audio = _whole_sum([result.audio_seconds for result, _ in answers])
     tokens = _whole_sum([answer.completion_tokens for _, answer in answers])
@@ -206,9 +208,9 @@ def measure(results: Sequence[Result], wall: float) -> Speed:
         first_token_p50=percentile(firsts, 50),
         first_token_p95=percentile(firsts, 95),
         audio=audio,
-        audio_per_second=audio / wall if audio is not None and wall else None,
+        audio_per_second=audio / known if audio is not None and known else None,
         completion_tokens=None if tokens is None else int(tokens),
-        tokens_per_second=tokens / wall if tokens is not None and wall else None,
+        tokens_per_second=tokens / known if tokens is not None and known else None,
     )
 
 

@@ -19,6 +19,7 @@ from evals.report.summary import Score, Speed, Summary
 from evals.score.scorers import Scorer, is_own
 
 UNKNOWN = "-"
+BY_BATCH = "unknown, as are the latencies: sent by batch"
 By = Literal["task", "model"]
 """What distinguishes several summaries."""
 LABELS: dict[Scorer, str] = {"wer": "WER", "cer": "CER"}
@@ -43,13 +44,22 @@ def rows(summary: Summary) -> list[tuple[str, str]]:
         ("95 %", interval(summary.score)),
         *([] if summary.spread is None else [("repeats", repeats(summary.spread))]),
         ("samples", f"{counts.samples}, {counts.failed} failed, {counts.unasked} not asked"),
-        ("speed", rate(speed)),
-        ("latency", f"p50 {seconds(speed.p50)}, p95 {seconds(speed.p95)}"),
+        *([("speed", BY_BATCH)] if by_batch(summary) else _speed(speed)),
     ]
     if speed.first_token_p50 is not None:
         first = f"p50 {seconds(speed.first_token_p50)}, p95 {seconds(speed.first_token_p95)}"
         lines.append(("first token", first))
     return lines
+
+
+def by_batch(summary: Summary) -> bool:
+    """Return whether the samples were sent in batches, so that only the server had their times."""
+    return summary.options.get("via") == "batch"
+
+
+def _speed(speed: Speed) -> list[tuple[str, str]]:
+    latency = f"p50 {seconds(speed.p50)}, p95 {seconds(speed.p95)}"
+    return [("speed", rate(speed)), ("latency", latency)]
 
 
 def label(scorer: Scorer) -> str:
@@ -139,7 +149,11 @@ def remarks(summary: Summary, *, by: By = "task") -> list[str]:
         lines.append(
             f"{name}: the {repeats} answers to each sample are equal: repeats add nothing{cause}"
         )
-    if summary.retries.sdk or summary.retries.streams:
+    if by_batch(summary):
+        lines.append(f"{name}: sent by batch: latencies and rates are unknown")
+    if by_batch(summary) and summary.retries.sdk:
+        lines.append(f"{name}: {summary.retries.sdk} requests were sent again in a further batch")
+    elif summary.retries.sdk or summary.retries.streams:
         lines.append(
             f"{name}: {summary.retries.sdk} requests and {summary.retries.streams} cut streams"
             " were sent again"

@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 
 from .admission import Admission
+from .batch_metrics import BatchMetrics
 from .engine_metrics import EngineMetrics
 from .exchange_metrics import ExchangeMetrics
 from .http_metrics import HttpMetrics
@@ -31,6 +32,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # memory, CPU, file descriptors
+        self.batches = BatchMetrics(registry)
         self.engines = EngineMetrics(registry)
         self.exchanges = ExchangeMetrics(registry)
         self.http = HttpMetrics(registry)

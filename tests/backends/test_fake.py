@@ -85,11 +85,16 @@ async def test_a_stall() -> None:
 
 
 async def test_the_log_of_computations(tmp_path: Path) -> None:
-    """Each computation has a line for its begin, and one for its end if it reached that."""
+    """Each computation has a line for its begin, and one for its end, or for its abortion."""
     file = tmp_path / "log"
     chat = engine(fail_first=1, fail_after=1, log_file=str(file))
 
     assert [await outcome(chat), await answer(chat, "four")] == [False, 1]
+    five_six = Generation(prompt="five six", sampling=Sampling())
+    async with aclosing(chat.generate(five_six)) as left:
+        await anext(left)
 
-    three, four = digest(b"one two three"), digest(b"four")
-    assert file.read_text() == f"begin {three}\nbegin {four}\nend {four}\n"
+    three, four, five = digest(b"one two three"), digest(b"four"), digest(b"five six")
+    assert file.read_text() == (
+        f"begin {three}\nbegin {four}\nend {four}\nbegin {five}\nleft {five}\n"
+    )

@@ -1,6 +1,7 @@
 """Clients that leave: their slot is free again, and the next request gets its answer."""
 
 import asyncio
+import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -42,6 +43,13 @@ def speech_request() -> httpx.Request:
     return httpx.Request("POST", url, data={"model": "one-line"}, files={"file": LINES})
 
 
+def list_request() -> httpx.Request:
+    """Return the same as `speech_request`, as the only item of a list."""
+    files = [base64.b64encode(LINES).decode()]
+    url = "http://x/v1/audio/transcriptions"
+    return httpx.Request("POST", url, json={"model": "one-line", "files": files})
+
+
 def raw(request: httpx.Request) -> bytes:
     """Return *request* as it goes over the wire."""
     request.headers["authorization"] = f"Bearer {KEY}"
@@ -72,8 +80,9 @@ async def test_closing_a_stream(client: Any, http: httpx.AsyncClient) -> None:
         ("one", chat_request(stream=True)),
         ("one", chat_request(stream=False)),
         ("one-line", speech_request()),
+        ("one-line", list_request()),
     ],
-    ids=["stream", "whole", "transcription"],
+    ids=["stream", "whole", "transcription", "list"],
 )
 async def test_leaving(
     fakes: LiveServer, http: httpx.AsyncClient, model: str, request_: httpx.Request

@@ -28,6 +28,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def json(self) -> Any:
@@ -142,9 +143,9 @@ class ScriptedServer(ThreadedHttp):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                self.answer(server.next_reply(Request(self.path, headers, body)))
+                self.answer(server.next_reply(Request(self.path, headers, body, self.command)))
 
-            do_GET = do_POST  # noqa: N815 - the name that http.server calls
+            do_GET = do_DELETE = do_POST  # noqa: N815 - the names that http.server calls
 
             def answer(self, reply: Reply) -> None:
                 if reply.hold is not None:

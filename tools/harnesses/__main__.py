@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.bench.server import serving
-from tools.harnesses.models import Model, has_vllm, pulled, toys
+from tools.harnesses.models import TOY_VISION, Model, has_vllm, pulled, toys
 from tools.harnesses.recipes import KINDS, Recipe, RecipeFailed, ask, compute, install, recipes
 from tools.harnesses.table import Line, lines, show
+from tools.harnesses.vision import make
 
 KEY = "sk-harnesses"
 
@@ -57,6 +58,8 @@ def _run(chosen: list[Recipe], models: list[Model], folder: Path) -> Iterator[Li
         if kind in model.kinds
     ]
     used = {model.id: model for _, _, model in runs}
+    if "toy-vision" in used:
+        make(TOY_VISION)
     config = folder / "shim.toml"
     tables = "".join(model.toml() for model in used.values())
     config.write_text(f'[server]\napi_keys = ["{KEY}"]\n{tables}')

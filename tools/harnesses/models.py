@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 TOY_CHAT = ROOT / "tests" / "models" / "chat-hf"
 """The weights of `backends/builtin/chat` in the form of transformers."""
 TOY_SPEECH = ROOT / "backends" / "builtin" / "speech"
+TOY_VISION = ROOT / "build" / "toy-vision"
+"""Made by `tools.harnesses.vision` when it is used."""
 
 # Small and quick to start: no compilation, a quarter of a GiB of cache; the weights as they are.
 VLLM_OPTIONS = {
@@ -22,6 +24,7 @@ VLLM_OPTIONS = {
     "kv_cache_memory_bytes": 1 << 28,
     "tool_call_parser": "hermes",
 }
+VISION_OPTIONS = {key: of for key, of in VLLM_OPTIONS.items() if key != "tool_call_parser"}
 CT2_OPTIONS = {"intra_threads": 1, "inter_threads": 2}
 # At temperature 0 alone, because the engine draws above it: a text then differs from run to run.
 WHISPER_OPTIONS = {
@@ -55,7 +58,7 @@ class Model:
 
 
 def toys(*, vllm: bool) -> list[Model]:
-    """Return the models that the repository has; with *vllm* also the chat model in that engine."""
+    """Return the models that the repository has; with *vllm* also those of that engine."""
     builtin = ROOT / "backends" / "builtin" / "chat"
     found = [
         Model("toy-chat", frozenset({"chat"}), "ct2", builtin, TOY_CHAT, CT2_OPTIONS),
@@ -71,6 +74,8 @@ def toys(*, vllm: bool) -> list[Model]:
     if vllm:
         kinds = frozenset({"chat", "vllm"})
         found.append(Model("toy-vllm", kinds, "vllm", TOY_CHAT, TOY_CHAT, VLLM_OPTIONS))
+        sees = frozenset({"vision"})
+        found.append(Model("toy-vision", sees, "vllm", TOY_VISION, TOY_VISION, VISION_OPTIONS))
     return found
 
 

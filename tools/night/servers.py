@@ -133,7 +133,7 @@ class Life:
         """What was done to it by which it can lose computations."""
 
     def events(self) -> list[tuple[str, str]]:
-        """Return pairs of `begin` or `end`, and the digest of a sample."""
+        """Return pairs of `begin`, `end` or `left`, and the digest of a sample."""
         if not self.computations.exists():
             return []
         lines = self.computations.read_text().splitlines()

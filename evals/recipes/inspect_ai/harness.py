@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inspect_ai import Task, eval  # noqa: A004  its own name
 from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessageUser, GenerateConfig, Model
+from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig, Model
 from inspect_ai.scorer import includes
 from inspect_ai.solver import generate, use_tools
 from inspect_ai.tool import tool
@@ -16,6 +16,8 @@ SUMS = 16
 MAX_TOKENS = 24
 WEATHER = {"Paris": "17", "London": "8", "Berlin": "21", "Tokyo": "30"}
 """City → what the tool returns: no model knows it without a call."""
+PICTURES = Path(__file__).parent / "pictures"
+QUESTION = "What colour is this?"
 
 
 def sums(**options: object) -> Task:
@@ -58,6 +60,28 @@ def get_weather():  # noqa: ANN201  inspect-ai reads the types of what it return
         return WEATHER[city]
 
     return execute
+
+
+def pictures() -> list[tuple[str, Path]]:
+    """Return the name of each picture's colour, and its file."""
+    return [(file.stem.partition("-")[0], file) for file in sorted(PICTURES.iterdir())]
+
+
+def colours() -> Task:
+    """Return the task of naming the colour of each picture, greedily."""
+    samples = [
+        Sample(
+            input=[
+                ChatMessageUser(content=[ContentImage(image=str(file)), ContentText(text=QUESTION)])
+            ],
+            target=name,
+        )
+        for name, file in pictures()
+    ]
+    config = GenerateConfig(temperature=0, max_tokens=MAX_TOKENS)
+    return Task(
+        name="colours", dataset=samples, solver=generate(), scorer=includes(), config=config
+    )
 
 
 def texts(row: str, task: Task, model: Model) -> dict:

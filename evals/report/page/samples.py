@@ -22,13 +22,14 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One run's answer to a sample, or its failure.
 
     *score* is the sample's own numerator / denominator, shown as *fraction*; None: not scored, or
-    nothing to divide by. *latency* is in seconds. *pieces* are there for error rates; for other
-    scores *compared* has target and answer as they were compared, if they differ from what was
-    sent. *notes* are facts that a reader must know, as that the answer was cut at the token limit.
+    nothing to divide by. *latency* is in seconds, None: unknown. *pieces* are there for error
+    rates; for other scores *compared* has target and answer as they were compared, if they differ
+    from what was sent. *notes* are facts that a reader must know, as that the answer was cut at the
+    token limit.
     """
 
     status: str
-    latency: float
+    latency: float | None
     score: float | None = None
     fraction: str | None = None
     answer: str | None = None

@@ -1,13 +1,15 @@
 """Serves transcriptions and translations: reads and checks the request, runs it, answers."""
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency
 
+from backends.base import Segment, TranscriptInfo
 from backends.whisper_options import Decoding
 from shim.api.openapi.operation import Operation
 from shim.api.remote.passing import passed_on_form
@@ -18,14 +20,16 @@ from shim.serving.models import Models
 from shim.serving.pipeline import collected, primed
 from shim.serving.request_metrics import Route
 
-from .answer import encoded_answer
-from .intake import read_request, refuse_unknown
+from .answer import answer, encoded_answer
+from .intake import SpeechRequest, read_request, refuse_unknown
+from .many import encoded_list, results, size
 from .other_names import Task
 from .protocol import (
     TextDelta,
     TextDone,
     Transcription,
     TranscriptionForm,
+    TranscriptionList,
     VerboseTranscription,
 )
 from .schemas import bodies
@@ -36,7 +40,7 @@ def _operation(summary: str) -> Operation:
     return Operation(
         summary=summary,
         request=TranscriptionForm,
-        answers=(Transcription, VerboseTranscription),
+        answers=(Transcription, VerboseTranscription, TranscriptionList),
         text=True,
         events=(TextDelta, TextDone, ErrorAnswer),
         refers_to=(Decoding,),
@@ -78,31 +82,44 @@ async def _answer(request: ApiRequest, models: Models, task: Task) -> Response[A
     route = _ROUTES[task]
     path = f"/audio/{route}"
     remote = passed_on_form(request, models, path, check=refuse_unknown, route=route)
-    if (answer := await remote) is not None:
-        return answer
+    if (passed := await remote) is not None:
+        return passed
     with ExitStack() as stack:
-        recording = await read_request(request, models, task)
-        stack.callback(recording.audio.close)
-        form, served = recording.form, recording.served
-        transcript = served.backend.transcribe(recording.audio, recording.prepared)
-        items = served.run(transcript, route=route)
-        manifest = served.manifests.keep(recording.prepared.manifest)
-        headers = {"x-shim-manifest": manifest}
+        asked = await read_request(request, models, task)
+        stack.callback(asked.close)
+        form = asked.form
+        headers = {"x-shim-manifest": asked.served.manifests.keep(asked.prepared.manifest)}
+        transcribe = partial(_items, asked, route)
+        job_task = asked.prepared.job.task
+        if asked.listed:
+            found = await results(asked.recordings, transcribe)
+            make = partial(answer, form, job_task, silence=asked.silence)
+            return await _made(partial(encoded_list, found, make), size(found), headers=headers)
         if form.stream:
-            stream = await primed(events(form, items))
+            stream = await primed(events(form, transcribe(asked.audio)))
             # The stream owns the recording from here on, and closes it at its end.
             return EventStream(stream, headers=headers, holding=stack.pop_all())
-        collected_items = await collected(items)
-        make = partial(
-            encoded_answer,
-            form,
-            recording.prepared.job.task,
-            collected_items,
-            silence=recording.silence,
-        )
-        light = len(collected_items) <= _MANY
-        body = make() if light else await asyncio.to_thread(make)
-    media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
+        items = await collected(transcribe(asked.audio))
+        media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
+        whole = partial(encoded_answer, form, job_task, items, silence=asked.silence)
+        return await _made(whole, len(items), media=media, headers=headers)
+
+
+def _items(
+    asked: SpeechRequest, route: Route, audio: BinaryIO
+) -> AsyncGenerator[TranscriptInfo | Segment, None]:
+    return asked.served.run(asked.served.backend.transcribe(audio, asked.prepared), route=route)
+
+
+async def _made(
+    make: Callable[[], bytes],
+    size: int,
+    *,
+    media: MediaType = MediaType.JSON,
+    headers: dict[str, str],
+) -> Response[bytes]:
+    """Return the response whose body is what *make* makes of *size* items."""
+    body = make() if size <= _MANY else await asyncio.to_thread(make)
     return Response(body, media_type=media, headers=headers)
 
 

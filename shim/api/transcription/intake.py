@@ -1,4 +1,4 @@
-"""Reads a transcription request, multipart or JSON, into a prepared job and a recording.
+"""Reads a transcription request, multipart or JSON, into a prepared job and its recordings.
 
 Fields that precede the file are validated before the file is read, so a bad request is refused
 early.
@@ -14,18 +14,19 @@ from litestar.enums import RequestEncodingType
 
 from backends.base import Prepared, SpeechBackend
 from shim.api.full_queues import refuse_if_full
-from shim.errors import InvalidParameter, UnsupportedMedia
+from shim.errors import ApiError, InvalidParameter, UnsupportedMedia
+from shim.http.multipart_body import Form, receive
+from shim.http.multipart_part import Field
 from shim.http.request import ApiRequest
+from shim.http.spool import Spool
 from shim.http.strict import is_strict
 from shim.limits import Limits
 from shim.parameters.refusals import refuse_unknown_names
 from shim.serving.models import Models
 from shim.serving.served_model import ServedModel
 
-from .fields import nested, parsed_form
-from .json_body import SILENCE, split
-from .multipart_body import receive
-from .multipart_part import Field
+from .fields import is_known, nested, parsed_form
+from .json_body import MANY, ONE, SILENCE, Source, Split, split
 from .other_names import Task
 from .protocol import TranscriptionForm
 from .translate import to_job
@@ -33,18 +34,44 @@ from .translate import to_job
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """A validated request: the recording, the model that transcribes it, and the form."""
+    """One recording of a request."""
 
-    audio: BinaryIO
-    """The encoded recording; whoever holds this object closes it."""
+    audio: BinaryIO | ApiError
+    """The encoded recording; or, for one of many, why it cannot be read."""
+    place: str = ONE
+    """The path of its field in the request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechRequest:
+    """A validated request: its recordings, the model that transcribes them, and the form."""
+
+    recordings: tuple[Recording, ...]
+    """At least one; whoever holds this object closes it."""
+    listed: bool = False
+    """Whether the request has a list of recordings, and gets a list of answers."""
     form: TranscriptionForm
     prepared: Prepared
     served: ServedModel[SpeechBackend]
-    silence: str
+    silence: str = ""
     """The text of the answer where nothing was said."""
 
+    @property
+    def audio(self) -> BinaryIO:
+        """The only recording of a request that is not listed; raises why it cannot be read."""
+        audio = self.recordings[0].audio
+        if isinstance(audio, ApiError):
+            raise audio
+        return audio
 
-async def read_request(request: ApiRequest, models: Models, task: Task) -> Recording:
+    def close(self) -> None:
+        """Close the recordings."""
+        for recording in self.recordings:
+            if not isinstance(recording.audio, ApiError):
+                recording.audio.close()
+
+
+async def read_request(request: ApiRequest, models: Models, task: Task) -> SpeechRequest:
     """Read and validate *request*, which came to the route of *task*.
 
     Raises UnsupportedMedia for another content type, InvalidParameter or UnsupportedParameter for a
@@ -52,19 +79,55 @@ async def read_request(request: ApiRequest, models: Models, task: Task) -> Recor
     possible.
     """
     kind, parameters = request.content_type
-    strictly = is_strict(request)
     if kind == RequestEncodingType.JSON:
-        fields, audio = await request.small_json(
-            partial(split, field_bytes=request.limits.field_bytes)
-        )
-        if fields.get("model") is None:
-            fields["model"] = models.first_speech()
-        validated = _validated(fields, models, task, strictly=strictly)
-        return _recording(validated, io.BytesIO(audio), SILENCE)
+        return await _read_json(request, models, task)
     if kind != RequestEncodingType.MULTI_PART or "boundary" not in parameters:
         raise UnsupportedMedia(
             "Send the recording as `multipart/form-data`, or in base64 as `application/json`."
         )
+    return await _read_form(request, models, task, boundary=parameters["boundary"])
+
+
+async def _read_json(request: ApiRequest, models: Models, task: Task) -> SpeechRequest:
+    body = await _split(request)
+    fields = body.fields
+    if fields.get("model") is None:
+        fields["model"] = models.first_speech()
+    validated = _validated(fields, models, task, strictly=is_strict(request))
+    form, (served, prepared) = validated.form, _accepted(validated)
+    if body.listed:
+        if form.stream:
+            raise InvalidParameter(
+                f"`stream` needs `{ONE}`: `{MANY}` is not streamed.", param="stream"
+            )
+        served.refuse_beyond_capacity(len(body.sources), MANY)
+    return SpeechRequest(
+        recordings=tuple(map(_opened, body.sources)),
+        listed=body.listed,
+        form=form,
+        prepared=prepared,
+        served=served,
+        silence=SILENCE,
+    )
+
+
+def _opened(source: Source) -> Recording:
+    content = source.content
+    audio = io.BytesIO(content) if isinstance(content, bytes) else content
+    return Recording(audio=audio, place=source.place)
+
+
+async def _split(request: ApiRequest) -> Split:
+    limits = request.limits
+    return await request.small_json(
+        partial(split, field_bytes=limits.field_bytes, files=limits.files)
+    )
+
+
+async def _read_form(
+    request: ApiRequest, models: Models, task: Task, *, boundary: str
+) -> SpeechRequest:
+    strictly = is_strict(request)
 
     @cache  # in most forms no field follows the file, so the second call gets the same fields
     def validate(*fields: Field) -> _Validated:
@@ -73,18 +136,29 @@ async def read_request(request: ApiRequest, models: Models, task: Task) -> Recor
             refuse_if_full(request, validated.accepted[0].admission)
         return validated
 
-    limits: Limits = request.app.state.server.limits
     upload = await receive(
         request.stream(),
-        parameters["boundary"],
+        boundary,
         lambda fields: validate(*fields),
-        field_bytes=limits.field_bytes,
+        _form(request.limits),
     )
     with ExitStack() as stack:
         stack.callback(upload.close)
-        recording = _recording(validate(*upload.fields), upload.file)
-        stack.pop_all()  # the Recording owns the file from here on
-        return recording
+        validated = validate(*upload.fields)
+        if upload.spool is None:
+            raise InvalidParameter(f"Missing required parameter: '{ONE}'.", param=ONE)
+        served, prepared = _accepted(validated)
+        stack.pop_all()  # the SpeechRequest owns the file from here on
+    return SpeechRequest(
+        recordings=(Recording(audio=upload.spool.file),),
+        form=validated.form,
+        prepared=prepared,
+        served=served,
+    )
+
+
+def _form(limits: Limits) -> Form[Spool]:
+    return Form(is_known=is_known, new_spool=Spool, field_bytes=limits.field_bytes)
 
 
 async def refuse_unknown(request: ApiRequest) -> None:
@@ -94,13 +168,13 @@ async def refuse_unknown(request: ApiRequest) -> None:
     """
     kind, parameters = request.content_type
     if kind == RequestEncodingType.JSON:
-        fields, _ = await request.small_json(partial(split, field_bytes=request.limits.field_bytes))
+        fields = (await _split(request)).fields
     else:
         upload = await receive(
             request.stream(),
             parameters["boundary"],
             lambda _: None,
-            field_bytes=request.limits.field_bytes,
+            _form(request.limits),
         )
         upload.close()
         fields = nested(upload.fields)
@@ -125,12 +199,7 @@ def _validated(fields: dict[str, Any], models: Models, task: Task, *, strictly: 
     return _Validated(parsed.form, (served, served.backend.prepare(job)))
 
 
-def _recording(validated: _Validated, audio: BinaryIO | None, silence: str = "") -> Recording:
-    if audio is None:
-        raise InvalidParameter("Missing required parameter: 'file'.", param="file")
+def _accepted(validated: _Validated) -> tuple[ServedModel[SpeechBackend], Prepared]:
     if validated.accepted is None:
         raise InvalidParameter("Missing required parameter: 'model'.", param="model")
-    served, prepared = validated.accepted
-    return Recording(
-        audio=audio, form=validated.form, prepared=prepared, served=served, silence=silence
-    )
+    return validated.accepted

@@ -1,9 +1,10 @@
 """The wire types of transcriptions: the form, the answers, and the events of a stream."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from shim.errors import ErrorBody
 from shim.limits import Name
 
 ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
@@ -149,6 +150,54 @@ class VerboseTranscription(Struct, frozen=True, kw_only=True):
     segments: list[SegmentBody] | UnsetType = UNSET
     words: list[WordBody] | UnsetType = UNSET
     usage: DurationUsage
+
+
+# ── answer to `files` ─────────────────────────────────────────────────────────
+
+
+class TranscriptionItem(Transcription, frozen=True, tag_field="object", tag="transcription"):
+    """The answer for one of many recordings in the format `json`."""
+
+    index: int
+    """The number of the recording in the request, from 0."""
+
+
+class VerboseItem(
+    VerboseTranscription, frozen=True, tag_field="object", tag="transcription.verbose"
+):
+    """The answer for one of many recordings in the format `verbose_json`."""
+
+    index: int
+    """The number of the recording in the request, from 0."""
+
+
+class TextItem(Struct, frozen=True, kw_only=True, tag_field="object", tag="transcription.text"):
+    """The answer for one of many recordings in the format `text`, `srt` or `vtt`."""
+
+    index: int
+    """The number of the recording in the request, from 0."""
+    text: str
+    """The whole body that the answer to this recording alone would have."""
+
+
+class FailedItem(Struct, frozen=True, kw_only=True, tag_field="object", tag="error"):
+    """Why one of many recordings has no answer."""
+
+    index: int
+    """The number of the recording in the request, from 0."""
+    status: int
+    """The HTTP status that a request with this recording alone would have got."""
+    error: ErrorBody
+
+
+ListItem: TypeAlias = TranscriptionItem | VerboseItem | TextItem | FailedItem
+
+
+class TranscriptionList(Struct, frozen=True, tag_field="object", tag="list"):
+    """The answer to a request with `files`."""
+
+    data: list[ListItem]
+    """An item for each recording, in the request's order."""
 
 
 # ── stream ────────────────────────────────────────────────────────────────────

@@ -34,10 +34,10 @@ def test_the_clips_own_language_goes_first(clip: Clip) -> None:
     )
     task = Task(model="m", language="en")
 
-    forms = [clips.form(task, sample, b"") for sample in (clip, german)]
+    forms = [clips.body(task, sample) for sample in (clip, german)]
 
     assert [form["language"] for form in forms] == ["en", "de"]
-    assert set(forms[0]) == {"model", "file", "response_format", "language", "temperature"}
+    assert set(forms[0]) == {"model", "response_format", "language", "temperature"}
 
 
 async def test_silence_is_an_answer(

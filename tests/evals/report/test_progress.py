@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from evals.report import progress as module
-from evals.report.progress import bar, tracker
+from evals.report.progress import Tracker, bar
 from evals.result import Answer, Failure, Result, Tally
 
 RIGHT = Result(
@@ -32,9 +32,9 @@ FAILED = msgspec.structs.replace(
 def test_a_pipe_gets_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """Of two thousand samples it gets ten lines, with all figures."""
     with bar() as progress:
-        watch = tracker(progress, "sums", total=2000, scorer="exact")
+        tracker = Tracker(progress, "sums", total=2000, scorer="exact")
         for result in [RIGHT, WRONG, RIGHT, FAILED] * 500:
-            watch(result)
+            tracker.watch(result)
 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 10
@@ -46,8 +46,8 @@ def test_a_run_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     """The answers of earlier parts count as done and scored, their failures do not."""
     with bar() as progress:
         before = [RIGHT] * 8 + [FAILED]
-        watch = tracker(progress, "sums", total=10, scorer="exact", before=before)
-        watch(WRONG)
+        tracker = Tracker(progress, "sums", total=10, scorer="exact", before=before)
+        tracker.watch(WRONG)
 
     [line] = capsys.readouterr().err.splitlines()
     assert " 9/10 " in line
@@ -59,10 +59,10 @@ def test_the_bar_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
     monkeypatch.setattr(module, "console", lambda **_: terminal)
     with bar() as progress:
-        watch = tracker(progress, "recordings-of-a-year", total=99_999, scorer="exact")
-        progress.update(progress.task_ids[0], completed=12_222)
+        tracker = Tracker(progress, "recordings-of-a-year", total=99_999, scorer="exact")
         for result in [*[FAILED] * 122, RIGHT]:
-            watch(result)
+            tracker.watch(result)
+        progress.update(progress.task_ids[0], completed=12_345)
         progress.tasks[0].start_time -= 100
         row = rendered(progress)
 

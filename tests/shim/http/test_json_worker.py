@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from shim.api.chat.protocol import ChatRequest
-from shim.api.transcription.json_body import split
+from shim.api.transcription.json_body import Source, Split, split
 from shim.errors import DecoderFailed, InvalidParameter, UnsupportedParameter
 from shim.http.json_decoding import Rules, decoded
 from shim.http.json_worker import JsonWorker
@@ -73,9 +73,21 @@ async def test_a_function_is_applied(worker: JsonWorker) -> None:
     """A function, such as the one for an upload's base64, runs in the child."""
     body = msgspec.json.encode({"file": "QUJD" * 1_000_000, "model": "m"})
 
-    make = partial(split, field_bytes=100)
+    make = partial(split, field_bytes=100, files=1)
 
-    assert await worker.decode(body, make, RULES) == ({"model": "m"}, b"ABC" * 1_000_000)
+    found = Split({"model": "m"}, [Source("file", b"ABC" * 1_000_000)], listed=False)
+    assert await worker.decode(body, make, RULES) == found
+
+
+async def test_an_error_of_a_part(worker: JsonWorker) -> None:
+    """An error that belongs to one part of a body comes back as it was raised in the child."""
+    body = msgspec.json.encode({"files": ["QUJD", "%"]})
+
+    found = await worker.decode(body, partial(split, field_bytes=100, files=2), RULES)
+
+    error = found.sources[1].content
+    assert isinstance(error, InvalidParameter)
+    assert (error.param, str(error)[:10]) == ("files[1]", "`files[1]`")
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from backends.addresses import is_public
 from backends.base import Generation, Sampling
 from backends.conversation import Conversation, Media, Message
 from backends.failures import InvalidOption
-from backends.vllm.requests.addresses import is_public
 from backends.vllm.requests.fetching import MediaFetcher
 
 PICTURE = bytes(range(256)) * 999
@@ -203,7 +203,7 @@ async def test_too_much(site: Site) -> None:
     short = MediaFetcher((NAME, "127.0.0.1"), resolver=Names("127.0.0.1"), most_seconds=0.05)
 
     assert await fetched(small, url)
-    with pytest.raises(InvalidOption, match="all media of a request may have"):
+    with pytest.raises(InvalidOption, match="all URLs of a request may have"):
         await fetched(small, url, url)
     with pytest.raises(InvalidOption, match=r"not fetched within 0\.05 s"):
         await fetched(short, url, f"http://{NAME}:{site.port}/stall")

@@ -62,8 +62,8 @@ async def test_prepared_once_per_form(
     backend = Counting()
     models = models_of([FakeModelConfig(id="m", source="speech")], [backend])
 
-    recording = await read_request(upload(("model", "m"), *parts), models, "transcribe")
+    asked = await read_request(upload(("model", "m"), *parts), models, "transcribe")
 
-    recording.audio.close()
+    asked.close()
     assert [job.prompt for job in backend.jobs] == prompts
-    assert recording.prepared.job.prompt == "x"
+    assert asked.prepared.job.prompt == "x"

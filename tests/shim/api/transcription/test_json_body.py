@@ -9,13 +9,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shim.api.transcription import json_body
+from shim.api.transcription.json_body import Source, Split
 from shim.errors import InvalidParameter
 from shim.limits import Limits
 
-split = partial(json_body.split, field_bytes=Limits().field_bytes)
+split = partial(json_body.split, field_bytes=Limits().field_bytes, files=3)
 
 AUDIO = bytes(range(256))
 ENCODED = base64.b64encode(AUDIO).decode()
+
+
+def content(body: Any) -> bytes:
+    """Return the only recording of *body*."""
+    [source] = split(body).sources
+    assert isinstance(source.content, bytes)
+    return source.content
 
 
 @pytest.mark.parametrize(
@@ -34,15 +42,14 @@ ENCODED = base64.b64encode(AUDIO).decode()
 )
 def test_spellings(file: str) -> None:
     """Base64 may have line breaks, or be a data: URL."""
-    fields, audio = split({"file": file, "stream": False})
+    found = split({"file": file, "stream": False})
 
-    assert fields == {"stream": False}
-    assert audio == AUDIO
+    assert found == Split({"stream": False}, [Source("file", AUDIO)], listed=False)
 
 
 def test_an_empty_recording() -> None:
     """An empty text is an empty recording, which the decoder then refuses."""
-    assert split({"file": ""})[1] == b""
+    assert content({"file": ""}) == b""
 
 
 def test_the_body_stays_as_it_is() -> None:
@@ -102,9 +109,9 @@ def test_other_texts(file: Any) -> None:
 @pytest.mark.parametrize("file", ["AAA", "AAA=", "AA-_", "AA+/"])
 def test_other_alphabet(file: str) -> None:
     """The alphabet that is safe in URLs, without padding, gives the same bytes."""
-    _, audio = split({"file": file})
-
-    assert audio == base64.urlsafe_b64decode(file.replace("+", "-").replace("/", "_").ljust(4, "="))
+    assert content({"file": file}) == base64.urlsafe_b64decode(
+        file.replace("+", "-").replace("/", "_").ljust(4, "=")
+    )
 
 
 @given(audio=st.binary(max_size=200), width=st.integers(1, 80))
@@ -114,14 +121,14 @@ def test_any_recording(audio: bytes, width: int) -> None:
     letters = base64.b64encode(audio).decode()
     lines = "\n".join(letters[at : at + width] for at in range(0, len(letters), width))
 
-    assert split({"file": lines})[1] == audio
+    assert content({"file": lines}) == audio
 
 
 @given(file=st.text(max_size=40) | st.text("data:;base64,AB=\n", max_size=24))
 def test_any_text(file: str) -> None:
     """Any text is a recording or the client's fault."""
     try:
-        _, audio = split({"file": file})
+        audio = content({"file": file})
     except InvalidParameter as refusal:
         assert refusal.param == "file"  # noqa: PT017
     else:
@@ -132,6 +139,43 @@ def test_large_fields() -> None:
     """The fields beside the recording have a limit of their own."""
     body = {"file": ENCODED, "prompt": "a" * 100}
 
-    assert json_body.split(body, field_bytes=113)[0] == {"prompt": "a" * 100}
+    assert split(body, field_bytes=113).fields == {"prompt": "a" * 100}
     with pytest.raises(InvalidParameter, match="more than 112 bytes"):
-        json_body.split(body, field_bytes=112)
+        split(body, field_bytes=112)
+
+
+# ── many ──────────────────────────────────────────────────────────────────────
+
+
+def test_many() -> None:
+    """Each has its place; one that is not base64 is an error of its own, which names it."""
+    found = split({"files": [ENCODED, "%", f"data:;base64,{ENCODED}"], "model": "m"})
+
+    assert (found.fields, found.listed) == ({"model": "m"}, True)
+    assert [source.place for source in found.sources] == ["files[0]", "files[1]", "files[2]"]
+    first, second, third = (source.content for source in found.sources)
+    assert first == third == AUDIO
+    assert isinstance(second, InvalidParameter)
+    assert (second.param, str(second)[:25]) == ("files[1]", "`files[1]` is not base64:")
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "message"),
+    [
+        ({"files": []}, "files", "must be a list of recordings"),
+        ({"files": ENCODED}, "files", "must be a list of recordings"),
+        ({"files": {"0": ENCODED}}, "files", "must be a list of recordings"),
+        ({"files": [ENCODED] * 4}, "files", "has 4 items, more than the 3 allowed"),
+        ({"files": [ENCODED, 1]}, "files[1]", "must be a string"),
+        ({"files": [None]}, "files[0]", "must be a string"),
+        ({"files": [ENCODED], "file": ENCODED}, "files", "either `file` or `files`"),
+        ({"files": None}, "file", "Missing required parameter: 'file'"),
+    ],
+    ids=str,
+)
+def test_other_lists(body: Any, param: str, message: str) -> None:
+    """What is no list of texts within the limit is refused as a whole."""
+    with pytest.raises(InvalidParameter, match=message) as refusal:
+        split(body)
+
+    assert refusal.value.param == param

@@ -1,0 +1,135 @@
+"""Calls `/v1/files` and `/v1/batches`, again where the server was gone meanwhile."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import openai
+from openai import AsyncOpenAI
+from openai.types import Batch, FileDeleted, FileObject
+
+from evals.address import public
+from evals.ask.describe import is_unreachable, to_failure
+from evals.batch.parts import Part
+from evals.failures import BatchFailed, WrongServer, short
+from evals.recovery import Recovery
+
+T = TypeVar("T")
+
+AGAIN = 3
+"""How often a call is made again after a wait for the server."""
+WITHOUT = {404, 405, 501}
+"""HTTP statuses of a server without these routes."""
+CLOCKS = 3600
+"""Seconds that the clocks of client and server may differ."""
+LIFE = 30 * 24 * 3600
+"""Seconds after which the server may delete a clip that was left there; OpenAI's longest."""
+NAME = "evals_part"
+"""The key in a batch's metadata that has the token of its part."""
+
+
+async def refuse_without(client: AsyncOpenAI) -> None:
+    """Raise WrongServer if the server of *client* has no batches."""
+    try:
+        await client.batches.list(limit=1)
+    except openai.APIStatusError as error:
+        where = public(str(client.base_url)).rstrip("/")
+        reason = short(to_failure(error, secret=client.api_key).message)
+        if error.status_code in WITHOUT:
+            raise WrongServer(
+                f"{where} has no batches ({reason}): leave out --via batch"
+            ) from error
+        raise WrongServer(f"{where}/batches: {reason}") from error
+    except openai.APIError as error:
+        reason = short(to_failure(error, secret=client.api_key).message)
+        raise WrongServer(f"the list of batches: {reason}") from error
+
+
+class Server:
+    """The files and batches of one server. Every method raises BatchFailed and ServerNotReady."""
+
+    def __init__(self, client: AsyncOpenAI, recovery: Recovery) -> None:
+        self.client = client
+        self._recovery = recovery
+
+    async def upload(self, name: str, content: bytes) -> str:
+        """Upload the lines of a batch; return the file's id."""
+        file = (name, content)
+        made = await self.call(
+            FileObject, lambda: self.client.files.create(file=file, purpose="batch")
+        )
+        return made.id
+
+    async def create(self, part: Part, *, run: str, may_exist: bool) -> Batch:
+        """Return the batch of *part*: the one that exists already, else a new one.
+
+        *may_exist* is whether an earlier process may have created it. A creation that got no answer
+        is not simply sent again: it could make a second batch, with all its costs.
+        """
+        once = self.client.with_options(max_retries=0)
+
+        async def create() -> Batch:
+            nonlocal may_exist
+            if may_exist and (found := await self._find(part)):
+                return found
+            may_exist = True
+            return await once.batches.create(
+                input_file_id=part.input_file_id,
+                # The SDK's type has no speech, which some servers have.
+                endpoint=part.endpoint,  # type: ignore[arg-type]
+                completion_window="24h",
+                metadata={"evals_run": run, NAME: part.token},
+            )
+
+        return await self.call(Batch, create)
+
+    async def _find(self, part: Part) -> Batch | None:
+        async for batch in self.client.batches.list(limit=100):  # the newest first
+            if (batch.metadata or {}).get(NAME) == part.token:
+                return batch
+            if batch.created_at < part.written_at - CLOCKS:
+                return None
+        return None
+
+    async def retrieve(self, part: Part) -> Batch:
+        """Return the batch of *part* as it is now."""
+        batch_id = part.batch_id
+        assert batch_id is not None  # noqa: S101 - `create` returned it
+        return await self.call(Batch, lambda: self.client.batches.retrieve(batch_id))
+
+    async def content(self, file_id: str | None) -> bytes:
+        """Return the bytes of a file, none for None."""
+        if file_id is None:
+            return b""
+        found = await self.call(object, lambda: self.client.files.content(file_id))
+        content: bytes = found.content  # type: ignore[attr-defined]
+        return content
+
+    async def delete(self, file_id: str) -> None:
+        """Delete a file."""
+        await self.call(FileDeleted, lambda: self.client.files.delete(file_id))
+
+    async def call(self, kind: type[T], request: Callable[[], Awaitable[object]]) -> T:
+        """Return the answer to *request*, which is a *kind*."""
+        try:
+            answer = await self.persist(request)
+        except openai.APIError as error:
+            failure = to_failure(error, secret=self.client.api_key)
+            raise BatchFailed(short(failure.message)) from error
+        if not isinstance(answer, kind):
+            raise BatchFailed(f"the server's answer is not a {kind.__name__}")
+        return answer
+
+    async def persist(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Return the answer to *request*; wait for a server that is gone, and send it again.
+
+        Raises openai.APIError in place of BatchFailed.
+        """
+        for _ in range(AGAIN):
+            try:
+                return await request()
+            except openai.APIError as error:
+                if not is_unreachable(error):
+                    raise
+            if not await self._recovery.is_back() and self._recovery.gone:
+                raise self._recovery.gone
+        return await request()
