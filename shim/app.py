@@ -14,6 +14,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from shim.api import health
+from shim.api.batches.controller import BatchesController
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
@@ -178,6 +179,7 @@ def _handlers(limits: Limits, batches: BatchSettings) -> list[ControllerRouterHa
     return [
         queued,
         files,
+        BatchesController,
         ModelsController,
         tokenizer,
         health.health,

@@ -77,6 +77,12 @@ class Runtime:
             )
         return self.batches
 
+    def drain(self) -> None:
+        """Refuse new requests and those that wait, and start no more lines of batches."""
+        if self.batches is not None:
+            self.batches.runner.drain()
+        self.models.drain()
+
     @asynccontextmanager
     async def running(self, settings: Settings) -> AsyncGenerator[Models, None]:
         """Open and test the models of *settings*; measure the event loop's lag during the block.
@@ -87,11 +93,27 @@ class Runtime:
         with self.json_worker, self._layers(settings.server) as self.layers:
             async with (
                 # Before the models, which take their time: a directory may be unusable.
-                batches_opened(settings.batches) as self.batches,
+                batches_opened(settings.batches, self.metrics.batches) as self.batches,
                 self.models.running(settings.models) as models,
+                self._running_batches(settings.server),
                 measured_lag(self.metrics.loop_lag.observe),
             ):
                 yield models
+
+    @asynccontextmanager
+    async def _running_batches(self, server: ServerSettings) -> AsyncGenerator[None, None]:
+        """Run the batches during the block, within that of the models."""
+        if self.batches is None:
+            yield
+            return
+        quota = self.batches.files.quota
+        self.metrics.files.watch(lambda: quota.files, lambda: quota.bytes)
+        bytes_ = server.limits.body_bytes
+        running = self.batches.runner.running(
+            self.line_app.answer, lambda: self.models.present, line_bytes=bytes_
+        )
+        async with running:
+            yield
 
     def _cache(self, server: ServerSettings) -> AnswerCache | None:
         if server.answer_cache is None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from shim.batch_settings import BatchSettings
 from shim.errors import StorageFull
+from shim.serving.batch_metrics import BatchMetrics
 
+from .runner import Runner
 from .store.database import Database
 from .store.database import opened as database_opened
 from .store.files import Files
@@ -24,15 +26,20 @@ _SWEEP_SECONDS = 3600.0
 class Batches:
     """Files and batches, while their directory is held."""
 
-    def __init__(self, folder: Folder, database: Database, settings: BatchSettings) -> None:
+    def __init__(
+        self, folder: Folder, database: Database, settings: BatchSettings, metrics: BatchMetrics
+    ) -> None:
         self.folder = folder
         self.database = database
         self.settings = settings
         self.files = Files(folder, database, settings)
+        self.runner = Runner(folder, database, self.files, settings, metrics)
 
 
 @asynccontextmanager
-async def opened(settings: BatchSettings) -> AsyncGenerator[Batches | None, None]:
+async def opened(
+    settings: BatchSettings, metrics: BatchMetrics
+) -> AsyncGenerator[Batches | None, None]:
     """Hold the directory of *settings* during the block, and sweep it; None if there is none.
 
     Raises FolderUnusable if it cannot be written, or another server holds it.
@@ -43,7 +50,7 @@ async def opened(settings: BatchSettings) -> AsyncGenerator[Batches | None, None
     with ExitStack() as stack:
         folder = stack.enter_context(held(Path(settings.directory)))
         database = stack.enter_context(database_opened(folder.index))
-        batches = Batches(folder, database, settings)
+        batches = Batches(folder, database, settings, metrics)
         await batches.files.start()
         sweeping = asyncio.create_task(_sweep(batches.files))
         try:

@@ -66,8 +66,8 @@ class Admission:
 
         The rate at which they end is measured anew.
         """
-        if max_running != self._max_running:
-            self._max_running = max_running
+        if max_running != self.max_running:
+            self.max_running = max_running
             self._slots.resize(max_running)
             self._retries = RetrySchedule(max_running)
 

@@ -1,7 +1,7 @@
 """Metrics of batches: how many there are, how they ended, and the results of their lines."""
 
-from collections import Counter as Count
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -38,7 +38,7 @@ class BatchMetrics:
     def watch(self, states: Callable[[], Iterable[str]]) -> None:
         """Count *states* each time that the metrics are scraped: one for each active batch."""
         for status in ACTIVE:
-            self._active.labels(status).set_function(lambda s=status: Count(states())[s])
+            self._active.labels(status).set_function(partial(_count, states, status))
 
     def count_ended(self, status: str) -> None:
         """Count a batch by its last state."""
@@ -47,3 +47,7 @@ class BatchMetrics:
     def count_line(self, result: str) -> None:
         """Count a request by what became of it."""
         self._lines.labels(result).inc()
+
+
+def _count(states: Callable[[], Iterable[str]], status: str) -> int:
+    return sum(state == status for state in states())
