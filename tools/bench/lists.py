@@ -44,6 +44,7 @@ class Engine(Struct, frozen=True):
     config: str
     clips: int
     """How many are sent in a round."""
+    rounds: int
     is_fake: bool = False
     """Whether it reads texts as recordings."""
 
@@ -53,12 +54,14 @@ ENGINES = (
         "A fake engine: what the front costs",
         '[[models]]\nid = "m"\nbackend = "fake"\nsource = "speech"\nmax_running = 64\n',
         clips=5000,
+        rounds=3,
         is_fake=True,
     ),
     Engine(
         "The built-in model",
         f'[[models]]\nid = "m"\nbackend = "whisper"\nsource = "{BUILTIN}"\n',
         clips=500,
+        rounds=1,
     ),
 )
 
@@ -158,7 +161,7 @@ def measured(server: Server, way: Way, distinct: Sequence[bytes], clips: int) ->
     return Measured(len(texts) / seconds, 1000 * spent.own / len(texts), spent.others, texts)
 
 
-def play(engine: Engine, *, rounds: int, share: int) -> dict[Way, list[Measured]]:
+def play(engine: Engine, *, share: int) -> dict[Way, list[Measured]]:
     """Return the rounds of each way of sending, each of a *share*-th of the clips."""
     results: dict[Way, list[Measured]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as name:
@@ -171,7 +174,7 @@ def play(engine: Engine, *, rounds: int, share: int) -> dict[Way, list[Measured]
             distinct = {way: requests(way, clips, host) for way in WAYS}
             for way in WAYS:  # warms up, and starts the child process
                 measured(server, way, distinct[way], IN_FLIGHT)
-            for number in range(rounds):
+            for number in range(engine.rounds):
                 for way in WAYS:
                     result = measured(server, way, distinct[way], engine.clips // share)
                     results[way].append(result)
@@ -196,7 +199,8 @@ def report(engine: Engine, results: dict[Way, list[Measured]]) -> str:
         tables.SAME,
     ]
     rows = [_row(way, results[way], results[FORM]) for way in WAYS]
-    return f"### {engine.title}\n\n{tables.table(columns, rows)}"
+    what = f"{engine.clips:,} clips a round; medians of the rounds: {engine.rounds}."
+    return f"### {engine.title}\n\n{what}\n\n{tables.table(columns, rows)}"
 
 
 def _row(way: Way, mine: Sequence[Measured], forms: Sequence[Measured]) -> str:
@@ -223,15 +227,14 @@ def _row(way: Way, mine: Sequence[Measured], forms: Sequence[Measured]) -> str:
 def main() -> None:
     """Read the command line, measure, report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="one small round, nothing written")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="small rounds, nothing written")
     given = parser.parse_args()
-    rounds, share = (1, 10) if given.quick else (given.rounds, 1)
+    share = 10 if given.quick else 1
     parts = [f"    {shlex.join(['python', '-m', 'tools.bench.lists', *sys.argv[1:]])}\n"]
-    parts.append(f"{tables.machine('litestar', 'faster-whisper')} Medians of {rounds} rounds.\n")
+    parts.append(f"{tables.machine('litestar', 'faster-whisper')}\n")
     lines = []
     for engine in ENGINES:
-        results = play(engine, rounds=rounds, share=share)
+        results = play(engine, share=share)
         parts.append(report(engine, results))
         lines.append(_line(engine, results))
     text = "\n".join(parts)
