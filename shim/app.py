@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 from litestar import Litestar, Router
@@ -48,6 +49,9 @@ from .settings import ServerSettings, Settings
 _FORM_BYTES = 64 << 10
 """Bytes that a form has beside its file and its fields: boundaries and headers of its parts."""
 
+if TYPE_CHECKING:
+    from shim.api.transcription.downloads import Downloads
+
 
 def create_app(
     settings: Settings, runtime: Runtime | None = None, models: Models | None = None
@@ -87,6 +91,8 @@ def create_app(
                 "server": server,
                 "models": models,
                 "json_worker": runtime.json_worker,
+                "batches": runtime.opened_batches,
+                "downloads": _downloads(server),
                 "long_texts": asyncio.Semaphore(2),
             }
         ),
@@ -191,6 +197,16 @@ async def _running(
     async with runtime.running(settings) as app.state.models:
         runtime.line_app.use(app.state.batch_lines)
         yield
+
+
+def _downloads(server: ServerSettings) -> "Downloads | None":
+    """Return what fetches recordings at URLs; None if no host is allowed."""
+    if not server.allowed_media_hosts:
+        return None
+    # Here, because the HTTP client takes half a second to be imported.
+    from shim.api.transcription.downloads import Downloads  # noqa: PLC0415
+
+    return Downloads(server.allowed_media_hosts, most_bytes=server.limits.upload_bytes)
 
 
 def _cors(origins: tuple[str, ...]) -> CORSConfig | None:

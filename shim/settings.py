@@ -54,6 +54,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     names are always allowed. Beyond loopback all names are allowed if this is empty."""
     cors_origins: tuple[Origin, ...] = ()
     """Web pages that may use this server: `https://host[:port]`, or `*` for all."""
+    allowed_media_hosts: tuple[str, ...] = ()
+    """Hosts, names or addresses, that `file_url` of a transcription may be fetched from."""
     strict: bool = False
     """Whether undocumented parameters are refused instead of ignored."""
     allow_faults: bool = False

@@ -21,6 +21,7 @@ class ScriptedBatches:
 
     answer: Callable[[Request], Reply]
     looks: int = 2
+    ends: str = "completed"
     edit: Callable[[dict[str, Any]], None] = lambda _: None
     refuse: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -56,6 +57,9 @@ class ScriptedBatches:
         return _json({"id": id_, "object": "file"})
 
     def _batches(self, request: Request, more: list[str]) -> Reply:
+        if more[1:] == ["cancel"]:
+            self.looks, self.ends = 1, "cancelled"
+            return _json(self.batches[more[0]])
         if more:
             return _json(self._look(self.batches[more[0]]))
         if request.method == "GET":
@@ -90,7 +94,7 @@ class ScriptedBatches:
                 self.files[batch[name]] = "".join(f"{json.dumps(one)}\n" for one in chosen).encode()
         failed = sum(not _is_fine(one) for one in results.values())
         counts = {"total": len(results), "completed": len(results) - failed, "failed": failed}
-        batch |= {"status": "completed", "request_counts": counts}
+        batch |= {"status": self.ends, "request_counts": counts}
         return batch
 
     def _run(self, batch: dict[str, Any]) -> dict[str, Any]:

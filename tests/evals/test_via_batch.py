@@ -138,7 +138,15 @@ def test_failures_that_may_pass(
     assert "2 requests were sent again in a further batch" in done.output
 
 
-@pytest.mark.parametrize("moment", ["POST /v1/batches", "GET /v1/batches", "GET /v1/files"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "POST /v1/batches",
+        pytest.param("GET /v1/batches", marks=pytest.mark.slow),
+        pytest.param("GET /v1/files", marks=pytest.mark.slow),
+        pytest.param("DELETE /v1/files", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_killed(
     moment: str,
     batches: ScriptedBatches,
@@ -214,3 +222,35 @@ def test_what_cannot_be_sent_by_batch(
     assert done.exit_code == 1
     assert reason in done.output
     assert {request.path for request in server.requests} <= {"/v1/batches?limit=1"}
+
+
+def test_interrupted_and_cancelled(
+    batches: ScriptedBatches,
+    server: ScriptedServer,
+    manifest: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """After Ctrl-C the batch goes on until `evals cancel`; then what is done counts."""
+    batches.looks = sys.maxsize
+    batches.edit = lambda results: results.pop("1-0")
+    run = str(tmp_path / "run")
+    places = ["--base-url", server.base_url, "--folder", run]
+
+    def interrupt(request: Request) -> Reply:
+        if request.path.startswith("/v1/batches/"):
+            process.send_signal(signal.SIGINT)
+        return batches(request)
+
+    server.otherwise = interrupt
+    command = [sys.executable, "-m", "evals", "run", str(manifest(*sums(3))), "--model", "m"]
+    with subprocess.Popen([*command, *places, *VIA], stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        _, said = process.communicate(timeout=30)
+    server.otherwise = batches
+    cancelled = CliRunner().invoke(main, ["cancel", run])
+    done = resume(tmp_path / "run")
+
+    assert process.returncode == 130
+    assert f"to go on: evals resume {run}; to end the batches at the server: evals cancel" in said
+    assert cancelled.output == f"{run}: 1 batches are cancelled\n"
+    assert "samples     3, 1 failed, 0 not asked" in done.output
+    assert len(batches.batches) == 1
