@@ -214,7 +214,7 @@ def test_a_server_that_is_gone_meanwhile(
         "POST /v1/files",
         "POST /v1/batches",
         "GET /v1/batches/batch_1",
-        "DELETE /v1/files/file-1",
+        "DELETE /v1/files/file-2",
     }
 
     def breaking(request: Request) -> Reply:
