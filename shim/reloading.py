@@ -152,10 +152,8 @@ def _refuse_fixed(old: Settings, new: Settings) -> None:
         for name in _FIXED
         if getattr(old.server, name) != getattr(new.server, name)
     ]
-    if old.cluster != new.cluster:
-        changed.append("cluster")
-    if old.batches != new.batches:
-        changed.append("batches")
+    tables = ("batches", "cluster")
+    changed += [name for name in tables if getattr(old, name) != getattr(new, name)]
     if changed:
         raise SettingsError(
             f"It cannot change while the server runs: restart it - at $.{changed[0]}"

@@ -106,6 +106,8 @@ class Runtime:
         if self.batches is None:
             yield
             return
+        quota = self.batches.files.quota
+        self.metrics.files.watch(lambda: quota.files, lambda: quota.bytes)
         bytes_ = server.limits.body_bytes
         running = self.batches.runner.running(
             self.line_app.answer, lambda: self.models.present, line_bytes=bytes_

@@ -19,6 +19,7 @@ from .admission import Admission
 from .batch_metrics import BatchMetrics
 from .engine_metrics import EngineMetrics
 from .exchange_metrics import ExchangeMetrics
+from .file_metrics import FileMetrics
 from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
 from .upstream_metrics import UpstreamMetrics
@@ -35,6 +36,7 @@ class Metrics:
         self.batches = BatchMetrics(registry)
         self.engines = EngineMetrics(registry)
         self.exchanges = ExchangeMetrics(registry)
+        self.files = FileMetrics(registry)
         self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self.upstreams = UpstreamMetrics(registry)
