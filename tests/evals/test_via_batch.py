@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from evals.batch import submission
 from evals.cli import main
 from tests.evals.scripted_batches import ScriptedBatches
 from tests.evals.scripted_server import (
@@ -308,3 +309,23 @@ def test_interrupted_and_cancelled(
     assert cancelled.output == f"{run}: 1 batches are cancelled\n"
     assert "samples     3, 1 failed, 0 not asked" in done.output
     assert len(batches.batches) == 1
+
+
+def test_a_large_run_is_split(
+    evaluate: Callable[..., Result],
+    batches: ScriptedBatches,
+    manifest: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No batch has more requests, or more bytes, than a server takes."""
+    monkeypatch.setattr(submission, "MAX_LINES", 3)
+    by_lines = evaluate(manifest(*sums(7)), *VIA)
+    monkeypatch.setattr(submission, "MAX_BYTES", 400)
+
+    by_bytes = evaluate(manifest(*sums(7)), *VIA, folder="again")
+
+    sizes = [batch["request_counts"]["total"] for batch in batches.batches.values()]
+    assert (by_lines.exit_code, by_bytes.exit_code) == (0, 0)
+    assert sizes == [3, 3, 1, 2, 2, 2, 1]
+    assert same(tmp_path / "run") == same(tmp_path / "again")
