@@ -156,7 +156,7 @@ test-wheel: .venv/.test ## test the wheel as users install it, in several versio
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores bench-real bench-remote ## all of the five below; writes docs/benchmarks.md
+bench: bench-transcription bench-chat bench-scores bench-real bench-remote bench-batches ## all of the six below; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
@@ -195,6 +195,10 @@ $(PROXY)/.whole: .venv/.installer requirements/bench-litellm.txt
 .PHONY: bench-remote
 bench-remote: .venv/.base $(PROXY)/.whole ## measure a request that is passed on against LiteLLM's proxy
 	@$(BIN)/python -m tools.bench.remote $(ARGS)
+
+.PHONY: bench-batches
+bench-batches: .venv/.base ## measure a batch against the same chats over HTTP
+	@$(BIN)/python -m tools.bench.batches $(ARGS)
 
 # Each recipe makes an environment of its own, in build/recipes/.
 .PHONY: harnesses

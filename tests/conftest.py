@@ -18,9 +18,10 @@ from tests.live import (
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[LiveServer]:
-    """Serve the built-in models, with a key."""
-    with serving("--api-key", KEY) as live:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Serve the built-in models, with a key, and batches."""
+    batches = str(tmp_path_factory.mktemp("batches"))
+    with serving("--api-key", KEY, SHIM_BATCHES_DIRECTORY=batches) as live:
         yield live
 
 
