@@ -69,5 +69,5 @@ class ClusterConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Most further replicas that are tried for one request, before its first item."""
     start_seconds: Annotated[float, Meta(gt=0)] = 1800.0
     """Most seconds for all replicas of a model to open, the wait for free resources included."""
-    drain_seconds: Annotated[float, Meta(ge=0)] = 600.0
+    drain_seconds: Annotated[float, Meta(ge=0)] = 120.0
     """Most seconds that a replica which is removed may take to end its requests."""

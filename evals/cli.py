@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from evals.commands.cancel import cancel
 from evals.commands.compare import compare
 from evals.commands.options import HELP
 from evals.commands.report import report
@@ -35,4 +36,5 @@ main.add_command(run)
 main.add_command(report)
 main.add_command(compare)
 main.add_command(resume)
+main.add_command(cancel)
 main.add_command(verify)

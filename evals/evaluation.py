@@ -72,7 +72,7 @@ async def evaluate(
     tally = judge(scorer, normalizer(normalizer_name))
     sender: Sender | BatchSender = Sender(client, plan, tally, recovery)
     if plan.via == "batch":
-        server = Server(client, recovery)
+        server = Server(client, recovery, say=say)
         clips = Clips(server, folder, together)
         parts = Parts(folder.batches)
         sender = BatchSender(server, plan, tally, parts=parts, clips=clips, count=count_batch)
@@ -105,12 +105,19 @@ async def evaluate(
         write_json(folder.summary, summary)
 
 
-async def tidy(client: AsyncOpenAI, specification: Specification, folder: Folder) -> None:
+async def tidy(
+    client: AsyncOpenAI,
+    specification: Specification,
+    folder: Folder,
+    *,
+    say: Callable[[str], None],
+) -> None:
     """Delete the clips that the run in *folder*, which has ended, has uploaded for its batches.
 
-    Raises BatchFailed, ServerNotReady and CannotWrite.
+    *say* is called with what stays there. Raises ServerNotReady and CannotWrite.
     """
-    await discard_clips(Server(client, Recovery(client, seconds=specification.wait)), folder)
+    recovery = Recovery(client, seconds=specification.wait, say=say)
+    await discard_clips(Server(client, recovery, say=say), folder)
 
 
 def _discard_end(folder: Folder) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 from litestar import Litestar, Router
@@ -13,9 +14,11 @@ from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from shim.api import health
+from shim.api.batches.controller import BatchesController
 from shim.api.chat.controller import ChatController
 from shim.api.completions.controller import CompletionsController
 from shim.api.embeddings.controller import EmbeddingsController
+from shim.api.files.controller import FilesController
 from shim.api.full_queues import queue_guard
 from shim.api.models.controller import ModelsController
 from shim.api.openapi.document import document, openapi
@@ -38,9 +41,16 @@ from shim.http.request_log import RequestLog, note_error, note_route
 from shim.http.single_flight import SingleFlight
 from shim.serving.models import Models
 
+from .batch_settings import BatchSettings
 from .limits import Limits
 from .runtime import Runtime
 from .settings import ServerSettings, Settings
+
+_FORM_BYTES = 64 << 10
+"""Bytes that a form has beside its file and its fields: boundaries and headers of its parts."""
+
+if TYPE_CHECKING:
+    from shim.api.transcription.downloads import Downloads
 
 
 def create_app(
@@ -61,7 +71,7 @@ def create_app(
     metrics_ = runtime.metrics
     keys = Keys(server)
     app = Litestar(
-        route_handlers=_handlers(server.limits),
+        route_handlers=_handlers(server.limits, settings.batches),
         guards=[
             in_turn(
                 note_route,
@@ -72,6 +82,7 @@ def create_app(
         dependencies={
             "models": Provide(visible_models, sync_to_thread=False),
             "metrics": Provide(lambda: metrics_, sync_to_thread=False),
+            "batches": Provide(runtime.opened_batches, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
         lifespan=lifespan,
@@ -80,6 +91,8 @@ def create_app(
                 "server": server,
                 "models": models,
                 "json_worker": runtime.json_worker,
+                "batches": runtime.opened_batches,
+                "downloads": _downloads(server),
                 "long_texts": asyncio.Semaphore(2),
             }
         ),
@@ -135,7 +148,7 @@ def _around(app: ASGIApp, server: ServerSettings, runtime: Runtime, *, is_limite
     return Faults(app) if server.allow_faults else app
 
 
-def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
+def _handlers(limits: Limits, batches: BatchSettings) -> list[ControllerRouterHandler]:
     """Return the handlers of all routes, in the order of the OpenAPI document."""
     uploads = Router(
         "/",
@@ -158,8 +171,15 @@ def _handlers(limits: Limits) -> list[ControllerRouterHandler]:
         ],
         guards=[queue_guard],
     )
+    files = Router(
+        "/",
+        route_handlers=[FilesController],
+        request_max_body_size=batches.file_bytes + limits.field_bytes + _FORM_BYTES,
+    )
     return [
         queued,
+        files,
+        BatchesController,
         ModelsController,
         tokenizer,
         health.health,
@@ -179,13 +199,23 @@ async def _running(
         yield
 
 
+def _downloads(server: ServerSettings) -> "Downloads | None":
+    """Return what fetches recordings at URLs; None if no host is allowed."""
+    if not server.allowed_media_hosts:
+        return None
+    # Here, because the HTTP client takes half a second to be imported.
+    from shim.api.transcription.downloads import Downloads  # noqa: PLC0415
+
+    return Downloads(server.allowed_media_hosts, most_bytes=server.limits.upload_bytes)
+
+
 def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
     """Return Litestar's CORS settings for web pages of *origins*; None if there are no origins."""
     if not origins:
         return None
     return CORSConfig(
         allow_origins=list(origins),
-        allow_methods=["GET", "HEAD", "POST"],
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
         allow_headers=["*"],
         expose_headers=[
             "x-request-id",

@@ -16,6 +16,9 @@ PREFIX = "SHIM_"
 _ELSEWHERE = {"SHIM_CONFIG", "SHIM_CACHE"}
 """Variables that other parts read: the command line, and the cache of pulled models."""
 
+_SERVER = "server"
+"""The table whose variables do not have its name in theirs."""
+
 _TABLES = {"limits", "rate_limits", "keys"}
 """Fields of `[server]` that are tables, or lists of tables, and no variables of their own."""
 
@@ -34,28 +37,42 @@ class UnknownVariable(ValueError):
 
 
 def from_environment(
-    environment: Mapping[str, str], server: type[Struct], **tables: type[Struct]
+    environment: Mapping[str, str],
+    tables: Mapping[str, type[Struct]],
+    **of_server: type[Struct],
 ) -> dict[str, Any]:
     """Return the settings in *environment*, in the shape of the settings file.
 
-    Every field of *server* and of the *tables* in it has a variable: `SHIM_PORT`,
-    `SHIM_LIMITS_MESSAGES`. A list of tables (`[[server.keys]]`) has none. The values of another
-    list are separated by commas: `SHIM_API_KEYS=a,b`. An empty variable counts as not set. Raises
-    UnknownVariable for a misspelt name; other unknown names are logged.
+    Every field of the *tables* has a variable, and of the tables *of_server*: `SHIM_PORT` for
+    `[server]`, `SHIM_BATCHES_DIRECTORY`, `SHIM_LIMITS_MESSAGES`. A list of tables
+    (`[[server.keys]]`) has none. The values of another list are separated by commas:
+    `SHIM_API_KEYS=a,b`. An empty variable counts as not set. Raises UnknownVariable for a misspelt
+    name; other unknown names are logged.
     """
     ours = {name: value for name, value in environment.items() if _is_ours(name, value)}
-    direct = variables(server, PREFIX)
-    inner = {name: variables(kind, f"{PREFIX}{name.upper()}_") for name, kind in tables.items()}
-    names = {*direct, *chain(*inner.values())}
+    outer = {
+        name: variables(kind, PREFIX if name == _SERVER else f"{PREFIX}{name.upper()}_")
+        for name, kind in tables.items()
+    }
+    inner = {name: variables(kind, f"{PREFIX}{name.upper()}_") for name, kind in of_server.items()}
+    names = {*chain(*outer.values(), *inner.values())}
     for name in ours.keys() - names - _ELSEWHERE:
         _refuse_misspelt(name, [*names, *_ELSEWHERE])
-    table: dict[str, Any] = _table(ours, direct)
-    table |= {name: found for name in inner if (found := _table(ours, inner[name]))}
-    for field in fields(server):
+    read = {name: _read(ours, outer[name], kind) for name, kind in tables.items()}
+    read[_SERVER] |= {name: found for name in inner if (found := _table(ours, inner[name]))}
+    return {name: table for name, table in read.items() if table}
+
+
+def _read(
+    environment: Mapping[str, str], names: Mapping[str, str], kind: type[Struct]
+) -> dict[str, Any]:
+    """Return the fields of *kind* in *environment*; lists are split."""
+    table: dict[str, Any] = _table(environment, names)
+    for field in fields(kind):
         if field.default == () and field.name in table:
             items = table[field.name].split(",")
             table[field.name] = [item.strip() for item in items if item.strip()]
-    return {"server": table} if table else {}
+    return table
 
 
 def variables(kind: type[Struct], prefix: str) -> dict[str, str]:

@@ -106,6 +106,22 @@ class UnknownManifest(ApiError):
     """A hash that is not of any answer that the server remembers."""
 
 
+class UnknownBatch(ApiError):
+    """An id that is not of any batch of the client's."""
+
+
+class UnknownFile(ApiError):
+    """An id that is not of any file of the client's."""
+
+
+class QuotaExceeded(ApiError):
+    """A file for which the quota of all files has no room."""
+
+
+class NotEnabled(ApiError):
+    """A route that the settings do not switch on."""
+
+
 class NotRecorded(ApiError):
     """A request that a replayed recording does not have."""
 
@@ -235,6 +251,11 @@ _STATUSES: dict[type[BaseException], ErrorStatus] = {
     NotPermitted: ErrorStatus(403, code="insufficient_permissions"),
     UnknownModel: ErrorStatus(404, code="model_not_found"),
     UnknownManifest: ErrorStatus(404, code="manifest_not_found"),
+    UnknownBatch: ErrorStatus(404, code="batch_not_found"),
+    UnknownFile: ErrorStatus(404, code="file_not_found"),
+    # Not a 5xx or 429: clients would send the file again, and nothing is deleted in between.
+    QuotaExceeded: ErrorStatus(400, code="storage_quota_exceeded"),
+    NotEnabled: ErrorStatus(404, code="not_enabled"),
     NotRecorded: ErrorStatus(404, code="not_recorded"),
     TooLarge: ErrorStatus(413, code="content_too_large"),
     UnsupportedMedia: ErrorStatus(415),

@@ -32,7 +32,8 @@ _FIXED = (
     "answer_cache",
     "answer_cache_bytes",
 )
-"""Settings that are in effect from the start of the process to its end: sockets, log, folders."""
+"""Settings of `[server]` that are in effect from the start of the process to its end: sockets, log,
+folders. So are all of `[batches]`."""
 
 
 class Reloaded(Struct, frozen=True):
@@ -145,13 +146,14 @@ def _wrapped(app: Litestar, settings: Settings, runtime: Runtime) -> ASGIApp:
 
 
 def _refuse_fixed(old: Settings, new: Settings) -> None:
+    """Raise SettingsError for a setting that cannot change while the server runs."""
     changed = [
         f"server.{name}"
         for name in _FIXED
         if getattr(old.server, name) != getattr(new.server, name)
     ]
-    if old.cluster != new.cluster:
-        changed.append("cluster")
+    tables = ("batches", "cluster")
+    changed += [name for name in tables if getattr(old, name) != getattr(new, name)]
     if changed:
         raise SettingsError(
             f"It cannot change while the server runs: restart it - at $.{changed[0]}"

@@ -8,6 +8,9 @@ from typing import TypeAlias
 from litestar.types import ASGIApp
 
 from shim.batches.line_request import LineApp
+from shim.batches.service import Batches
+from shim.batches.service import opened as batches_opened
+from shim.errors import NotEnabled
 from shim.exchanges.cache import AnswerCache
 from shim.exchanges.cache_folder import CacheFolder
 from shim.exchanges.recorder import recording
@@ -52,6 +55,8 @@ class Runtime:
 
         self.answer_cache: AnswerCache | None = None
         """None unless `answer_cache` is set, and before `running`."""
+        self.batches: Batches | None = None
+        """None unless `[batches] directory` is set, and before `running`."""
         self.layers: list[Layer] = []
         """What puts recording and tracing around an application, from the inside, if they are
         set; empty before `running`."""
@@ -63,6 +68,21 @@ class Runtime:
         self.metrics.upstreams.count(record)
         log_request(record)
 
+    def opened_batches(self) -> Batches:
+        """Return what the routes of files and batches use; raise NotEnabled if there is nothing."""
+        if self.batches is None:
+            raise NotEnabled(
+                "Files and batches are not switched on: set `[batches] directory` in the "
+                "configuration, or SHIM_BATCHES_DIRECTORY, and restart the server."
+            )
+        return self.batches
+
+    def drain(self) -> None:
+        """Refuse new requests and those that wait, and start no more lines of batches."""
+        if self.batches is not None:
+            self.batches.runner.drain()
+        self.models.drain()
+
     @asynccontextmanager
     async def running(self, settings: Settings) -> AsyncGenerator[Models, None]:
         """Open and test the models of *settings*; measure the event loop's lag during the block.
@@ -72,10 +92,28 @@ class Runtime:
         self.answer_cache = self._cache(settings.server)
         with self.json_worker, self._layers(settings.server) as self.layers:
             async with (
+                # Before the models, which take their time: a directory may be unusable.
+                batches_opened(settings.batches, self.metrics.batches) as self.batches,
                 self.models.running(settings.models) as models,
+                self._running_batches(settings.server),
                 measured_lag(self.metrics.loop_lag.observe),
             ):
                 yield models
+
+    @asynccontextmanager
+    async def _running_batches(self, server: ServerSettings) -> AsyncGenerator[None, None]:
+        """Run the batches during the block, within that of the models."""
+        if self.batches is None:
+            yield
+            return
+        quota = self.batches.files.quota
+        self.metrics.files.watch(lambda: quota.files, lambda: quota.bytes)
+        bytes_ = server.limits.body_bytes
+        running = self.batches.runner.running(
+            self.line_app.answer, lambda: self.models.present, line_bytes=bytes_
+        )
+        async with running:
+            yield
 
     def _cache(self, server: ServerSettings) -> AnswerCache | None:
         if server.answer_cache is None:

@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
         `/ready` says that it is not. After the grace period, a request that still runs gets a 503,
         or an error event if its answer has begun. A client that does not read it is disconnected.
         """
-        self._runtime.models.drain()
+        self._runtime.drain()
         self._connections.draining = True
         running = set(self.server_state.tasks)
         for connection in list(self.server_state.connections):

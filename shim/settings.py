@@ -15,6 +15,7 @@ from msgspec.structs import force_setattr, replace
 from backends.cluster_config import ClusterConfig
 from backends.config import BUILTIN, ModelConfig, names
 
+from .batch_settings import BatchSettings
 from .environment import UnknownVariable, from_environment
 from .key_settings import ApiKey, NamedKey, RateLimits, hashed
 from .limits import Limits
@@ -53,6 +54,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     names are always allowed. Beyond loopback all names are allowed if this is empty."""
     cors_origins: tuple[Origin, ...] = ()
     """Web pages that may use this server: `https://host[:port]`, or `*` for all."""
+    allowed_media_hosts: tuple[str, ...] = ()
+    """Hosts, names or addresses, that `file_url` of a transcription may be fetched from."""
     strict: bool = False
     """Whether undocumented parameters are refused instead of ignored."""
     allow_faults: bool = False
@@ -101,9 +104,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings: those of the server, of the cluster, and the models."""
+    """All settings: those of the server, the models, the cluster, files and batches."""
 
     server: ServerSettings = ServerSettings()
+    batches: BatchSettings = BatchSettings()
     cluster: ClusterConfig | None = None
     """The cluster of Ray's that the models are opened in; None: they are opened in this process."""
     models: tuple[ModelConfig, ...] = BUILTIN
@@ -125,7 +129,10 @@ def load(
     """
     try:
         variables = from_environment(
-            environment, ServerSettings, limits=Limits, rate_limits=RateLimits
+            environment,
+            {"server": ServerSettings, "batches": BatchSettings},
+            limits=Limits,
+            rate_limits=RateLimits,
         )
     except UnknownVariable as error:
         raise SettingsError(str(error)) from error
@@ -162,7 +169,7 @@ def parse_model(text: str) -> dict[str, Any]:
 
 def _source(message: str, environment: Mapping[str, str]) -> str:
     """Return the name of the variable that *message* is about, in brackets, or an empty text."""
-    path = re.search(r"\$\.server\.(\w+)(?:\.(\w+))?", message)
+    path = re.search(r"\$\.(?:server\.)?(\w+)(?:\.(\w+))?", message)
     name = "SHIM_" + "_".join(filter(None, path.groups())).upper() if path else ""
     return f" ({name})" if name in environment else ""
 

@@ -35,13 +35,14 @@ SEAM = {
 """The modules of `backends` that `shim` may import."""
 
 FLOORS: tuple[set[str], ...] = (
-    {"errors", "limits", "environment", "suggestions", "key_settings"},
+    {"errors", "limits", "environment", "suggestions", "key_settings", "batch_settings"},
     # Used on all floors.
     {"serving.request_record", "serving.deadline", "serving.retry_schedule"},
     {"logs"},
     {"parameters", "settings"},
     {"http", "serving"},
-    {"exchanges", "batches"},
+    {"exchanges"},
+    {"batches"},
     {"api", "runtime"},
     {"app"},
     {"reloading"},

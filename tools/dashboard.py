@@ -81,6 +81,8 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel("Exchanges recorded", "reqps", (_rate("shim_recorded_total", "result"),)),
             Panel("Open connections", "short", (("shim_connections", "{{instance}}"),)),
             Panel("Bodies in memory", "bytes", (("shim_body_bytes", "{{instance}}"),)),
+            Panel("Stored files", "short", (("shim_files", "{{instance}}"),)),
+            Panel("Stored bytes", "bytes", (("shim_file_bytes", "{{instance}}"),)),
         ),
     ),
     (

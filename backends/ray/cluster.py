@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import re
 import time
 from collections.abc import AsyncGenerator
@@ -14,6 +15,7 @@ import msgspec
 import ray
 from msgspec.structs import replace
 from ray import serve
+from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ApplicationStatus
 
 from backends.base import Backend
@@ -22,18 +24,21 @@ from backends.config import ModelConfig
 from backends.in_thread import in_thread
 from backends.openable import NotOpenable
 
-from . import identity, served
+from . import served, store
 from .calls import Calls
 from .deployment import QUIET, deployment
 from .environment import VARIABLES
 
+log = logging.getLogger(__name__)
+
 _POLL = 0.2
 """Seconds between two looks at a model that opens."""
 
-_REASON = re.compile(r"(?:ModelNotOpened|NotIdentical): (.+)")
-"""A replica's own reason within the traceback that Ray Serve reports."""
+_DELETE_SECONDS = 30.0
+"""Most seconds that the end of a model is waited for."""
 
-_END = {ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY}
+_REASON = re.compile(r"(?:ModelNotOpened: .+? could not be opened|NotIdentical): (.+)")
+"""A replica's own reason within the traceback that Ray Serve reports."""
 
 
 class Cluster:
@@ -48,37 +53,41 @@ class Cluster:
     async def opened(self, model: ModelConfig) -> AsyncGenerator[Backend, None]:
         """Open *model* in the cluster, or join it if it is open there with the same options.
 
-        At the end of the block it is closed if this call has opened it. Raises NotOpenable with the
-        replica's reason, or if there is no room for all replicas in time.
+        It is closed when the last server that uses it leaves the block, unless `keep` is set.
+        Raises NotOpenable with the replica's reason, or if there is no room for all replicas in
+        time.
         """
-        config = self._config
         name = self._application(model)
-        started = not await in_thread(partial(_is_running, name))
+        await in_thread(partial(store.join, name))
         try:
-            if started:
-                await in_thread(partial(self._deploy, name, model))
-            await self._running(name)
-            handle = serve.get_deployment_handle("Replica", name)
-            scaling = model.cluster.autoscaling
-            calls = Calls(
-                handle,
-                name=model.id,
-                retries=config.retries,
-                scales_to_zero=scaling is not None and scaling.min == 0,
-            )
-            try:
-                facts = await calls.facts()
+            await self._open(name, model)
+            async with self._calls(name, model) as calls:
                 yield served.backend(
                     calls,
-                    facts,
+                    await calls.facts(),
                     replication=model.cluster,
-                    reference_bytes=config.reference_bytes,
+                    reference_bytes=self._config.reference_bytes,
                 )
-            finally:
-                await calls.close()
         finally:
-            if started and not config.keep:
-                await in_thread(partial(serve.delete, name))
+            last = await in_thread(partial(store.leave, name))
+            if last and not self._config.keep:
+                await self._delete(name)
+
+    @asynccontextmanager
+    async def _calls(self, name: str, model: ModelConfig) -> AsyncGenerator[Calls, None]:
+        # Not `serve.get_deployment_handle`: that may return the handle of an earlier block.
+        handle: DeploymentHandle[Any] = DeploymentHandle("Replica", name)
+        scaling = model.cluster.autoscaling
+        calls = Calls(
+            handle,
+            name=model.id,
+            retries=self._config.retries,
+            scales_to_zero=scaling is not None and scaling.min == 0,
+        )
+        try:
+            yield calls
+        finally:
+            await calls.close()
 
     def _application(self, model: ModelConfig) -> str:
         """Return a name that changes with all that decides the replicas' answers and behaviour.
@@ -93,8 +102,26 @@ class Cluster:
         slug = re.sub(r"[^A-Za-z0-9_.-]", "-", model.id)[:40]
         return f"{config.name}-{slug}-{hashlib.sha256(encoded).hexdigest()[:8]}"
 
+    async def _open(self, name: str, model: ModelConfig) -> None:
+        """Open the application *name*, if no server does; wait until all replicas are open.
+
+        Raises NotOpenable.
+        """
+        end = time.monotonic() + self._config.start_seconds
+        while (status := await in_thread(partial(_status, name))) is None or _is_ending(status):
+            deleted = status is not None and status.status is ApplicationStatus.DELETING
+            if not deleted and await in_thread(partial(store.claim, name)):
+                try:
+                    await in_thread(partial(self._deploy, name, model))
+                    return await self._running(name, end)
+                finally:
+                    await in_thread(partial(store.opened, name))
+            _refuse_late(end, status)
+            await asyncio.sleep(_POLL)
+        return await self._running(name, end)
+
     def _deploy(self, name: str, model: ModelConfig) -> None:
-        identity.forget(name)
+        store.forget_stamp(name)
         application = deployment(model, self._config).bind(
             model,
             application=name,
@@ -104,22 +131,29 @@ class Cluster:
         target = serve.RunTarget(target=application, name=name, route_prefix=None)
         serve.run_many([target], wait_for_applications_running=False)
 
-    async def _running(self, name: str) -> None:
+    async def _running(self, name: str, end: float) -> None:
         """Wait until all replicas of *name* are open; raise NotOpenable if that fails."""
-        limit = self._config.start_seconds
-        end = time.monotonic() + limit
         while True:
             status = await in_thread(partial(_status, name))
             if status is not None and status.status is ApplicationStatus.RUNNING:
                 return
-            if status is not None and status.status in _END:
+            if status is not None and status.status is ApplicationStatus.DEPLOY_FAILED:
                 raise NotOpenable(_reason(status))
-            if time.monotonic() > end:
-                raise NotOpenable(
-                    f"not all replicas have opened in the cluster within {limit:g} s: "
-                    f"{_reason(status)}"
-                )
+            _refuse_late(end, status)
             await asyncio.sleep(_POLL)
+
+    async def _delete(self, name: str) -> None:
+        """Delete *name*; return once it is gone, after half a minute at the latest.
+
+        Ray Serve goes on with it: a replica that is still to get its resources can take longer.
+        """
+        await in_thread(partial(serve.delete, name, _blocking=False))
+        end = time.monotonic() + _DELETE_SECONDS
+        while time.monotonic() < end:
+            if await in_thread(partial(_status, name)) is None:
+                return
+            await asyncio.sleep(_POLL)
+        log.warning("%s: not deleted yet; Ray Serve goes on", name)
 
 
 @asynccontextmanager
@@ -137,9 +171,16 @@ async def connected(config: ClusterConfig, *, decoded_bytes: int) -> AsyncGenera
         logging_level="ERROR",
         runtime_env={"env_vars": VARIABLES},
     )
-    await in_thread(start)
+    try:
+        await in_thread(start)
+    except ConnectionError as error:
+        raise ConnectionError(
+            f"{error}. Does it run there, and is its token here, in RAY_AUTH_TOKEN or "
+            "~/.ray/auth_token?"
+        ) from error
     try:
         await in_thread(partial(serve.start, proxy_location="Disabled", logging_config=QUIET))
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)  # `start` has set another
         yield Cluster(config, decoded_bytes=decoded_bytes)
     finally:
         await in_thread(ray.shutdown)
@@ -149,16 +190,21 @@ def _status(name: str) -> Any:
     return serve.status().applications.get(name)
 
 
-def _is_running(name: str) -> bool:
-    status = _status(name)
-    return status is not None and status.status not in {*_END, ApplicationStatus.DELETING}
+def _is_ending(status: Any) -> bool:
+    return status.status in {ApplicationStatus.DELETING, ApplicationStatus.DEPLOY_FAILED}
+
+
+def _refuse_late(end: float, status: Any) -> None:
+    """Raise NotOpenable after *end*, in seconds of `time.monotonic`."""
+    if time.monotonic() > end:
+        raise NotOpenable(f"not all replicas have opened in time: {_reason(status)}")
 
 
 def _reason(status: Any) -> str:
     """Return why an application does not run: its replica's reason, or Ray Serve's messages."""
     if status is None:
         return "Ray Serve does not have it"
-    messages = [each.message for each in status.deployments.values()] or [status.message]
-    text = " ".join(messages)
+    messages = [each.message for each in status.deployments.values()]
+    text = " ".join(filter(None, [status.message, *messages])) or "it waits for room"
     found = _REASON.findall(text)
     return found[-1] if found else text

@@ -17,7 +17,6 @@ from backends.in_thread import in_thread
 from backends.registry import Registry
 from backends.stamp import contents
 
-from . import identity
 from .engine_metrics import EngineMetrics
 from .facts import Facts, facts
 from .messages import Failure, batched, whole
@@ -48,6 +47,8 @@ class Replica:
         """Open the model; raise ModelNotOpened, and NotIdentical if another replica differs."""
         from ray import serve
 
+        from . import store
+
         logging.getLogger("backends").setLevel(logging.INFO)
         self._name = serve.get_replica_context().replica_id.unique_id
         self._model = model
@@ -64,7 +65,7 @@ class Replica:
         self._backend = self._opened.result()
         # Now the files are here, also those of the model hub.
         stamp = await in_thread(partial(contents, model))
-        await in_thread(partial(identity.check, application, stamp))
+        await in_thread(partial(store.check_identical, application, stamp))
         self._facts = facts(self._backend, stamp)
         self._ready_at = time.monotonic()
         """When the engine was last seen ready, in seconds of `time.monotonic`."""

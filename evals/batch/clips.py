@@ -111,7 +111,7 @@ def _read(path: Path) -> list[_Uploaded]:
 async def discard_clips(server: Server, folder: Folder) -> None:
     """Delete the clips that the run in *folder*, which has ended, has uploaded.
 
-    Raises BatchFailed, ServerNotReady and CannotWrite.
+    Raises ServerNotReady and CannotWrite.
     """
     for one in _read(_file(folder)):
         await server.delete(one.id)

@@ -9,12 +9,12 @@ from evals.files import discard, write_json, writing
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch whose results were not read yet.
+    """A batch whose results were not read yet, or whose files have not been deleted since.
 
     *token* names it, at the server too, in the batch's metadata. *ids* are the requests in the
     order of the lines, *round* how many batches they were in before. *input_file_id* is that of the
     uploaded lines; *batch_id* is None until the batch is known to exist. *written_at* is in seconds
-    since 1970.
+    since 1970. *read* has the files to be deleted once all results are written, else it is empty.
     """
 
     token: str
@@ -24,6 +24,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     input_file_id: str
     batch_id: str | None = None
     written_at: int
+    read: list[str] = []
 
 
 class Parts:
@@ -51,5 +52,5 @@ class Parts:
         return part
 
     def forget(self, part: Part) -> None:
-        """Remove *part*, whose results are written. Raises CannotWrite."""
+        """Remove *part*, of which nothing is left at the server. Raises CannotWrite."""
         discard(self.place / f"{part.token}.json")

@@ -13,7 +13,7 @@ from evals.batch import lines
 from evals.batch.clips import Clips
 from evals.batch.parts import Part, Parts
 from evals.batch.refusal import refusal
-from evals.batch.server import Server
+from evals.batch.server import ENDED, Server
 from evals.batch.submission import Count, Submission
 from evals.dataset import Clip, Sample
 from evals.failures import BatchFailed
@@ -22,8 +22,6 @@ from evals.result import Answer, Failure, Result, Tally
 from evals.runner import score, to_result
 from evals.sending import Job, numbered
 
-ENDED = {"completed", "failed", "expired", "cancelled"}
-"""The states that a batch does not leave."""
 FIRST_WAIT, LAST_WAIT = 0.25, 30.0
 """Bounds of the time between two looks at a batch, seconds."""
 WAIT = 0.1
@@ -147,11 +145,11 @@ class BatchSender:
         keep(score(result, partial(self._tally, job.sample), self._plan.on_error))
 
     async def _discard(self, part: Part, batch: Batch) -> None:
-        """Forget *part*, and delete the files of its *batch*: all of it has been read."""
-        self._parts.forget(part)
-        for file_id in (part.input_file_id, batch.output_file_id, batch.error_file_id):
-            if file_id is not None:
-                await self._server.delete(file_id)
+        """Delete the files of *part*, whose *batch* has been read, and forget it."""
+        files = (part.input_file_id, batch.output_file_id, batch.error_file_id)
+        read = [file_id for file_id in files if file_id is not None]
+        part = self._parts.keep(msgspec.structs.replace(part, read=read))
+        await self._submission.discard(part)
 
 
 def _ids(parts: Sequence[Part]) -> set[str]:

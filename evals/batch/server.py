@@ -1,11 +1,12 @@
 """Calls `/v1/files` and `/v1/batches`, again where the server was gone meanwhile."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import openai
 from openai import AsyncOpenAI
-from openai.types import Batch, FileDeleted, FileObject
+from openai.types import Batch, FileObject
 
 from evals.address import public
 from evals.ask.describe import is_unreachable, to_failure
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 AGAIN = 3
 """How often a call is made again after a wait for the server."""
+ENDED = {"completed", "failed", "expired", "cancelled"}
+"""The states that a batch does not leave."""
 WITHOUT = {404, 405, 501}
 """HTTP statuses of a server without these routes."""
 CLOCKS = 3600
@@ -45,11 +48,17 @@ async def refuse_without(client: AsyncOpenAI) -> None:
 
 
 class Server:
-    """The files and batches of one server. Every method raises BatchFailed and ServerNotReady."""
+    """The files and batches of one server. *say* is called with what the user has to know.
 
-    def __init__(self, client: AsyncOpenAI, recovery: Recovery) -> None:
+    Every method raises BatchFailed and ServerNotReady.
+    """
+
+    def __init__(
+        self, client: AsyncOpenAI, recovery: Recovery, *, say: Callable[[str], None]
+    ) -> None:
         self.client = client
         self._recovery = recovery
+        self._say = say
 
     async def upload(self, name: str, content: bytes) -> str:
         """Upload the lines of a batch; return the file's id."""
@@ -69,8 +78,8 @@ class Server:
 
         async def create() -> Batch:
             nonlocal may_exist
-            if may_exist and (found := await self._find(part)):
-                return found
+            if may_exist and (found := await self._existing(part)):
+                return found[0]
             may_exist = True
             return await once.batches.create(
                 input_file_id=part.input_file_id,
@@ -82,19 +91,32 @@ class Server:
 
         return await self.call(Batch, create)
 
-    async def _find(self, part: Part) -> Batch | None:
+    async def _existing(self, part: Part) -> list[Batch]:
+        """Return the batch of *part*, whose id is not known; none if there is none."""
         async for batch in self.client.batches.list(limit=100):  # the newest first
             if (batch.metadata or {}).get(NAME) == part.token:
-                return batch
+                return [batch]
             if batch.created_at < part.written_at - CLOCKS:
-                return None
-        return None
+                break
+        return []
 
     async def retrieve(self, part: Part) -> Batch:
         """Return the batch of *part* as it is now."""
         batch_id = part.batch_id
         assert batch_id is not None  # noqa: S101 - `create` returned it
         return await self.call(Batch, lambda: self.client.batches.retrieve(batch_id))
+
+    async def cancel(self, part: Part) -> bool:
+        """End the batch of *part*; return whether there is one that had not ended before."""
+        found: list[Batch]
+        if part.batch_id:
+            found = [await self.retrieve(part)]
+        else:
+            found = await self.call(list, lambda: self._existing(part))
+        running = [batch for batch in found if batch.status not in ENDED]
+        for batch in running:
+            await self.call(Batch, partial(self.client.batches.cancel, batch.id))
+        return bool(running)
 
     async def content(self, file_id: str | None) -> bytes:
         """Return the bytes of a file, none for None."""
@@ -105,8 +127,14 @@ class Server:
         return content
 
     async def delete(self, file_id: str) -> None:
-        """Delete a file."""
-        await self.call(FileDeleted, lambda: self.client.files.delete(file_id))
+        """Delete a file that may be there; say it if the server refuses to."""
+        try:
+            await self.persist(lambda: self.client.files.delete(file_id))
+        except openai.NotFoundError:
+            return  # before a kill
+        except openai.APIError as error:
+            failure = to_failure(error, secret=self.client.api_key)
+            self._say(f"{file_id} stays at the server: {short(failure.message)}")
 
     async def call(self, kind: type[T], request: Callable[[], Awaitable[object]]) -> T:
         """Return the answer to *request*, which is a *kind*."""

@@ -39,11 +39,22 @@ class Submission:
         self._count = count
 
     async def known(self) -> list[Part]:
-        """Return the parts of earlier processes, and create the batches that are missing."""
+        """Return the parts of earlier processes that are not read; create their missing batches."""
+        found = self._parts.load()
+        for part in found:
+            if part.read:
+                await self.discard(part)
         return [
             part if part.batch_id else await self._create(part, may_exist=True)
-            for part in self._parts.load()
+            for part in found
+            if not part.read
         ]
+
+    async def discard(self, part: Part) -> None:
+        """Delete the files of *part*, which is read, and forget it."""
+        for file_id in part.read:
+            await self._server.delete(file_id)
+        self._parts.forget(part)
 
     async def submit(
         self, jobs: Sequence[Job], *, round_: int

@@ -84,8 +84,8 @@ def execute(parts: Sequence[Part], *, report: bool, together: Path | None = None
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         show_summaries(summaries)
         batches = any(Folder(path).batches.exists() for path in begun)
-        what = "interrupted; the server goes on with its batches" if batches else "interrupted"
-        click.echo(f"{what}{_how_to_go_on(begun)}", err=True)
+        cancel = f"; to end the batches at the server: {_command(begun, 'cancel')}"
+        click.echo(f"interrupted{_how_to_go_on(begun)}{cancel if batches else ''}", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
     show_summaries(summaries)
     show_comparisons(runs)
@@ -117,9 +117,10 @@ async def _execute(parts: Sequence[Part], summaries: list[Summary], begun: list[
         with bar() as progress:
             for part, readiness in zip(held, probes, strict=True):
                 await _run(part, readiness, progress, together=together, keep=summaries.append)
-        for part in held:
-            if part.specification.plan.via == "batch":
-                await tidy(part.client, part.specification, part.folder)
+            for part in held:
+                if part.specification.plan.via == "batch":
+                    say = partial(_say, progress)
+                    await tidy(part.client, part.specification, part.folder, say=say)
 
 
 def _exists(part: Part) -> bool:
@@ -189,11 +190,15 @@ async def _run(
         part.folder,
         readiness=readiness,
         watch=tracker.watch,
-        say=partial(progress.console.print, soft_wrap=True),
+        say=partial(_say, progress),
         count_batch=tracker.count_batch,
         together=together,
         keep=keep,
     )
+
+
+def _say(progress: Progress, text: str) -> None:
+    progress.console.print(plain(text), markup=False, soft_wrap=True)
 
 
 def _how_to_go_on(folders: Sequence[Path]) -> str:
@@ -201,5 +206,5 @@ def _how_to_go_on(folders: Sequence[Path]) -> str:
     return f"; to go on: {_command(folders)}" if folders else ""
 
 
-def _command(folders: Sequence[Path]) -> str:
-    return f"evals resume {shlex.join(str(folder) for folder in folders)}"
+def _command(folders: Sequence[Path], verb: str = "resume") -> str:
+    return f"evals {verb} {shlex.join(str(folder) for folder in folders)}"

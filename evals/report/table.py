@@ -7,7 +7,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from evals.report.summary import Summary
-from evals.report.terminal import UNKNOWN, By, console, interval, plain, remarks, score
+from evals.report.terminal import (
+    BY_BATCH,
+    UNKNOWN,
+    By,
+    by_batch,
+    console,
+    interval,
+    plain,
+    remarks,
+    score,
+)
 
 
 def show(title: str, summaries: list[Summary], *, by: By = "task", note: str = "") -> None:
@@ -26,6 +36,9 @@ def show(title: str, summaries: list[Summary], *, by: By = "task", note: str = "
         if summary.score.low is None:
             name = getattr(summary, by)
             out.print(plain(f"{name}: {interval(summary.score)}"), markup=False, soft_wrap=True)
+        if by_batch(summary):
+            name = getattr(summary, by)
+            out.print(plain(f"{name}: speed {BY_BATCH}"), markup=False, soft_wrap=True)
         for remark in remarks(summary, by=by):
             out.print(plain(remark), markup=False, soft_wrap=True)
     for summary in summaries:
@@ -53,6 +66,6 @@ def table(title: str, summaries: list[Summary], *, by: By = "task") -> Table:
             UNKNOWN if summary.score.low is None else interval(summary.score),
             str(summary.counts.samples),
             str(summary.counts.failed),
-            f"{summary.speed.wall:.1f}",
+            UNKNOWN if by_batch(summary) else f"{summary.speed.wall:.1f}",
         )
     return found

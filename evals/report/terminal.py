@@ -149,8 +149,6 @@ def remarks(summary: Summary, *, by: By = "task") -> list[str]:
         lines.append(
             f"{name}: the {repeats} answers to each sample are equal: repeats add nothing{cause}"
         )
-    if by_batch(summary):
-        lines.append(f"{name}: sent by batch: latencies and rates are unknown")
     if by_batch(summary) and summary.retries.sdk:
         lines.append(f"{name}: {summary.retries.sdk} requests were sent again in a further batch")
     elif summary.retries.sdk or summary.retries.streams:

@@ -1,1 +1,1 @@
-"""Batches: files of requests that run beside the interactive ones, and survive a crash."""
+"""Files and batches: what clients store here, and requests that the server runs by itself."""

@@ -7,7 +7,8 @@ In doubt a request has not: then it is computed.
 - A recording: `temperatures` is 0, or the model's own are and the request names no other. OpenAI's
   `temperature: 0` is not enough: Whisper draws at higher ones where a result looks wrong.
 - An embedding: always.
-- Nothing that refers to a URL, whose content may change.
+- Nothing that refers to a URL, whose content may change, or to a file, which may be deleted and
+  belongs to a key.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -45,7 +46,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     speech: Literal["greedy", "default", "drawn"]
     """How a recording is decoded: at temperature 0 alone, as the model is configured, or other."""
     refers_elsewhere: bool
-    """Whether a value may be a URL."""
+    """Whether a value may be a URL, or is the id of a file."""
 
 
 def facts(content: Any) -> Facts | None:
@@ -99,7 +100,7 @@ def _is_zero(value: Any) -> bool:
 
 def _refers_elsewhere(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(map(_refers_elsewhere, value.values()))
+        return "file_id" in value or any(map(_refers_elsewhere, value.values()))
     if isinstance(value, list):
         return any(map(_refers_elsewhere, value))
     return isinstance(value, str) and value[:8].lower().startswith(_URLS)

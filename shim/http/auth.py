@@ -54,6 +54,15 @@ def client_of(scope: Scope) -> Client | None:
     return cast("Client | None", scope.get(_CLIENT))
 
 
+def owner_of(scope: Scope) -> str:
+    """Return the hexadecimal digest of the key that the request of *scope* was sent with.
+
+    It is empty on a server without keys: all clients there are one.
+    """
+    client = client_of(scope)
+    return "" if client is None else client.digest.hex()
+
+
 class Keys:
     """The keys of a server, each with its Client."""
 

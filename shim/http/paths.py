@@ -14,8 +14,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 _BASES = frozenset({"v1", "openai"})
 """Segments of base URLs."""
 
-_MODELS = ("models",)
-"""The end of the route whose path may continue with a model's id."""
+_CONTINUED = (("models",), ("files",), ("batches",))
+"""The ends of the routes whose path may continue with an id."""
 
 
 class KnownPaths:
@@ -50,7 +50,7 @@ class KnownPaths:
             if end is None:
                 return None
             index, route = index + len(end), self._by_end[end]
-            if end == _MODELS:
+            if end in _CONTINUED:
                 return "/".join([route, *segments[index:]])
         return route
 

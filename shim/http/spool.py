@@ -2,7 +2,8 @@
 
 import asyncio
 import errno
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
@@ -21,11 +22,14 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Spool:
-    """A temporary file that is written as its bytes arrive; `close` removes it."""
+    """A file that is written as its bytes arrive; `close` removes it."""
 
-    def __init__(self) -> None:
-        spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  `close` closes it
-        self.file = cast("BinaryIO", spool)
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        """Write to *file*; None: to a temporary one, in memory at first."""
+        if file is None:
+            spool = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  `close` closes it
+            file = cast("BinaryIO", spool)
+        self.file = file
         self.size = 0
         """Bytes so far, those included that are not written yet."""
         self._unwritten = bytearray()
@@ -43,15 +47,11 @@ class Spool:
     async def finish(self) -> None:
         """Write all that was added; raise StorageFull if there is no room on the disk."""
         content, self._unwritten = self._unwritten, bytearray()
-        try:
+        with full_disk_refused():
             if self.size <= _IN_MEMORY:
                 self.file.write(content)
             elif content:
                 await uninterrupted(asyncio.to_thread(self._write, content))
-        except OSError as error:
-            if error.errno not in _DISK_FULL:
-                raise
-            raise StorageFull("There is no room left to keep the file.", retry_after=10) from error
 
     def close(self) -> None:
         """Remove the file."""
@@ -62,3 +62,14 @@ class Spool:
     def _write(self, content: bytearray) -> None:
         self.file.write(content)
         self.file.flush()  # without it a full disk would only show when the file is read
+
+
+@contextmanager
+def full_disk_refused() -> Iterator[None]:
+    """Raise StorageFull instead of the OSError of a disk that has no room left."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        raise StorageFull("There is no room left to keep the file.", retry_after=10) from error

@@ -44,7 +44,8 @@ class Admission:
 
     def __init__(self, *, max_running: int, max_waiting: int) -> None:
         self._slots = Slots(max_running)
-        self._max_running = max_running
+        self.max_running = max_running
+        """Most requests that have a slot."""
         self.max_waiting = max_waiting
         """Most requests that wait. It may change at any time; those that wait already stay."""
         self._starts = StartLimiter()
@@ -65,15 +66,15 @@ class Admission:
 
         The rate at which they end is measured anew.
         """
-        if max_running != self._max_running:
-            self._max_running = max_running
+        if max_running != self.max_running:
+            self.max_running = max_running
             self._slots.resize(max_running)
             self._retries = RetrySchedule(max_running)
 
     @property
     def capacity(self) -> int:
         """Most requests that may run and wait at the same time."""
-        return self._max_running + self.max_waiting
+        return self.max_running + self.max_waiting
 
     @property
     def running(self) -> int:

@@ -16,8 +16,10 @@ from prometheus_client import (
 )
 
 from .admission import Admission
+from .batch_metrics import BatchMetrics
 from .engine_metrics import EngineMetrics
 from .exchange_metrics import ExchangeMetrics
+from .file_metrics import FileMetrics
 from .http_metrics import HttpMetrics
 from .request_metrics import RequestMetrics
 from .upstream_metrics import UpstreamMetrics
@@ -31,8 +33,10 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)  # memory, CPU, file descriptors
+        self.batches = BatchMetrics(registry)
         self.engines = EngineMetrics(registry)
         self.exchanges = ExchangeMetrics(registry)
+        self.files = FileMetrics(registry)
         self.http = HttpMetrics(registry)
         self.requests = RequestMetrics(registry)
         self.upstreams = UpstreamMetrics(registry)

@@ -41,6 +41,8 @@ class OpenModels:
             cluster=cluster,
         )
         self._open: list[_OpenModel] = []
+        self.present = Models(())
+        """The models that new requests use; none before `running`."""
 
     @asynccontextmanager
     async def running(self, configs: Sequence[ModelConfig]) -> AsyncGenerator[Models, None]:
@@ -84,6 +86,7 @@ class OpenModels:
 
     def use(self, models: Models) -> None:
         """Let the queues of *models* have their configured lengths, and measure them."""
+        self.present = models
         for served in models.served:
             if served.parent is None:  # an adapter shares its model's queue
                 served.admission.max_waiting = served.max_waiting

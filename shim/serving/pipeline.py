@@ -1,9 +1,12 @@
-"""Works on generators of items: waits for the first, collects all, merges several into one."""
+"""Works on generators of items: waits for the first, collects all, merges several into one.
+
+And on coroutines that run side by side.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
 from contextlib import aclosing
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -87,3 +90,18 @@ async def _pump(index: int, stream: AsyncGenerator[T, None], queue: "_Queue[T]")
         await queue.put(error)
     else:
         await queue.put(None)
+
+
+async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return the results of *coroutines*, which run at the same time, in their order.
+
+    The first error is raised here, unwrapped, and ends the others. Ending in any way, by being
+    cancelled too, waits until all have ended.
+    """
+    tasks = [asyncio.create_task(each) for each in coroutines]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

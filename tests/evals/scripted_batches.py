@@ -15,12 +15,15 @@ from tests.evals.scripted_server import Reply, Request, error
 class ScriptedBatches:
     """Answers a batch's lines by *answer*, at the *looks*-th look at it; other requests too.
 
-    *edit* may change the results of a batch, a dictionary from ids to lines.
+    *edit* may change the results of a batch, a dictionary from ids to lines. Errors in *refuse* are
+    found in every batch.
     """
 
     answer: Callable[[Request], Reply]
     looks: int = 2
+    ends: str = "completed"
     edit: Callable[[dict[str, Any]], None] = lambda _: None
+    refuse: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     batches: dict[str, dict[str, Any]] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
@@ -54,6 +57,9 @@ class ScriptedBatches:
         return _json({"id": id_, "object": "file"})
 
     def _batches(self, request: Request, more: list[str]) -> Reply:
+        if more[1:] == ["cancel"]:
+            self.looks, self.ends = 1, "cancelled"
+            return _json(self.batches[more[0]])
         if more:
             return _json(self._look(self.batches[more[0]]))
         if request.method == "GET":
@@ -76,6 +82,9 @@ class ScriptedBatches:
         batch["looks"] += 1
         if batch["looks"] < self.looks or batch["status"] != "in_progress":
             return batch
+        if self.refuse:
+            batch |= {"status": "failed", "errors": {"object": "list", "data": self.refuse}}
+            return batch
         results = self._run(batch)
         self.edit(results)
         for name, fine in (("output_file_id", True), ("error_file_id", False)):
@@ -85,7 +94,7 @@ class ScriptedBatches:
                 self.files[batch[name]] = "".join(f"{json.dumps(one)}\n" for one in chosen).encode()
         failed = sum(not _is_fine(one) for one in results.values())
         counts = {"total": len(results), "completed": len(results) - failed, "failed": failed}
-        batch |= {"status": "completed", "request_counts": counts}
+        batch |= {"status": self.ends, "request_counts": counts}
         return batch
 
     def _run(self, batch: dict[str, Any]) -> dict[str, Any]:

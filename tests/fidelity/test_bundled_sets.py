@@ -19,18 +19,12 @@ from tests.fidelity.evaluated import (
     weighed,
     word_errors,
 )
-from tests.live import BUILTIN, MODELS, LiveServer
+from tests.live import BUILTIN, LiveServer
 from tests.weights import Weights
 
 DATA = Path(evals.__file__).parent / "data"
 
 pytestmark = pytest.mark.usefixtures("frozen_garbage")
-
-
-@pytest.fixture(scope="module")
-def offline() -> Weights:
-    """Load the weights once."""
-    return Weights(MODELS / "chat-hf")
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import openai
 
-from tests.live import KEY, MODELS, LiveServer
+from tests.live import KEY, LiveServer
 from tests.weights import Weights
 
 QUESTIONS = [
@@ -35,10 +35,11 @@ def ask(server: LiveServer, question: str) -> tuple[str, int, int]:
     return choice.message.content or "", usage.prompt_tokens, usage.completion_tokens
 
 
-def test_three_engines_give_one_answer(server: LiveServer, vllm_server: LiveServer) -> None:
+def test_three_engines_give_one_answer(
+    server: LiveServer, vllm_server: LiveServer, offline: Weights
+) -> None:
     """Greedy answers, their ends and their token counts: ct2, vLLM and transformers agree."""
-    weights = Weights(MODELS / "chat-hf")
-    offline = [weights.greedy(question, max_tokens=100) for question in QUESTIONS]
+    expected = [offline.greedy(question, max_tokens=100) for question in QUESTIONS]
 
-    assert [ask(server, question) for question in QUESTIONS] == offline
-    assert [ask(vllm_server, question) for question in QUESTIONS] == offline
+    assert [ask(server, question) for question in QUESTIONS] == expected
+    assert [ask(vllm_server, question) for question in QUESTIONS] == expected

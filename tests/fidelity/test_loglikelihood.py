@@ -12,10 +12,9 @@ import httpx
 import pytest
 
 from tests.fidelity.scores import assert_scores, client, scored
-from tests.live import MODELS, LiveServer
+from tests.live import LiveServer
 from tests.weights import Weights
 
-COUNT = 200
 IN_FLIGHT = 32
 
 WORDS = (
@@ -25,19 +24,13 @@ WORDS = (
 )
 
 
-def prompts() -> list[str]:
-    """Return texts of many lengths, some of them with a chat's special tokens."""
+def prompts(count: int) -> list[str]:
+    """Return *count* texts of many lengths, some of them with a chat's special tokens."""
     draw = random.Random(11)  # noqa: S311
     return [
         draw.choice(("", "<|user|>")) + " ".join(draw.choices(WORDS, k=draw.randint(2, 60)))
-        for _ in range(COUNT)
+        for _ in range(count)
     ]
-
-
-@pytest.fixture(scope="module")
-def offline() -> Weights:
-    """Load the weights once."""
-    return Weights(MODELS / "chat-hf")
 
 
 @pytest.fixture(scope="module", params={"ct2": "server", "vllm": "vllm_server"}.items())
@@ -48,9 +41,12 @@ def scoring(request: pytest.FixtureRequest) -> LiveServer:
     return found
 
 
-async def test_texts_and_token_ids_one_by_one(scoring: LiveServer, offline: Weights) -> None:
-    """200 prompts at 32 in flight, as texts and as token ids, to the last token."""
-    texts = prompts()
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.slow)])
+async def test_texts_and_token_ids_one_by_one(
+    scoring: LiveServer, offline: Weights, count: int
+) -> None:
+    """Prompts at 32 in flight, as texts and as token ids, to the last token."""
+    texts = prompts(count)
     ids = [offline.ids(text) for text in texts]
     slots = asyncio.Semaphore(IN_FLIGHT)
 
@@ -71,7 +67,7 @@ async def test_texts_and_token_ids_one_by_one(scoring: LiveServer, offline: Weig
 @pytest.mark.parametrize("max_tokens", [0, 1])
 async def test_batches(scoring: LiveServer, offline: Weights, max_tokens: int) -> None:
     """Lists of texts and lists of token ids: each prompt is a choice, in their order."""
-    texts = prompts()[:40]
+    texts = prompts(40)
     ids = [offline.ids(text) for text in texts]
 
     async with client(scoring) as http:
@@ -85,7 +81,7 @@ async def test_batches(scoring: LiveServer, offline: Weights, max_tokens: int) -
 
 async def test_alone(scoring: LiveServer, offline: Weights) -> None:
     """A lone request is no different from one in a crowd."""
-    text = prompts()[0]
+    (text,) = prompts(1)
 
     async with client(scoring) as http:
         (found,) = await scored(http, text, logprobs=10)

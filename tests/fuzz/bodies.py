@@ -245,6 +245,28 @@ EMBEDDED: Options = {
     "endianness": ("native",),
 }
 
+RECORDINGS: Sequence[Any] = (
+    HUM,
+    f"data:audio/wav;base64,{HUM}",
+    SOUND,
+    "%%",
+    "",
+    {"file": HUM},
+    {"file_url": f"data:;base64,{SOUND}"},
+    {"file_url": "http://127.0.0.1/a.wav"},
+    {"file_id": "file-1"},
+)
+HEARD_AS: Options = {
+    "response_format": ("json", "verbose_json", "text", "srt", "vtt"),
+    "language": ("en", "de"),
+    "temperature": (0, 0.5),
+    "timestamp_granularities": (["word"], ["segment", "word"]),
+    "include": (["logprobs"],),
+    "stream": (True, False),
+    "engine": ({"beam_size": 1},),
+    "vad_filter": (True,),
+}
+
 # ── bodies ────────────────────────────────────────────────────────────────────
 
 
@@ -286,6 +308,12 @@ def _embedded(draw: random.Random) -> Body:
     return {"model": "vectors", "input": draw.choice(PROMPTS), **_some(draw, EMBEDDED)}
 
 
+def _heard(draw: random.Random) -> Body:
+    one = draw.choice(({"file": HUM}, {"file_url": f"data:;base64,{HUM}"}, {"file_id": "file-1"}))
+    many = {"files": draw.choices(RECORDINGS, k=draw.choice((0, 1, 2, 5)))}
+    return {"model": "toy", **draw.choice((one, many, many)), **_some(draw, HEARD_AS)}
+
+
 ROUTES: Mapping[str, Callable[[random.Random], Body]] = {
     "/v1/chat/completions": _chat,
     "/v1/completions": _text,
@@ -293,8 +321,9 @@ ROUTES: Mapping[str, Callable[[random.Random], Body]] = {
     "/tokenize": _tokenized,
     "/detokenize": _detokenized,
     "/v1/embeddings": _embedded,
+    "/v1/audio/transcriptions": _heard,
 }
-WEIGHTS = (5, 3, 3, 1, 1, 2)
+WEIGHTS = (5, 3, 3, 1, 1, 2, 2)
 
 
 def valid(draw: random.Random) -> tuple[str, Body]:

@@ -88,8 +88,21 @@ def _fault(answer: httpx.Response) -> str | None:
     if kind == "text/event-stream":
         return _fault_of_stream(answer.text)
     if kind == "application/json":
-        msgspec.json.decode(answer.content)  # stricter than `json`, which takes NaN
+        whole = msgspec.json.decode(answer.content)  # stricter than `json`, which takes NaN
+        return _fault_of_list(whole) if isinstance(whole, dict) else None
     return None
+
+
+def _fault_of_list(whole: dict[str, Any]) -> str | None:
+    """Return what is wrong with the failed items of a list, as of recordings."""
+    items = whole.get("data") or []
+    failed = [item for item in items if isinstance(item, dict) and item.get("object") == "error"]
+    wrong = [
+        item
+        for item in failed
+        if item["status"] >= httpx.codes.INTERNAL_SERVER_ERROR or item["error"].keys() != KEYS
+    ]
+    return f"items that failed: {wrong}" if wrong else None
 
 
 def _fault_of_stream(text: str) -> str | None:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from backends.whisper_options import Decoding
+from shim.api.files.protocol import FileForm
 from shim.api.generation.sampling import SamplingFields
 from shim.api.generation.vllm_parameters import ChatFields
 from shim.api.openapi.endpoints import endpoints
@@ -54,6 +55,8 @@ def _within(kind: type[Struct], path: str, seen: set[type[Struct]]) -> list[Plac
     names, rules = (
         (HONOURED, RULES) if kind is TranscriptionForm else (wire_names(kind), rules_of(kind))
     )
+    if kind is FileForm:  # the file is a part of the form, and not a field
+        names, rules = names | {"file"}, {}
     places = [Place(path, kind, names - rules.keys(), rules)]
     for field in msgspec.structs.fields(kind):
         for inner, brackets in _structs(field.type):

@@ -77,7 +77,9 @@ SOURCES: dict[str, list[Source]] = {
         Source("faster-whisper", "faster_whisper", "WhisperModel.transcribe"),
         Source("faster-whisper", "faster_whisper", "BatchedInferencePipeline.transcribe"),
     ],
+    "files.FileForm": _openai("file_create_params:FileCreateParams"),
     # ── objects within them ──
+    "files.ExpiresAfter": _openai("file_create_params:ExpiresAfter"),
     "backends.VadParameters": [Source("faster-whisper", "faster_whisper.vad", "VadOptions")],
     "generation.StreamOptions": [
         *_openai("chat.chat_completion_stream_options_param:ChatCompletionStreamOptionsParam"),

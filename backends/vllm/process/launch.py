@@ -24,6 +24,9 @@ _CPU_CACHE_BYTES = 4 * 1024**3
 """Bytes of the default cache on a CPU: enough for 131,072 tokens of Llama 3.2 1B."""
 _CACHE_OPTIONS = {"kv_cache_memory_bytes", "gpu_memory_utilization"}
 
+_PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+"""Options by which an engine is in several processes."""
+
 
 def launch(model: VllmModelConfig) -> AsyncLLM:
     """Start vLLM's engine on *model*; return it when it has loaded; blocks.
@@ -72,6 +75,10 @@ def _defaults(options: dict[str, Any]) -> dict[str, Any]:
     """Return our own defaults where they differ from vLLM's, without those set in *options*."""
     # Statistics for vLLM's own metrics endpoint, which does not exist here, take 7 µs a token.
     defaults: dict[str, Any] = {"disable_log_stats": True}
+    # In an environment with Ray, vLLM would decide by what it finds there.
+    parallel = any(options.get(name) not in (None, 1) for name in _PARALLEL)
+    if parallel and options.get("data_parallel_backend") != "ray":
+        defaults["distributed_executor_backend"] = "mp"
     # On a CPU vLLM would reserve nine tenths of the machine's memory for its cache, fill it
     # before it is ready, and not start if another program uses a part of that memory.
     chosen = _CACHE_OPTIONS & options.keys() or os.environ.get("VLLM_CPU_KVCACHE_SPACE")

@@ -89,12 +89,11 @@ def _right(result: Result) -> str:
 def of_latencies(runs: Sequence[Run]) -> Distribution | None:
     """Return how many answered samples took how long; None if that is known of no sample.
 
-    A last bin has those above the 99th percentile, so that a few do not hide how the others differ.
+    A bin has those above the 99th percentile, so that a few do not hide how the others differ, and
+    one those whose latency is unknown.
     """
-    latencies = [
-        [one.latency for one in run.results if one.status == "ok" and one.latency is not None]
-        for run in runs
-    ]
+    answered = [[one.latency for one in run.results if one.status == "ok"] for run in runs]
+    latencies = [[latency for latency in of_one if latency is not None] for of_one in answered]
     everything = [latency for of_one in latencies for latency in of_one]
     top = percentile(everything, TAIL_PERCENT)
     if not top:
@@ -106,4 +105,8 @@ def of_latencies(runs: Sequence[Run]) -> Distribution | None:
         labels.append(f"over {seconds(top)}")
         for of_one, counted in zip(latencies, counts, strict=True):
             counted.append(sum(latency > top for latency in of_one))
+    if any(None in of_one for of_one in answered):
+        labels.append("unknown")
+        for every, counted in zip(answered, counts, strict=True):
+            counted.append(every.count(None))
     return Distribution(title="Latency", unit="latency", labels=labels, counts=counts)

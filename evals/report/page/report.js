@@ -19,6 +19,11 @@ function signed(value) {
   return value === null ? "–" : `${value > 0 ? "+" : value < 0 ? "-" : ""}${percent(Math.abs(value))}`;
 }
 
+// A latency is unknown where the samples were sent as a batch.
+function seconds(latency) {
+  return latency == null ? "–" : `${latency.toFixed(2)} s`;
+}
+
 // ── what the columns hold ────────────────────────────────────────────────────
 
 function score(row, run) {
@@ -89,8 +94,7 @@ function columns() {
       title: `latency${of(name)}`,
       number: true,
       value: (row) => row.cells[run]?.latency ?? null,
-      // It is null too where it is unknown, as of a batch.
-      text: (row) => (row.cells[run]?.latency == null ? "–" : `${row.cells[run].latency.toFixed(2)} s`),
+      text: (row) => seconds(row.cells[run]?.latency),
     });
   });
   found.push({ name: "status", title: "status", value: statusText, text: statusText });

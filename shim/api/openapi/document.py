@@ -121,6 +121,8 @@ def _answers(operation: Operation, by_type: dict[Any, Any]) -> dict[str, Any]:
         content |= _json(_one_of(operation.answers, by_type))
     if operation.text:
         content["text/plain"] = {"schema": {"type": "string"}}
+    if operation.binary:
+        content["application/octet-stream"] = {"schema": {"type": "string", "format": "binary"}}
     if operation.events:
         content["text/event-stream"] = {"schema": _event(_one_of(operation.events, by_type))}
     return content

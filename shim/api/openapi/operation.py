@@ -27,6 +27,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     """Types of JSON answers: an answer is one of these."""
     text: bool = False
     """True if an answer may be plain text."""
+    binary: bool = False
+    """True if an answer has the bytes of a file."""
     events: tuple[Any, ...] = ()
     """Types of the events of a stream: an event's data is one of these."""
     unavailable: Any = None

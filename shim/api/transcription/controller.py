@@ -85,8 +85,7 @@ async def _answer(request: ApiRequest, models: Models, task: Task) -> Response[A
     if (passed := await remote) is not None:
         return passed
     with ExitStack() as stack:
-        asked = await read_request(request, models, task)
-        stack.callback(asked.close)
+        asked = await read_request(request, models, task, stack)
         form = asked.form
         headers = {"x-shim-manifest": asked.served.manifests.keep(asked.prepared.manifest)}
         transcribe = partial(_items, asked, route)

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from backends.whisper_options import Decoding
 from shim.errors import InvalidParameter, invalid
+from shim.http.multipart_part import Field, Unread
 from shim.parameters.rules import Ignored
 
 from .json_text import VALUES, Shape, read, shapes
-from .multipart_part import Field, Unread
 from .protocol import TranscriptionForm
 from .unsupported import ENGINE, RULES, refuse_unsupported
 

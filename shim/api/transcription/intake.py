@@ -4,7 +4,7 @@ Fields that precede the file are validated before the file is read, so a bad req
 early.
 """
 
-import io
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,38 +15,30 @@ from litestar.enums import RequestEncodingType
 from backends.base import Prepared, SpeechBackend
 from shim.api.full_queues import refuse_if_full
 from shim.errors import ApiError, InvalidParameter, UnsupportedMedia
+from shim.http.multipart_body import Form, receive
+from shim.http.multipart_part import Field
 from shim.http.request import ApiRequest
+from shim.http.spool import Spool
 from shim.http.strict import is_strict
 from shim.limits import Limits
 from shim.parameters.refusals import refuse_unknown_names
 from shim.serving.models import Models
 from shim.serving.served_model import ServedModel
 
-from .fields import nested, parsed_form
-from .json_body import MANY, ONE, SILENCE, Source, Split, split
-from .multipart_body import receive
-from .multipart_part import Field
+from .fields import is_known, nested, parsed_form
+from .json_body import MANY, ONE, SILENCE, Split, split
+from .opening import Recording, opened
 from .other_names import Task
 from .protocol import TranscriptionForm
 from .translate import to_job
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
-    """One recording of a request."""
-
-    audio: BinaryIO | ApiError
-    """The encoded recording; or, for one of many, why it cannot be read."""
-    place: str = ONE
-    """The path of its field in the request."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class SpeechRequest:
     """A validated request: its recordings, the model that transcribes them, and the form."""
 
-    recordings: tuple[Recording, ...]
-    """At least one; whoever holds this object closes it."""
+    recordings: Sequence[Recording]
+    """At least one."""
     listed: bool = False
     """Whether the request has a list of recordings, and gets a list of answers."""
     form: TranscriptionForm
@@ -63,15 +55,11 @@ class SpeechRequest:
             raise audio
         return audio
 
-    def close(self) -> None:
-        """Close the recordings."""
-        for recording in self.recordings:
-            if not isinstance(recording.audio, ApiError):
-                recording.audio.close()
 
-
-async def read_request(request: ApiRequest, models: Models, task: Task) -> SpeechRequest:
-    """Read and validate *request*, which came to the route of *task*.
+async def read_request(
+    request: ApiRequest, models: Models, task: Task, stack: ExitStack
+) -> SpeechRequest:
+    """Read and validate *request*, which came to the route of *task*; *stack* closes its files.
 
     Raises UnsupportedMedia for another content type, InvalidParameter or UnsupportedParameter for a
     field, what the model look-up and the backend's `prepare` raise, and QueueFull; all as early as
@@ -79,15 +67,17 @@ async def read_request(request: ApiRequest, models: Models, task: Task) -> Speec
     """
     kind, parameters = request.content_type
     if kind == RequestEncodingType.JSON:
-        return await _read_json(request, models, task)
+        return await _read_json(request, models, task, stack)
     if kind != RequestEncodingType.MULTI_PART or "boundary" not in parameters:
         raise UnsupportedMedia(
             "Send the recording as `multipart/form-data`, or in base64 as `application/json`."
         )
-    return await _read_form(request, models, task, boundary=parameters["boundary"])
+    return await _read_form(request, models, task, stack, boundary=parameters["boundary"])
 
 
-async def _read_json(request: ApiRequest, models: Models, task: Task) -> SpeechRequest:
+async def _read_json(
+    request: ApiRequest, models: Models, task: Task, stack: ExitStack
+) -> SpeechRequest:
     body = await _split(request)
     fields = body.fields
     if fields.get("model") is None:
@@ -100,20 +90,15 @@ async def _read_json(request: ApiRequest, models: Models, task: Task) -> SpeechR
                 f"`stream` needs `{ONE}`: `{MANY}` is not streamed.", param="stream"
             )
         served.refuse_beyond_capacity(len(body.sources), MANY)
+    refuse_if_full(request, served.admission)
     return SpeechRequest(
-        recordings=tuple(map(_opened, body.sources)),
+        recordings=await opened(body.sources, request, stack),
         listed=body.listed,
         form=form,
         prepared=prepared,
         served=served,
         silence=SILENCE,
     )
-
-
-def _opened(source: Source) -> Recording:
-    content = source.content
-    audio = io.BytesIO(content) if isinstance(content, bytes) else content
-    return Recording(audio=audio, place=source.place)
 
 
 async def _split(request: ApiRequest) -> Split:
@@ -124,7 +109,7 @@ async def _split(request: ApiRequest) -> Split:
 
 
 async def _read_form(
-    request: ApiRequest, models: Models, task: Task, *, boundary: str
+    request: ApiRequest, models: Models, task: Task, stack: ExitStack, *, boundary: str
 ) -> SpeechRequest:
     strictly = is_strict(request)
 
@@ -135,26 +120,27 @@ async def _read_form(
             refuse_if_full(request, validated.accepted[0].admission)
         return validated
 
-    limits: Limits = request.app.state.server.limits
     upload = await receive(
         request.stream(),
         boundary,
         lambda fields: validate(*fields),
-        field_bytes=limits.field_bytes,
+        _form(request.limits),
     )
-    with ExitStack() as stack:
-        stack.callback(upload.close)
-        validated = validate(*upload.fields)
-        if upload.file is None:
-            raise InvalidParameter(f"Missing required parameter: '{ONE}'.", param=ONE)
-        served, prepared = _accepted(validated)
-        stack.pop_all()  # the SpeechRequest owns the file from here on
+    stack.callback(upload.close)
+    validated = validate(*upload.fields)
+    if upload.spool is None:
+        raise InvalidParameter(f"Missing required parameter: '{ONE}'.", param=ONE)
+    served, prepared = _accepted(validated)
     return SpeechRequest(
-        recordings=(Recording(audio=upload.file),),
+        recordings=[Recording(audio=upload.spool.file)],
         form=validated.form,
         prepared=prepared,
         served=served,
     )
+
+
+def _form(limits: Limits) -> Form[Spool]:
+    return Form(is_known=is_known, new_spool=Spool, field_bytes=limits.field_bytes)
 
 
 async def refuse_unknown(request: ApiRequest) -> None:
@@ -170,7 +156,7 @@ async def refuse_unknown(request: ApiRequest) -> None:
             request.stream(),
             parameters["boundary"],
             lambda _: None,
-            field_bytes=request.limits.field_bytes,
+            _form(request.limits),
         )
         upload.close()
         fields = nested(upload.fields)

@@ -1,6 +1,5 @@
 """Transcribes the recordings of one request side by side, and answers with a list."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import BinaryIO, TypeAlias
 
@@ -10,11 +9,11 @@ from backends.base import Segment, TranscriptInfo
 from shim.api.generation.parameter_names import renamed
 from shim.errors import ApiError, describe, reason_of, status_of
 from shim.http.json_answer import encoded_in_pieces
-from shim.serving.pipeline import collected
+from shim.serving.pipeline import collected, together
 from shim.serving.request_record import CURRENT
 
 from .answer import Body
-from .intake import Recording
+from .opening import Recording
 from .protocol import (
     FailedItem,
     ListItem,
@@ -40,13 +39,7 @@ async def results(recordings: Sequence[Recording], transcribe: Transcribe) -> li
     Raises the first error that is not a recording's own, such as a full queue's: a client that
     tries again then sends the whole request. That, and being cancelled, ends all transcriptions.
     """
-    tasks = [asyncio.create_task(_result(each, transcribe)) for each in recordings]
-    try:
-        found = await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    found = await together(_result(each, transcribe) for each in recordings)
     _note_first_error(found)
     return found
 

@@ -1,9 +1,11 @@
 """JSON schemas of requests with a recording, for the OpenAPI document."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from backends.whisper_options import Decoding
 
+from .json_body import ID, MANY, ONE, URL
 from .protocol import TranscriptionForm
 
 
@@ -21,17 +23,30 @@ def options(schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def bodies(schemas: dict[str, Any]) -> dict[str, Any]:
-    """Return the schemas of bodies with a recording, by media type.
+    """Return the schemas of bodies with recordings, by media type.
 
-    Such a body is a form, or JSON with the file in base64. *schemas* is as `options` needs it.
+    Such a body is a form, or JSON with a recording in one of several ways, or with many of them.
+    *schemas* is as `options` needs it.
     """
     fields = options(schemas)
+    file = {"type": "string", "format": "binary"}
+    form = {"type": "object", "properties": {"file": file, **fields}, "required": ["file"]}
+    item = {**_with_one_of(_WAYS), "additionalProperties": False}
+    files = {"type": "array", "minItems": 1, "items": {"anyOf": [_WAYS[ONE], item]}}
+    json = _with_one_of({**_WAYS, MANY: files})
+    json["properties"] |= fields
+    return {"multipart/form-data": {"schema": form}, "application/json": {"schema": json}}
 
-    def body(file: dict[str, str]) -> dict[str, Any]:
-        properties = {"file": {"type": "string", **file}, **fields}
-        return {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
 
-    return {
-        "multipart/form-data": body({"format": "binary"}),
-        "application/json": body({"contentEncoding": "base64"}),
-    }
+_WAYS: dict[str, Any] = {
+    ONE: {"type": "string", "contentEncoding": "base64"},
+    ID: {"type": "string"},
+    URL: {"type": "string", "format": "uri"},
+}
+"""The schemas of the fields of which a recording in JSON has one."""
+
+
+def _with_one_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object with one of *properties*."""
+    required = [{"required": [name]} for name in properties]
+    return {"type": "object", "properties": {**properties}, "oneOf": required}

@@ -8,6 +8,7 @@ from shim.parameters.refusals import refusal
 from shim.parameters.rules import Refused, asks_for_something, plain
 from shim.parameters.table import rules_at, wire_names
 
+from .json_body import MANY, WAYS
 from .protocol import TranscriptionForm
 
 PLACE = "transcription.TranscriptionForm"
@@ -16,7 +17,7 @@ PLACE = "transcription.TranscriptionForm"
 ENGINE = "engine"
 """The field with engine options, such as `engine[beam_size]`; the plain names work as well."""
 
-HONOURED = wire_names(TranscriptionForm) | wire_names(Decoding) | {"file", ENGINE}
+HONOURED = wire_names(TranscriptionForm) | wire_names(Decoding) | {*WAYS, MANY, ENGINE}
 """Names of fields that have an effect."""
 
 RULES = rules_at(PLACE, HONOURED)

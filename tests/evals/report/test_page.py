@@ -177,6 +177,21 @@ def test_latencies_are_all_counted(tmp_path: Path) -> None:
     assert (found.labels[-1], found.counts[0][-1]) == ("over 3.97 s", 3)
 
 
+def test_latencies_of_a_batch(tmp_path: Path) -> None:
+    """They are unknown: a cell has none, and beside a run that has them a bin of their own."""
+    timed = [answered(index, "a", "a", latency=1.0) for index in range(2)]
+    unknown = [answered(index, "a", "a", latency=None) for index in range(3)]
+    of_requests, of_batch = run(tmp_path / "m", timed), run(tmp_path / "n", unknown)
+
+    found = distribution.of_latencies([of_requests, of_batch])
+
+    assert found
+    assert (found.labels[-1], [counts[-1] for counts in found.counts]) == ("unknown", [0, 3])
+    assert distribution.of_latencies([of_batch]) is None
+    assert samples.cell(of_batch, unknown[0]).latency is None
+    assert of_batch.summary.speed.p50 is None
+
+
 def test_the_worst_recordings_are_embedded(tmp_path: Path) -> None:
     """Recordings come into the page from the worst sample on, until the limit; then as links."""
     good, bad = sorted(CLIPS.glob("en-0[12]*.flac"))

@@ -56,10 +56,13 @@ def test_recordings(content: dict[str, Any], speech: str) -> None:
         ({"messages": [{"content": [{"image_url": {"url": "HTTPS://h/a.png"}}]}]}, True),
         ({"messages": [{"content": [{"image_url": {"url": "data:image/png;base64,AA"}}]}]}, False),
         ({"prompt": "see https://h"}, False),
+        ({"file_id": "file-1"}, True),
+        ({"files": ["QUJD", {"file_id": "file-1"}]}, True),
+        ({"files": ["QUJD"]}, False),
     ],
 )
 def test_urls(content: dict[str, Any], refers: bool) -> None:  # noqa: FBT001
-    """A value that is a URL may be another picture tomorrow."""
+    """What a URL leads to may be another picture tomorrow, and a file may be deleted."""
     assert found(content).refers_elsewhere == refers
 
 

@@ -27,6 +27,9 @@ V1 = [
     "models",
     "models/org/echo",
     "models/v1/chat/completions",
+    "files",
+    "files/file-1",
+    "files/file-1/content",
     "audio/transcriptions",
     "audio/translations",
 ]
@@ -75,7 +78,7 @@ def test_at_the_root(path: str) -> None:
         "/v1/chat/chat/completions",
         "/v1/completions/chat",
         "/v1/chat/completions/v1",
-        "/v1/files",
+        "/v1/fine_tuning/jobs",
         "/v1/responses/resp_1",
         "/v1/chat/completions/x",
         "/v2/chat/completions",

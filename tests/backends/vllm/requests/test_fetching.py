@@ -1,87 +1,28 @@
 """Media from elsewhere: which hosts and addresses are fetched from, and how much."""
 
-import asyncio
 import base64
 import contextlib
 import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from backends.addresses import is_public
 from backends.base import Generation, Sampling
 from backends.conversation import Conversation, Media, Message
 from backends.failures import InvalidOption
 from backends.vllm.requests.fetching import MediaFetcher
+from tests.websites import Names, Site, serving_site
 
 PICTURE = bytes(range(256)) * 999
 NAME, OTHER = "images.example", "other.example"
 
 
-class Names(AbstractResolver):
-    """A name server that answers each request with the next of some addresses."""
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses = list(addresses)
-        self.resolved: list[str] = []
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002
-    ) -> list[ResolveResult]:
-        """Return one address."""
-        self.resolved.append(host)
-        address = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
-        return [
-            ResolveResult(
-                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0
-            )
-        ]
-
-    async def close(self) -> None:
-        """Close nothing."""
-
-
-class Site:
-    """A web server on loopback, and what was requested of it."""
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        self.port = 0
-        self.released = asyncio.Event()
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer as the path says."""
-        self.paths.append(request.path)
-        match request.path.strip("/").split("/", 1):
-            case ["to", target]:
-                return web.Response(status=302, headers={"location": target})
-            case ["loop"]:
-                return web.Response(status=302, headers={"location": request.path})
-            case ["gone"]:
-                return web.Response(status=404, text="/srv/secret")
-            case ["stall"]:
-                await self.released.wait()
-        return web.Response(body=PICTURE, content_type="image/png")
-
-
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     """Serve a site on loopback."""
-    site = Site()
-    app = web.Application()
-    app.router.add_get("/{path:.*}", site.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    site.port = runner.addresses[0][1]
-    yield site
-    site.released.set()
-    await runner.cleanup()
+    async with serving_site(PICTURE) as site:
+        yield site
 
 
 def generation(*urls: str) -> Generation:

@@ -1,6 +1,7 @@
 """Reading requests: what was validated before the file is not validated again after it."""
 
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,6 +45,7 @@ def upload(*parts: tuple[str, str]) -> Any:
         headers={},
         scope={},
         app=SimpleNamespace(state=SimpleNamespace(server=server)),
+        limits=server.limits,
         stream=stream,
     )
 
@@ -62,8 +64,8 @@ async def test_prepared_once_per_form(
     backend = Counting()
     models = models_of([FakeModelConfig(id="m", source="speech")], [backend])
 
-    asked = await read_request(upload(("model", "m"), *parts), models, "transcribe")
+    with ExitStack() as stack:
+        asked = await read_request(upload(("model", "m"), *parts), models, "transcribe", stack)
 
-    asked.close()
     assert [job.prompt for job in backend.jobs] == prompts
     assert asked.prepared.job.prompt == "x"

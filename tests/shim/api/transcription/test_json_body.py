@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shim.api.transcription import json_body
-from shim.api.transcription.json_body import Source, Split
+from shim.api.transcription.json_body import Link, Source, Split, Stored
 from shim.errors import InvalidParameter
 from shim.limits import Limits
 
@@ -159,6 +159,21 @@ def test_many() -> None:
     assert (second.param, str(second)[:25]) == ("files[1]", "`files[1]` is not base64:")
 
 
+def test_names_of_recordings() -> None:
+    """A recording may be named by the id of a file or by a URL, alone and in a list."""
+    url = {"file_url": f"data:;base64,{ENCODED}"}
+
+    found = split({"files": [{"file": ENCODED}, {"file_id": "file-1"}, {"file_url": "http://a/b"}]})
+
+    assert split(url).sources == [Source("file_url", AUDIO)]
+    assert split({"file_id": "file-1"}).sources == [Source("file_id", Stored("file-1"))]
+    assert found.sources == [
+        Source("files[0].file", AUDIO),
+        Source("files[1].file_id", Stored("file-1")),
+        Source("files[2].file_url", Link("http://a/b")),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "param", "message"),
     [
@@ -168,7 +183,18 @@ def test_many() -> None:
         ({"files": [ENCODED] * 4}, "files", "has 4 items, more than the 3 allowed"),
         ({"files": [ENCODED, 1]}, "files[1]", "must be a string"),
         ({"files": [None]}, "files[0]", "must be a string"),
-        ({"files": [ENCODED], "file": ENCODED}, "files", "either `file` or `files`"),
+        ({"files": [ENCODED], "file": ENCODED}, "files", "Only one of `file` and `files` can be"),
+        ({"files": [{}]}, "files[0].file", "Missing required parameter"),
+        ({"files": [{"file": 1}]}, "files[0].file", "must be a string"),
+        ({"files": [{"path": "a"}]}, "files[0]", "has no field `path`"),
+        (
+            {"files": [{"file_id": "f", "file_url": "u"}]},
+            "files[0].file_url",
+            "Only one of `files\\[0\\].file_id` and",
+        ),
+        ({"file_id": "f", "file_url": "u"}, "file_url", "Only one of"),
+        ({"file_id": 1}, "file_id", "`file_id` must be a string"),
+        ({"file_url": "http://" + "a" * 9000}, "file_url", "more than 8192 characters"),
         ({"files": None}, "file", "Missing required parameter: 'file'"),
     ],
     ids=str,

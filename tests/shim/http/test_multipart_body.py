@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shim.api.transcription.fields import nested, parsed_form
-from shim.api.transcription.multipart_body import Upload, Validate, receive
+from shim.api.transcription.fields import is_known, nested, parsed_form
 from shim.errors import InvalidParameter, StorageFull, describe
 from shim.http import spool
+from shim.http.multipart_body import Form, Upload, Validate, receive
+from shim.http.spool import Spool
 
 BOUNDARY = "b0undary"
 FIELD_BYTES = 1 << 20
@@ -42,9 +43,12 @@ def unchecked(_fields: list[tuple[str, str]]) -> None:
     """Accept all fields."""
 
 
-async def received(chunks: AsyncIterator[bytes], validate: Validate = unchecked) -> Upload:
-    """Receive a form with at most FIELD_BYTES of fields."""
-    return await receive(chunks, BOUNDARY, validate, field_bytes=FIELD_BYTES)
+async def received(
+    chunks: AsyncIterator[bytes], validate: Validate = unchecked, field_bytes: int = FIELD_BYTES
+) -> Upload[Spool]:
+    """Receive a form with at most *field_bytes* of fields."""
+    form = Form(is_known=is_known, new_spool=Spool, field_bytes=field_bytes)
+    return await receive(chunks, BOUNDARY, validate, form)
 
 
 async def pieces(whole: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
@@ -65,8 +69,8 @@ async def test_any_pieces(fields: list[tuple[str, str]], file: bytes, cuts: list
     """A body in any chunks gives the same fields and the same file."""
     with closing(await received(pieces(body(fields, file), cuts))) as upload:
         assert upload.fields == fields
-        upload.file.seek(0)
-        assert upload.file.read() == file
+        upload.spool.file.seek(0)
+        assert upload.spool.file.read() == file
 
 
 async def test_every_cut() -> None:
@@ -82,9 +86,9 @@ async def test_a_large_file_is_spooled() -> None:
     large = bytes(2 << 20)
 
     with closing(await received(pieces(body([], large), [1000]))) as upload:
-        upload.file.seek(0)
-        assert upload.file.read() == large
-        assert upload.file._rolled
+        upload.spool.file.seek(0)
+        assert upload.spool.file.read() == large
+        assert upload.spool.file._rolled
 
 
 @pytest.mark.parametrize("cut", [0, 1, 40, 100, -4, -8])
@@ -112,7 +116,7 @@ async def test_names_count_as_fields() -> None:
     whole = body([("a" * 100, "")] * 999, b"")
 
     with pytest.raises(InvalidParameter, match="more than 50000 bytes"):
-        await receive(pieces(whole, []), BOUNDARY, unchecked, field_bytes=50_000)
+        await received(pieces(whole, []), field_bytes=50_000)
 
 
 async def test_a_name_that_is_too_long() -> None:
@@ -200,7 +204,7 @@ async def test_two_files() -> None:
     """A second file is refused."""
     whole = body([("file", "a")], b"b")
 
-    with pytest.raises(InvalidParameter, match="Only one `file`"):
+    with pytest.raises(InvalidParameter, match="only one `file`"):
         await received(pieces(whole, []))
 
 
@@ -252,15 +256,15 @@ async def test_names_of_files(name: bytes) -> None:
     whole = parts((b'name="model"', b"m"), (b'name="file"; filename="%b"' % name, b"audio"))
 
     with closing(await received(pieces(whole, [100]))) as upload:
-        upload.file.seek(0)
-        assert upload.file.read() == b"audio"
+        upload.spool.file.seek(0)
+        assert upload.spool.file.read() == b"audio"
 
 
 async def test_an_extended_name_of_a_file() -> None:
     """A file's name by RFC 2231 may have any charset."""
     for more in (b"filename*=UTF-8''%d0%b0.wav", b"filename=a.wav; filename*=x-none''%ff.wav"):
         with closing(await received(pieces(parts((b'name="file"; ' + more, b"a")), []))) as upload:
-            assert upload.file is not None
+            assert upload.spool.file is not None
 
 
 def typed(name: str, content: bytes, content_type: str) -> tuple[bytes, bytes]:
@@ -340,7 +344,7 @@ async def test_parts_under_unknown_names(head: bytes, size: int) -> None:
 
 async def test_a_recording_under_another_name() -> None:
     """If an unknown field is too large, the error names `file` as the right field."""
-    with pytest.raises(InvalidParameter, match="A recording is sent as `file`"):
+    with pytest.raises(InvalidParameter, match="A file is sent as `file`"):
         await received(pieces(parts((b'name="audio"', b"\xff" * (FIELD_BYTES + 1))), []))
 
 
@@ -414,4 +418,4 @@ async def test_without_a_file_there_is_no_early_check() -> None:
 
     upload = await received(pieces(whole, []), seen.append)
 
-    assert (upload.fields, upload.file, seen) == ([("model", "m")], None, [])
+    assert (upload.fields, upload.spool, seen) == ([("model", "m")], None, [])

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from shim.http.charset import codec
+from .charset import codec
 
 CHARSET = "_charset_"
 """Name of the field with the charset of all parts that do not declare one (RFC 7578, 4.6)."""

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import Generic, TypeVar, cast
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from shim.errors import InvalidParameter
-from shim.http.spool import Spool
 
-from .fields import is_known
 from .multipart_part import Field, Part, fields
+from .spool import Spool
+
+S = TypeVar("S", bound=Spool)
 
 _PARTS = 1000
 """Most parts of one form."""
@@ -25,7 +26,7 @@ _NAME_LENGTH = 128
 """Most characters of a field's name."""
 
 _HEADER_CHARSET = "latin-1"
-"""The charset of headers. It decodes any bytes, which is enough: file names are not used."""
+"""The charset of headers. It decodes any bytes, and `_text` makes them UTF-8."""
 
 _PLAIN_CODINGS = frozenset({"", "7bit", "8bit", "binary", "identity"})
 """Codings that change no byte. RFC 7578, 4.7 forbids the others; mail libraries send them."""
@@ -34,19 +35,28 @@ Validate = Callable[[list[Field]], object]
 """Checks the fields that have arrived so far; raises for an invalid one."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Form(Generic[S]):
+    """What a route expects of its forms."""
+
+    is_known: Callable[[str], bool]
+    """Whether a name is that of a field; `file` is not one."""
+    new_spool: Callable[[], S]
+    """Opens what holds the file."""
+    field_bytes: int
+    """Most bytes of names and values of all fields together."""
+
+
 @dataclass
-class Upload:
+class Upload(Generic[S]):
     """The parts of one body; `close` removes the spooled file."""
 
     parts: list[Part] = field(default_factory=list)
     """All parts except the file."""
-    spool: Spool | None = None
-    """Holds the file; None if there is no file."""
-
-    @property
-    def file(self) -> BinaryIO | None:
-        """The file, whole once the body has been read; None if there is none."""
-        return None if self.spool is None else self.spool.file
+    spool: S | None = None
+    """Holds the file, whole once the body has been read; None if there is no file."""
+    filename: str = ""
+    """The name that the client gives the file: any text; empty if it gives none."""
 
     @property
     def fields(self) -> list[Field]:
@@ -60,18 +70,18 @@ class Upload:
 
 
 async def receive(
-    body: AsyncIterator[bytes], boundary: str, validate: Validate, *, field_bytes: int
-) -> Upload:
+    body: AsyncIterator[bytes], boundary: str, validate: Validate, form: Form[S]
+) -> Upload[S]:
     """Read *body* to its end and return its parts; the caller closes the Upload.
 
     Files under unknown names are discarded. *validate* is called with the fields that precede the
     file, before the file is read; an error that it raises ends the reading.
 
     Raises InvalidParameter if the body is not a multipart form, has two files, has a part that is
-    compressed or encoded, or has more than *field_bytes* of names and values in its fields
-    together. Raises StorageFull if there is no room on the disk.
+    compressed or encoded, or has more bytes of fields than *form* allows. Raises StorageFull if
+    there is no room on the disk.
     """
-    upload = Upload()
+    upload: Upload[S] = Upload()
     try:
         with PushMultipartParser(
             boundary,
@@ -80,7 +90,7 @@ async def receive(
             max_header_size=_HEADER_BYTES,
             header_charset=_HEADER_CHARSET,
         ) as parser:
-            reader = _Parts(upload, validate, field_bytes)
+            reader = _Parts(upload, validate, form)
             async for chunk in body:
                 for event in parser.parse(chunk):
                     reader.feed(event)
@@ -96,15 +106,16 @@ async def receive(
     return upload
 
 
-class _Parts:
+class _Parts(Generic[S]):
     """Puts the part that is being read into a field, or into the file."""
 
-    def __init__(self, upload: Upload, validate: Validate, field_bytes: int) -> None:
+    def __init__(self, upload: Upload[S], validate: Validate, form: Form[S]) -> None:
         self._upload = upload
         self._validate = validate
+        self._form = form
         self._part: Part | None = None
         """The part that is being read; None for the file, and between parts."""
-        self._field_bytes_left = self._field_bytes = field_bytes
+        self._field_bytes_left = form.field_bytes
 
     def feed(self, event: "MultipartSegment | bytearray | None") -> None:
         """Process the head of a part, more of its content, or (None) its end."""
@@ -118,13 +129,14 @@ class _Parts:
 
     def _begin(self, head: MultipartSegment) -> None:
         name = _name(head)
-        _refuse_coded(name, head)
+        if name == "file" or self._form.is_known(name):
+            _refuse_coded(name, head)
         if name == "file":
             self._part = None
-            self._begin_file()
+            self._begin_file(head)
             return
         # A file under another name may have any size, so its content is not kept.
-        unneeded = head.filename is not None and not is_known(name)
+        unneeded = head.filename is not None and not self._form.is_known(name)
         self._part = Part(
             name=name,
             content=None if unneeded else bytearray(),
@@ -134,15 +146,16 @@ class _Parts:
         self._upload.parts.append(self._part)
         self._count(len(name.encode()))
 
-    def _begin_file(self) -> None:
+    def _begin_file(self, head: MultipartSegment) -> None:
         if self._upload.spool is not None:
-            raise InvalidParameter("Only one `file` can be transcribed.", param="file")
+            raise InvalidParameter("A form can have only one `file`.", param="file")
         self._validate(self._upload.fields)
-        self._upload.spool = Spool()  # closed by the Upload
+        self._upload.filename = _text(head.filename or "")
+        self._upload.spool = self._form.new_spool()  # closed by the Upload
 
     def _more(self, content: bytearray) -> None:
         if self._part is None:
-            cast("Spool", self._upload.spool).add(content)
+            cast("S", self._upload.spool).add(content)
         elif self._part.content is not None:
             self._count(len(content))
             self._part.content += content
@@ -151,9 +164,11 @@ class _Parts:
         self._field_bytes_left -= size
         if self._field_bytes_left < 0:
             name = self._part.name if self._part else None
-            hint = "" if name is None or is_known(name) else " A recording is sent as `file`."
+            is_field = name is None or self._form.is_known(name)
+            hint = "" if is_field else " A file is sent as `file`."
             raise InvalidParameter(
-                f"The fields take more than {self._field_bytes} bytes together.{hint}", param=name
+                f"The fields take more than {self._form.field_bytes} bytes together.{hint}",
+                param=name,
             )
 
     def _end(self) -> None:
@@ -161,18 +176,22 @@ class _Parts:
 
 
 def _name(head: MultipartSegment) -> str:
-    # Headers are decoded byte by byte. No known name needs more than ASCII.
-    name: str = head.name.encode(_HEADER_CHARSET).decode(errors="backslashreplace")
+    name = _text(head.name)
     if len(name) > _NAME_LENGTH:
         raise InvalidParameter(f"A field's name has more than {_NAME_LENGTH} characters.")
     return name
 
 
+def _text(header: str) -> str:
+    """Return the UTF-8 text of *header*, which the parser has decoded byte by byte."""
+    return header.encode(_HEADER_CHARSET).decode(errors="backslashreplace")
+
+
 def _refuse_coded(name: str, head: MultipartSegment) -> None:
-    """Raise InvalidParameter if a known part is compressed, or encoded as text."""
+    """Raise InvalidParameter if a part is compressed, or encoded as text."""
     for header in ("Content-Transfer-Encoding", "Content-Encoding"):
         coding = head.header(header, "").strip().lower()
-        if coding not in _PLAIN_CODINGS and (name == "file" or is_known(name)):
+        if coding not in _PLAIN_CODINGS:
             raise InvalidParameter(
                 f"The part `{name}` has {header}: {coding}. Send it without.", param=name
             )

@@ -1,0 +1,1 @@
+"""Files on disk, and their index in SQLite."""
