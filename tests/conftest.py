@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live import (
+    CLUSTER,
     FAKE_VECTORS,
     KEY,
+    REPLICATED,
     TOY_CHAT,
     TOY_SPEECH,
     LiveServer,
@@ -18,9 +20,14 @@ from tests.live import (
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[LiveServer]:
-    """Serve the built-in models, with a key."""
-    with serving("--api-key", KEY) as live:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Serve the built-in models, with a key; in a cluster, two replicas of each."""
+    arguments = ["--api-key", KEY]
+    if CLUSTER is not None:
+        config = tmp_path_factory.mktemp("replicated") / "shim.toml"
+        config.write_text(REPLICATED)
+        arguments += ["--config", str(config)]
+    with serving(*arguments) as live:
         yield live
 
 

@@ -27,7 +27,7 @@ ENVIRONMENT = {
 }
 """Variables of every process that starts the cluster or connects to it."""
 
-CPUS = 8
+CPUS = 32
 """Cores of each node in Ray's books, which say how many replicas have room there."""
 
 SLOTS = {"slot-a": 1, "slot-b": 1, "slot-c": 1}
