@@ -32,6 +32,8 @@ Limits that follow from the model:
 - A recording has limits in `[models.options]`: `max_audio_seconds`,
   `max_decoded_bytes`, `max_decode_seconds` ([configuration.md](configuration.md)).
 
+Files and batches have limits of their own: [batches.md](batches.md#switch-it-on).
+
 Limits that are not settings: 256 characters of a model's name, 256 headers, 64
 requests that are sent on one connection before the first is answered, 8,192 pieces of
 a body that arrive together, 4 kB of an error.
