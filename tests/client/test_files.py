@@ -154,6 +154,32 @@ async def test_a_wrong_field(client: Any, more: dict[str, Any], param: str) -> N
     assert (await answered(client.files.list())).data == []
 
 
+async def test_an_unknown_field(client: Any) -> None:
+    """Outside of strict mode an unknown field is ignored."""
+    lenient = {"x-shim-strict": "false"}
+
+    file = await answered(
+        client.files.create(
+            file=LINES, purpose="batch", extra_body={"colour": "red"}, extra_headers=lenient
+        )
+    )
+
+    assert (await answered(client.files.retrieve(file.id))).bytes == len(LINES)
+
+
+def test_a_file_before_its_fields(storing: LiveServer) -> None:
+    """The fields may follow the file, as some clients send them."""
+    parts = [("file", ("a.jsonl", LINES)), ("purpose", (None, "batch"))]
+    with httpx.Client(headers={"authorization": f"Bearer {KEY}"}) as http:
+        stored = http.post(f"{storing.base_url}/files", files=parts)
+        without = http.post(f"{storing.base_url}/files", files=parts[:1])
+        deleted = http.delete(f"{storing.base_url}/files/{stored.json()['id']}")
+
+    assert (stored.status_code, stored.json()["purpose"]) == (200, "batch")
+    assert (without.status_code, without.json()["error"]["param"]) == (400, "purpose")
+    assert deleted.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("query", "param"),
     [
@@ -210,8 +236,15 @@ async def test_limits(client: Any, folder: Path, storing: LiveServer) -> None:
     assert list((folder / "uploads").iterdir()) == []
 
 
+async def until_some(folder: Path, count: int) -> None:
+    """Wait until *folder* has *count* files."""
+    async with asyncio.timeout(30):
+        while len(list(folder.iterdir())) != count:  # noqa: ASYNC110, ASYNC240  no event
+            await asyncio.sleep(0.01)
+
+
 async def test_a_kill_in_an_upload(tmp_path: Path) -> None:
-    """A server killed in an upload has nothing of it when it starts again, and all else."""
+    """What a client or the server does not end is gone, and all else is there."""
     uploads = tmp_path / "uploads"
     part = (
         b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
@@ -221,12 +254,15 @@ async def test_a_kill_in_an_upload(tmp_path: Path) -> None:
         with openai.OpenAI(base_url=server.base_url, api_key=KEY) as client:
             whole = client.files.create(file=LINES, purpose="batch").id
         async with connecting(server) as connect_raw:
-            raw = await connect_raw()
             kind = "content-type: multipart/form-data; boundary=b"
-            raw.send(head("content-length: 290000", kind, path="/v1/files") + part)
-            while not list(uploads.iterdir()):
-                raw.send(b"a" * 1000)
-                await asyncio.sleep(0.01)
+            for is_last in (False, True):
+                raw = await connect_raw()
+                raw.send(head("content-length: 290000", kind, path="/v1/files") + part + b"a")
+                await until_some(uploads, 1)
+                if is_last:
+                    break
+                await raw.close()
+                await until_some(uploads, 0)
             server.process.send_signal(signal.SIGKILL)
             server.process.wait()
         begun = list(uploads.iterdir())

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backends.cluster_config import ClusterConfig, Replication
 from backends.config import BUILTIN, Ct2ModelConfig, FakeModelConfig, FakeOptions
 from shim.key_settings import hashed
 from shim.settings import Settings, SettingsError, load, parse_model
@@ -81,13 +82,14 @@ def test_the_order_of_layers(file: Path) -> None:
 
 
 def test_the_environment() -> None:
-    """Every field of `[server]` and `[server.limits]` has a variable; commas separate keys."""
+    """Each field of `[server]`, its limits and `[batches]` has a variable; commas separate keys."""
     settings = load(
         environment={
             "SHIM_API_KEYS": "a, b,",
             "SHIM_LIMITS_BODY_BYTES": "2048",
             "SHIM_ALLOW_KEYLESS": "true",
             "SHIM_SHUTDOWN_SECONDS": "0.5",
+            "SHIM_BATCHES_DIRECTORY": "/batches",
             "SHIM_NOT_OURS": "1",
         }
     )
@@ -97,6 +99,7 @@ def test_the_environment() -> None:
     assert server.limits.body_bytes == 2048
     assert server.allow_keyless is True
     assert server.shutdown_seconds == 0.5
+    assert settings.batches.directory == "/batches"
 
 
 @pytest.mark.parametrize(
@@ -107,6 +110,7 @@ def test_the_environment() -> None:
         ("SHIM_APIKEYS", "SHIM_API_KEYS"),
         ("SHIM_ALLOW_KEYLES", "SHIM_ALLOW_KEYLESS"),
         ("SHIM_LIMIT_UPLOAD_BYTES", "SHIM_LIMITS_UPLOAD_BYTES"),
+        ("SHIM_BATCHES_DIRECTOR", "SHIM_BATCHES_DIRECTORY"),
         ("SHIM_CONFG", "SHIM_CONFIG"),
         ("shim_port", "SHIM_PORT"),
     ],
@@ -270,6 +274,8 @@ def test_an_invalid_variable() -> None:
         load(environment={"SHIM_PORT": "http"})
     with pytest.raises(SettingsError, match=r"limits\.messages \(SHIM_LIMITS_MESSAGES\)$"):
         load(environment={"SHIM_LIMITS_MESSAGES": "0"})
+    with pytest.raises(SettingsError, match=r"batches\.max_lines \(SHIM_BATCHES_MAX_LINES\)$"):
+        load(environment={"SHIM_BATCHES_MAX_LINES": "0"})
 
 
 def test_a_byte_order_mark(file: Path) -> None:
@@ -370,3 +376,56 @@ def test_tracing_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(SettingsError, match=r"pip install 'evalshim\[otel\]'"):
         load(environment={"SHIM_TRACING": "true"})
+
+
+def test_a_cluster(file: Path) -> None:
+    """A file names the cluster, and for each model its replicas; without it there is none."""
+    replicas = "cluster = { replicas = 2, num_gpus = 0.5, resources = { left = 1 } }"
+
+    settings = read(file, f'[cluster]\naddress = "10.0.0.1:6379"\n{ECHO}{replicas}')
+
+    assert settings.cluster == ClusterConfig(address="10.0.0.1:6379")
+    placed = Replication(replicas=2, num_gpus=0.5, resources={"left": 1})
+    assert settings.models[0].cluster == placed
+    assert read(file, ECHO).cluster is None
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('[cluster]\naddress = "ray://head:10001"', "$.cluster.address"),
+        ('[cluster]\nname = "a b"', "$.cluster.name"),
+        (f"{ECHO}cluster = {{ replicas = 0 }}", "$.models[0].cluster.replicas"),
+        (
+            f"{ECHO}cluster = {{ autoscaling = {{ min = 3, max = 2 }} }}",
+            "$.models[0].cluster.autoscaling",
+        ),
+        (
+            """
+            [[models]]
+            id = "m"
+            backend = "remote"
+            upstreams = [{ url = "http://h/v1" }]
+            cluster = { replicas = 2 }
+            """,
+            "$.models[0].cluster",
+        ),
+        (
+            """
+            [[models]]
+            id = "m"
+            backend = "vllm"
+            source = "m"
+            options = { tensor_parallel_size = 4 }
+            cluster = { num_gpus = 2 }
+            """,
+            "$.models[0].cluster.num_gpus",
+        ),
+    ],
+)
+def test_an_impossible_cluster(file: Path, text: str, path: str) -> None:
+    """What no cluster could do is refused with its path, before a cluster is reached."""
+    with pytest.raises(SettingsError) as refused:
+        read(file, text)
+
+    assert path in str(refused.value)

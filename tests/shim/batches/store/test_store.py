@@ -146,6 +146,27 @@ async def test_a_full_disk(tmp_path: Path) -> None:
         batches.files.quota.check(batches.settings.max_bytes)
 
 
+async def fill(files: Files) -> None:
+    """Store files without end."""
+    while True:
+        await uploaded(files, b"a")
+
+
+async def test_an_index_without_room(tmp_path: Path) -> None:
+    """A file whose row does not fit on the disk is refused, and leaves nothing."""
+    async with store(tmp_path) as batches:
+        await batches.database.run(lambda index: index.execute("PRAGMA max_page_count = 1"))
+
+        with pytest.raises(StorageFull):
+            await fill(batches.files)
+
+        names = {path.name for path in batches.folder.files.iterdir()}
+        page = await batches.files.page(OWNER, limit=100)
+        assert names == {file.id for file in page.files}
+        assert batches.files.quota.files == len(names)
+        assert list(batches.folder.uploads.iterdir()) == []
+
+
 async def test_the_quota_counts_what_arrives(tmp_path: Path) -> None:
     """Uploads in progress count; empty files count as a block each; a failed one is released."""
     async with store(tmp_path, max_bytes=1 << 20) as batches:
