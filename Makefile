@@ -156,11 +156,15 @@ test-wheel: .venv/.test ## test the wheel as users install it, in several versio
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores bench-real bench-remote bench-batches ## all of the six below; writes docs/benchmarks.md
+bench: bench-transcription bench-lists bench-chat bench-scores bench-real bench-remote bench-batches ## all of the seven below; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
 	@$(BIN)/python -m tools.bench.transcription $(ARGS)
+
+.PHONY: bench-lists
+bench-lists: .venv/.base ## measure many recordings in one request against requests of one
+	@$(BIN)/python -m tools.bench.lists $(ARGS)
 
 .PHONY: bench-chat
 bench-chat: .venv/.vllm ## measure chat against vLLM's server and its bare engine
