@@ -15,7 +15,7 @@ from shim.serving.batch_metrics import BatchMetrics
 
 from .attempts import Attempts, Stopped
 from .batch import Batch, Counts, Status, moved
-from .input import BadInput, Lines, check
+from .input import BadInput, Fault, Lines, check
 from .results import LineError, Results
 from .run import Run
 from .starts import Starts
@@ -90,8 +90,11 @@ class ActiveBatch:
 
     async def recall(self) -> None:
         """Show the counts of what earlier processes have done, which `live` reads again later."""
-        async with self._results():
-            pass
+        try:
+            async with self._results():
+                pass
+        except OSError as error:  # which `live` meets again, and waits for its end
+            log.error("%s: its results cannot be read: %s", self._batch.id, error)  # noqa: TRY400
 
     async def cancel(self) -> bool:
         """Let the batch be cancelled, what is in flight included; return whether it was not over.
@@ -124,20 +127,24 @@ class ActiveBatch:
         """
         try:
             while not self._batch.is_final:
-                await self._step_or_pause()
+                await self._succeeds(self._step)
+            while not await self._succeeds(self._clear):
+                pass
         except Stopped:
             return
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    async def _step_or_pause(self) -> None:
+    async def _succeeds(self, step: Callable[[], Awaitable[None]]) -> bool:
+        """Return whether *step* raised no error; after an error only when it may have passed."""
         try:
-            await self._step()
+            await step()
         except Stopped:
             raise
         # A batch would end here: all its results are on the disk, and the reason may pass.
         except Exception:
             log.exception("%s is resumed in %g s", self._batch.id, _AGAIN_SECONDS)
             await self._shared.attempts.pause(_AGAIN_SECONDS)
+            return False
+        return True
 
     async def _step(self) -> None:
         try:
@@ -150,6 +157,11 @@ class ActiveBatch:
         except BadInput as error:
             self._batch = replace(self._batch, faults=tuple(error.faults))
             await self._move("failed")
+
+    async def _clear(self) -> None:
+        """Remove the folder, which is needed as long as the index has another state."""
+        await self._shared.table.save(self._batch)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _check(self) -> None:
         async with self._lines():
@@ -221,7 +233,12 @@ class ActiveBatch:
     async def _lines(self) -> AsyncGenerator[Lines, None]:
         """Check the input, which was right already unless the batch is new; raise BadInput."""
         known = self._batch.counts.total
-        with closing(Lines(self._folder / "input.jsonl")) as lines:
+        try:
+            opened = Lines(self._folder / "input.jsonl")
+        except FileNotFoundError as error:
+            fault = Fault("input_file_lost", "The input of the batch is not on the disk any more.")
+            raise BadInput([fault]) from error
+        with closing(opened) as lines:
             async with self._shared.checks:
                 await uninterrupted(
                     asyncio.to_thread(

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from shim.batch_settings import BatchSettings
 from shim.errors import InvalidParameter, QueueFull, UnknownBatch
+from shim.http.uninterrupted import uninterrupted
 from shim.serving.batch_metrics import BatchMetrics
 from shim.serving.models import Models
 
@@ -20,7 +21,7 @@ from .active import AT_ONCE, ActiveBatch, Shared
 from .attempts import Attempts, Send
 from .batch import Batch
 from .store.database import Database
-from .store.files import Files
+from .store.files import Files, StoredFile
 from .store.folder import Folder
 from .table import Table
 from .turns import Turns
@@ -152,14 +153,18 @@ class Runner:
             metadata=new.metadata,
             output_expires_seconds=new.output_expires_seconds,
         )
+        # To its end also if the client leaves: a row without its task would wait for a restart.
+        await uninterrupted(self._add(batch, file))
+        return batch
+
+    async def _add(self, batch: Batch, file: StoredFile) -> None:
+        assert self._shared is not None  # noqa: S101  requests come after `running`
         # Before the row: a folder without a row is removed at the next start.
         folder = self._folder.running / batch.id
         folder.mkdir(mode=0o700)
         await self._files.link(file, folder / "input.jsonl")
         await self._table.save(batch)
-        assert self._shared is not None  # noqa: S101  requests come after `running`
         self._begin(ActiveBatch(batch, self._shared))
-        return batch
 
     async def _made(self, new: NewBatch, owner: str, now: int) -> Batch | None:
         """Return the batch of the request that the client repeats; None if it made none."""
