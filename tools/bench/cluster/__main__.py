@@ -127,7 +127,7 @@ def contestants(address: str, folder: Path) -> Iterator[dict[str, Contestant]]:
 
         def start(name: str, module: str, *arguments: str) -> Server:
             log = folder / f"{name}.log"
-            return stack.enter_context(starting(log, module, *arguments, SHIM_LOG_LEVEL="warning"))
+            return stack.enter_context(starting(log, module, *arguments, RAY_ADDRESS=address))
 
         alone = start(ALONE, "shim", "serve", "--config", str(config))
         shim = start(SHIM, "shim", "serve", "--config", str(scaled), "--cluster", address)
