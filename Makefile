@@ -167,11 +167,15 @@ test-wheel: .venv/.test ## test the wheel as users install it, in several versio
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores bench-real bench-remote bench-cluster ## all of the six below; writes docs/benchmarks.md
+bench: bench-transcription bench-lists bench-chat bench-scores bench-real bench-remote bench-batches bench-cluster ## all of the eight below; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
 	@$(BIN)/python -m tools.bench.transcription $(ARGS)
+
+.PHONY: bench-lists
+bench-lists: .venv/.base ## measure many recordings in one request against requests of one
+	@$(BIN)/python -m tools.bench.lists $(ARGS)
 
 .PHONY: bench-chat
 bench-chat: .venv/.vllm ## measure chat against vLLM's server and its bare engine
@@ -206,6 +210,10 @@ $(PROXY)/.whole: .venv/.installer requirements/bench-litellm.txt
 .PHONY: bench-remote
 bench-remote: .venv/.base $(PROXY)/.whole ## measure a request that is passed on against LiteLLM's proxy
 	@$(BIN)/python -m tools.bench.remote $(ARGS)
+
+.PHONY: bench-batches
+bench-batches: .venv/.base ## measure a batch against the same chats over HTTP
+	@$(BIN)/python -m tools.bench.batches $(ARGS)
 
 .PHONY: bench-cluster
 bench-cluster: .venv/.ray ## measure what a cluster costs the server, against Ray's own defaults

@@ -117,7 +117,8 @@ async def tidy(
     *say* is called with what stays there. Raises ServerNotReady and CannotWrite.
     """
     recovery = Recovery(client, seconds=specification.wait, say=say)
-    await discard_clips(Server(client, recovery, say=say), folder)
+    server = Server(client, recovery, say=say)
+    await discard_clips(server, folder, at_once=specification.plan.concurrency)
 
 
 def _discard_end(folder: Folder) -> None:

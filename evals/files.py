@@ -36,6 +36,21 @@ def write_json(path: Path, value: msgspec.Struct) -> None:
     write(path, msgspec.json.format(encoded(value)) + b"\n")
 
 
+def whole_lines(path: Path) -> list[bytes]:
+    """Return the lines of the file *path*, none if it is missing.
+
+    Half a line at its end, which a kill may leave, is cut off in the file too.
+    """
+    with writing(path):
+        if not path.exists():
+            return []
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, whole)
+    return content[:whole].split(b"\n")[:-1]
+
+
 def discard(path: Path) -> None:
     """Remove the file *path* if there is one."""
     with writing(path):

@@ -1,6 +1,5 @@
 """Writes the results file: a line per finished sample, sorted by the manifest when the run ends."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Self
 import msgspec
 
 from evals.failures import NotARun
-from evals.files import encoded, write, writing
+from evals.files import encoded, whole_lines, write, writing
 from evals.result import Result
 
 
@@ -68,16 +67,7 @@ class Journal:
 
 def recorded(path: Path) -> list[Result]:
     """Return the results in *path*, none if it is missing; cut off half a line at its end."""
-    with writing(path):
-        if not path.exists():
-            return []
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.truncate(path, whole)
     try:
-        return [
-            msgspec.json.decode(line, type=Result) for line in content[:whole].split(b"\n")[:-1]
-        ]
+        return [msgspec.json.decode(line, type=Result) for line in whole_lines(path)]
     except msgspec.DecodeError as error:
         raise NotARun(f"{path} has a line that is not a result: {error}") from error

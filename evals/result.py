@@ -50,9 +50,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """The reason that a sample has no answer.
 
-    *type* is the exception's name, *status* the HTTP status if there was one, *code* OpenAI's
-    error code, *request_id* the server's `x-request-id`. *unreachable*: no server answered, its
-    connection broke, or it or its proxy said that it cannot serve now.
+    *type* is the exception's name, or the code of a request that a batch did not run; *status* the
+    HTTP status if there was one, *code* OpenAI's error code, *request_id* the server's
+    `x-request-id`. *unreachable*: no server answered, its connection broke, or it or its proxy said
+    that it cannot serve now.
     """
 
     type: str

@@ -21,13 +21,14 @@ from tests.live import (
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Serve the built-in models, with a key; in a cluster, two replicas of each."""
+    """Serve the built-in models, with a key, and batches; in a cluster, two replicas of each."""
+    batches = str(tmp_path_factory.mktemp("batches"))
     arguments = ["--api-key", KEY]
     if CLUSTER is not None:
         config = tmp_path_factory.mktemp("replicated") / "shim.toml"
         config.write_text(REPLICATED)
         arguments += ["--config", str(config)]
-    with serving(*arguments) as live:
+    with serving(*arguments, SHIM_BATCHES_DIRECTORY=batches) as live:
         yield live
 
 

@@ -181,6 +181,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         ),
     ),
     (
+        "Batches",
+        (
+            Panel("Batches that have not ended", "short", (("shim_batches", "{{status}}"),)),
+            Panel("Lines", "reqps", (_rate("shim_batch_lines_total", "result"),)),
+            Panel("Ends", "cps", (_rate("shim_batches_ended_total", "status"),)),
+        ),
+    ),
+    (
         "Servers of remote models",
         (
             Panel(

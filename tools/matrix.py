@@ -58,7 +58,9 @@ def main() -> int:
     """Run all versions; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--versions", default=VERSIONS, help="versions of openai, with commas")
-    outcomes = [_outcome(version) for version in parser.parse_args().versions.split(",")]
+    parser.add_argument("--tests", default="test_*", help="names of files, as test_b*")
+    given = parser.parse_args()
+    outcomes = [_outcome(version, given.tests) for version in given.versions.split(",")]
     print("\n".join(_table(outcomes)))
     for outcome in outcomes:
         for reason, count in outcome.others.items():
@@ -66,13 +68,13 @@ def main() -> int:
     return int(any(outcome.failed for outcome in outcomes))
 
 
-def _outcome(version: str) -> Outcome:
+def _outcome(version: str, tests: str) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         python = _environment(folder, version)
         report = folder / "report.xml"
         files = sorted(
-            file for file in TESTS.glob("test_*.py") if CONNECTS.search(file.read_text())
+            file for file in TESTS.glob(f"{tests}.py") if CONNECTS.search(file.read_text())
         )
         command = [python, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", *WARNINGS]
         ended = subprocess.run(  # noqa: S603

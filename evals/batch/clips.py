@@ -15,7 +15,7 @@ from evals.ask.describe import to_failure
 from evals.batch.server import LIFE, Server
 from evals.dataset import Clip
 from evals.failures import NotARun
-from evals.files import discard, encoded, writing
+from evals.files import discard, encoded, whole_lines, writing
 from evals.folder import Folder
 from evals.result import Failure
 from evals.runner import run
@@ -98,23 +98,23 @@ def _file(folder: Folder) -> Path:
 
 
 def _read(path: Path) -> list[_Uploaded]:
-    if not path.exists():
-        return []
-    # A kill may leave half a line at the end.
-    whole = path.read_bytes().split(b"\n")[:-1]
     try:
-        return [msgspec.json.decode(line, type=_Uploaded) for line in whole]
+        return [msgspec.json.decode(line, type=_Uploaded) for line in whole_lines(path)]
     except msgspec.DecodeError as error:
         raise NotARun(f"{path} has a line that is not of a clip: {error}") from error
 
 
-async def discard_clips(server: Server, folder: Folder) -> None:
+async def discard_clips(server: Server, folder: Folder, *, at_once: int) -> None:
     """Delete the clips that the run in *folder*, which has ended, has uploaded.
 
-    Raises ServerNotReady and CannotWrite.
+    At most *at_once* are deleted at once. Raises ServerNotReady and CannotWrite.
     """
-    for one in _read(_file(folder)):
+
+    async def work(one: _Uploaded) -> None:
         await server.delete(one.id)
+
+    uploaded = _read(_file(folder))
+    await run(uploaded, work, concurrency=at_once, stop=lambda _: False, keep=lambda _: None)
     discard(_file(folder))
     with writing(folder.batches):
         if folder.batches.exists():

@@ -42,6 +42,9 @@ _TICK_SECONDS = 1.0
 
 _SECONDS = {"h": 3600, "d": 24 * 3600}
 
+_LONGEST_WINDOW = _LONGEST_RETENTION = 30 * _SECONDS["d"]
+"""Seconds. The latter is the most that `output_expires_after` may say, as at OpenAI."""
+
 
 class NewBatch(Struct, frozen=True, kw_only=True):
     """What a client says of a batch."""
@@ -176,6 +179,11 @@ class Runner:
         found = await self._table.page(owner, limit=limit + 1, after=after)
         return [self._present(batch) for batch in found[:limit]], len(found) > limit
 
+    async def sweep(self) -> None:
+        """Forget the batches whose files of results have expired, whenever they have ended."""
+        longest = _LONGEST_WINDOW + max(self._settings.retention_seconds, _LONGEST_RETENTION)
+        await self._table.forget(int(self._now()) - longest)
+
     async def cancel(self, batch_id: str, owner: str) -> Batch:
         """Begin to cancel a batch of *owner*, and return it; one that is cancelled stays so.
 
@@ -210,7 +218,7 @@ class Runner:
             del self._active[active.batch.id]
 
     async def _expire(self) -> None:
-        """End batches whose window is over, and forget old ones, again and again."""
+        """End batches whose window is over, again and again."""
         while True:
             for active in self._active.values():
                 active.expire()
@@ -230,7 +238,7 @@ def _request_of(batch: Batch) -> NewBatch:
 def _window(text: str) -> int:
     """Return the seconds of a window as `24h` or `7d`; raise InvalidParameter."""
     match = re.fullmatch(r"([1-9][0-9]{0,2})([hd])", text)
-    if match is None or (seconds := int(match[1]) * _SECONDS[match[2]]) > 30 * _SECONDS["d"]:
+    if match is None or (seconds := int(match[1]) * _SECONDS[match[2]]) > _LONGEST_WINDOW:
         raise InvalidParameter(
             "`completion_window` must be a number of hours or days, as in '24h' and '7d', of up to "
             "30 days.",

@@ -52,7 +52,7 @@ async def opened(
         database = stack.enter_context(database_opened(folder.index))
         batches = Batches(folder, database, settings, metrics)
         await batches.files.start()
-        sweeping = asyncio.create_task(_sweep(batches.files))
+        sweeping = asyncio.create_task(_sweep(batches))
         try:
             yield batches
         finally:
@@ -60,11 +60,12 @@ async def opened(
             await asyncio.wait([sweeping])
 
 
-async def _sweep(files: Files) -> None:
+async def _sweep(batches: Batches) -> None:
     """Remove what has expired, again and again."""
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         try:
-            await files.sweep()
+            await batches.files.sweep()
+            await batches.runner.sweep()
         except (OSError, sqlite3.Error, StorageFull) as error:
-            log.error("expired files could not be removed: %s", error)  # noqa: TRY400
+            log.error("what has expired could not be removed: %s", error)  # noqa: TRY400

@@ -25,6 +25,8 @@ def test_a_page_that_is_allowed() -> None:
             "access-control-request-headers": "authorization,content-type,x-stainless-os",
         }
         question = httpx.options(f"{server.base_url}/chat/completions", headers=asks)
+        deleting = {**asks, "access-control-request-method": "DELETE"}
+        deletion = httpx.options(f"{server.base_url}/files/file-1", headers=deleting)
         answer = httpx.get(
             f"{server.base_url}/models", headers={"origin": PAGE, "authorization": f"Bearer {KEY}"}
         )
@@ -36,6 +38,8 @@ def test_a_page_that_is_allowed() -> None:
     assert question.status_code == 204
     assert question.headers["access-control-allow-origin"] == PAGE
     assert "POST" in question.headers["access-control-allow-methods"]
+    assert deletion.status_code == 204
+    assert "DELETE" in deletion.headers["access-control-allow-methods"]
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == PAGE
     assert "access-control-allow-origin" not in other.headers

@@ -1,6 +1,7 @@
 """A changed configuration: by SIGHUP and by the admin port, all of it or nothing."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,6 +55,16 @@ class Reloading:
         answer: dict[str, Any] = (await self.admin.post("/admin/reload")).json()
         return answer
 
+    async def measured(self, name: str, value: int | None) -> None:
+        """Wait until a metric of the model `echo` has that value; None: until it is not there."""
+        headers = {"authorization": "Bearer one"}
+        line = f'{name}{{model="echo"}} '
+        async with httpx.AsyncClient(headers=headers) as client, asyncio.timeout(20):
+            while True:
+                text = (await client.get(f"{self.server.url}/metrics")).text
+                if line not in text if value is None else f"{line}{value}.0\n" in text:
+                    return
+
     def client(self, key: str = "one", **options: Any) -> openai.AsyncOpenAI:
         """Return the stock client with *key*."""
         return openai.AsyncOpenAI(base_url=self.server.base_url, api_key=key, timeout=60, **options)
@@ -70,7 +81,8 @@ async def reloading(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[Reloa
     file = tmp_path / "shim.toml"
     head = HEAD.format(key="one", admin=unused_tcp_port)
     file.write_text(head + model())
-    with serving("--config", str(file)) as server:
+    batches = str(tmp_path / "batches")
+    with serving("--config", str(file), SHIM_BATCHES_DIRECTORY=batches) as server:
         served = Reloading(server, file, unused_tcp_port)
         yield served
         await served.admin.aclose()
@@ -119,6 +131,28 @@ async def test_a_request_ends_where_it_began(reloading: Reloading) -> None:
     assert answer.model == "a"
     assert len(events) >= 20
     assert events[-1].choices[0].finish_reason == "stop"
+
+
+async def test_a_line_of_a_batch_ends_where_it_began(reloading: Reloading) -> None:
+    """A model that is replaced stays open as long as a line of a batch runs in it."""
+    reloading.write(model(seconds=3600))
+    await reloading.reload()
+    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions"}
+    content = json.dumps({**line, "body": {"model": "a", "messages": says("word")}}).encode()
+    async with reloading.client() as client:
+        file = await client.files.create(file=content, purpose="batch")
+        batch = await client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        await reloading.measured("shim_requests_running", 1)
+        reloading.write(model("other", alias="a"))
+
+        done = await reloading.reload()
+
+        assert done["closing"] == ["echo"]
+        await reloading.measured("shim_requests_running", 1)
+        await client.batches.cancel(batch.id)
+        await reloading.measured("shim_requests_running", None)
 
 
 WRONG = {

@@ -1,5 +1,6 @@
 """`evals run --via batch`: the same results as by requests, and each sample sent once."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from evals.batch import submission
 from evals.cli import main
 from tests.evals.scripted_batches import ScriptedBatches
 from tests.evals.scripted_server import (
@@ -22,6 +24,7 @@ from tests.evals.scripted_server import (
     transcription,
 )
 from tests.evals.test_resume import outcome, question, resume, solve, sums
+from tests.evals.test_tasks import QUESTION, TOOLS
 
 VIA = ("--via", "batch")
 
@@ -77,6 +80,28 @@ def test_the_same_as_by_requests(
     assert same(tmp_path / "run") == same(tmp_path / "requests")
     assert [line["custom_id"] for line in batches.lines[8:10]] == ["8-0", "0-1"]
     assert (batches.files, (tmp_path / "run" / "batches").exists()) == ({}, False)
+
+
+def test_calls_of_tools(
+    evaluate: Callable[..., Result],
+    batches: ScriptedBatches,
+    manifest: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """Calls are read as by requests, and a line's own fields are in its request."""
+    target = {"name": "add", "arguments": {"a": 2}}
+    path = manifest(QUESTION | {"target": target, "tools": TOOLS, "max_tokens": 7})
+    whole = json.loads(completion(None, reason="tool_calls").body)
+    function = {"name": "add", "arguments": '{ "a": 2 }'}
+    whole["choices"][0]["message"]["tool_calls"] = [{"type": "function", "function": function}]
+    batches.answer = lambda _: Reply(body=json.dumps(whole).encode())
+    evaluate(path, folder="requests")
+
+    done = evaluate(path, *VIA)
+
+    assert "accuracy 100.00% (1/1)" in done.output
+    assert same(tmp_path / "run") == same(tmp_path / "requests")
+    assert batches.lines[0]["body"] | {"tools": TOOLS, "max_tokens": 7} == batches.lines[0]["body"]
 
 
 def test_clips_are_uploaded_once(
@@ -179,6 +204,36 @@ def test_a_run_that_is_killed(
     assert batches.files == {}
 
 
+def test_a_server_that_is_gone_meanwhile(
+    evaluate: Callable[..., Result],
+    batches: ScriptedBatches,
+    server: ScriptedServer,
+    manifest: Callable[..., Path],
+) -> None:
+    """It is waited for; a creation without an answer is not repeated, as the batch may exist."""
+    cut = {
+        "POST /v1/files",
+        "POST /v1/batches",
+        "GET /v1/batches/batch_1",
+        "DELETE /v1/files/file-2",
+    }
+
+    def breaking(request: Request) -> Reply:
+        reply = batches(request)
+        called = f"{request.method} {request.path}"
+        if called in cut:
+            cut.discard(called)
+            return Reply(cut=True)
+        return reply
+
+    server.otherwise = breaking
+
+    done = evaluate(manifest(*sums(2)), "--max-retries", "0", *VIA)
+
+    assert (done.exit_code, cut) == (0, set()), done.output
+    assert len(batches.batches) == 1
+
+
 def test_a_batch_that_is_refused(
     evaluate: Callable[..., Result],
     batches: ScriptedBatches,
@@ -254,3 +309,23 @@ def test_interrupted_and_cancelled(
     assert cancelled.output == f"{run}: 1 batches are cancelled\n"
     assert "samples     3, 1 failed, 0 not asked" in done.output
     assert len(batches.batches) == 1
+
+
+def test_a_large_run_is_split(
+    evaluate: Callable[..., Result],
+    batches: ScriptedBatches,
+    manifest: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No batch has more requests, or more bytes, than a server takes."""
+    monkeypatch.setattr(submission, "MAX_LINES", 3)
+    by_lines = evaluate(manifest(*sums(7)), *VIA)
+    monkeypatch.setattr(submission, "MAX_BYTES", 400)
+
+    by_bytes = evaluate(manifest(*sums(7)), *VIA, folder="again")
+
+    sizes = [batch["request_counts"]["total"] for batch in batches.batches.values()]
+    assert (by_lines.exit_code, by_bytes.exit_code) == (0, 0)
+    assert sizes == [3, 3, 1, 2, 2, 2, 1]
+    assert same(tmp_path / "run") == same(tmp_path / "again")

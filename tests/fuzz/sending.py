@@ -27,9 +27,10 @@ class Case:
     route: str
     headers: dict[str, str]
     content: bytes
+    method: str = "POST"
 
     def __str__(self) -> str:
-        return f"{self.route} {self.headers} {self.content[:2000]!r}"
+        return f"{self.method} {self.route} {self.headers} {self.content[:2000]!r}"
 
 
 async def fuzz(
@@ -68,7 +69,9 @@ async def _told(http: httpx.AsyncClient, probe: Case) -> Any:
 
 async def _sent(http: httpx.AsyncClient, case: Case) -> tuple[int, str | None]:
     try:
-        answer = await http.post(case.route, content=case.content, headers=case.headers)
+        answer = await http.request(
+            case.method, case.route, content=case.content, headers=case.headers
+        )
     except httpx.HTTPError as error:
         return 0, repr(error)
     return answer.status_code, _fault(answer)

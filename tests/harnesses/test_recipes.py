@@ -38,7 +38,7 @@ RIGHT = {
         "chat": 1.0,
     },
     "inspect_ai": dict.fromkeys(
-        ("openai-api", "openai, Responses", "vllm", "log probabilities"), 1.0
+        ("openai-api", "openai, Responses", "openai, batches", "vllm", "log probabilities"), 1.0
     ),
 }
 """Shares of right answers of the built-in chat model, the same without a server."""

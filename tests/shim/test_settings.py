@@ -82,13 +82,14 @@ def test_the_order_of_layers(file: Path) -> None:
 
 
 def test_the_environment() -> None:
-    """Every field of `[server]` and `[server.limits]` has a variable; commas separate keys."""
+    """Each field of `[server]`, its limits and `[batches]` has a variable; commas separate keys."""
     settings = load(
         environment={
             "SHIM_API_KEYS": "a, b,",
             "SHIM_LIMITS_BODY_BYTES": "2048",
             "SHIM_ALLOW_KEYLESS": "true",
             "SHIM_SHUTDOWN_SECONDS": "0.5",
+            "SHIM_BATCHES_DIRECTORY": "/batches",
             "SHIM_NOT_OURS": "1",
         }
     )
@@ -98,6 +99,7 @@ def test_the_environment() -> None:
     assert server.limits.body_bytes == 2048
     assert server.allow_keyless is True
     assert server.shutdown_seconds == 0.5
+    assert settings.batches.directory == "/batches"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,7 @@ def test_the_environment() -> None:
         ("SHIM_APIKEYS", "SHIM_API_KEYS"),
         ("SHIM_ALLOW_KEYLES", "SHIM_ALLOW_KEYLESS"),
         ("SHIM_LIMIT_UPLOAD_BYTES", "SHIM_LIMITS_UPLOAD_BYTES"),
+        ("SHIM_BATCHES_DIRECTOR", "SHIM_BATCHES_DIRECTORY"),
         ("SHIM_CONFG", "SHIM_CONFIG"),
         ("shim_port", "SHIM_PORT"),
     ],
@@ -271,6 +274,8 @@ def test_an_invalid_variable() -> None:
         load(environment={"SHIM_PORT": "http"})
     with pytest.raises(SettingsError, match=r"limits\.messages \(SHIM_LIMITS_MESSAGES\)$"):
         load(environment={"SHIM_LIMITS_MESSAGES": "0"})
+    with pytest.raises(SettingsError, match=r"batches\.max_lines \(SHIM_BATCHES_MAX_LINES\)$"):
+        load(environment={"SHIM_BATCHES_MAX_LINES": "0"})
 
 
 def test_a_byte_order_mark(file: Path) -> None:

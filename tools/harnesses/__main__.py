@@ -62,7 +62,8 @@ def _run(chosen: list[Recipe], models: list[Model], folder: Path) -> Iterator[Li
         make(TOY_VISION)
     config = folder / "shim.toml"
     tables = "".join(model.toml() for model in used.values())
-    config.write_text(f'[server]\napi_keys = ["{KEY}"]\n{tables}')
+    batches = f'[batches]\ndirectory = "{folder / "batches"}"\n'
+    config.write_text(f'[server]\napi_keys = ["{KEY}"]\n{batches}{tables}')
     with serving(config) as server:
         for recipe, kind, model in runs:
             print(f"{recipe.name}, {kind}, {model.id} …", file=sys.stderr, flush=True)

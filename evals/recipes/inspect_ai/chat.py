@@ -4,7 +4,10 @@ import os
 import sys
 
 from harness import logprobs, sums, texts, write
-from inspect_ai.model import get_model
+from inspect_ai.model import BatchConfig, get_model
+
+BATCH = BatchConfig(size=8, send_delay=1, tick=0.2)
+"""Eight samples a batch, as many as run at once; by default it looks at them each 15 seconds."""
 
 
 def main(base_url: str, model: str, out: str) -> None:
@@ -16,6 +19,7 @@ def main(base_url: str, model: str, out: str) -> None:
     rows = [
         texts("openai-api", sums(), compatible),
         texts("openai, Responses", sums(), responses),
+        texts("openai, batches", sums(batch=BATCH), responses),
         texts("vllm", sums(), vllm),
         logprobs("log probabilities", sums(logprobs=True, top_logprobs=2), compatible),
     ]

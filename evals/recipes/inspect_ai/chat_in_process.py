@@ -10,7 +10,7 @@ def main(weights: str, out: str) -> None:
     """Write the scores of the sums to the file *out*."""
     model = local(weights)
     written = texts("openai-api", sums(), model)
-    tasks = ("openai, Responses", "vllm")
+    tasks = ("openai, Responses", "openai, batches", "vllm")
     rows = [
         written,
         *({**written, "task": task} for task in tasks),

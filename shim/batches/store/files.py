@@ -98,9 +98,10 @@ class Files:
         await self.sweep()
 
     def incoming(self) -> Incoming:
-        """Return what a new upload is written to; raise QuotaExceeded if there is no room."""
+        """Return what a new upload is written to; raise QuotaExceeded or StorageFull."""
         path = self._folder.uploads / self.ids.new("")
-        return Incoming(path, self.quota, self._settings.file_bytes)
+        with full_disk_refused():
+            return Incoming(path, self.quota, self._settings.file_bytes)
 
     async def keep(
         self,
