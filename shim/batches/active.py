@@ -15,8 +15,9 @@ from shim.serving.batch_metrics import BatchMetrics
 
 from .attempts import Attempts, Stopped
 from .batch import Batch, Counts, Status, moved
+from .ends import ENDS
 from .input import BadInput, Fault, Lines, check
-from .results import LineError, Results
+from .results import Results
 from .run import Run
 from .starts import Starts
 from .store.files import Files, NewFile
@@ -34,22 +35,6 @@ _AGAIN_SECONDS = 10.0
 """Seconds before a batch is resumed that has met an error, as a full disk."""
 
 _NO_LIMIT = 1 << 40
-
-_EXPIRED = LineError(
-    "batch_expired",
-    "This request could not be executed before the completion window expired.",
-)
-_CANCELLED = LineError("batch_cancelled", "The batch was cancelled before this request ended.")
-
-_LOST = LineError("server_error", "The result of this request was lost: its disk has an error.")
-
-_ENDS: dict[Status, tuple[Status, LineError]] = {
-    "in_progress": ("expired", _EXPIRED),
-    "finalizing": ("completed", _LOST),
-    "cancelling": ("cancelled", _CANCELLED),
-}
-"""The last state of a batch whose files are written in each state, and what the lines get that
-have no result."""
 
 
 class Shared(Struct, frozen=True, kw_only=True):
@@ -200,7 +185,7 @@ class ActiveBatch:
                 await run.all_lines()
 
     async def _finish(self) -> None:
-        end, unfinished = _ENDS[self._batch.status]
+        end, unfinished = ENDS[self._batch.status]
         async with self._lines() as lines, self._results() as results:
             output, errors = await uninterrupted(
                 asyncio.to_thread(results.write_files, lines, unfinished)

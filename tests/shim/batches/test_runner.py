@@ -15,7 +15,8 @@ from shim.batch_settings import DAY_SECONDS, BatchSettings
 from shim.batches import active, runner
 from shim.batches.batch import Batch, Counts
 from shim.batches.line_request import LineAnswer, LineRequest
-from shim.batches.runner import NewBatch, Runner
+from shim.batches.new_batch import NewBatch
+from shim.batches.runner import Runner
 from shim.batches.service import opened
 from shim.batches.store.files import Files, NewFile
 from shim.errors import QueueFull, UnknownBatch
