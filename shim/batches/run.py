@@ -125,10 +125,10 @@ class Run:
         )
         try:
             answer = await self._attempts.answered(line)
+        except Stopped:
+            raise
         # Here a request ends: what a bug makes of one line must not end the others.
-        except Exception as error:
-            if isinstance(error, Stopped):
-                raise
+        except Exception:
             log.exception("a line of %s failed", self._batch.id)
             message = "The server had an error while processing this request."
             return self._failure(index, request, "server_error", message)
