@@ -19,7 +19,8 @@ from .input import BadInput, Lines, check
 from .results import LineError, Results
 from .run import Run
 from .starts import Starts
-from .store.files import Files, NewFile, StoredFile
+from .store.files import Files, NewFile
+from .store.table import StoredFile
 from .table import Table, save
 from .turns import Turns
 

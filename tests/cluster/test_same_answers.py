@@ -58,7 +58,7 @@ async def test_prompts(here: Any, there: Any) -> None:
 
     ours, theirs = [
         # Not the typed answer: OpenAI's types have no log probability that is null.
-        (await client.completions.with_raw_response.create(**given, max_tokens=0)).text()
+        (await client.completions.with_raw_response.create(**given, max_tokens=0)).text
         for client in (there, here)
     ]
 
