@@ -158,27 +158,22 @@ class Cluster:
 
 
 @asynccontextmanager
-async def connected(config: ClusterConfig, *, decoded_bytes: int) -> AsyncGenerator[Cluster, None]:
-    """Connect to the cluster of *config*, or start one on this machine, for the block.
+async def connected(
+    address: str, config: ClusterConfig, *, decoded_bytes: int
+) -> AsyncGenerator[Cluster, None]:
+    """Connect to the cluster at *address* for the block; `local`: start one on this machine.
 
     Raises ConnectionError if it cannot be reached.
     """
-    local = config.address == "local"
     start = partial(
         ray.init,
-        address=config.address,
-        include_dashboard=False if local else None,
-        log_to_driver=local,
+        address=address,
+        include_dashboard=False if address == "local" else None,
+        log_to_driver=address == "local",
         logging_level="ERROR",
         runtime_env={"env_vars": VARIABLES},
     )
-    try:
-        await in_thread(start)
-    except ConnectionError as error:
-        raise ConnectionError(
-            f"{error}. Does it run there, and is its token here, in RAY_AUTH_TOKEN or "
-            "~/.ray/auth_token?"
-        ) from error
+    await in_thread(start)
     try:
         await in_thread(_start_serve)
         logging.getLogger("ray.serve").setLevel(logging.WARNING)  # `start` has set another

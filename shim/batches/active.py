@@ -19,7 +19,8 @@ from .input import BadInput, Lines, check
 from .results import LineError, Results
 from .run import Run
 from .starts import Starts
-from .store.files import Files, NewFile, StoredFile
+from .store.files import Files, NewFile
+from .store.table import StoredFile
 from .table import Table, save
 from .turns import Turns
 
@@ -88,6 +89,11 @@ class ActiveBatch:
             return self._batch
         return replace(self._batch, counts=self._present.counts, usage=self._present.usage)
 
+    async def recall(self) -> None:
+        """Show the counts of what earlier processes have done, which `live` reads again later."""
+        async with self._results():
+            pass
+
     async def cancel(self) -> bool:
         """Let the batch be cancelled, what is in flight included; return whether it was not over.
 
@@ -147,12 +153,8 @@ class ActiveBatch:
             await self._move("failed")
 
     async def _check(self) -> None:
-        async with self._lines() as lines:
-            self._batch = replace(
-                self._batch,
-                counts=Counts(total=len(lines)),
-                model=lines.models[0] if len(lines.models) == 1 else None,
-            )
+        async with self._lines():
+            pass
         if self._batch.status == "validating":
             await self._move("in_progress")
 
@@ -172,7 +174,7 @@ class ActiveBatch:
             await self._move("finalizing")
 
     async def _all_lines(self) -> None:
-        async with self._shared.places, self._results() as (lines, results):
+        async with self._shared.places, self._lines() as lines, self._results() as results:
             with closing(Starts(self._folder / "starts")) as starts:
                 run = Run(
                     self._batch,
@@ -187,8 +189,10 @@ class ActiveBatch:
 
     async def _finish(self) -> None:
         end, unfinished = _ENDS[self._batch.status]
-        async with self._results() as (_, results):
-            output, errors = await uninterrupted(asyncio.to_thread(results.write_files, unfinished))
+        async with self._lines() as lines, self._results() as results:
+            output, errors = await uninterrupted(
+                asyncio.to_thread(results.write_files, lines, unfinished)
+            )
         paths = {f"{self._batch.id}_output.jsonl": output, f"{self._batch.id}_error.jsonl": errors}
         new = [
             NewFile(
@@ -216,7 +220,7 @@ class ActiveBatch:
 
     @asynccontextmanager
     async def _lines(self) -> AsyncGenerator[Lines, None]:
-        """Check the input, which was right already unless the batch is new."""
+        """Check the input, which was right already unless the batch is new; raise BadInput."""
         known = self._batch.counts.total
         with closing(Lines(self._folder / "input.jsonl")) as lines:
             async with self._shared.checks:
@@ -229,20 +233,24 @@ class ActiveBatch:
                         line_bytes=_NO_LIMIT if known else self._shared.line_bytes,
                     )
                 )
+            if not known:
+                counts = Counts(total=len(lines))
+                model = lines.models[0] if len(lines.models) == 1 else None
+                self._batch = replace(self._batch, counts=counts, model=model)
             yield lines
 
     @asynccontextmanager
-    async def _results(self) -> AsyncGenerator[tuple[Lines, Results], None]:
-        async with self._lines() as lines:
-            results = Results(self._folder, self._batch.id, lines)
-            try:
-                await uninterrupted(asyncio.to_thread(results.read))
-                self._present = results
-                yield lines, results
-            finally:
-                self._batch = self.batch
-                self._present = None
-                await results.close()
+    async def _results(self) -> AsyncGenerator[Results, None]:
+        """Read the results that there are, and show their counts from now on."""
+        results = Results(self._folder, self._batch.id, self._batch.counts.total)
+        try:
+            await uninterrupted(asyncio.to_thread(results.read))
+            self._present = results
+            yield results
+        finally:
+            self._batch = self.batch
+            self._present = None
+            await results.close()
 
     def _move(self, status: Status) -> Awaitable[None]:
         """Be in *status* from now on, and save that."""

@@ -107,7 +107,10 @@ class Runner:
         await asyncio.to_thread(self._remove_others, {batch.id for batch in unfinished})
         for batch in unfinished:
             log.info("%s is resumed: %s", batch.id, batch.status)
-            self._begin(batch)
+            active = ActiveBatch(batch, self._shared)
+            # Before the server listens: no client sees a count go back.
+            await active.recall()
+            self._begin(active)
         self._tasks.add(asyncio.create_task(self._expire()))
         try:
             yield
@@ -154,7 +157,8 @@ class Runner:
         folder.mkdir(mode=0o700)
         await self._files.link(file, folder / "input.jsonl")
         await self._table.save(batch)
-        self._begin(batch)
+        assert self._shared is not None  # noqa: S101  requests come after `running`
+        self._begin(ActiveBatch(batch, self._shared))
         return batch
 
     async def _made(self, new: NewBatch, owner: str, now: int) -> Batch | None:
@@ -203,9 +207,8 @@ class Runner:
         active = self._active.get(batch.id)
         return batch if active is None else active.batch
 
-    def _begin(self, batch: Batch) -> None:
-        assert self._shared is not None  # noqa: S101  requests come after `running`
-        active = self._active[batch.id] = ActiveBatch(batch, self._shared)
+    def _begin(self, active: ActiveBatch) -> None:
+        self._active[active.batch.id] = active
         # A context of its own: not the record and the deadline of the request that made it.
         task = asyncio.create_task(self._live(active), context=Context())
         self._tasks.add(task)

@@ -175,9 +175,26 @@ async def test_a_batch_is_resumed_in_every_state(
         assert None in (batch.error_file_id, batch.output_file_id)
 
 
-def full_disk(_results: Any, _unfinished: Any) -> Any:
+def full_disk(_results: Any, _lines: Any, _unfinished: Any) -> Any:
     """Fail as writing to a full disk does."""
     raise OSError(28, "No space left on device")
+
+
+async def test_counts_do_not_go_back(tmp_path: Path) -> None:
+    """At the first moment of the next server, a batch has the counts of the one before."""
+    number = itertools.count()
+
+    async def some(request: LineRequest) -> LineAnswer:
+        return await (fine if next(number) < 3 else never)(request)
+
+    async with serving(tmp_path, some) as server:
+        begun = await server.begun(9)
+        await server.answered(begun, 3)
+
+    async with serving(tmp_path, never) as server:
+        resumed = await server.batches.get(begun.id, "")
+
+    assert resumed.counts == Counts(total=9, completed=3)
 
 
 async def test_a_step_that_fails_is_begun_again(
@@ -187,9 +204,9 @@ async def test_a_step_that_fails_is_begun_again(
     failures = iter(range(3))
     write_files = active.Results.write_files
 
-    def full_at_first(results: Any, unfinished: Any) -> Any:
+    def full_at_first(results: Any, lines: Any, unfinished: Any) -> Any:
         write = write_files if next(failures, None) is None else full_disk
-        return write(results, unfinished)
+        return write(results, lines, unfinished)
 
     monkeypatch.setattr(active.Results, "write_files", full_at_first)
     async with serving(tmp_path, fine) as server:
