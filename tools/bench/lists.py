@@ -60,7 +60,7 @@ ENGINES = (
     Engine(
         "The built-in model",
         f'[[models]]\nid = "m"\nbackend = "whisper"\nsource = "{BUILTIN}"\n',
-        clips=500,
+        clips=160,
         rounds=1,
     ),
 )
@@ -236,6 +236,7 @@ def main() -> None:
     for engine in ENGINES:
         results = play(engine, share=share)
         parts.append(report(engine, results))
+        _say(parts[-1])
         lines.append(_line(engine, results))
     text = "\n".join(parts)
     print(text)
