@@ -150,17 +150,32 @@ recipes: .venv/.test ## install the harnesses that the tests run
 test-real: models ## test on real models and real speech
 	$(PYTEST) tests/real
 
+# What a client sees must be the same where the models are in a cluster.
+CLUSTERED := $(addprefix tests/client/test_,chat.py completions.py embeddings.py responses.py \
+	transcription.py transcription_options.py transcription_stream.py translation.py tokenizer.py \
+	errors.py leaving.py queue.py stream_bytes.py speech_by_chat.py) \
+	tests/fidelity/test_embeddings_fidelity.py
+
+.PHONY: test-cluster
+test-cluster: .venv/.ray ## test on a cluster of a head and two nodes, the stock client's tests too
+	$(PYTEST) tests/cluster
+	$(BIN)/python -m tests.cluster.nodes $(PYTEST) $(CLUSTERED)
+
 # With the newest and the oldest dependencies; ARGS=--smoke: a few tests, a few environments.
 .PHONY: test-wheel
 test-wheel: .venv/.test ## test the wheel as users install it, in several versions of Python
 	@$(BIN)/python -m tools.wheel $(ARGS)
 
 .PHONY: bench
-bench: bench-transcription bench-chat bench-scores bench-real bench-remote bench-batches ## all of the six below; writes docs/benchmarks.md
+bench: bench-transcription bench-lists bench-chat bench-scores bench-real bench-remote bench-batches bench-cluster ## all of the eight below; writes docs/benchmarks.md
 
 .PHONY: bench-transcription
 bench-transcription: .venv/.base ## measure transcription against faster-whisper; ARGS=--quick: a trial
 	@$(BIN)/python -m tools.bench.transcription $(ARGS)
+
+.PHONY: bench-lists
+bench-lists: .venv/.base ## measure many recordings in one request against requests of one
+	@$(BIN)/python -m tools.bench.lists $(ARGS)
 
 .PHONY: bench-chat
 bench-chat: .venv/.vllm ## measure chat against vLLM's server and its bare engine
@@ -199,6 +214,10 @@ bench-remote: .venv/.base $(PROXY)/.whole ## measure a request that is passed on
 .PHONY: bench-batches
 bench-batches: .venv/.base ## measure a batch against the same chats over HTTP
 	@$(BIN)/python -m tools.bench.batches $(ARGS)
+
+.PHONY: bench-cluster
+bench-cluster: .venv/.ray ## measure what a cluster costs the server, against Ray's own defaults
+	@$(BIN)/python -m tools.bench.cluster $(ARGS)
 
 # Each recipe makes an environment of its own, in build/recipes/.
 .PHONY: harnesses

@@ -242,7 +242,9 @@ def check(**flags: Any) -> None:
     a model whose engine, directory or precision is not available.
     """
     settings = _settings(**flags)
-    faults = [fault for model in settings.models if (fault := _fault(model))]
+    # What a cluster opens is on its nodes, and perhaps not here.
+    here = settings.models if settings.cluster is None else ()
+    faults = [fault for model in here if (fault := _fault(model))]
     if faults:
         raise click.ClickException("\n".join(faults))
     server = settings.server

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr, replace
 
-from backends.cluster_config import ClusterConfig
-from backends.config import BUILTIN, ModelConfig, names
+from backends.cluster_config import ClusterConfig, Replication
+from backends.config import BUILTIN, ModelConfig, RemoteModelConfig, VllmModelConfig, names
 
 from .batch_settings import BatchSettings
 from .environment import UnknownVariable, from_environment
@@ -153,6 +153,7 @@ def load(
     _check_exposure(settings.server)
     _check_admin(settings.server)
     _check_tracing(settings.server)
+    _check_cluster(settings)
     return settings
 
 
@@ -256,6 +257,22 @@ def _check_admin(server: ServerSettings) -> None:
         raise SettingsError("The admin port needs a key: set admin_key - at $.server.admin_port")
     if server.admin_port and server.admin_port == server.port:
         raise SettingsError("The admin port must be another - at $.server.admin_port")
+
+
+def _check_cluster(settings: Settings) -> None:
+    """Raise SettingsError for replicas of a model on other servers, and for too few GPUs."""
+    for index, model in enumerate(settings.models):
+        replication, path = model.cluster, f"$.models[{index}].cluster"
+        if isinstance(model, RemoteModelConfig) and replication != Replication():
+            raise SettingsError(f"A model on other servers has no replicas here - at {path}")
+        if not isinstance(model, VllmModelConfig):
+            continue
+        needed = model.options.get("tensor_parallel_size", 1)
+        if isinstance(needed, int) and 0 < replication.num_gpus < needed:
+            raise SettingsError(
+                f"A replica with tensor_parallel_size {needed} needs as many GPUs "
+                f"- at {path}.num_gpus"
+            )
 
 
 def _check_tracing(server: ServerSettings) -> None:

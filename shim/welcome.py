@@ -43,7 +43,18 @@ def show_models(settings: Settings) -> None:
     served = [", ".join(names(model)) for model in settings.models]
     width = max(map(len, served), default=0)
     for name, model in zip(served, settings.models, strict=True):
-        click.echo(f"  {name:<{width}}  {_backend(model)}:{_source(model)}{_origin(model)}")
+        place = _origin(model) if settings.cluster is None else _replicas(model)
+        click.echo(f"  {name:<{width}}  {_backend(model)}:{_source(model)}{place}")
+
+
+def _replicas(model: ModelConfig) -> str:
+    """Return how many replicas *model* has in the cluster; a remote one is not there."""
+    if isinstance(model, RemoteModelConfig):
+        return ""
+    if (scaling := model.cluster.autoscaling) is not None:
+        return f"  ({scaling.min} to {scaling.max} replicas)"
+    count = model.cluster.replicas
+    return f"  ({count} {'replica' if count == 1 else 'replicas'})"
 
 
 def _origin(model: ModelConfig) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live import (
+    CLUSTER,
     FAKE_VECTORS,
     KEY,
+    REPLICATED,
     TOY_CHAT,
     TOY_SPEECH,
     LiveServer,
@@ -19,9 +21,14 @@ from tests.live import (
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Serve the built-in models, with a key, and batches."""
+    """Serve the built-in models, with a key, and batches; in a cluster, two replicas of each."""
     batches = str(tmp_path_factory.mktemp("batches"))
-    with serving("--api-key", KEY, SHIM_BATCHES_DIRECTORY=batches) as live:
+    arguments = ["--api-key", KEY]
+    if CLUSTER is not None:
+        config = tmp_path_factory.mktemp("replicated") / "shim.toml"
+        config.write_text(REPLICATED)
+        arguments += ["--config", str(config)]
+    with serving(*arguments, SHIM_BATCHES_DIRECTORY=batches) as live:
         yield live
 
 

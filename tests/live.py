@@ -31,6 +31,9 @@ PYTHON = os.environ.get("SHIM_PYTHON", sys.executable)
 INTERVAL = os.environ.get("SHIM_TESTS_STREAM_INTERVAL_MS")
 """`stream_interval_ms` of the engines that the tests share: their results must not depend on it."""
 
+CLUSTER = os.environ.get("SHIM_TESTS_CLUSTER")
+"""Address of a cluster for the models of all servers: their results must not depend on it."""
+
 # Quick to start and small: no compilation, a quarter of a GiB of cache.
 VLLM_OPTIONS = {
     # As the weights are; vLLM's own "auto" would round them to bfloat16.
@@ -107,6 +110,8 @@ def serving(
     to *stderr*; None: to that of the tests.
     """
     named = {"--model", "--config"} & set(arguments)
+    if CLUSTER is not None and "--cluster" not in arguments:
+        arguments = (*arguments, "--cluster", CLUSTER)
     command = [
         PYTHON,
         "-m",

@@ -71,7 +71,7 @@ ROUTES = {
 }
 """Further parts of `shim.api` that a part may import."""
 
-ENGINES = {"vllm", "faster_whisper", "ctranslate2", "torch", "transformers"}
+ENGINES = {"vllm", "faster_whisper", "ctranslate2", "torch", "transformers", "ray"}
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -26,8 +26,9 @@ Limits that follow from the model:
   `context_length_exceeded`. A text of more than 8 characters for each token of the
   context is counted in pieces first, so that a far too long one is refused before it
   is tokenized whole.
-- A completion of more prompts, or an embeddings request of more inputs, than the
-  model's `max_running` and `max_waiting` together is a 400 at once.
+- A completion of more prompts, an embeddings request of more inputs, or a transcription
+  of more `files` than the model's `max_running` and `max_waiting` together is a 400 at
+  once.
 - A recording has limits in `[models.options]`: `max_audio_seconds`,
   `max_decoded_bytes`, `max_decode_seconds` ([configuration.md](configuration.md)).
 

@@ -1,13 +1,16 @@
 """The way into this package without Ray: it is imported when a cluster is configured."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 from backends.base import Backend
 from backends.cluster_config import ClusterConfig
 from backends.config import ModelConfig
+from backends.in_thread import in_thread
 
-from .environment import import_ray
+from .environment import prepare
 
 
 class Cluster(Protocol):
@@ -18,13 +21,15 @@ class Cluster(Protocol):
         ...
 
 
-def connect(config: ClusterConfig, *, decoded_bytes: int) -> AbstractAsyncContextManager[Cluster]:
-    """Return a context manager that connects to the cluster of *config*.
+@asynccontextmanager
+async def connect(config: ClusterConfig, *, decoded_bytes: int) -> AsyncGenerator[Cluster, None]:
+    """Connect to the cluster of *config* for the block, and yield it.
 
     Each replica may hold *decoded_bytes* of decoded recordings. Raises RayMissing if Ray is not
-    installed.
+    installed, ConnectionError if the cluster cannot be reached.
     """
-    import_ray(loopback=config.address == "local")
+    address = await in_thread(partial(prepare, config.address))
     from .cluster import connected
 
-    return connected(config, decoded_bytes=decoded_bytes)
+    async with connected(address, config, decoded_bytes=decoded_bytes) as cluster:
+        yield cluster

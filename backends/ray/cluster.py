@@ -15,6 +15,7 @@ import msgspec
 import ray
 from msgspec.structs import replace
 from ray import serve
+from ray.exceptions import ActorAlreadyExistsError
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ApplicationStatus
 
@@ -157,33 +158,37 @@ class Cluster:
 
 
 @asynccontextmanager
-async def connected(config: ClusterConfig, *, decoded_bytes: int) -> AsyncGenerator[Cluster, None]:
-    """Connect to the cluster of *config*, or start one on this machine, for the block.
+async def connected(
+    address: str, config: ClusterConfig, *, decoded_bytes: int
+) -> AsyncGenerator[Cluster, None]:
+    """Connect to the cluster at *address* for the block; `local`: start one on this machine.
 
     Raises ConnectionError if it cannot be reached.
     """
-    local = config.address == "local"
     start = partial(
         ray.init,
-        address=config.address,
-        include_dashboard=False if local else None,
-        log_to_driver=local,
+        address=address,
+        include_dashboard=False if address == "local" else None,
+        log_to_driver=address == "local",
         logging_level="ERROR",
         runtime_env={"env_vars": VARIABLES},
     )
+    await in_thread(start)
     try:
-        await in_thread(start)
-    except ConnectionError as error:
-        raise ConnectionError(
-            f"{error}. Does it run there, and is its token here, in RAY_AUTH_TOKEN or "
-            "~/.ray/auth_token?"
-        ) from error
-    try:
-        await in_thread(partial(serve.start, proxy_location="Disabled", logging_config=QUIET))
+        await in_thread(_start_serve)
         logging.getLogger("ray.serve").setLevel(logging.WARNING)  # `start` has set another
         yield Cluster(config, decoded_bytes=decoded_bytes)
     finally:
         await in_thread(ray.shutdown)
+
+
+def _start_serve() -> None:
+    """Start Ray Serve in the cluster, where it does not run already."""
+    start = partial(serve.start, proxy_location="Disabled", logging_config=QUIET)
+    try:
+        start()
+    except ActorAlreadyExistsError:  # another server was first, by a moment
+        start()
 
 
 def _status(name: str) -> Any:

@@ -15,11 +15,13 @@ from shim.serving.batch_metrics import BatchMetrics
 
 from .attempts import Attempts, Stopped
 from .batch import Batch, Counts, Status, moved
-from .input import BadInput, Lines, check
-from .results import LineError, Results
+from .ends import ENDS
+from .input import BadInput, Fault, Lines, check
+from .results import Results
 from .run import Run
 from .starts import Starts
-from .store.files import Files, NewFile, StoredFile
+from .store.files import Files, NewFile
+from .store.table import StoredFile
 from .table import Table, save
 from .turns import Turns
 
@@ -33,22 +35,6 @@ _AGAIN_SECONDS = 10.0
 """Seconds before a batch is resumed that has met an error, as a full disk."""
 
 _NO_LIMIT = 1 << 40
-
-_EXPIRED = LineError(
-    "batch_expired",
-    "This request could not be executed before the completion window expired.",
-)
-_CANCELLED = LineError("batch_cancelled", "The batch was cancelled before this request ended.")
-
-_LOST = LineError("server_error", "The result of this request was lost: its disk has an error.")
-
-_ENDS: dict[Status, tuple[Status, LineError]] = {
-    "in_progress": ("expired", _EXPIRED),
-    "finalizing": ("completed", _LOST),
-    "cancelling": ("cancelled", _CANCELLED),
-}
-"""The last state of a batch whose files are written in each state, and what the lines get that
-have no result."""
 
 
 class Shared(Struct, frozen=True, kw_only=True):
@@ -88,6 +74,14 @@ class ActiveBatch:
             return self._batch
         return replace(self._batch, counts=self._present.counts, usage=self._present.usage)
 
+    async def recall(self) -> None:
+        """Show the counts of what earlier processes have done, which `live` reads again later."""
+        try:
+            async with self._results():
+                pass
+        except OSError as error:  # which `live` meets again, and waits for its end
+            log.error("%s: its results cannot be read: %s", self._batch.id, error)  # noqa: TRY400
+
     async def cancel(self) -> bool:
         """Let the batch be cancelled, what is in flight included; return whether it was not over.
 
@@ -119,20 +113,24 @@ class ActiveBatch:
         """
         try:
             while not self._batch.is_final:
-                await self._step_or_pause()
+                await self._succeeds(self._step)
+            while not await self._succeeds(self._clear):
+                pass
         except Stopped:
             return
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    async def _step_or_pause(self) -> None:
+    async def _succeeds(self, step: Callable[[], Awaitable[None]]) -> bool:
+        """Return whether *step* raised no error; after an error only when it may have passed."""
         try:
-            await self._step()
+            await step()
         except Stopped:
             raise
         # A batch would end here: all its results are on the disk, and the reason may pass.
         except Exception:
             log.exception("%s is resumed in %g s", self._batch.id, _AGAIN_SECONDS)
             await self._shared.attempts.pause(_AGAIN_SECONDS)
+            return False
+        return True
 
     async def _step(self) -> None:
         try:
@@ -146,13 +144,14 @@ class ActiveBatch:
             self._batch = replace(self._batch, faults=tuple(error.faults))
             await self._move("failed")
 
+    async def _clear(self) -> None:
+        """Remove the folder, which is needed as long as the index has another state."""
+        await self._shared.table.save(self._batch)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
     async def _check(self) -> None:
-        async with self._lines() as lines:
-            self._batch = replace(
-                self._batch,
-                counts=Counts(total=len(lines)),
-                model=lines.models[0] if len(lines.models) == 1 else None,
-            )
+        async with self._lines():
+            pass
         if self._batch.status == "validating":
             await self._move("in_progress")
 
@@ -172,7 +171,7 @@ class ActiveBatch:
             await self._move("finalizing")
 
     async def _all_lines(self) -> None:
-        async with self._shared.places, self._results() as (lines, results):
+        async with self._shared.places, self._lines() as lines, self._results() as results:
             with closing(Starts(self._folder / "starts")) as starts:
                 run = Run(
                     self._batch,
@@ -186,9 +185,11 @@ class ActiveBatch:
                 await run.all_lines()
 
     async def _finish(self) -> None:
-        end, unfinished = _ENDS[self._batch.status]
-        async with self._results() as (_, results):
-            output, errors = await uninterrupted(asyncio.to_thread(results.write_files, unfinished))
+        end, unfinished = ENDS[self._batch.status]
+        async with self._lines() as lines, self._results() as results:
+            output, errors = await uninterrupted(
+                asyncio.to_thread(results.write_files, lines, unfinished)
+            )
         paths = {f"{self._batch.id}_output.jsonl": output, f"{self._batch.id}_error.jsonl": errors}
         new = [
             NewFile(
@@ -216,9 +217,14 @@ class ActiveBatch:
 
     @asynccontextmanager
     async def _lines(self) -> AsyncGenerator[Lines, None]:
-        """Check the input, which was right already unless the batch is new."""
+        """Check the input, which was right already unless the batch is new; raise BadInput."""
         known = self._batch.counts.total
-        with closing(Lines(self._folder / "input.jsonl")) as lines:
+        try:
+            opened = Lines(self._folder / "input.jsonl")
+        except FileNotFoundError as error:
+            fault = Fault("input_file_lost", "The input of the batch is not on the disk any more.")
+            raise BadInput([fault]) from error
+        with closing(opened) as lines:
             async with self._shared.checks:
                 await uninterrupted(
                     asyncio.to_thread(
@@ -229,20 +235,24 @@ class ActiveBatch:
                         line_bytes=_NO_LIMIT if known else self._shared.line_bytes,
                     )
                 )
+            if not known:
+                counts = Counts(total=len(lines))
+                model = lines.models[0] if len(lines.models) == 1 else None
+                self._batch = replace(self._batch, counts=counts, model=model)
             yield lines
 
     @asynccontextmanager
-    async def _results(self) -> AsyncGenerator[tuple[Lines, Results], None]:
-        async with self._lines() as lines:
-            results = Results(self._folder, self._batch.id, lines)
-            try:
-                await uninterrupted(asyncio.to_thread(results.read))
-                self._present = results
-                yield lines, results
-            finally:
-                self._batch = self.batch
-                self._present = None
-                await results.close()
+    async def _results(self) -> AsyncGenerator[Results, None]:
+        """Read the results that there are, and show their counts from now on."""
+        results = Results(self._folder, self._batch.id, self._batch.counts.total)
+        try:
+            await uninterrupted(asyncio.to_thread(results.read))
+            self._present = results
+            yield results
+        finally:
+            self._batch = self.batch
+            self._present = None
+            await results.close()
 
     def _move(self, status: Status) -> Awaitable[None]:
         """Be in *status* from now on, and save that."""

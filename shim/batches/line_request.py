@@ -94,7 +94,7 @@ class _Exchange:
         self._is_whole = False
 
     async def receive(self) -> ReceiveMessage:
-        """Return the body; after it, never anything: nobody disconnects."""
+        """Return the body; called again, wait for ever: nobody disconnects."""
         body, self._body = self._body, None
         if body is None:
             await asyncio.Event().wait()

@@ -4,6 +4,7 @@ import logging
 import os
 from array import array
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -65,14 +66,13 @@ class _Found(Struct):
 class Results:
     """The results of one batch in its folder, those of earlier processes included."""
 
-    def __init__(self, folder: Path, batch: str, lines: Lines) -> None:
-        """Open the files in *folder*, which need not exist; `read` them next."""
+    def __init__(self, folder: Path, batch: str, count: int) -> None:
+        """Open the files in *folder*, which need not exist, for *count* lines; `read` them next."""
         self._batch = batch
-        self._lines = lines
         self._folder = folder
-        self._answers = _Part(folder / "output.jsonl.part", len(lines))
-        self._errors = _Part(folder / "errors.jsonl.part", len(lines))
-        self.counts = Counts(total=len(lines))
+        self._answers = _Part(folder / "output.jsonl.part", count)
+        self._errors = _Part(folder / "errors.jsonl.part", count)
+        self.counts = Counts(total=count)
         self.usage = Usage()
 
     def read(self) -> None:
@@ -120,22 +120,22 @@ class Results:
         await part.file.append(msgspec.json.encode(result) + b"\n")
         self._count(result.response.body if result.response and result.is_answer else None)
 
-    def write_files(self, unfinished: LineError) -> tuple[Path | None, Path | None]:
+    def write_files(self, lines: Lines, unfinished: LineError) -> tuple[Path | None, Path | None]:
         """Write the files of answers and of errors; return their paths, None for an empty one.
 
-        Lines are in the order of the input. Those without a result get *unfinished*. To be called
+        Results are in the order of *lines*. Lines without a result get *unfinished*. To be called
         in a thread, when nothing is added any more, on results that were read again.
         """
         answers = self._folder / "output.jsonl"
         errors = self._folder / "errors.jsonl"
-        _write_file(answers, len(self._lines), self._answers.text)
-        _write_file(errors, len(self._lines), lambda i: self._error(i, unfinished))
+        _write_file(answers, len(lines), self._answers.text)
+        _write_file(errors, len(lines), partial(self._error, lines, unfinished))
         return _unless_empty(answers), _unless_empty(errors)
 
-    def _error(self, index: int, unfinished: LineError) -> bytes:
+    def _error(self, lines: Lines, unfinished: LineError, index: int) -> bytes:
         if index in self:
             return self._errors.text(index)
-        custom_id = self._lines.request(index).custom_id
+        custom_id = lines.request(index).custom_id
         result = Result(result_id(self._batch, index), custom_id, None, unfinished)
         return msgspec.json.encode(result) + b"\n"
 

@@ -1,5 +1,6 @@
 """Stamps of models: they change with the model's files."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from backends.config import (
     VllmModelConfig,
     WhisperModelConfig,
 )
-from backends.stamp import stamp
+from backends.stamp import contents, stamp
 
 
 @pytest.fixture
@@ -69,3 +70,33 @@ def test_unknown_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert stamp(RemoteModelConfig(id="m", source="", upstreams=upstreams)) is None
     assert stamp(Ct2ModelConfig(id="m", source="nobody/nothing")) is None
     assert stamp(WhisperModelConfig(id="m", source="nobody/nothing")) is None
+
+
+def test_contents_are_the_same_on_other_machines(tmp_path: Path) -> None:
+    """The hash of the contents depends on names and bytes alone, and not on place and time."""
+    hashes = []
+    for node, weights in (("a", b"weights"), ("b", b"weights"), ("c", b"wEights")):
+        folder = tmp_path / node
+        folder.mkdir()
+        (folder / "model.bin").write_bytes(weights)
+        os.utime(folder / "model.bin", (len(hashes), len(hashes)))
+        hashes.append(contents(Ct2ModelConfig(id="m", source=str(folder))))
+
+    assert hashes[0] == hashes[1]
+    assert hashes[0] != hashes[2]
+
+
+def test_the_hub_s_names_are_hashes(tmp_path: Path) -> None:
+    """A large file in the hub's cache is not read: its name there is the hash of its bytes."""
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (blob := tmp_path / "blobs" / digest).parent.mkdir()
+    blob.write_bytes(b"not read")
+    cached, plain = tmp_path / "cached", tmp_path / "plain"
+    for folder in (cached, plain):
+        folder.mkdir()
+    (cached / "model.bin").symlink_to(blob)
+    (plain / "model.bin").write_bytes(b"weights")
+
+    hashes = {contents(Ct2ModelConfig(id="m", source=str(f))) for f in (cached, plain)}
+
+    assert len(hashes) == 1

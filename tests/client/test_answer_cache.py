@@ -1,5 +1,6 @@
 """The cache of answers: what is given twice, to whom, and what is computed again."""
 
+import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,16 @@ def test_recordings(client: Any) -> None:
     assert marks(*(transcribe("greedy") for _ in range(2))) == ["miss", "hit"]
     assert marks(*(transcribe("speech", temperature=0) for _ in range(2))) == [None, None]
     assert marks(transcribe("greedy", temperature=0.4)) == [None]
+
+
+def test_many_recordings(cached: LiveServer) -> None:
+    """A list is kept if all its recordings are answered; one with an error is computed again."""
+    clip = base64.b64encode(CLIP.read_bytes()).decode()
+    whole, partly = ({"model": "greedy", "files": [clip, other]} for other in (clip, "%"))
+    path = "/audio/transcriptions"
+
+    assert marks(*(post(cached, path, whole) for _ in range(2))) == ["miss", "hit"]
+    assert marks(*(post(cached, path, partly) for _ in range(2))) == ["miss", "miss"]
 
 
 def test_embeddings(client: Any) -> None:

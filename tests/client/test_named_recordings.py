@@ -91,6 +91,20 @@ async def test_a_file(naming: LiveServer, naming_http: httpx.AsyncClient) -> Non
     assert (others.status_code, others.json()["error"]["param"]) == (404, "file_id")
 
 
+@pytest.mark.parametrize("way", ["file_id", "file_url"])
+async def test_an_unreadable_recording(
+    naming: LiveServer, naming_http: httpx.AsyncClient, way: str
+) -> None:
+    """What the engine finds wrong with a recording is said of the field that names it."""
+    with OpenAI(api_key=KEY, base_url=naming.base_url) as client:
+        file = client.files.create(file=("a.wav", b"\xff"), purpose="user_data")
+    body = {way: {"file_id": file.id, "file_url": "data:;base64,/w=="}[way]}
+
+    answer = await naming_http.post("audio/transcriptions", json=body)
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, way)
+
+
 async def test_no_files(http: httpx.AsyncClient) -> None:
     """Unless files are switched on an id is refused, by the name of the setting."""
     answer = await http.post("audio/transcriptions", json={"file_id": "file-1"})

@@ -8,6 +8,7 @@ starts in a process ends only with that process.
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,10 +21,13 @@ ENVIRONMENT = {
     # Of all systems: else Ray listens on the machine's outward address.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Replicas listen everywhere nevertheless, and run what they are sent.
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),
 }
 """Variables of every process that starts the cluster or connects to it."""
 
-CPUS = 8
+CPUS = 32
 """Cores of each node in Ray's books, which say how many replicas have room there."""
 
 SLOTS = {"slot-a": 1, "slot-b": 1, "slot-c": 1}

@@ -1,6 +1,7 @@
 """Models in a cluster answer as they do in one process."""
 
 import asyncio
+import json
 from typing import Any
 
 import openai
@@ -14,7 +15,7 @@ QUESTIONS = [f"What is {number} plus {number + 3}?" for number in range(4)]
 
 async def chats(client: Any, **options: Any) -> list[Any]:
     """Return the choices of the answers to all questions, one after the other."""
-    given = {"model": "toy-chat", "max_tokens": 24, "logprobs": True, "top_logprobs": 3, **options}
+    given = {"model": "toy-chat", "temperature": 0, "logprobs": True, "top_logprobs": 3, **options}
     return [
         (await client.chat.completions.create(messages=says(question), **given)).choices
         for question in QUESTIONS
@@ -28,7 +29,11 @@ async def streamed(client: Any) -> list[list[Any]]:
             chunk.choices
             for chunk in await collected(
                 await client.chat.completions.create(
-                    model="toy-chat", messages=says(question), stream=True, logprobs=True, seed=3
+                    model="toy-chat",
+                    messages=says(question),
+                    stream=True,
+                    logprobs=True,
+                    temperature=0,
                 )
             )
         ]
@@ -36,7 +41,7 @@ async def streamed(client: Any) -> list[list[Any]]:
     ]
 
 
-@pytest.mark.parametrize("options", [{"temperature": 0}, {"seed": 7, "n": 2}], ids=["greedy", "n"])
+@pytest.mark.parametrize("options", [{}, {"n": 2, "stop": "7"}], ids=["one", "n"])
 async def test_chats(here: Any, there: Any, options: dict[str, Any]) -> None:
     """Texts, tokens and log probabilities are the same, to the last bit."""
     assert await chats(there, **options) == await chats(here, **options)
@@ -52,10 +57,12 @@ async def test_prompts(here: Any, there: Any) -> None:
     given = {"model": "toy-chat", "prompt": "one two three", "echo": True, "logprobs": 2}
 
     ours, theirs = [
-        (await client.completions.create(**given, max_tokens=0)).choices for client in (there, here)
+        # Not the typed answer: OpenAI's types have no log probability that is null.
+        (await client.completions.with_raw_response.create(**given, max_tokens=0)).text
+        for client in (there, here)
     ]
 
-    assert ours == theirs
+    assert json.loads(ours)["choices"] == json.loads(theirs)["choices"]
 
 
 async def test_transcriptions(here: Any, there: Any) -> None:

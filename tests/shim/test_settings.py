@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backends.cluster_config import ClusterConfig, Replication
 from backends.config import BUILTIN, Ct2ModelConfig, FakeModelConfig, FakeOptions
 from shim.key_settings import hashed
 from shim.settings import Settings, SettingsError, load, parse_model
@@ -375,3 +376,56 @@ def test_tracing_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(SettingsError, match=r"pip install 'evalshim\[otel\]'"):
         load(environment={"SHIM_TRACING": "true"})
+
+
+def test_a_cluster(file: Path) -> None:
+    """A file names the cluster, and for each model its replicas; without it there is none."""
+    replicas = "cluster = { replicas = 2, num_gpus = 0.5, resources = { left = 1 } }"
+
+    settings = read(file, f'[cluster]\naddress = "10.0.0.1:6379"\n{ECHO}{replicas}')
+
+    assert settings.cluster == ClusterConfig(address="10.0.0.1:6379")
+    placed = Replication(replicas=2, num_gpus=0.5, resources={"left": 1})
+    assert settings.models[0].cluster == placed
+    assert read(file, ECHO).cluster is None
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('[cluster]\naddress = "ray://head:10001"', "$.cluster.address"),
+        ('[cluster]\nname = "a b"', "$.cluster.name"),
+        (f"{ECHO}cluster = {{ replicas = 0 }}", "$.models[0].cluster.replicas"),
+        (
+            f"{ECHO}cluster = {{ autoscaling = {{ min = 3, max = 2 }} }}",
+            "$.models[0].cluster.autoscaling",
+        ),
+        (
+            """
+            [[models]]
+            id = "m"
+            backend = "remote"
+            upstreams = [{ url = "http://h/v1" }]
+            cluster = { replicas = 2 }
+            """,
+            "$.models[0].cluster",
+        ),
+        (
+            """
+            [[models]]
+            id = "m"
+            backend = "vllm"
+            source = "m"
+            options = { tensor_parallel_size = 4 }
+            cluster = { num_gpus = 2 }
+            """,
+            "$.models[0].cluster.num_gpus",
+        ),
+    ],
+)
+def test_an_impossible_cluster(file: Path, text: str, path: str) -> None:
+    """What no cluster could do is refused with its path, before a cluster is reached."""
+    with pytest.raises(SettingsError) as refused:
+        read(file, text)
+
+    assert path in str(refused.value)

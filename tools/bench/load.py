@@ -45,6 +45,11 @@ class Connection:
 
     async def text(self, sent: bytes) -> str:
         """Return the transcript. Raises RuntimeError for any other answer than 200."""
+        transcript: str = (await self.answer(sent))["text"]
+        return transcript.strip()
+
+    async def answer(self, sent: bytes) -> Any:
+        """Return the JSON of an answer. Raises RuntimeError for any other answer than 200."""
         self._writer.write(sent)
         head = await self._reader.readuntil(b"\r\n\r\n")
         lines = head.decode("latin-1").lower().split("\r\n")
@@ -52,8 +57,7 @@ class Connection:
         body = await self._reader.readexactly(int(length.partition(":")[2]))
         if " 200 " not in lines[0]:
             raise RuntimeError(f"{lines[0]}: {body.decode(errors='replace')}")
-        transcript: str = json.loads(body)["text"]
-        return transcript.strip()
+        return json.loads(body)
 
     def close(self) -> None:
         """Close the connection."""

@@ -47,7 +47,7 @@ class PageQuery(Struct, frozen=True, kw_only=True):
     """The query of a list of batches."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    after: Name | None = None
+    after: Annotated[str, Meta(pattern=r"^batch_[0-9a-f]{36}$")] | None = None
     """The id of the last batch of the page before."""
 
 

@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery
 
 from shim.api.openapi.operation import Operation, Schemas
 from shim.batches.service import Batches
-from shim.batches.store.files import StoredFile
+from shim.batches.store.table import StoredFile
 from shim.errors import invalid
 from shim.http.auth import owner_of
 from shim.http.file_answer import FileAnswer

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 from litestar.enums import RequestEncodingType
 
-from shim.batches.store.files import Files, StoredFile
+from shim.batches.store.files import Files
 from shim.batches.store.incoming import Incoming
+from shim.batches.store.table import StoredFile
 from shim.errors import InvalidParameter, UnsupportedMedia, invalid
 from shim.http.multipart_body import Form, Upload, receive
 from shim.http.multipart_part import Field, Unread

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 
 from backends.base import Segment, TranscriptInfo
 from backends.whisper_options import Decoding
+from shim.api.generation.parameter_names import renamed
 from shim.api.openapi.operation import Operation
 from shim.api.remote.passing import passed_on_form
 from shim.errors import ErrorAnswer
@@ -22,6 +23,7 @@ from shim.serving.request_metrics import Route
 
 from .answer import answer, encoded_answer
 from .intake import SpeechRequest, read_request, refuse_unknown
+from .json_body import ONE
 from .many import encoded_list, results, size
 from .other_names import Task
 from .protocol import (
@@ -95,19 +97,22 @@ async def _answer(request: ApiRequest, models: Models, task: Task) -> Response[A
             make = partial(answer, form, job_task, silence=asked.silence)
             return await _made(partial(encoded_list, found, make), size(found), headers=headers)
         if form.stream:
-            stream = await primed(events(form, transcribe(asked.audio)))
+            stream = await primed(events(form, transcribe(*asked.only)))
             # The stream owns the recording from here on, and closes it at its end.
             return EventStream(stream, headers=headers, holding=stack.pop_all())
-        items = await collected(transcribe(asked.audio))
+        items = await collected(transcribe(*asked.only))
         media = MediaType.TEXT if form.response_format in _TEXTS else MediaType.JSON
         whole = partial(encoded_answer, form, job_task, items, silence=asked.silence)
         return await _made(whole, len(items), media=media, headers=headers)
 
 
 def _items(
-    asked: SpeechRequest, route: Route, audio: BinaryIO
+    asked: SpeechRequest, route: Route, audio: BinaryIO, place: str
 ) -> AsyncGenerator[TranscriptInfo | Segment, None]:
-    return asked.served.run(asked.served.backend.transcribe(audio, asked.prepared), route=route)
+    """Return the transcription of one recording of *asked*, in the field *place* of its body."""
+    transcript = asked.served.backend.transcribe(audio, asked.prepared)
+    items = asked.served.run(transcript, route=route)
+    return items if place == ONE else renamed(items, {"audio": place})
 
 
 async def _made(

@@ -48,12 +48,12 @@ class SpeechRequest:
     """The text of the answer where nothing was said."""
 
     @property
-    def audio(self) -> BinaryIO:
-        """The only recording of a request that is not listed; raises why it cannot be read."""
-        audio = self.recordings[0].audio
-        if isinstance(audio, ApiError):
-            raise audio
-        return audio
+    def only(self) -> tuple[BinaryIO, str]:
+        """The recording of a request that is not listed, and its place; raises its error."""
+        (recording,) = self.recordings
+        if isinstance(recording.audio, ApiError):
+            raise recording.audio
+        return recording.audio, recording.place
 
 
 async def read_request(

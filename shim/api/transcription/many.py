@@ -6,7 +6,6 @@ from typing import BinaryIO, TypeAlias
 from msgspec.structs import asdict
 
 from backends.base import Segment, TranscriptInfo
-from shim.api.generation.parameter_names import renamed
 from shim.errors import ApiError, describe, reason_of, status_of
 from shim.http.json_answer import encoded_in_pieces
 from shim.serving.pipeline import collected, together
@@ -27,7 +26,8 @@ from .protocol import (
 Items: TypeAlias = list[TranscriptInfo | Segment]
 Result: TypeAlias = Items | Exception
 """The whole transcription of a recording, or why it has none."""
-Transcribe: TypeAlias = Callable[[BinaryIO], AsyncGenerator[TranscriptInfo | Segment, None]]
+Transcribe: TypeAlias = Callable[[BinaryIO, str], AsyncGenerator[TranscriptInfo | Segment, None]]
+"""Runs one recording, which came in the field of the body that the text names."""
 
 _OF_THE_SERVER = frozenset({429, 503, 504})
 """Statuses of failures that are not a recording's own: the same request may succeed later."""
@@ -47,9 +47,8 @@ async def results(recordings: Sequence[Recording], transcribe: Transcribe) -> li
 async def _result(recording: Recording, transcribe: Transcribe) -> Result:
     if isinstance(recording.audio, ApiError):
         return recording.audio
-    items = transcribe(recording.audio)
     try:
-        return await collected(renamed(items, {"audio": recording.place}))
+        return await collected(transcribe(recording.audio, recording.place))
     except Exception as error:
         # A sample ends here: it is answered as a request with this recording alone would be.
         if status_of(error) in _OF_THE_SERVER:

@@ -19,23 +19,7 @@ Work = Callable[[sqlite3.Connection], T]
 """Reads or changes the index; what it raises undoes its changes."""
 
 _VERSION = 1
-"""The version of the tables, in the database's `user_version`; a new database has 0."""
-
-_SCHEMA = f"""
-PRAGMA user_version = {_VERSION};
-CREATE TABLE IF NOT EXISTS files (
-    id TEXT PRIMARY KEY,
-    owner TEXT NOT NULL,
-    purpose TEXT NOT NULL,
-    filename TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    created_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS files_of_owner ON files (owner, id);
-CREATE INDEX IF NOT EXISTS files_of_purpose ON files (owner, purpose, id);
-CREATE INDEX IF NOT EXISTS files_by_expiry ON files (expires_at);
-"""
+"""The version of all tables, in the database's `user_version`; a new database has 0."""
 
 _FULL = 13
 """SQLite's primary result code for a full disk (SQLITE_FULL); Python 3.11 has no name for it."""
@@ -100,6 +84,6 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         # What a client was told is stored survives a loss of power: 0.1 ms more than `normal`.
         connection.execute("PRAGMA synchronous = FULL")
-        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
     except sqlite3.Error as error:
         raise FolderUnusable(f"{file}: {error}") from error

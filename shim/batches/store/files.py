@@ -11,44 +11,25 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from msgspec import Struct
 
 from shim.batch_settings import BatchSettings
-from shim.errors import UnknownFile
 from shim.http.spool import full_disk_refused
 from shim.http.uninterrupted import uninterrupted
 
-from .database import Database
+from . import table
+from .database import Database, Work
 from .folder import Folder
 from .ids import Ids
 from .incoming import Incoming
 from .quota import Quota, counted
+from .table import Order, StoredFile
 
 log = logging.getLogger(__name__)
 
-Order: TypeAlias = Literal["asc", "desc"]
-"""From the oldest to the newest, or the other way."""
-
 _PREFIX = "file-"
-
-
-class StoredFile(Struct, frozen=True, kw_only=True):
-    """A row of the index: a file and whose it is."""
-
-    id: str
-    owner: str
-    """The hexadecimal digest of the key that it belongs to; empty on a server without keys."""
-    purpose: str
-    filename: str
-    """The client's name for it; nothing is looked up by that."""
-    size: int
-    """Bytes."""
-    created_at: int
-    """Unix seconds."""
-    expires_at: int
-    """Unix seconds: from then on it is gone."""
 
 
 class NewFile(Struct, frozen=True, kw_only=True):
@@ -90,7 +71,7 @@ class Files:
 
     async def start(self) -> None:
         """Count what is stored; remove what has expired and what a killed server has begun."""
-        rows = await self._database.run(_sizes)
+        rows = await self._database.run(table.prepare)
         self.ids = Ids(max((id_ for id_, _ in rows), default="").removeprefix(_PREFIX))
         self.quota.add(len(rows), sum(counted(size) for _, size in rows))
         known = {id_ for id_, _ in rows}
@@ -133,10 +114,7 @@ class Files:
             stored = await asyncio.to_thread(self._linked, named)
 
         def insert(connection: sqlite3.Connection) -> None:
-            names = StoredFile.__struct_fields__
-            values = ", ".join(f":{name}" for name in names)
-            statement = f"INSERT INTO files ({', '.join(names)}) VALUES ({values})"  # noqa: S608
-            connection.executemany(statement, map(_row, stored))
+            table.insert(connection, stored)
             also(connection, stored)
 
         try:
@@ -150,7 +128,7 @@ class Files:
 
     async def get(self, id_: str, owner: str) -> StoredFile:
         """Return the file *id_* of *owner*; raise UnknownFile."""
-        return await self._database.run(lambda connection: _found(connection, id_, owner))
+        return await self._database.run(lambda connection: table.find(connection, id_, owner))
 
     def path(self, file: StoredFile) -> Path:
         """Return where the bytes of *file* are, until it is deleted or has expired."""
@@ -161,7 +139,7 @@ class Files:
         try:
             return await asyncio.to_thread(self.path(file).open, "rb")
         except FileNotFoundError as error:
-            raise _unknown(file.id) from error
+            raise table.unknown(file.id) from error
 
     async def link(self, file: StoredFile, path: Path) -> None:
         """Make the bytes of *file* available at *path* too, where they stay if it is deleted.
@@ -171,7 +149,7 @@ class Files:
         try:
             await asyncio.to_thread(path.hardlink_to, self.path(file))
         except FileNotFoundError as error:
-            raise _unknown(file.id) from error
+            raise table.unknown(file.id) from error
 
     async def page(
         self,
@@ -186,27 +164,11 @@ class Files:
 
         *after* need not exist. None: from the beginning, and of all purposes.
         """
-        conditions = ["owner = :owner", "expires_at > :now"]
-        if purpose is not None:
-            conditions.append("purpose = :purpose")
-        if after is not None:
-            conditions.append("id < :after" if order == "desc" else "id > :after")
-        statement = (
-            f"SELECT * FROM files WHERE {' AND '.join(conditions)} "  # noqa: S608  no client's text
-            f"ORDER BY id {order} LIMIT :limit"
+        files = await self._database.run(
+            lambda connection: table.page(
+                connection, owner, purpose=purpose, limit=limit + 1, order=order, after=after
+            )
         )
-        values = {
-            "owner": owner,
-            "now": time.time(),
-            "purpose": purpose,
-            "after": after,
-            "limit": limit + 1,
-        }
-
-        def read(connection: sqlite3.Connection) -> list[StoredFile]:
-            return [StoredFile(**row) for row in connection.execute(statement, values)]
-
-        files = await self._database.run(read)
         return Page(files[:limit], len(files) > limit)
 
     async def delete(self, id_: str, owner: str) -> None:
@@ -214,30 +176,20 @@ class Files:
 
         Whoever has it open reads it to its end.
         """
-
-        def delete(connection: sqlite3.Connection) -> StoredFile:
-            file = _found(connection, id_, owner)
-            connection.execute("DELETE FROM files WHERE id = ?", (id_,))
-            return file
-
-        await self._removed([await self._database.run(delete)])
+        await self._remove(lambda connection: table.delete(connection, id_, owner))
 
     async def sweep(self) -> None:
         """Remove the files that have expired."""
-        now = time.time()
+        await self._remove(table.delete_expired)
 
-        def delete(connection: sqlite3.Connection) -> list[StoredFile]:
-            expired = connection.execute("SELECT * FROM files WHERE expires_at <= ?", (now,))
-            files = [StoredFile(**row) for row in expired]
-            connection.execute("DELETE FROM files WHERE expires_at <= ?", (now,))
-            return files
+    async def _remove(self, delete: Work[list[StoredFile]]) -> None:
+        """Remove the rows that *delete* deletes and returns, and then their bytes."""
+        await uninterrupted(asyncio.ensure_future(self._removed(delete)))
 
-        await self._removed(await self._database.run(delete))
-
-    async def _removed(self, files: list[StoredFile]) -> None:
-        """Remove the bytes of *files*, whose rows have been deleted."""
+    async def _removed(self, delete: Work[list[StoredFile]]) -> None:
+        files = await self._database.run(delete)
         self.quota.add(-len(files), -sum(counted(file.size) for file in files))
-        await uninterrupted(asyncio.to_thread(_unlink, [self.path(file) for file in files]))
+        await asyncio.to_thread(_unlink, [self.path(file) for file in files])
 
     def _linked(self, named: Iterable[tuple[str, NewFile]]) -> list[StoredFile]:
         """Sync new files, each with its id, to the disk under their final names."""
@@ -272,26 +224,6 @@ class Files:
             if path.name not in known:
                 log.info("%s is not in the index: removed", path)
                 path.unlink()
-
-
-def _row(file: StoredFile) -> dict[str, str | int]:
-    return {name: getattr(file, name) for name in file.__struct_fields__}
-
-
-def _sizes(connection: sqlite3.Connection) -> list[tuple[str, int]]:
-    return [tuple(row) for row in connection.execute("SELECT id, size FROM files")]
-
-
-def _found(connection: sqlite3.Connection, id_: str, owner: str) -> StoredFile:
-    statement = "SELECT * FROM files WHERE id = ? AND owner = ? AND expires_at > ?"
-    row = connection.execute(statement, (id_, owner, time.time())).fetchone()
-    if row is None:
-        raise _unknown(id_)
-    return StoredFile(**row)
-
-
-def _unknown(id_: str) -> UnknownFile:
-    return UnknownFile(f"No such File object: {id_}", param="id")
 
 
 def _unlink(paths: Iterable[Path]) -> None:

@@ -99,13 +99,13 @@ class Folder:
 
     def results(self) -> Results:
         """Read the results of the folder."""
-        results = Results(self.path, "batch_1", self.lines)
+        results = Results(self.path, "batch_1", len(self.lines))
         results.read()
         return results
 
     def files(self) -> tuple[list[Any], list[Any]]:
         """Write the files of results, and return their lines."""
-        answers, errors = self.results().write_files(GONE)
+        answers, errors = self.results().write_files(self.lines, GONE)
         return _read(answers), _read(errors)
 
 

@@ -559,3 +559,35 @@ async def test_draining_ends_lines_that_wait() -> None:
     with pytest.raises(ServerStopping):
         await waiting
     await running.aclose()
+
+
+async def test_more_slots() -> None:
+    """Where slots are added, as many requests that wait begin at once."""
+    admission = Admission(max_running=1, max_waiting=2)
+    held = [await stuck(admission)]
+    waiting = [asyncio.create_task(anext(admission.admit(words()))) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    admission.resize(3)
+
+    assert await asyncio.gather(*waiting) == ["one", "one"]
+    held[0].cancel()
+    await asyncio.wait(held)
+
+
+async def test_fewer_slots() -> None:
+    """Where slots are removed, what runs goes on, and nothing begins until few enough run."""
+    admission = Admission(max_running=2, max_waiting=1)
+    running = [admission.admit(words()) for _ in range(2)]
+    for one in running:
+        await anext(one)
+
+    admission.resize(1)
+    waiting = asyncio.create_task(anext(admission.admit(words())))
+    await running[0].aclose()
+    await asyncio.sleep(0)
+
+    assert not waiting.done()
+    assert admission.running == 1
+    await running[1].aclose()
+    assert await waiting == "one"

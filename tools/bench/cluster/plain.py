@@ -1,11 +1,13 @@
 """The same server with its fake engine in a plain deployment of Ray Serve, called by its defaults.
 
-`python -m tools.bench.cluster.plain --config FILE --port PORT`. All but the way to the engine is
+`python -m tools.bench.cluster.plain --config FILE --port PORT`, with the cluster's address in
+`RAY_ADDRESS`. All but the way to the engine is
 Shim's: an item crosses as soon as it is there, by reference, as in the guides of Ray Serve. Only
 the limit of five requests for a replica is lifted.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -66,7 +68,7 @@ if __name__ == "__main__":
     import ray
     from ray import serve
 
-    ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
+    ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level="ERROR")
     serve.start(proxy_location="Disabled")
     fake.open_backend = deployed
     main(["serve", *sys.argv[1:]])

@@ -1,5 +1,6 @@
 """The store of files: whole or not there, at every moment; expiry, and what is not full."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -12,10 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from shim.batch_settings import BatchSettings
 from shim.batches.service import Batches, opened
-from shim.batches.store import files as files_module
-from shim.batches.store.files import Files, NewFile, StoredFile
+from shim.batches.store.files import Files, NewFile
 from shim.batches.store.folder import held
 from shim.batches.store.ids import Ids
+from shim.batches.store.table import StoredFile
 from shim.errors import QuotaExceeded, StorageFull, UnknownFile
 from shim.exchanges.folder import FolderUnusable
 from shim.serving.batch_metrics import BatchMetrics
@@ -57,7 +58,7 @@ async def test_an_expired_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         files = batches.files
         short, long = await uploaded(files, b"a", 3600), await uploaded(files, b"b")
         now = time.time()
-        monkeypatch.setattr(files_module.time, "time", lambda: now + 3600)
+        monkeypatch.setattr(time, "time", lambda: now + 3600)
 
         with pytest.raises(UnknownFile):
             await files.get(short.id, OWNER)
@@ -71,6 +72,20 @@ async def test_an_expired_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert before
         assert [path.name for path in batches.folder.files.iterdir()] == [long.id]
         assert (files.quota.files, files.quota.bytes) == (1, 4096)
+
+
+async def test_a_deletion_that_is_cancelled(tmp_path: Path) -> None:
+    """A client that leaves while its file is deleted leaves neither a row nor bytes."""
+    async with store(tmp_path) as batches:
+        file = await uploaded(batches.files, b"a")
+        deletion = asyncio.create_task(batches.files.delete(file.id, OWNER))
+        await asyncio.sleep(0)
+        deletion.cancel()
+        await asyncio.wait([deletion])
+
+        assert deletion.cancelled()
+        assert list(batches.folder.files.iterdir()) == []
+        assert (batches.files.quota.files, batches.files.quota.bytes) == (0, 0)
 
 
 async def test_what_a_killed_server_has_begun(tmp_path: Path) -> None:
