@@ -5,6 +5,7 @@ They are uploaded, not written into the lines as base64: a line is then small, s
 """
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from evals.ask.describe import to_failure
 from evals.batch.server import LIFE, Server
 from evals.dataset import Clip
 from evals.failures import NotARun
-from evals.files import discard, encoded, whole_lines, writing
+from evals.files import encoded, whole_lines, writing
 from evals.folder import Folder
 from evals.result import Failure
 from evals.runner import run
@@ -48,21 +49,24 @@ class Clips:
         """Upload *clips* that are not there yet; return the failures by the clip's path.
 
         At most *at_once* are uploaded at once. *count* is called with the numbers of those that are
-        there, that failed, and of all. Raises ServerNotReady and CannotWrite.
+        done, that failed, and of all. Raises ServerNotReady and CannotWrite.
         """
         wanted = {str(clip.audio) for clip in clips}
         if wanted:
             await self._recall()
+        missing = sorted(wanted - self.ids.keys())
+        done = len(wanted) - len(missing)
         failures: dict[str, Failure] = {}
 
         async def work(name: str) -> None:
+            nonlocal done
             try:
                 self._remember(name, await self._server.persist(lambda: self._create(Path(name))))
             except (openai.APIError, OSError) as error:
                 failures[name] = to_failure(error, secret=self._server.client.api_key)
-            count(len(wanted & self.ids.keys()), len(failures), len(wanted))
+            done += 1
+            count(done, len(failures), len(wanted))
 
-        missing = sorted(wanted - self.ids.keys())
         await run(missing, work, concurrency=at_once, stop=lambda _: False, keep=lambda _: None)
         return failures
 
@@ -115,7 +119,7 @@ async def discard_clips(server: Server, folder: Folder, *, at_once: int) -> None
 
     uploaded = _read(_file(folder))
     await run(uploaded, work, concurrency=at_once, stop=lambda _: False, keep=lambda _: None)
-    discard(_file(folder))
     with writing(folder.batches):
         if folder.batches.exists():
-            folder.batches.rmdir()
+            # A kill may have left half a file there too.
+            shutil.rmtree(folder.batches)

@@ -1,7 +1,6 @@
 """Writes the lines of a batch, and reads those of its results, by the functions of `evals.ask`."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 import openai
@@ -36,7 +35,8 @@ ERRORS: dict[int, type[openai.APIStatusError]] = {
     429: openai.RateLimitError,
 }
 """The SDK's exceptions for statuses below 500, so that a failure has the same name both ways."""
-SERVER_ERROR = 500
+ANY_ERROR, SERVER_ERROR = 400, 500
+"""The first HTTP status of an error, and of one of the server."""
 
 
 def endpoint(sample: AnySample) -> str:
@@ -71,7 +71,7 @@ def line(job: Job, task: Task, clips: dict[str, str]) -> bytes:
 
 class _Response(msgspec.Struct):
     status_code: int
-    body: msgspec.Raw
+    body: msgspec.Raw = msgspec.Raw(b"null")
     request_id: str | None = None
 
 
@@ -88,10 +88,6 @@ class Line(msgspec.Struct):
     custom_id: str
     response: _Response | None = None
     error: _Fault | None = None
-
-
-class _Body(msgspec.Struct):
-    error: Any = None
 
 
 def lines(content: bytes) -> Iterator[Line]:
@@ -111,18 +107,14 @@ def outcome(found: Line, task: Task, sample: AnySample, *, secret: str) -> Answe
     if response is None:
         fault = found.error or _Fault()
         name = str(fault.code or "no_response")
-        message = fault.message or "the request was not run"
-        return Failure(type=name, message=message, code=name)
-    if response.status_code >= ERROR_FROM:
+        said = _without(secret, fault.message or "the request was not run")
+        return Failure(type=name, message=said, code=name)
+    if response.status_code >= ANY_ERROR:
         return _refused(response, secret=secret)
     try:
         return _answer(response, task, sample)
     except SampleError as error:
         return to_failure(error, secret=secret)
-
-
-ERROR_FROM = 400
-"""The first HTTP status of an error."""
 
 
 def _answer(response: _Response, task: Task, sample: AnySample) -> Answer:
@@ -158,12 +150,16 @@ def _refused(response: _Response, *, secret: str) -> Failure:
     code = fields.get("code")
     return Failure(
         type=ERRORS.get(status, default).__name__,
-        message=said.replace(secret, "[key]") if secret else said,
+        message=_without(secret, said),
         status=status,
         code=None if code is None else str(code),
         request_id=response.request_id,
         unreachable=status in UNREACHABLE,
     )
+
+
+def _without(secret: str, text: str) -> str:
+    return text.replace(secret, "[key]") if secret else text
 
 
 def passes(failure: Failure) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
+import backoff
 import openai
 from openai import AsyncOpenAI
 from openai.types import Batch, FileObject
@@ -89,7 +90,16 @@ class Server:
                 metadata={"evals_run": run, NAME: part.token},
             )
 
-        return await self.call(Batch, create)
+        # As often as the SDK would; each time it is looked for first.
+        retrying = backoff.on_exception(
+            backoff.expo,
+            (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError),
+            factor=0.5,
+            max_value=8,
+            max_tries=self.client.max_retries + 1,
+            logger=None,
+        )
+        return await self.call(Batch, retrying(create))
 
     async def _existing(self, part: Part) -> list[Batch]:
         """Return the batch of *part*, whose id is not known; none if there is none."""
@@ -104,7 +114,13 @@ class Server:
         """Return the batch of *part* as it is now."""
         batch_id = part.batch_id
         assert batch_id is not None  # noqa: S101 - `create` returned it
-        return await self.call(Batch, lambda: self.client.batches.retrieve(batch_id))
+        try:
+            return await self.call(Batch, lambda: self.client.batches.retrieve(batch_id))
+        except BatchFailed as error:
+            raise BatchFailed(
+                f"{batch_id}: {error}; if the server has lost it, remove the run's folder"
+                " `batches`, and its samples are sent again"
+            ) from error
 
     async def cancel(self, part: Part) -> bool:
         """End the batch of *part*; return whether there is one that had not ended before."""

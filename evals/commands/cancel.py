@@ -30,7 +30,7 @@ def cancel(folders: tuple[Path, ...], *, api_key: str | None, api_key_file: Path
         known = read(folder)
         client = connect(base_url=known.base_url, api_key=key, timeout=known.timeout)
         ended = asyncio.run(_cancel(client, known, folder))
-        click.echo(f"{folder.path}: {ended} batches are cancelled")
+        click.echo(f"{folder.path}: batches cancelled: {ended}")
 
 
 async def _cancel(client: AsyncOpenAI, known: Specification, folder: Folder) -> int:

@@ -89,6 +89,7 @@ class Tracker:
     ) -> None:
         self._progress = progress
         self._scorer = scorer
+        self._total = total
         answered = [result for result in before if result.answer is not None]
         self._before = self._done = len(answered)
         self._failed = 0
@@ -114,7 +115,9 @@ class Tracker:
     def count_batch(self, name: Stage, done: int, failed: int, total: int) -> None:
         """Show how many of *total* requests of this part are done, and how many of these failed."""
         if name == "answered":
-            self._row.show(self._before + done, failed=self._failed + failed)
+            # Of a batch that was read in part before a kill, some are counted as answered before.
+            done = min(self._before + done, self._total)
+            self._row.show(done, failed=self._failed + failed)
             return
         self._uploads = self._uploads or _Row(self._progress, name, total=total, done=done)
         self._uploads.show(done, failed=failed)

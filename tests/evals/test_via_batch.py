@@ -1,6 +1,7 @@
 """`evals run --via batch`: the same results as by requests, and each sample sent once."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def evaluate(tmp_path: Path, server: ScriptedServer) -> Callable[..., Result]:
 
     def run(data: Path, *flags: str, folder: str = "run") -> Result:
         places = ["--base-url", server.base_url, "--folder", str(tmp_path / folder)]
+        places.append("--no-report")
         return CliRunner().invoke(main, ["run", str(data), "--model", "m", *places, *flags])
 
     return run
@@ -280,6 +282,7 @@ def test_what_cannot_be_sent_by_batch(
 
 
 def test_interrupted_and_cancelled(
+    evaluate: Callable[..., Result],
     batches: ScriptedBatches,
     server: ScriptedServer,
     manifest: Callable[..., Path],
@@ -289,24 +292,22 @@ def test_interrupted_and_cancelled(
     batches.looks = sys.maxsize
     batches.edit = lambda results: results.pop("1-0")
     run = str(tmp_path / "run")
-    places = ["--base-url", server.base_url, "--folder", run]
 
     def interrupt(request: Request) -> Reply:
         if request.path.startswith("/v1/batches/"):
-            process.send_signal(signal.SIGINT)
+            server.otherwise = batches
+            os.kill(os.getpid(), signal.SIGINT)
         return batches(request)
 
     server.otherwise = interrupt
-    command = [sys.executable, "-m", "evals", "run", str(manifest(*sums(3))), "--model", "m"]
-    with subprocess.Popen([*command, *places, *VIA], stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
-        _, said = process.communicate(timeout=30)
-    server.otherwise = batches
+    interrupted = evaluate(manifest(*sums(3)), *VIA)
     cancelled = CliRunner().invoke(main, ["cancel", run])
     done = resume(tmp_path / "run")
 
-    assert process.returncode == 130
-    assert f"to go on: evals resume {run}; to end the batches at the server: evals cancel" in said
-    assert cancelled.output == f"{run}: 1 batches are cancelled\n"
+    assert interrupted.exit_code == 130
+    ways = f"to go on: evals resume {run}; to end the batches at the server: evals cancel {run}"
+    assert interrupted.output.endswith(f"interrupted; {ways}\n")
+    assert cancelled.output == f"{run}: batches cancelled: 1\n"
     assert "samples     3, 1 failed, 0 not asked" in done.output
     assert len(batches.batches) == 1
 
