@@ -15,6 +15,7 @@ import msgspec
 import ray
 from msgspec.structs import replace
 from ray import serve
+from ray.exceptions import ActorAlreadyExistsError
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ApplicationStatus
 
@@ -174,11 +175,20 @@ async def connected(
     )
     await in_thread(start)
     try:
-        await in_thread(partial(serve.start, proxy_location="Disabled", logging_config=QUIET))
+        await in_thread(_start_serve)
         logging.getLogger("ray.serve").setLevel(logging.WARNING)  # `start` has set another
         yield Cluster(config, decoded_bytes=decoded_bytes)
     finally:
         await in_thread(ray.shutdown)
+
+
+def _start_serve() -> None:
+    """Start Ray Serve in the cluster, where it does not run already."""
+    start = partial(serve.start, proxy_location="Disabled", logging_config=QUIET)
+    try:
+        start()
+    except ActorAlreadyExistsError:  # another server was first, by a moment
+        start()
 
 
 def _status(name: str) -> Any:

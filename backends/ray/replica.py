@@ -27,6 +27,9 @@ _PATIENCE = 2.0
 """How many times as long as its opening took an engine may be not ready: its own supervisor needs
 about that time to start another one. Then Ray Serve replaces the replica."""
 
+_LEAST_PATIENCE = 60.0
+"""Seconds that it may be not ready anyway: what opens in no time may still take some to recover."""
+
 
 class Recording(Struct, frozen=True):
     """An encoded recording, in place of the file that a backend reads."""
@@ -69,7 +72,7 @@ class Replica:
         self._facts = facts(self._backend, stamp)
         self._ready_at = time.monotonic()
         """When the engine was last seen ready, in seconds of `time.monotonic`."""
-        self._patience = _PATIENCE * (self._ready_at - begin)
+        self._patience = max(_PATIENCE * (self._ready_at - begin), _LEAST_PATIENCE)
 
     async def _run(self, registry: Registry) -> None:
         """Hold the model open. One task does all: some engines must be closed by their opener."""

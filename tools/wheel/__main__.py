@@ -74,12 +74,16 @@ def _environments(
 ) -> Iterator[Environment]:
     """Yield one after the other: the newest versions, the oldest, the sdist.
 
-    Of a smoke test: the newest in the last Python, the oldest in the first, and no sdist.
+    Of a smoke test: the newest in the last Python, the oldest in the first, and no sdist. Else the
+    newest have Ray, for the tests on a cluster.
     """
     sdist, wheel = built(folder)
     found = [(version, path) for version, path in versions.items() if path]
     for version, path in found[-1:] if smoke else found:
-        yield installed(folder / "new", path, f"{version}, newest", wheel=wheel, oldest=False)
+        name, extra = (version, "") if smoke else (f"{version} with Ray", "[ray]")
+        yield installed(
+            folder / "new", path, f"{name}, newest", wheel=wheel, oldest=False, extra=extra
+        )
     for version, path in found[:1] if smoke else found:
         yield installed(folder / "old", path, f"{version}, oldest", wheel=wheel, oldest=True)
     if not smoke:

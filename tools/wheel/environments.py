@@ -69,13 +69,20 @@ def built(folder: Path) -> tuple[Path, Path]:
 
 
 def installed(
-    folder: Path, interpreter: str, name: str, *, wheel: Path, oldest: bool
+    folder: Path, interpreter: str, name: str, *, wheel: Path, oldest: bool, extra: str = ""
 ) -> Environment:
-    """Install *wheel* as a user does, with the *oldest* or the newest direct dependencies."""
+    """Install *wheel* as a user does, with the *oldest* or the newest direct dependencies.
+
+    *extra*: "[ray]" for the optional dependencies of that name.
+    """
     environment = Environment(name, folder)
     uv("venv", "--python", interpreter, folder)
     into = ("pip", "install", "--python", environment.python)
-    uv(*into, wheel, *(_oldest(folder, environment.python) if oldest else ()))
+    uv(
+        *into,
+        f"evalshim{extra} @ {wheel.as_uri()}",
+        *(_oldest(folder, environment.python) if oldest else ()),
+    )
     # The tests' tools must not move what they test.
     kept = folder / "installed.txt"
     frozen = uv("pip", "freeze", "--exclude-editable", "--python", environment.python)

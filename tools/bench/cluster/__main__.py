@@ -59,8 +59,8 @@ class Load(Struct, frozen=True):
 
 COSTS = (
     Load("A streamed token, 32 streams of 100 tokens/s", "streamed", 32, 64, 100),
-    Load("A streamed token, 256 streams that want 100 tokens/s", "streamed", 256, 256, 100),
-    Load("A call with a whole answer of 20 tokens, 64 in flight", "whole", 64, 640, 20),
+    Load("A streamed token, 128 streams that want 100 tokens/s", "streamed", 128, 128, 50),
+    Load("A call with a whole answer of 20 tokens, 64 in flight", "whole", 64, 320, 20),
 )
 SLOTS, PACE = 32, 0.02
 """Requests at once of each replica whose number grows, and seconds for each of their tokens."""
@@ -127,13 +127,13 @@ def contestants(address: str, folder: Path) -> Iterator[dict[str, Contestant]]:
 
         def start(name: str, module: str, *arguments: str) -> Server:
             log = folder / f"{name}.log"
-            return stack.enter_context(starting(log, module, *arguments, RAY_ADDRESS=address))
+            server = stack.enter_context(starting(log, module, *arguments, RAY_ADDRESS=address))
+            server.wait()
+            return server
 
         alone = start(ALONE, "shim", "serve", "--config", str(config))
         shim = start(SHIM, "shim", "serve", "--config", str(scaled), "--cluster", address)
         plain = start(PLAIN, "tools.bench.cluster.plain", "--config", str(config))
-        for server in (alone, shim, plain):
-            server.wait()
         yield {
             ALONE: Contestant(alone),
             SHIM: Contestant(shim, "shim-cost"),
