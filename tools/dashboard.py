@@ -67,6 +67,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             ),
             Panel("Models ready", "bool_yes_no", ((f"shim_model_ready{{{_MODEL}}}", "{{model}}"),)),
             Panel(
+                "Replicas",
+                "short",
+                ((f"sum by (model) (shim_model_replicas{{{_MODEL}}})", "{{model}}"),),
+                "Of models on a cluster: those that take requests.",
+            ),
+            Panel(
                 "Answers to clients that had timed out",
                 "reqps",
                 (_rate("shim_single_flight_total", "result"),),

@@ -15,8 +15,9 @@ from shim.serving.batch_metrics import BatchMetrics
 
 from .attempts import Attempts, Stopped
 from .batch import Batch, Counts, Status, moved
-from .input import BadInput, Lines, check
-from .results import LineError, Results
+from .ends import ENDS
+from .input import BadInput, Fault, Lines, check
+from .results import Results
 from .run import Run
 from .starts import Starts
 from .store.files import Files, NewFile
@@ -34,22 +35,6 @@ _AGAIN_SECONDS = 10.0
 """Seconds before a batch is resumed that has met an error, as a full disk."""
 
 _NO_LIMIT = 1 << 40
-
-_EXPIRED = LineError(
-    "batch_expired",
-    "This request could not be executed before the completion window expired.",
-)
-_CANCELLED = LineError("batch_cancelled", "The batch was cancelled before this request ended.")
-
-_LOST = LineError("server_error", "The result of this request was lost: its disk has an error.")
-
-_ENDS: dict[Status, tuple[Status, LineError]] = {
-    "in_progress": ("expired", _EXPIRED),
-    "finalizing": ("completed", _LOST),
-    "cancelling": ("cancelled", _CANCELLED),
-}
-"""The last state of a batch whose files are written in each state, and what the lines get that
-have no result."""
 
 
 class Shared(Struct, frozen=True, kw_only=True):
@@ -91,8 +76,11 @@ class ActiveBatch:
 
     async def recall(self) -> None:
         """Show the counts of what earlier processes have done, which `live` reads again later."""
-        async with self._results():
-            pass
+        try:
+            async with self._results():
+                pass
+        except OSError as error:  # which `live` meets again, and waits for its end
+            log.error("%s: its results cannot be read: %s", self._batch.id, error)  # noqa: TRY400
 
     async def cancel(self) -> bool:
         """Let the batch be cancelled, what is in flight included; return whether it was not over.
@@ -125,20 +113,24 @@ class ActiveBatch:
         """
         try:
             while not self._batch.is_final:
-                await self._step_or_pause()
+                await self._succeeds(self._step)
+            while not await self._succeeds(self._clear):
+                pass
         except Stopped:
             return
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    async def _step_or_pause(self) -> None:
+    async def _succeeds(self, step: Callable[[], Awaitable[None]]) -> bool:
+        """Return whether *step* raised no error; after an error only when it may have passed."""
         try:
-            await self._step()
+            await step()
         except Stopped:
             raise
         # A batch would end here: all its results are on the disk, and the reason may pass.
         except Exception:
             log.exception("%s is resumed in %g s", self._batch.id, _AGAIN_SECONDS)
             await self._shared.attempts.pause(_AGAIN_SECONDS)
+            return False
+        return True
 
     async def _step(self) -> None:
         try:
@@ -151,6 +143,11 @@ class ActiveBatch:
         except BadInput as error:
             self._batch = replace(self._batch, faults=tuple(error.faults))
             await self._move("failed")
+
+    async def _clear(self) -> None:
+        """Remove the folder, which is needed as long as the index has another state."""
+        await self._shared.table.save(self._batch)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _check(self) -> None:
         async with self._lines():
@@ -188,7 +185,7 @@ class ActiveBatch:
                 await run.all_lines()
 
     async def _finish(self) -> None:
-        end, unfinished = _ENDS[self._batch.status]
+        end, unfinished = ENDS[self._batch.status]
         async with self._lines() as lines, self._results() as results:
             output, errors = await uninterrupted(
                 asyncio.to_thread(results.write_files, lines, unfinished)
@@ -222,7 +219,12 @@ class ActiveBatch:
     async def _lines(self) -> AsyncGenerator[Lines, None]:
         """Check the input, which was right already unless the batch is new; raise BadInput."""
         known = self._batch.counts.total
-        with closing(Lines(self._folder / "input.jsonl")) as lines:
+        try:
+            opened = Lines(self._folder / "input.jsonl")
+        except FileNotFoundError as error:
+            fault = Fault("input_file_lost", "The input of the batch is not on the disk any more.")
+            raise BadInput([fault]) from error
+        with closing(opened) as lines:
             async with self._shared.checks:
                 await uninterrupted(
                     asyncio.to_thread(

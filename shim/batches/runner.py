@@ -2,26 +2,26 @@
 
 import asyncio
 import logging
-import re
 import shutil
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
 
-from msgspec import Struct
-
 from shim.batch_settings import BatchSettings
 from shim.errors import InvalidParameter, QueueFull, UnknownBatch
+from shim.http.uninterrupted import uninterrupted
 from shim.serving.batch_metrics import BatchMetrics
 from shim.serving.models import Models
 
 from .active import AT_ONCE, ActiveBatch, Shared
 from .attempts import Attempts, Send
 from .batch import Batch
+from .new_batch import LONGEST_WINDOW, NewBatch, request_of, window_seconds
 from .store.database import Database
 from .store.files import Files
 from .store.folder import Folder
+from .store.table import StoredFile
 from .table import Table
 from .turns import Turns
 
@@ -40,21 +40,8 @@ waits for up to 600 s for an answer."""
 _TICK_SECONDS = 1.0
 """Seconds between two looks for batches whose window is over."""
 
-_SECONDS = {"h": 3600, "d": 24 * 3600}
-
-_LONGEST_WINDOW = _LONGEST_RETENTION = 30 * _SECONDS["d"]
-"""Seconds. The latter is the most that `output_expires_after` may say, as at OpenAI."""
-
-
-class NewBatch(Struct, frozen=True, kw_only=True):
-    """What a client says of a batch."""
-
-    input_file_id: str
-    endpoint: str
-    completion_window: str
-    """A number of hours or days, as in `24h` and `7d`."""
-    metadata: dict[str, str] | None = None
-    output_expires_seconds: int | None = None
+_LONGEST_RETENTION = 30 * 24 * 3600
+"""The most seconds that `output_expires_after` may say, as at OpenAI."""
 
 
 class Runner:
@@ -136,7 +123,7 @@ class Runner:
             return made
         if sum(active.batch.owner == owner for active in self._active.values()) >= MOST_UNFINISHED:
             raise QueueFull(f"{MOST_UNFINISHED} batches of this client have not ended.")
-        expires_at = now + _window(new.completion_window)
+        expires_at = now + window_seconds(new.completion_window)
         file = await self._files.get(new.input_file_id, owner)
         if file.purpose != PURPOSE:
             message = f"The file has the purpose {file.purpose!r}: a batch needs {PURPOSE!r}."
@@ -152,19 +139,23 @@ class Runner:
             metadata=new.metadata,
             output_expires_seconds=new.output_expires_seconds,
         )
+        # To its end also if the client leaves: a row without its task would wait for a restart.
+        await uninterrupted(self._add(batch, file))
+        return batch
+
+    async def _add(self, batch: Batch, file: StoredFile) -> None:
+        assert self._shared is not None  # noqa: S101  requests come after `running`
         # Before the row: a folder without a row is removed at the next start.
         folder = self._folder.running / batch.id
         folder.mkdir(mode=0o700)
         await self._files.link(file, folder / "input.jsonl")
         await self._table.save(batch)
-        assert self._shared is not None  # noqa: S101  requests come after `running`
         self._begin(ActiveBatch(batch, self._shared))
-        return batch
 
     async def _made(self, new: NewBatch, owner: str, now: int) -> Batch | None:
         """Return the batch of the request that the client repeats; None if it made none."""
         for batch in await self._table.since(owner, now - _RETRY_SECONDS):
-            if _request_of(batch) == new:
+            if request_of(batch) == new:
                 return self._present(batch)
         return None
 
@@ -185,7 +176,7 @@ class Runner:
 
     async def sweep(self) -> None:
         """Forget the batches whose files of results have expired, whenever they have ended."""
-        longest = _LONGEST_WINDOW + max(self._settings.retention_seconds, _LONGEST_RETENTION)
+        longest = LONGEST_WINDOW + max(self._settings.retention_seconds, _LONGEST_RETENTION)
         await self._table.forget(int(self._now()) - longest)
 
     async def cancel(self, batch_id: str, owner: str) -> Batch:
@@ -232,19 +223,3 @@ class Runner:
         for path in self._folder.running.iterdir():
             if path.name not in unfinished:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _request_of(batch: Batch) -> NewBatch:
-    return NewBatch(**{name: getattr(batch, name) for name in NewBatch.__struct_fields__})
-
-
-def _window(text: str) -> int:
-    """Return the seconds of a window as `24h` or `7d`; raise InvalidParameter."""
-    match = re.fullmatch(r"([1-9][0-9]{0,2})([hd])", text)
-    if match is None or (seconds := int(match[1]) * _SECONDS[match[2]]) > _LONGEST_WINDOW:
-        raise InvalidParameter(
-            "`completion_window` must be a number of hours or days, as in '24h' and '7d', of up to "
-            "30 days.",
-            param="completion_window",
-        )
-    return seconds

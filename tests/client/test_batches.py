@@ -187,6 +187,21 @@ async def test_every_endpoint(client: Any, endpoint: str, bodies: list[Any], ans
     assert batch.model == bodies[0]["model"]
 
 
+async def test_clips_are_named_by_their_ids(client: Any) -> None:
+    """A line may name an uploaded recording; one that is unknown fails alone."""
+    clip = client.files.create(file=min(CLIPS.glob("*.*")), purpose="user_data")
+    bodies = [{"model": "toy", "file_id": id_} for id_ in (clip.id, "file-0", clip.id)]
+    url = "/v1/audio/transcriptions"
+
+    batch = await reached(client, await begin(client, jsonl(bodies, url), url))
+    output = await lines(client, batch.output_file_id)
+    errors = await lines(client, batch.error_file_id)
+
+    assert [line["custom_id"] for line in output] == ["0", "2"]
+    assert output[0]["response"]["body"]["text"] == output[1]["response"]["body"]["text"] != ""
+    assert [line["response"]["status_code"] for line in errors] == [404]
+
+
 async def test_a_wrong_file_fails_with_all_its_faults(client: Any) -> None:
     """A file with faults runs no line, and each fault is named with its line."""
     bodies = [chat("a"), chat("b", stream=True), {}, chat("c")]

@@ -1,6 +1,8 @@
 """The stock client's files: upload, pages, content, deletion, keys and limits."""
 
 import asyncio
+import filecmp
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -277,6 +279,31 @@ async def test_a_kill_in_an_upload(tmp_path: Path) -> None:
     assert list(uploads.iterdir()) == []
     assert listed == [whole]
     assert content == LINES
+
+
+def resident_bytes(server: LiveServer) -> int:
+    """Return how much memory the process has had at most."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s*(\d+) kB", status)[0]) << 10
+
+
+@pytest.mark.slow
+def test_a_large_file_takes_no_memory(tmp_path: Path) -> None:
+    """A file of 200 MB goes to the disk and back in pieces of a megabyte."""
+    large = tmp_path / "large"
+    large.write_bytes(bytes(range(256)) * (200 << 12))
+    with (
+        serving("--model", "echo=fake:chat", SHIM_BATCHES_DIRECTORY=str(tmp_path / "b")) as server,
+        openai.OpenAI(base_url=server.base_url, api_key=KEY, timeout=120) as client,
+    ):
+        before = resident_bytes(server)
+        file = client.files.create(file=large, purpose="user_data")
+        client.files.content(file.id).write_to_file(tmp_path / "back")
+        more = resident_bytes(server) - before
+
+    assert file.bytes == 200 << 20
+    assert filecmp.cmp(large, tmp_path / "back", shallow=False)
+    assert more < 32 << 20
 
 
 def test_a_server_without_a_directory(fakes: LiveServer) -> None:

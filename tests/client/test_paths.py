@@ -114,7 +114,14 @@ def test_azures_key(fakes: LiveServer) -> None:
 
 # ── what is not there ─────────────────────────────────────────────────────────
 
-NOWHERE = ["/", "/v1", "/v2/chat/completions", "/v1/files", "/api/generate", "/v1/responses/r_1"]
+NOWHERE = [
+    "/",
+    "/v1",
+    "/v2/chat/completions",
+    "/v1/fine_tuning/jobs",
+    "/api/generate",
+    "/v1/responses/r_1",
+]
 
 
 @pytest.mark.parametrize("path", NOWHERE)

@@ -159,6 +159,7 @@ WRONG = {
     "[server": "Cannot declare",
     model(running=0): "Expected int >= 1",
     'host = "localhost"\n': "It cannot change while the server runs",
+    model() + "[batches]\nmax_lines = 7\n": "restart it - at $.batches",
     model() + model(): "used twice",
     model("new").replace("options = {", "options = { fails_self_test = true,"): "self-test",
     '[[models]]\nid = "x"\nbackend = "ct2"\nsource = "/nowhere"\n': "no directory",

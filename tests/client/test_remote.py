@@ -1,6 +1,8 @@
 """Models on other servers: what a client sees through a Shim in front of two Shims."""
 
+import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,9 +87,10 @@ def front(
     behind: list[LiveServer], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     """Serve all models of both servers, under names that differ."""
-    file = tmp_path_factory.mktemp("front") / "shim.toml"
+    folder = tmp_path_factory.mktemp("front")
+    file = folder / "shim.toml"
     file.write_text(config([server.base_url for server in behind], NAMES))
-    with serving("--config", str(file)) as live:
+    with serving("--config", str(file), SHIM_BATCHES_DIRECTORY=str(folder / "batches")) as live:
         yield live
 
 
@@ -195,6 +198,32 @@ def test_the_stock_client_reads_every_route(through: OpenAI) -> None:
     assert events[-1].type == "response.completed"
     assert len(vectors.data[0].embedding) == 32
     assert text.text == "hello you"
+
+
+def test_a_batch_may_be_of_models_behind(through: OpenAI) -> None:
+    """Lines are passed on as requests are; one for a model that is unknown behind fails alone."""
+    bodies = [{"model": name, "messages": SAYS} for name in ("echo", "local", "missing")]
+    lines = [
+        {"custom_id": str(n), "method": "POST", "url": "/v1/chat/completions", "body": body}
+        for n, body in enumerate(bodies)
+    ]
+    content = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+    file = through.files.create(file=content, purpose="batch")
+    batch = through.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    deadline = time.monotonic() + 60
+    while batch.completed_at is None and time.monotonic() < deadline:
+        batch = through.batches.retrieve(batch.id)
+
+    assert batch.output_file_id is not None
+    answers = [
+        json.loads(line) for line in through.files.content(batch.output_file_id).iter_lines()
+    ]
+    said = [each["response"]["body"]["choices"][0]["message"]["content"] for each in answers]
+    assert said == ["one two three"] * 2
+    assert batch.request_counts is not None
+    assert batch.request_counts.failed == 1
 
 
 def test_the_list_has_the_length_of_the_context(through: OpenAI) -> None:

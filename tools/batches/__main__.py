@@ -13,9 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.batches.beside import CLIENTS, measured
+from tools.batches.beside import CLIENTS, measured, rows
 from tools.batches.kills import MODELS, killed
-from tools.bench.tables import quantile
 
 
 def main() -> int:
@@ -62,8 +61,7 @@ def _beside(given: argparse.Namespace, folder: Path) -> bool:
         folder, slots=given.slots, seconds=given.seconds, chats=given.chats, count=given.lines
     )
     print(f"{given.chats} chats by {CLIENTS} clients, {given.slots} slots   p50, ms  p95, ms")
-    for name, seconds in (("without a batch", found.alone), ("beside a batch", found.beside)):
-        middle, late = (quantile(seconds, share) * 1000 for share in (0.5, 0.95))
+    for name, middle, late in rows(found):
         print(f"{name:38}{middle:10.1f}{late:9.1f}")
     print(
         f"The batch: {found.lines_per_second:.0f} lines/s beside them, "

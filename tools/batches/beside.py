@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from openai import AsyncOpenAI
 
 from tools.batches.client import KEY, begun, chat, completed, connected, ended, written
 from tools.bench.server import Server, serving
+from tools.bench.tables import quantile
 
 CLIENTS = 4
 """Clients that send one chat after the other."""
@@ -64,6 +66,12 @@ def measured(folder: Path, *, slots: int, seconds: float, chats: int, count: int
             (completed(present) - before) / (middle - start),
             (completed(rest) - completed(present)) / (time.perf_counter() - middle),
         )
+
+
+def rows(found: Beside) -> Iterator[tuple[str, float, float]]:
+    """Yield what was measured: its name, the median and the 95th percentile in milliseconds."""
+    for name, seconds in (("without a batch", found.alone), ("beside a batch", found.beside)):
+        yield name, quantile(seconds, 0.5) * 1000, quantile(seconds, 0.95) * 1000
 
 
 async def _chats(server: Server, count: int) -> list[float]:

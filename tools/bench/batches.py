@@ -4,7 +4,7 @@ r"""Measures a batch against the same chats by the stock client over HTTP, 64 in
     python -m tools.bench.batches --rounds 1 --requests 1000
 
 The engine answers at once, so that only the way to it and back is measured. Both ways take turns.
-Writes `docs/benchmarks.md`, and says how long the check of a file with 50,000 lines takes.
+Then the check of a file with 50,000 lines, and clients beside a batch. Writes `docs/benchmarks.md`.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from msgspec import Struct
 from openai import AsyncOpenAI
 
 from shim.batches.input import Lines, check
+from tools.batches import beside
 from tools.batches.client import CHAT, KEY, begun, chat, connected, ended, results, written
 from tools.batches.kills import config
 from tools.bench import tables
@@ -32,6 +33,8 @@ HTTP, BATCH = "HTTP", "batch"
 IN_FLIGHT = 64
 REQUESTS = 5_000
 ROUNDS = 5
+SLOTS, WORD_SECONDS, CHATS = 8, 0.01, 200
+"""Of the model that clients use beside a batch: each answer has four words."""
 CHECKED = 50_000
 """Lines of the file whose check is measured: the most that a batch may have."""
 
@@ -119,6 +122,21 @@ def check_seconds() -> float:
             return time.perf_counter() - start
 
 
+def clients_beside(count: int) -> str:
+    """Return a table of how long clients wait beside a batch of *count* lines."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = beside.measured(
+            Path(folder), slots=SLOTS, seconds=WORD_SECONDS, chats=CHATS, count=count
+        )
+    columns = [f"{CHATS} chats, {beside.CLIENTS} at a time", "latency p50, ms", "p95, ms"]
+    rows = [f"| {name} | {middle:.1f} | {late:.1f} |" for name, middle, late in beside.rows(found)]
+    return (
+        f"{tables.table(columns, rows)}\n"
+        f"The batch went on meanwhile, {found.lines_per_second:.0f} lines/s, and after the clients "
+        f"{found.alone_after:.0f}.\n"
+    )
+
+
 def report(found: dict[str, list[Measured]], check_took: float) -> str:
     """Return the table, and a sentence on the check."""
     columns = ["", "requests/s", "÷ HTTP", "server's CPU, µs", "÷ HTTP", "client's CPU, µs"]
@@ -163,9 +181,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--quick", action="store_true", help="one small round, nothing written")
     given = parser.parse_args()
-    rounds, count = (1, 500) if given.quick else (given.rounds, given.requests)
+    rounds, count = (1, 1_000) if given.quick else (given.rounds, given.requests)
     found = play(rounds, count)
-    text = f"{tables.machine('openai', 'litestar', 'uvloop')}\n\n{report(found, check_seconds())}"
+    machine = tables.machine("openai", "litestar", "uvloop")
+    text = f"{machine}\n\n{report(found, check_seconds())}\n{clients_beside(count)}"
     print(text)
     if not given.quick:
         tables.write(tables.DOCUMENT, "batches", tables=text, results=headline(found))

@@ -6,7 +6,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from shim.api.openapi.operation import Operation
-from shim.batches.runner import NewBatch
+from shim.batches.new_batch import NewBatch
 from shim.batches.service import Batches
 from shim.errors import invalid
 from shim.http.auth import owner_of

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from shim.batch_settings import DAY_SECONDS, BatchSettings
 from shim.batches import active, runner
 from shim.batches.batch import Batch, Counts
 from shim.batches.line_request import LineAnswer, LineRequest
-from shim.batches.runner import NewBatch, Runner
+from shim.batches.new_batch import NewBatch
+from shim.batches.runner import Runner
 from shim.batches.service import opened
 from shim.batches.store.files import Files, NewFile
 from shim.errors import QueueFull, UnknownBatch
@@ -213,6 +215,34 @@ async def test_a_step_that_fails_is_begun_again(
         batch = await server.reached(await server.begun(), "completed")
 
         assert len(await server.lines(batch.output_file_id)) == 2
+
+
+async def test_a_lost_input_is_named(tmp_path: Path) -> None:
+    """A batch whose folder was removed by hand fails; the server starts."""
+    async with serving(tmp_path, never) as server:
+        begun = await server.begun()
+        await server.reached(begun, "in_progress")
+    shutil.rmtree(tmp_path / "batches" / "running" / begun.id)
+
+    async with serving(tmp_path, never) as server:
+        batch = await server.reached(begun, "failed")
+
+    assert [fault.code for fault in batch.faults] == ["input_file_lost"]
+
+
+async def test_a_client_that_leaves_has_its_batch(tmp_path: Path) -> None:
+    """A request that ends while its batch is made has made it, and its retry finds it."""
+    async with serving(tmp_path, fine) as server:
+        new = await server.new()
+        creating = asyncio.create_task(server.batches.create(new, "", is_retry=False))
+        while not any((tmp_path / "batches" / "running").iterdir()):  # noqa: ASYNC110  no event
+            await asyncio.sleep(0)
+        creating.cancel()
+        await asyncio.wait([creating])
+        found = await server.batches.create(new, "", is_retry=True)
+
+        await server.reached(found, "completed")
+        assert len((await server.batches.page("", limit=9, after=None))[0]) == 1
 
 
 async def test_a_retry_finds_only_its_own_batch(tmp_path: Path) -> None:

@@ -51,10 +51,13 @@ SPEECH: dict[str, dict[str, Any]] = {
 
 CHAT = "/v1/chat/completions"
 
+# A response has most of a chat's fields, a completion the others; so has a transcription those of a
+# translation, and a chat those of the tokenizer.
+LIKE_OTHERS = (CHAT, "/tokenize", "/v1/audio/translations")
+
 ASKED = [
-    *((path, model) for path, model in MODELS.items() if path != CHAT),
-    # Half a minute. A response has most of its fields, a completion the others.
-    pytest.param(CHAT, MODELS[CHAT], marks=pytest.mark.slow),
+    *((path, model) for path, model in MODELS.items() if path not in LIKE_OTHERS),
+    *(pytest.param(path, MODELS[path], marks=pytest.mark.slow) for path in LIKE_OTHERS),
     # The same fields as for chat, in another translation.
     *(
         pytest.param(path, "speech", marks=pytest.mark.slow)
