@@ -31,8 +31,8 @@ def table() -> str:
     """Return the table of the packages in the CPU image, by licence."""
     packages = defaultdict(list)
     for name in re.findall(r"(?m)^([a-z0-9-]+)==", PINS.read_text()):
-        # Pins for other systems are not installed on this one. Once setuptools is imported, a second
-        # one of some is found: a copy of its own.
+        # Pins for other systems are not installed on this one. Of some a second one is found, once
+        # setuptools is imported: a copy of its own.
         if (found := next(iter(metadata.distributions(name=name)), None)) is not None:
             packages[licence(found.metadata)].append(name)
     rows = sorted(packages.items(), key=lambda row: (-len(row[1]), row[0]))
