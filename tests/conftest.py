@@ -19,6 +19,12 @@ from tests.live import (
 )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the tests that end a server of others behind all of them."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Serve the built-in models, with a key, and batches; in a cluster, two replicas of each."""
@@ -34,11 +40,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="session")
 def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Serve the tests' chat model through vLLM, with a key, and small models beside it."""
+    """Serve the tests' chat model through vLLM, with a key, batches, and small models beside it."""
     skip_without_vllm()
     folder = tmp_path_factory.mktemp("vllm")
     config = vllm_config(folder, TOY_CHAT, TOY_SPEECH, FAKE_VECTORS)
-    with serving("--config", str(config)) as live:
+    batches = str(folder / "batches")
+    with serving("--config", str(config), SHIM_BATCHES_DIRECTORY=batches) as live:
         yield live
 
 
