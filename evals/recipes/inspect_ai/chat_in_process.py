@@ -14,7 +14,8 @@ def main(weights: str, out: str) -> None:
     rows = [
         written,
         *({**written, "task": task} for task in tasks),
-        logprobs("log probabilities", sums(logprobs=True, top_logprobs=2), model),
+        # One by one: of a batch the provider also returns those of the padding after an answer.
+        logprobs("log probabilities", sums(logprobs=True, top_logprobs=2), model, at_once=1),
     ]
     write(out, rows)
 

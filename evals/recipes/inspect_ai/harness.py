@@ -104,18 +104,22 @@ def calls(row: str, task: Task, model: Model) -> dict:
     return _row(row, task, model, called)
 
 
-def logprobs(row: str, task: Task, model: Model) -> dict:
-    """Return a row of scores whose samples are the log probabilities of the texts' tokens."""
+def logprobs(row: str, task: Task, model: Model, *, at_once: int = 8) -> dict:
+    """Return a row of scores whose samples are the log probabilities of the texts' tokens.
+
+    *at_once* samples are generated at the same time.
+    """
     return _row(
         row,
         task,
         model,
         lambda sample: [one.logprob for one in sample.output.choices[0].logprobs.content],
+        at_once=at_once,
     )
 
 
-def _row(row: str, task: Task, model: Model, got: object) -> dict:
-    (log,) = eval(task, model=model, log_dir="logs", display="none", max_connections=8)
+def _row(row: str, task: Task, model: Model, got: object, *, at_once: int = 8) -> dict:
+    (log,) = eval(task, model=model, log_dir="logs", display="none", max_connections=at_once)
     if log.status != "success":
         raise SystemExit(f"{row}: {log.status}: {log.error and log.error.message}")
     samples = sorted(log.samples, key=lambda sample: sample.id)

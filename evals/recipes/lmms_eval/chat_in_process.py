@@ -18,7 +18,8 @@ def main(weights: str, out: str) -> None:
     model = Weights(Path(weights))
     lines = (ROOT / "evals" / "data" / "sums.jsonl").read_text().splitlines()
     samples = [json.loads(line) for line in lines]
-    answers = [model.reply(sample["messages"], max_tokens=MAX_TOKENS) for sample in samples]
+    written = [model.reply(sample["messages"], max_tokens=MAX_TOKENS) for sample in samples]
+    answers = [answer.strip() for answer in written]  # as lmms-eval does before it scores
     pairs = zip(samples, answers, strict=True)
     score = sum(sample["target"] == answer for sample, answer in pairs) / len(samples)
     tasks = ("chat, openai", "chat, async_openai")
