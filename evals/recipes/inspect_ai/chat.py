@@ -3,7 +3,7 @@
 import os
 import sys
 
-from harness import logprobs, sums, texts, write
+from harness import WEIGHED, logprobs, sums, texts, write
 from inspect_ai.model import BatchConfig, get_model
 
 BATCH = BatchConfig(size=8, send_delay=1, tick=0.2)
@@ -21,7 +21,7 @@ def main(base_url: str, model: str, out: str) -> None:
         texts("openai, Responses", sums(), responses),
         texts("openai, batches", sums(batch=BATCH), responses),
         texts("vllm", sums(), vllm),
-        logprobs("log probabilities", sums(logprobs=True, top_logprobs=2), compatible),
+        logprobs("log probabilities", sums(WEIGHED, logprobs=True, top_logprobs=2), compatible),
     ]
     write(out, rows)
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from harness import logprobs, sums, texts, write
+from harness import WEIGHED, logprobs, sums, texts, write
 from local import local
 
 
@@ -15,7 +15,9 @@ def main(weights: str, out: str) -> None:
         written,
         *({**written, "task": task} for task in tasks),
         # One by one: of a batch the provider also returns those of the padding after an answer.
-        logprobs("log probabilities", sums(logprobs=True, top_logprobs=2), model, at_once=1),
+        logprobs(
+            "log probabilities", sums(WEIGHED, logprobs=True, top_logprobs=2), model, at_once=1
+        ),
     ]
     write(out, rows)
 

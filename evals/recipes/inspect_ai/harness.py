@@ -13,6 +13,8 @@ from inspect_ai.tool import tool
 
 DATA = Path(__file__).parents[2] / "data"
 SUMS = 16
+WEIGHED = 6
+"""Sums whose log probabilities are compared: in process each takes a second."""
 MAX_TOKENS = 24
 WEATHER = {"Paris": "17", "London": "8", "Berlin": "21", "Tokyo": "30"}
 """City → what the tool returns: no model knows it without a call."""
@@ -20,9 +22,9 @@ PICTURES = Path(__file__).parent / "pictures"
 QUESTION = "What colour is this?"
 
 
-def sums(**options: object) -> Task:
-    """Return the task of answering sums, greedily."""
-    lines = (DATA / "sums.jsonl").read_text().splitlines()[:SUMS]
+def sums(count: int = SUMS, **options: object) -> Task:
+    """Return the task of answering the first *count* sums, greedily."""
+    lines = (DATA / "sums.jsonl").read_text().splitlines()[:count]
     read = [json.loads(line) for line in lines]
     samples = [
         Sample(input=[ChatMessageUser(content=one["messages"][0]["content"])], target=one["target"])
