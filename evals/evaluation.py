@@ -1,4 +1,7 @@
-"""Runs one evaluation, from a data set to a summary, with the parts of the other modules."""
+"""Runs one evaluation, from a data set to a summary, with the parts of the other modules.
+
+`evaluate` is longer than a function should be: all that a run is wired from is in one place.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,8 +76,7 @@ async def evaluate(
     sender: Sender | BatchSender = Sender(client, plan, tally, recovery)
     if plan.via == "batch":
         server = Server(client, recovery, say=say)
-        clips = Clips(server, folder, together)
-        parts = Parts(folder.batches)
+        parts, clips = Parts(folder.batches), Clips(server, folder, together)
         sender = BatchSender(server, plan, tally, parts=parts, clips=clips, count=count_batch)
     journal = Journal(folder.results, watch)
     _discard_end(folder)

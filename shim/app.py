@@ -86,16 +86,7 @@ def create_app(
         },
         exception_handlers=HANDLERS,
         lifespan=lifespan,
-        state=State(
-            {
-                "server": server,
-                "models": models,
-                "json_worker": runtime.json_worker,
-                "batches": runtime.opened_batches,
-                "downloads": _downloads(server),
-                "long_texts": asyncio.Semaphore(2),
-            }
-        ),
+        state=_state(server, runtime, models),
         before_send=[add_headers] if keys.are_limited else [],
         after_exception=[note_error, RefusalDelays(server.limits).delay],
         cors_config=_cors(server.cors_origins),
@@ -111,6 +102,20 @@ def create_app(
     app.state.batch_lines = RequestLog(_without_connection(app, inner), runtime.on_end)
     app.asgi_handler = _around(inner, server, runtime, is_limited=keys.are_limited)
     return app
+
+
+def _state(server: ServerSettings, runtime: Runtime, models: Models | None) -> State:
+    """Return what requests find in `app.state`."""
+    return State(
+        {
+            "server": server,
+            "models": models,
+            "json_worker": runtime.json_worker,
+            "batches": runtime.opened_batches,
+            "downloads": _downloads(server),
+            "long_texts": asyncio.Semaphore(2),
+        }
+    )
 
 
 def _cached(app: Litestar, server: ServerSettings, runtime: Runtime) -> ASGIApp:

@@ -1,6 +1,7 @@
 """Defines the command line: `shim serve`, `shim pull`, `shim check` and `shim openapi`.
 
-`shim replay` is in `replaying.py`.
+`shim replay` is in `replaying.py`. A little longer than a file should be, so that all flags of a
+server are in one place.
 """
 
 import logging

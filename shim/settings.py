@@ -1,4 +1,8 @@
-"""Loads the settings: a TOML file, overridden by the environment, overridden by flags."""
+"""Loads the settings: a TOML file, overridden by the environment, overridden by flags.
+
+A little longer than a file should be, so that the settings and what is refused of them are in one
+place.
+"""
 
 import os
 import re

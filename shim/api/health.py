@@ -84,8 +84,8 @@ async def metrics(
     client = client_of(request.scope)
     if client is not None and client.models is not None:
         raise NotPermitted("This key may use only some models, and the metrics are of all.")
-    metrics.note_ready(await _states(models))
-    metrics.note_replicas(by_node(models.served))
+    metrics.models.note_ready(await _states(models))
+    metrics.models.note_replicas(by_node(models.served))
     metrics.upstreams.note_ready(
         {
             model.id: model.backend.upstreams()

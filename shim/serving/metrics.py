@@ -1,15 +1,12 @@
-"""The metrics of a server in Prometheus's format: models, queues, reloads, the event loop.
+"""The metrics of a server in Prometheus's format: single flight, reloads, the event loop.
 
-Those of requests, exchanges, engines and upstreams are in the files beside. `docs/metrics.md` lists
-all.
+Those of models, requests, exchanges, engines and upstreams are in the files beside.
+`docs/metrics.md` lists all.
 """
-
-from collections.abc import Mapping
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     ProcessCollector,
     generate_latest,
@@ -21,6 +18,7 @@ from .engine_metrics import EngineMetrics
 from .exchange_metrics import ExchangeMetrics
 from .file_metrics import FileMetrics
 from .http_metrics import HttpMetrics
+from .model_metrics import ModelMetrics
 from .request_metrics import RequestMetrics
 from .upstream_metrics import UpstreamMetrics
 
@@ -38,38 +36,9 @@ class Metrics:
         self.exchanges = ExchangeMetrics(registry)
         self.files = FileMetrics(registry)
         self.http = HttpMetrics(registry)
+        self.models = ModelMetrics(registry)
         self.requests = RequestMetrics(registry)
         self.upstreams = UpstreamMetrics(registry)
-        self._ready = Gauge(
-            "shim_model_ready",
-            "1 if the model has passed its self-test and would answer a request now, else 0.",
-            ("model",),
-            registry=registry,
-        )
-        self._replicas = Gauge(
-            "shim_model_replicas",
-            "Replicas of a model on a cluster that take requests, by node.",
-            ("model", "node"),
-            registry=registry,
-        )
-        self._running = Gauge(
-            "shim_requests_running",
-            "Requests that the backend works on: each holds one slot.",
-            ("model",),
-            registry=registry,
-        )
-        self._waiting = Gauge(
-            "shim_requests_waiting",
-            "Requests of clients in the queue: each waits for a slot.",
-            ("model",),
-            registry=registry,
-        )
-        self._waiting_lines = Gauge(
-            "shim_batch_requests_waiting",
-            "Requests of batches that wait for a slot, behind all those of clients.",
-            ("model",),
-            registry=registry,
-        )
         self._flights = Counter(
             "shim_single_flight",
             "Answers whose clients had timed out, by what became of them: taken by a retry while "
@@ -99,30 +68,9 @@ class Metrics:
         self._flights.labels(result).inc()
 
     def watch_queue(self, model: str, queue: Admission) -> None:
-        """Read how many requests run and wait in *queue* each time the metrics are scraped."""
-        self._running.labels(model).set_function(lambda: queue.running)
-        self._waiting.labels(model).set_function(lambda: queue.waiting)
-        self._waiting_lines.labels(model).set_function(lambda: queue.waiting_lines)
+        """Show the queue and the restarts of *model* from now on."""
+        self.models.watch_queue(model, queue)
         self.engines.restarts.labels(model)  # from 0, as above
-
-    def forget_queue(self, model: str) -> None:
-        """Stop reading the queue of *model*, which is closed."""
-        self._running.remove(model)
-        self._waiting.remove(model)
-        self._waiting_lines.remove(model)
-
-    def note_ready(self, states: Mapping[str, bool]) -> None:
-        """Note which models are ready, by their ids; those that are not in *states* are gone."""
-        self._ready.clear()
-        for model, ready in states.items():
-            self._ready.labels(model).set(ready)
-
-    def note_replicas(self, counts: Mapping[str, Mapping[str, int]]) -> None:
-        """Note how many replicas each model on a cluster has, by its id, on each node."""
-        self._replicas.clear()
-        for model, nodes in counts.items():
-            for node, count in nodes.items():
-                self._replicas.labels(model, node).set(count)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

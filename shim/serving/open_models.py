@@ -108,7 +108,7 @@ class OpenModels:
             log.warning("%s: closed, as the configuration does not have it", model.served.id)
             await self._close(model)
             if model.served.id not in ids:  # else another engine has its name now
-                self._metrics.forget_queue(model.served.id)
+                self._metrics.models.forget_queue(model.served.id)
         return [model.served.id for model in unused]
 
     def drain(self) -> None:

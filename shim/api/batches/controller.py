@@ -1,6 +1,5 @@
 """`/v1/batches`: makes, lists, describes and cancels batches."""
 
-import msgspec
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -8,8 +7,8 @@ from litestar.params import FromPath, FromQuery
 from shim.api.openapi.operation import Operation
 from shim.batches.new_batch import NewBatch
 from shim.batches.service import Batches
-from shim.errors import invalid
 from shim.http.auth import owner_of
+from shim.http.query import read_query
 from shim.http.request import ApiRequest
 
 from .answer import batch_list, batch_object
@@ -57,12 +56,7 @@ class BatchesController(Controller):
     ) -> BatchList:
         """Return a page of the client's batches."""
         given = {"limit": limit, "after": after}
-        try:
-            query = msgspec.convert(
-                {name: value for name, value in given.items() if value}, PageQuery, strict=False
-            )
-        except msgspec.ValidationError as error:
-            raise invalid(error) from error
+        query = read_query(given, PageQuery)
         found, has_more = await batches.runner.page(
             owner_of(request.scope), limit=query.limit, after=query.after
         )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -10,10 +9,10 @@ from litestar.params import FromPath, FromQuery
 from shim.api.openapi.operation import Operation, Schemas
 from shim.batches.service import Batches
 from shim.batches.store.table import StoredFile
-from shim.errors import invalid
 from shim.http.auth import owner_of
 from shim.http.file_answer import FileAnswer
 from shim.http.json_answer import json_response
+from shim.http.query import read_query
 from shim.http.request import ApiRequest
 
 from .protocol import DeletedFile, FileForm, FileList, FileObject, PageQuery
@@ -56,12 +55,7 @@ class FilesController(Controller):
     ) -> Response[Any]:
         """Return a page of the client's files."""
         given = {"purpose": purpose, "limit": limit, "order": order, "after": after}
-        try:
-            query = msgspec.convert(
-                {name: value for name, value in given.items() if value}, PageQuery, strict=False
-            )
-        except msgspec.ValidationError as error:
-            raise invalid(error) from error
+        query = read_query(given, PageQuery)
         page = await batches.files.page(
             owner_of(request.scope),
             purpose=query.purpose,
