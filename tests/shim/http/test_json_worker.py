@@ -1,9 +1,12 @@
 """Large bodies are decoded in a child process, which may die."""
 
 import asyncio
+import fcntl
+import sys
+import termios
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import msgspec
@@ -186,10 +189,18 @@ async def test_a_death_costs_one_request() -> None:
 
 
 async def _killed_in_the_middle(worker: JsonWorker, child: psutil.Process) -> None:
+    assert worker._child is not None
+    assert worker._child.stdin is not None
     waiting = asyncio.create_task(worker.decode(chat("a" * 5_000_000), ChatRequest, RULES))
-    await asyncio.sleep(0)  # the body is being sent: the child's pipe holds a fifth of it
+    # A child that has died before is replaced. Its pipe holds a fifth of the body.
+    while not _bytes_in(worker._child.stdin):  # noqa: ASYNC110  a thread writes them
+        await asyncio.sleep(0.001)
     child.kill()
     await waiting
+
+
+def _bytes_in(pipe: IO[bytes]) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 async def test_a_death_between_requests() -> None:
