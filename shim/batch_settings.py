@@ -18,6 +18,9 @@ class BatchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Most bytes of one upload. The default is OpenAI's limit for the input of a batch."""
     max_lines: Annotated[int, Meta(ge=1)] = 50_000
     """Most requests of one batch. The default is OpenAI's limit."""
+    max_inputs: Annotated[int, Meta(ge=1)] = 50_000
+    """Most texts for embeddings in one batch, of all its requests together. The default is OpenAI's
+    limit."""
     retention_seconds: Annotated[int, Meta(ge=1)] = 30 * DAY_SECONDS
     """Seconds after which a file is removed whose upload does not say when. The default is that of
     OpenAI's batches."""

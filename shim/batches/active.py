@@ -50,6 +50,7 @@ class Shared(Struct, frozen=True, kw_only=True):
     now: Callable[[], float]
     """The time in Unix seconds."""
     most_lines: int
+    most_inputs: int
     line_bytes: int
     checks: asyncio.Semaphore
     """Held while a file is checked: one at a time takes the interpreter from requests."""
@@ -232,6 +233,7 @@ class ActiveBatch:
                         lines,
                         endpoint=self._batch.endpoint,
                         most_lines=known or self._shared.most_lines,
+                        most_inputs=_NO_LIMIT if known else self._shared.most_inputs,
                         line_bytes=_NO_LIMIT if known else self._shared.line_bytes,
                     )
                 )

@@ -51,6 +51,7 @@ class _Body(Struct, frozen=True):
 
     model: str
     stream: bool | None = None
+    input: Raw = Raw()
 
 
 class _Line(Struct, frozen=True):
@@ -109,14 +110,17 @@ class Lines:
         os.close(self._file)
 
 
-def check(lines: Lines, *, endpoint: str, most_lines: int, line_bytes: int) -> None:
+def check(
+    lines: Lines, *, endpoint: str, most_lines: int, most_inputs: int, line_bytes: int
+) -> None:
     """Check that all *lines* are valid requests to *endpoint*, and note where each is.
 
+    *most_inputs* is how many texts all lines together may have for embeddings.
     Takes about 4 µs a line, and memory for one line; to be called in a thread. Blank lines are
     passed over. Raises BadInput, and OSError if the file cannot be read.
     """
     with lines.path.open("rb") as source:
-        faults = _Check(lines, endpoint, most_lines).faults_of(source, line_bytes)
+        faults = _Check(lines, endpoint, most_lines, most_inputs).faults_of(source, line_bytes)
     if faults:
         raise BadInput(faults)
 
@@ -124,10 +128,12 @@ def check(lines: Lines, *, endpoint: str, most_lines: int, line_bytes: int) -> N
 class _Check:
     """One pass over a file, which fills *lines*."""
 
-    def __init__(self, lines: Lines, endpoint: str, most_lines: int) -> None:
+    def __init__(self, lines: Lines, endpoint: str, most_lines: int, most_inputs: int) -> None:
         self._lines = lines
         self._endpoint = endpoint
         self._most_lines = most_lines
+        self._most_inputs = most_inputs
+        self._inputs = 0
         self._seen: set[int] = set()
         self._models: dict[str, int] = {}
         self._decoder = msgspec.json.Decoder(_Line)
@@ -138,21 +144,18 @@ class _Check:
         for number, begin, text in _read(source, line_bytes):
             count += 1
             if count > self._most_lines:
-                return [self._too_many()]
+                return [_too_many("too_many_tasks", "requests", self._most_lines)]
             try:
                 self._take(begin, text, line_bytes)
             except _Refused as fault:
                 faults.append(Fault(fault.code, str(fault), number, fault.param))
+            if self._inputs > self._most_inputs:
+                return [_too_many("too_many_inputs", "embedding inputs", self._most_inputs)]
             if len(faults) == MOST_FAULTS:
                 return faults
         if not count:
             faults.append(Fault("empty_file", "The file has no requests."))
         return faults
-
-    def _too_many(self) -> Fault:
-        return Fault(
-            "too_many_tasks", f"The file has more than {self._most_lines} requests: split it."
-        )
 
     def _take(self, begin: int, text: bytes, line_bytes: int) -> None:
         if len(text) > line_bytes:
@@ -164,6 +167,8 @@ class _Check:
             raise _Refused(
                 "unsupported_parameter", "A batch cannot stream: leave `stream` out.", "body.stream"
             )
+        if self._endpoint == "/v1/embeddings":
+            self._inputs += _count(line.body.input)
         name = line.body.model
         if (model := self._models.get(name)) is None:
             model = self._models[name] = len(self._models)
@@ -204,6 +209,20 @@ class _Check:
                 "duplicate_custom_id", f"An earlier line has the custom_id {shown!r}.", "custom_id"
             )
         self._seen.add(seen)
+
+
+def _too_many(code: str, what: str, most: int) -> Fault:
+    return Fault(code, f"The file has more than {most} {what}: split it.")
+
+
+def _count(given: Raw) -> int:
+    """Return how many texts the `input` of a request for embeddings has."""
+    if not bytes(given).startswith(b"["):
+        return 1
+    items = msgspec.json.decode(given, type=list[Raw])
+    # A list of numbers is one text, as token ids.
+    is_ids = bool(items) and bytes(items[0])[:1].isdigit()
+    return 1 if is_ids else len(items)
 
 
 def _read(source: BinaryIO, line_bytes: int) -> Iterator[tuple[int, int, bytes]]:

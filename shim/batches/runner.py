@@ -86,6 +86,7 @@ class Runner:
             metrics=self._metrics,
             now=self._now,
             most_lines=self._settings.max_lines,
+            most_inputs=self._settings.max_inputs,
             line_bytes=line_bytes,
             checks=asyncio.Semaphore(1),
             places=asyncio.Semaphore(AT_ONCE),

@@ -118,7 +118,7 @@ def check_seconds() -> float:
         file.write_bytes(written(chat(_words(number), "echo") for number in range(CHECKED)))
         with closing(Lines(file)) as lines:
             start = time.perf_counter()
-            check(lines, endpoint=CHAT, most_lines=CHECKED, line_bytes=1 << 20)
+            check(lines, endpoint=CHAT, most_lines=CHECKED, most_inputs=CHECKED, line_bytes=1 << 20)
             return time.perf_counter() - start
 
 

@@ -9,6 +9,7 @@ import pytest
 from shim.batches.input import MOST_FAULTS, BadInput, Fault, Lines, check
 
 CHAT = "/v1/chat/completions"
+EMBEDDINGS = "/v1/embeddings"
 
 
 def line(custom_id: Any = "a", **changed: Any) -> str:
@@ -19,12 +20,19 @@ def line(custom_id: Any = "a", **changed: Any) -> str:
     )
 
 
-def read(folder: Path, text: str | bytes, *, most_lines: int = 10, line_bytes: int = 500) -> Lines:
-    """Return the lines of a file with *text*."""
+def read(
+    folder: Path,
+    text: str | bytes,
+    *,
+    endpoint: str = CHAT,
+    most_lines: int = 10,
+    line_bytes: int = 500,
+) -> Lines:
+    """Return the lines of a file with *text*; five texts for embeddings are allowed."""
     file = folder / "input.jsonl"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     lines = Lines(file)
-    check(lines, endpoint=CHAT, most_lines=most_lines, line_bytes=line_bytes)
+    check(lines, endpoint=endpoint, most_lines=most_lines, most_inputs=5, line_bytes=line_bytes)
     return lines
 
 
@@ -86,6 +94,26 @@ def test_faults_of_all_lines_are_reported(tmp_path: Path) -> None:
 def test_a_file_can_be_wrong_as_a_whole(tmp_path: Path, text: str | bytes, code: str) -> None:
     """A file has between one line and the limit, each within its limit."""
     assert [fault.code for fault in faults(tmp_path, text, most_lines=2, line_bytes=300)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [("a", 1), (["a", "b"], 2), ([1, 2, 3], 1), ([[1, 2], [3], [4]], 3), ([], 0), (None, 1)],
+)
+def test_texts_for_embeddings_are_counted(tmp_path: Path, given: Any, count: int) -> None:
+    """The limit is for the texts of all lines together; a list of token ids is one text."""
+
+    def texts(more: list[str]) -> str:
+        bodies = [{"model": "m", "input": given}, {"model": "m", "input": more}]
+        return "\n".join(
+            line(str(number), url=EMBEDDINGS, body=body) for number, body in enumerate(bodies)
+        )
+
+    read(tmp_path, texts(["x"] * (5 - count)), endpoint=EMBEDDINGS).close()
+    with pytest.raises(BadInput) as refused:
+        read(tmp_path, texts(["x"] * (6 - count)), endpoint=EMBEDDINGS)
+
+    assert [fault.code for fault in refused.value.faults] == ["too_many_inputs"]
 
 
 def test_each_line_is_found_again(tmp_path: Path) -> None:

@@ -63,7 +63,13 @@ class Folder:
             )
         )
         self.lines = Lines(path / "input.jsonl")
-        check(self.lines, endpoint="/v1/chat/completions", most_lines=count, line_bytes=1000)
+        check(
+            self.lines,
+            endpoint="/v1/chat/completions",
+            most_lines=count,
+            most_inputs=0,
+            line_bytes=1000,
+        )
         self.sent: Counter[int] = Counter()
 
     async def run(
