@@ -70,7 +70,8 @@ class Calls:
 
     async def facts(self) -> Facts:
         """Return the facts of one replica, which are those of all."""
-        facts: Facts = await self._handle.facts.remote()
+        with self._translated():
+            facts: Facts = await self._to("facts").remote()
         return facts
 
     async def call(self, method: str, *arguments: Any, **options: Any) -> Any:

@@ -38,6 +38,9 @@ _POLL = 0.2
 _DELETE_SECONDS = 30.0
 """Most seconds that the end of a model is waited for."""
 
+_SAY_SECONDS = 5.0
+"""Seconds after which it is said why a model is not open yet."""
+
 _REASON = re.compile(r"(?:ModelNotOpened: .+? could not be opened|NotIdentical): (.+)")
 """A replica's own reason within the traceback that Ray Serve reports."""
 
@@ -114,12 +117,12 @@ class Cluster:
             if not deleted and await in_thread(partial(store.claim, name)):
                 try:
                     await in_thread(partial(self._deploy, name, model))
-                    return await self._running(name, end)
+                    return await self._running(name, model, end, joins=False)
                 finally:
                     await in_thread(partial(store.opened, name))
             _refuse_late(end, status)
             await asyncio.sleep(_POLL)
-        return await self._running(name, end)
+        return await self._running(name, model, end, joins=True)
 
     def _deploy(self, name: str, model: ModelConfig) -> None:
         store.forget_stamp(name)
@@ -132,15 +135,24 @@ class Cluster:
         target = serve.RunTarget(target=application, name=name, route_prefix=None)
         serve.run_many([target], wait_for_applications_running=False)
 
-    async def _running(self, name: str, end: float) -> None:
-        """Wait until all replicas of *name* are open; raise NotOpenable if that fails."""
+    async def _running(self, name: str, model: ModelConfig, end: float, *, joins: bool) -> None:
+        """Wait until all replicas of *name* are open, or one if this server *joins* it.
+
+        Raises NotOpenable if that fails.
+        """
+        say_at, said = time.monotonic() + _SAY_SECONDS, ""
         while True:
             status = await in_thread(partial(_status, name))
             if status is not None and status.status is ApplicationStatus.RUNNING:
                 return
+            if joins and _replicas(status).get("RUNNING"):
+                return  # others are lost at the moment, or not there yet
             if status is not None and status.status is ApplicationStatus.DEPLOY_FAILED:
                 raise NotOpenable(_reason(status))
             _refuse_late(end, status)
+            if time.monotonic() > say_at and (now := _progress(status)) != said:
+                log.info("%s is not open yet: %s", model.id, now)
+                said = now
             await asyncio.sleep(_POLL)
 
     async def _delete(self, name: str) -> None:
@@ -195,6 +207,18 @@ def _status(name: str) -> Any:
     return serve.status().applications.get(name)
 
 
+def _replicas(status: Any) -> dict[str, int]:
+    """Return how many replicas are in each of Ray Serve's states, as `STARTING` and `RUNNING`."""
+    deployments = () if status is None else status.deployments.values()
+    return {state: count for each in deployments for state, count in each.replica_states.items()}
+
+
+def _progress(status: Any) -> str:
+    """Return the states of an application's replicas, and what Ray Serve says of them."""
+    states = (f"{count} {state.lower()}" for state, count in _replicas(status).items())
+    return ": ".join(filter(None, [", ".join(states) or "no replica", _messages(status)]))
+
+
 def _is_ending(status: Any) -> bool:
     return status.status in {ApplicationStatus.DELETING, ApplicationStatus.DEPLOY_FAILED}
 
@@ -207,9 +231,14 @@ def _refuse_late(end: float, status: Any) -> None:
 
 def _reason(status: Any) -> str:
     """Return why an application does not run: its replica's reason, or Ray Serve's messages."""
+    text = _messages(status)
+    found = _REASON.findall(text)
+    return found[-1] if found else text or "Ray Serve gives no reason"
+
+
+def _messages(status: Any) -> str:
+    """Return what Ray Serve says of an application and its deployments; often nothing."""
     if status is None:
         return "Ray Serve does not have it"
     messages = [each.message for each in status.deployments.values()]
-    text = " ".join(filter(None, [status.message, *messages])) or "it waits for room"
-    found = _REASON.findall(text)
-    return found[-1] if found else text
+    return " ".join(filter(None, [status.message, *messages]))
