@@ -37,19 +37,33 @@ def main(name: str, image: str) -> None:
     # The key travels by the environment: a command line is open to all.
     os.environ["SHIM_API_KEYS"] = KEY
     options = ("--env", "SHIM_API_KEYS", "--publish", "127.0.0.1::8000")
-    begin = time.monotonic()
     with engine.running(image, *options) as container:
-        address = engine.ask("port", container, "8000").splitlines()[0]
-        while status(address) != http.HTTPStatus.OK:
-            assert time.monotonic() - begin < PATIENCE, "the server is not ready"
-            time.sleep(0.05)
-        print(f"ready: {time.monotonic() - begin:.1f} s")
+        address = ready(engine, container)
         check_answers(f"http://{address}/v1")
         check_confinement(engine, container)
         engine.ask("exec", container, *health_check(facts))
+        has_ray = not engine.attempt("exec", container, "python3", "-c", "import ray").returncode
         check_end(engine, container)
         assert status(address) is None
     assert engine.attempt("inspect", container).returncode, "the container is still there"
+
+    if has_ray:
+        print("on a cluster in the container:")
+        command = ("serve", "toys", "--cluster", "local")
+        with engine.running(image, *options, command=command) as container:
+            check_answers(f"http://{ready(engine, container)}/v1")
+            check_end(engine, container)
+
+
+def ready(engine: Engine, container: str) -> str:
+    """Wait until the server is ready; return its address and print how long that took."""
+    begin = time.monotonic()
+    address = engine.ask("port", container, "8000").splitlines()[0]
+    while status(address) != http.HTTPStatus.OK:
+        assert time.monotonic() - begin < PATIENCE, "the server is not ready"
+        time.sleep(0.05)
+    print(f"ready: {time.monotonic() - begin:.1f} s")
+    return address
 
 
 def health_check(facts: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,9 +43,12 @@ class Engine:
         return self.attempt("run", "--rm", *self._confined, *options, image)
 
     @contextmanager
-    def running(self, image: str, *options: str) -> Iterator[str]:
-        """Start a container and lend its id; say what it wrote if a check fails; remove it."""
-        container = self.ask("run", "--detach", *self._confined, *options, image)
+    def running(self, image: str, *options: str, command: Sequence[str] = ()) -> Iterator[str]:
+        """Start a container and lend its id; say what it wrote if a check fails; remove it.
+
+        *command* replaces the image's own arguments.
+        """
+        container = self.ask("run", "--detach", *self._confined, *options, image, *command)
         try:
             yield container
         except BaseException:
