@@ -1,6 +1,7 @@
 """The table of `make harnesses`, and what is wrong below it."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
@@ -56,15 +57,17 @@ def lines(recipe: str, model: str, served: Scores, computed: Scores | None) -> l
 
 
 def show(found: list[Line]) -> None:
-    """Print the table, and below it each reason."""
+    """Print the table, with a row of its own for each recipe, and below it each reason."""
     console = Console()
     table = Table(box=None, pad_edge=False)
-    for name in ("recipe", "model", "task"):
-        table.add_column(name, overflow="fold")
+    table.add_column("model", no_wrap=True)
+    table.add_column("task", overflow="fold")
     for name in ("ran", "score", "in process", "equal"):
         table.add_column(name, justify="right", no_wrap=True)
-    for line in found:
-        table.add_row(line.recipe, line.model, line.task, *_cells(line))
+    for recipe, rows in groupby(found, key=lambda line: line.recipe):
+        table.add_row(f"[bold]{recipe}")
+        for line in rows:
+            table.add_row(f"  {line.model}", line.task, *_cells(line))
     console.print(table)
     for line in found:
         if reason := line.wrong or line.not_run:
