@@ -60,7 +60,7 @@ ENGINES = (
     Engine(
         "The built-in model",
         f'[[models]]\nid = "m"\nbackend = "whisper"\nsource = "{BUILTIN}"\n',
-        clips=160,
+        clips=500,
         rounds=1,
     ),
 )
