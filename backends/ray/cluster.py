@@ -185,13 +185,19 @@ async def connected(
         logging_level="ERROR",
         runtime_env={"env_vars": VARIABLES},
     )
+    # Not by its level: `serve.start` sets another one.
+    logging.getLogger("ray.serve").addFilter(_is_warning)
     await in_thread(start)
     try:
         await in_thread(_start_serve)
-        logging.getLogger("ray.serve").setLevel(logging.WARNING)  # `start` has set another
         yield Cluster(config, decoded_bytes=decoded_bytes)
     finally:
         await in_thread(ray.shutdown)
+
+
+def _is_warning(record: logging.LogRecord) -> bool:
+    """Return whether *record* is a warning or worse."""
+    return record.levelno >= logging.WARNING
 
 
 def _start_serve() -> None:
