@@ -6,14 +6,12 @@ from functools import partial
 
 from backends.audio.memory import DEFAULT_BYTES, AudioMemory
 from backends.ct2 import adapter as ct2
-from backends.ray.adapter import Cluster, connect
 from backends.remote import adapter as remote
 from backends.vllm import adapter as vllm
 from backends.whisper import adapter as whisper
 
 from . import fake
 from .base import Backend, Batch
-from .cluster_config import ClusterConfig
 from .config import (
     Ct2ModelConfig,
     FakeModelConfig,
@@ -88,47 +86,21 @@ class Registry:
         on_restart: OnRestart = _ignore,
         *,
         decoded_bytes: int = DEFAULT_BYTES,
-        cluster: ClusterConfig | None = None,
     ) -> None:
-        """*decoded_bytes* are the most that all decoded recordings may take together.
-
-        With *cluster*, all models but those on other servers are opened there, in `connected`.
-        """
+        """*decoded_bytes* are the most that all decoded recordings may take together."""
         memory = AudioMemory(decoded_bytes)
         self._here = partial(adapter, on_batch=on_batch, memory=memory, on_restart=on_restart)
-        self._decoded_bytes = decoded_bytes
-        self._config = cluster
-        self._cluster: Cluster | None = None
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncGenerator[None, None]:
-        """Be connected to the cluster during the block, if one is configured.
-
-        Raises ModelNotOpened if that fails.
-        """
-        if self._config is None:
-            yield
-            return
-        async with AsyncExitStack() as stack:
-            try:
-                connection = connect(self._config, decoded_bytes=self._decoded_bytes)
-                self._cluster = await stack.enter_async_context(connection)
-            # Ray raises several exceptions of its own and of Python's; a person reads the message.
-            except Exception as error:
-                raise ModelNotOpened(f"There is no cluster to open models in: {error}") from error
-            yield
-
-    def _context(self, model: ModelConfig) -> AbstractAsyncContextManager[Backend]:
-        if self._cluster is None or isinstance(model, RemoteModelConfig):
-            return self._here(model)
-        return self._cluster.opened(model)
+    def context(self, model: ModelConfig) -> AbstractAsyncContextManager[Backend]:
+        """Return a context manager that opens *model*; it may raise any exception."""
+        return self._here(model)
 
     @asynccontextmanager
     async def opened(self, model: ModelConfig) -> AsyncGenerator[Backend, None]:
         """Open *model*, and close it when the block ends; raise ModelNotOpened if that fails."""
         async with AsyncExitStack() as stack:
             try:
-                backend = await stack.enter_async_context(self._context(model))
+                backend = await stack.enter_async_context(self.context(model))
             # A model's start ends here: an engine may raise any exception, and a person reads the
             # message.
             except Exception as error:

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from backends.base import Backend, ReplicatedBackend
 from backends.cluster_config import ClusterConfig
+from backends.clustered_registry import ClusteredRegistry
 from backends.config import ModelConfig
-from backends.registry import Registry
 from backends.stamp import stamp
 
 from .metrics import Metrics
@@ -34,11 +34,11 @@ class OpenModels:
         With a *cluster*, models are opened there, and the bytes are those of each replica.
         """
         self._metrics = metrics
-        self._registry = Registry(
+        self._registry = ClusteredRegistry(
+            cluster,
             metrics.engines.on_batch,
             metrics.engines.on_restart,
             decoded_bytes=decoded_bytes,
-            cluster=cluster,
         )
         self._open: list[_OpenModel] = []
         self.present = Models(())
@@ -161,7 +161,7 @@ class _OpenModel:
 
     served: ServedModel[Backend]
 
-    def __init__(self, registry: Registry, config: ModelConfig) -> None:
+    def __init__(self, registry: ClusteredRegistry, config: ModelConfig) -> None:
         self.engine = _engine(config)
         self._closing = asyncio.Event()
         self._opened: asyncio.Future[Backend] = asyncio.get_running_loop().create_future()
@@ -186,7 +186,7 @@ class _OpenModel:
         self._closing.set()
         await self._task
 
-    async def _run(self, registry: Registry, config: ModelConfig) -> None:
+    async def _run(self, registry: ClusteredRegistry, config: ModelConfig) -> None:
         async with registry.opened(config) as backend:
             self._opened.set_result(backend)
             await self._closing.wait()

@@ -29,9 +29,11 @@ PYTHONS = "3.11,3.12,3.13"
 
 SMOKE = ("test_chat.py", "test_models.py", "test_transcription.py")
 
-LEFT_OUT = re.compile(r"^(from|import) (tools|schemathesis|jsonschema_rs)\b|\bROOT /", re.MULTILINE)
+LEFT_OUT = re.compile(
+    r"^(from|import) (tools|schemathesis|jsonschema_rs|playwright)\b|\bROOT /", re.MULTILINE
+)
 """Matches a file of tests that reads the sources, which a wheel does not have, or that imports a
-tool which only the tests of vLLM need."""
+tool which only the tests of vLLM, or of pages, need."""
 
 WHERE = f"""
 import {", ".join(PACKAGES)}, importlib.metadata, os, sys

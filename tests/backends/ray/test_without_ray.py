@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from backends.cluster_config import ClusterConfig
-from backends.registry import ModelNotOpened, Registry
+from backends.clustered_registry import ClusteredRegistry
+from backends.registry import ModelNotOpened
 
 
 async def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,5 +16,9 @@ async def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
 
     with pytest.raises(ModelNotOpened, match=r"pip install 'evalshim\[ray\]'"):
-        async with Registry(cluster=ClusterConfig()).connected():
+        async with ClusteredRegistry(ClusterConfig(), _unused, _unused).connected():
             pass
+
+
+def _unused(*_: object) -> None:
+    raise AssertionError("no engine runs here")
