@@ -13,8 +13,11 @@ from evals.report.terminal import console, label, plain
 from evals.result import Result
 from evals.score.scorers import Scorer
 
+BAR = 6
+"""Characters of a bar."""
 NAME = 12
-"""Most characters of a name: beside it 99,999 samples and 123 failures fit in 80 columns."""
+"""Characters of a name for which there is room at least: beside it 99,999 samples and 123 failures
+fit in 80 columns."""
 LINES = 10
 """Lines in a pipe: one after each tenth of the samples, …"""
 LINE_SECONDS = 300.0
@@ -37,7 +40,7 @@ def bar() -> Progress:
     out = console(stderr=True)
     return Progress(
         TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=6),
+        BarColumn(bar_width=BAR),
         _Figures(),
         console=out,
         disable=not out.is_terminal,
@@ -95,7 +98,7 @@ class Tracker:
         self._failed = 0
         self._numerator = sum(result.tally.numerator for result in answered if result.tally)
         self._denominator = sum(result.tally.denominator for result in answered if result.tally)
-        self._row = _Row(progress, name, total=total, done=self._done)
+        self._row = _Row(progress, name, total=total, done=self._done, label=label(scorer))
         self._uploads: _Row | None = None
 
     def watch(self, result: Result) -> None:
@@ -126,8 +129,12 @@ class Tracker:
 class _Row:
     """A row of *progress*, or in a pipe now and then a line."""
 
-    def __init__(self, progress: Progress, name: str, *, total: int, done: int) -> None:
-        shown = plain(name if len(name) <= NAME else f"{name[: NAME - 1]}…")
+    def __init__(
+        self, progress: Progress, name: str, *, total: int, done: int, label: str = ""
+    ) -> None:
+        """*label* is that of the score beside it."""
+        room = len(name) if progress.disable else _room(progress.console.width, total, label)
+        shown = plain(name if len(name) <= room else f"{name[: room - 1]}…")
         self._progress = progress
         self._id = progress.add_task(
             escape(shown), total=total, completed=done, before=done, failed=0, score=""
@@ -145,6 +152,12 @@ class _Row:
         self._progress.update(self._id, completed=done, **figures)
         if self._line:
             self._line()
+
+
+def _room(columns: int, total: int, label: str) -> int:
+    """Return how many characters a name may have beside *total* samples on a terminal."""
+    figures = f"{total}/{total} 999.9/s 99:59:59 left {label} 100.0% {total} failed"
+    return max(NAME, columns - len(figures) - BAR - len("  "))
 
 
 def _line_printer(task: Task, name: str) -> Callable[[], None]:

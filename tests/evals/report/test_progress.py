@@ -71,6 +71,24 @@ def test_the_bar_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_a_name_is_cut_only_for_room(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside small numbers a name may be longer, and in a pipe as long as it is."""
+    with bar() as progress:
+        Tracker(progress, "recordings-of-a-whole-year", total=1, scorer="wer").watch(RIGHT)
+    assert capsys.readouterr().err.startswith("recordings-of-a-whole-year 1/1 ")
+
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr(module, "console", lambda **_: terminal)
+    with bar() as progress:
+        tracker = Tracker(progress, "whisper-large-v3-turbo", total=12, scorer="wer")
+        tracker.watch(RIGHT)
+        row = rendered(progress)
+
+    assert row.startswith("whisper-large-v3-turbo ")
+
+
 def rendered(progress: Progress) -> str:
     """Return the only row of *progress* as it is drawn in 80 columns."""
     out = io.StringIO()
