@@ -146,9 +146,12 @@ async def test_an_answer_that_is_not_read(connect: Connect) -> None:
     async def served() -> bool:
         other = await connect()
         other.send(request(BODY.replace(b"echo", b"slow")))
-        answer = await other.answer()
-        await other.close()
-        return answer.status == 200
+        try:
+            return (await other.answer()).status == 200
+        except asyncio.IncompleteReadError:  # its head came too late: the machine is busy
+            return False
+        finally:
+            await other.close()
 
     # Refused as long as the stream has the only slot.
     while not await served():  # noqa: ASYNC110  another process
