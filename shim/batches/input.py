@@ -1,6 +1,7 @@
 """Reads the input file of a batch: checks every line, and finds each one again by its number."""
 
 import os
+import re
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ MOST_FAULTS = 100
 """Most faults of one file that are reported; its first ones."""
 
 _CUSTOM_ID_CHARACTERS = 512
+_FIRST = re.compile(rb"\[\s*(.)")
+"""Matches a list to the first byte of its first item."""
+
 _SHOWN_BYTES = 200
 """Most bytes of a value from the file that a message repeats."""
 
@@ -216,13 +220,19 @@ def _too_many(code: str, what: str, most: int) -> Fault:
 
 
 def _count(given: Raw) -> int:
-    """Return how many texts the `input` of a request for embeddings has."""
-    if not bytes(given).startswith(b"["):
-        return 1
-    items = msgspec.json.decode(given, type=list[Raw])
-    # A list of numbers is one text, as token ids.
-    is_ids = bool(items) and bytes(items[0])[:1].isdigit()
-    return 1 if is_ids else len(items)
+    """Return how many texts the `input` of a request for embeddings has, without decoding it."""
+    text = bytes(given)
+    found = _FIRST.match(text)
+    match found and found[1]:
+        case b"[":
+            return text.count(b"[") - 1
+        case b'"':
+            # Without escaped quotation marks, two are one text.
+            return text.replace(rb"\\", b"").replace(rb"\"", b"").count(b'"') // 2
+        case b"]":
+            return 0
+        case _:
+            return 1  # a text, or its token ids
 
 
 def _read(source: BinaryIO, line_bytes: int) -> Iterator[tuple[int, int, bytes]]:

@@ -98,7 +98,15 @@ def test_a_file_can_be_wrong_as_a_whole(tmp_path: Path, text: str | bytes, code:
 
 @pytest.mark.parametrize(
     ("given", "count"),
-    [("a", 1), (["a", "b"], 2), ([1, 2, 3], 1), ([[1, 2], [3], [4]], 3), ([], 0), (None, 1)],
+    [
+        ("a", 1),
+        (["a", "b"], 2),
+        (['"', "\\", '[\\",'], 3),
+        ([1, 2, 3], 1),
+        ([[1, 2], [3], [4]], 3),
+        ([], 0),
+        (None, 1),
+    ],
 )
 def test_texts_for_embeddings_are_counted(tmp_path: Path, given: Any, count: int) -> None:
     """The limit is for the texts of all lines together; a list of token ids is one text."""
