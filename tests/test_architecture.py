@@ -18,6 +18,7 @@ SEAM = {
         "addresses",
         "base",
         "cluster_config",
+        "clustered_registry",
         "config",
         "conversation",
         "failures",

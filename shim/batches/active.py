@@ -16,7 +16,8 @@ from shim.serving.batch_metrics import BatchMetrics
 from .attempts import Attempts, Stopped
 from .batch import Batch, Counts, Status, moved
 from .ends import ENDS
-from .input import BadInput, Fault, Lines, check
+from .input import BadInput, Fault, check
+from .lines import Lines
 from .results import Results
 from .run import Run
 from .starts import Starts

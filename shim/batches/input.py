@@ -1,16 +1,15 @@
-"""Reads the input file of a batch: checks every line, and finds each one again by its number."""
+"""Reads the input file of a batch: checks every line, and notes where each one is."""
 
-import os
 import re
-from array import array
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Raw, Struct
 
 from shim.errors import InvalidParameter, invalid, shortened
+
+from .lines import Lines
 
 MOST_FAULTS = 100
 """Most faults of one file that are reported; its first ones."""
@@ -42,14 +41,6 @@ class BadInput(Exception):
         self.faults = faults
 
 
-class Request(Struct, frozen=True):
-    """One line of the file."""
-
-    custom_id: str
-    body: Raw
-    """The JSON of the request's body."""
-
-
 class _Body(Struct, frozen=True):
     """What is checked of a body here; the route checks the rest when the line runs."""
 
@@ -70,48 +61,6 @@ class _Refused(Exception):
         super().__init__(message)
         self.code = code
         self.param = param
-
-
-class Lines:
-    """The lines of a file once `check` has read it, by their index from 0; 16 bytes for each.
-
-    The file stays open until `close`.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self.path = file
-        self._file = os.open(file, os.O_RDONLY)
-        self._begins = array("Q")
-        self._lengths = array("I")
-        self._models = array("I")
-        self.models: list[str] = []
-        """The names of the models that lines name, each once."""
-
-    def __len__(self) -> int:
-        return len(self._begins)
-
-    def add(self, begin: int, length: int, model: int) -> None:
-        """Add the line in the *length* bytes at *begin*; *model* is its index in `models`."""
-        self._begins.append(begin)
-        self._lengths.append(length)
-        self._models.append(model)
-
-    def model(self, index: int) -> str:
-        """Return the name of the model that a line names."""
-        return self.models[self._models[index]]
-
-    def length(self, index: int) -> int:
-        """Return how many bytes a line has."""
-        return self._lengths[index]
-
-    def request(self, index: int) -> Request:
-        """Read one line."""
-        text = os.pread(self._file, self._lengths[index], self._begins[index])
-        return msgspec.json.decode(text, type=Request)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
 
 
 def check(

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from .batch import Counts
-from .input import Lines
+from .lines import Lines
 from .part_file import PartFile
 from .usage import Usage, usage_of
 

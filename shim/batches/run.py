@@ -15,8 +15,8 @@ from shim.serving.batch_metrics import BatchMetrics
 
 from .attempts import Attempts, Stopped
 from .batch import Batch
-from .input import Lines, Request
 from .line_request import LineAnswer, LineRequest
+from .lines import Lines, Request
 from .results import LineError, Response, Result, Results, result_id
 from .starts import MOST_STARTS, Starts
 from .turns import Turns

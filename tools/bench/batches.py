@@ -21,7 +21,8 @@ from pathlib import Path
 from msgspec import Struct
 from openai import AsyncOpenAI
 
-from shim.batches.input import Lines, check
+from shim.batches.input import check
+from shim.batches.lines import Lines
 from tools.batches import beside
 from tools.batches.client import CHAT, KEY, begun, chat, connected, ended, results, written
 from tools.batches.kills import config

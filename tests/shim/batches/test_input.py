@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from shim.batches.input import MOST_FAULTS, BadInput, Fault, Lines, check
+from shim.batches.input import MOST_FAULTS, BadInput, Fault, check
+from shim.batches.lines import Lines
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"

@@ -13,8 +13,9 @@ from backends.config import FakeModelConfig
 from backends.fake import FakeChat
 from shim.batches.attempts import Attempts, Stopped
 from shim.batches.batch import Batch, Counts
-from shim.batches.input import Lines, check
+from shim.batches.input import check
 from shim.batches.line_request import AnswerCut, LineAnswer, LineRequest
+from shim.batches.lines import Lines
 from shim.batches.results import LineError, Results
 from shim.batches.run import Run
 from shim.batches.starts import Starts
