@@ -37,8 +37,19 @@ def is_unreachable(error: Exception) -> bool:
 
 def describe(error: Exception) -> str:
     """Return the message of *error*; after the SDK's "Connection error." also its cause."""
+    if isinstance(error, openai.APIStatusError):
+        return refusal(error.status_code, error.body)
     message = str(error) or type(error).__name__
     cause = error.__cause__
     if isinstance(error, openai.APIConnectionError) and cause is not None:
         return f"{message} ({type(cause).__name__}: {cause})"
     return message
+
+
+def refusal(status: int, error: object) -> str:
+    """Return the message of an answer with *status*, whose body has *error*.
+
+    As newer versions of the SDK write it; older ones repeat the whole body.
+    """
+    said = error.get("message") if isinstance(error, dict) else None
+    return f"Error code: {status}" + (f" - {said}" if isinstance(said, str) and said else "")

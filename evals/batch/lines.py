@@ -8,7 +8,7 @@ from openai.types.audio import Transcription
 from openai.types.chat import ChatCompletion
 
 from evals.ask import chat, choices, transcription
-from evals.ask.describe import UNREACHABLE, to_failure
+from evals.ask.describe import UNREACHABLE, refusal, to_failure
 from evals.ask.task import Task
 from evals.dataset import Clip, Dialogue, MultipleChoice
 from evals.failures import BatchFailed, SampleError
@@ -144,13 +144,10 @@ def _refused(response: _Response, *, secret: str) -> Failure:
     body = msgspec.json.decode(response.body)
     error = body.get("error", body) if isinstance(body, dict) else None
     fields = error if isinstance(error, dict) else {}
-    said = f"Error code: {status}"
-    if isinstance(fields.get("message"), str) and fields["message"]:
-        said += f" - {fields['message']}"
     code = fields.get("code")
     return Failure(
         type=ERRORS.get(status, default).__name__,
-        message=_without(secret, said),
+        message=_without(secret, refusal(status, fields)),
         status=status,
         code=None if code is None else str(code),
         request_id=response.request_id,

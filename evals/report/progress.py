@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
@@ -38,12 +39,14 @@ def bar() -> Progress:
     In a pipe it draws nothing; `Tracker` prints lines instead.
     """
     out = console(stderr=True)
+    if not out.is_terminal:
+        # Older versions of Rich end a bar that they have not drawn by an empty line.
+        return Progress(console=Console(quiet=True), disable=True)
     return Progress(
         TextColumn("{task.description}", table_column=Column(no_wrap=True)),
         BarColumn(bar_width=BAR),
         _Figures(),
         console=out,
-        disable=not out.is_terminal,
     )
 
 
