@@ -1,7 +1,7 @@
 """Pulls models on the command line, and shows how far it is."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import click
 from rich.console import Console
@@ -70,9 +70,9 @@ def _shown() -> Iterator[_Shown]:
         _Size(),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    bar = Progress(*columns, console=console, transient=True)
+    # Older versions of Rich end a bar that is not drawn by an empty line.
+    with bar if console.is_terminal else nullcontext():
         yield _Shown(console, bar)
 
 
