@@ -44,6 +44,8 @@ def prepare(address: str) -> str:
         )
     if address == "local":
         _close_to_others()
+        # A replica is what the machine is for. Ray would let all other programs go first.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         return address
     address = _current() if address == "auto" else address
     if _needs_token(address):
