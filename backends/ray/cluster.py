@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from ray import serve
 from ray.exceptions import ActorAlreadyExistsError
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import ApplicationStatus
 
 from backends.base import Backend
 from backends.cluster_config import ClusterConfig
@@ -29,6 +28,7 @@ from . import served, store
 from .calls import Calls
 from .deployment import QUIET, deployment
 from .environment import VARIABLES
+from .status import Status
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,6 @@ _DELETE_SECONDS = 30.0
 
 _SAY_SECONDS = 5.0
 """Seconds after which it is said why a model is not open yet."""
-
-_REASON = re.compile(r"(?:ModelNotOpened: .+? could not be opened|NotIdentical): (.+)")
-"""A replica's own reason within the traceback that Ray Serve reports."""
 
 
 class Cluster:
@@ -107,14 +104,16 @@ class Cluster:
         return f"{config.name}-{slug}-{hashlib.sha256(encoded).hexdigest()[:8]}"
 
     async def _open(self, name: str, model: ModelConfig) -> None:
-        """Open the application *name*, if no server does; wait until all replicas are open.
+        """Open the application *name* and wait for all replicas; if a server has it, for one.
 
         Raises NotOpenable.
         """
         end = time.monotonic() + self._config.start_seconds
-        while (status := await in_thread(partial(_status, name))) is None or _is_ending(status):
-            deleted = status is not None and status.status is ApplicationStatus.DELETING
-            if not deleted and await in_thread(partial(store.claim, name)):
+        while True:
+            status = await in_thread(partial(Status, name))
+            if status.exists and not (status.is_deleting or status.has_failed):
+                return await self._running(name, model, end, joins=True)
+            if not status.is_deleting and await in_thread(partial(store.claim, name)):
                 try:
                     await in_thread(partial(self._deploy, name, model))
                     return await self._running(name, model, end, joins=False)
@@ -122,7 +121,6 @@ class Cluster:
                     await in_thread(partial(store.opened, name))
             _refuse_late(end, status)
             await asyncio.sleep(_POLL)
-        return await self._running(name, model, end, joins=True)
 
     def _deploy(self, name: str, model: ModelConfig) -> None:
         store.forget_stamp(name)
@@ -142,15 +140,15 @@ class Cluster:
         """
         say_at, said = time.monotonic() + _SAY_SECONDS, ""
         while True:
-            status = await in_thread(partial(_status, name))
-            if status is not None and status.status is ApplicationStatus.RUNNING:
+            status = await in_thread(partial(Status, name))
+            if status.is_running:
                 return
-            if joins and _replicas(status).get("RUNNING"):
+            if joins and status.replicas.get("RUNNING"):
                 return  # others are lost at the moment, or not there yet
-            if status is not None and status.status is ApplicationStatus.DEPLOY_FAILED:
-                raise NotOpenable(_reason(status))
+            if status.has_failed:
+                raise NotOpenable(status.reason)
             _refuse_late(end, status)
-            if time.monotonic() > say_at and (now := _progress(status)) != said:
+            if time.monotonic() > say_at and (now := status.progress) != said:
                 log.info("%s is not open yet: %s", model.id, now)
                 said = now
             await asyncio.sleep(_POLL)
@@ -163,7 +161,7 @@ class Cluster:
         await in_thread(partial(serve.delete, name, _blocking=False))
         end = time.monotonic() + _DELETE_SECONDS
         while time.monotonic() < end:
-            if await in_thread(partial(_status, name)) is None:
+            if not (await in_thread(partial(Status, name))).exists:
                 return
             await asyncio.sleep(_POLL)
         log.warning("%s: not deleted yet; Ray Serve goes on", name)
@@ -209,42 +207,7 @@ def _start_serve() -> None:
         start()
 
 
-def _status(name: str) -> Any:
-    return serve.status().applications.get(name)
-
-
-def _replicas(status: Any) -> dict[str, int]:
-    """Return how many replicas are in each of Ray Serve's states, as `STARTING` and `RUNNING`."""
-    deployments = () if status is None else status.deployments.values()
-    return {state: count for each in deployments for state, count in each.replica_states.items()}
-
-
-def _progress(status: Any) -> str:
-    """Return the states of an application's replicas, and what Ray Serve says of them."""
-    states = (f"{count} {state.lower()}" for state, count in _replicas(status).items())
-    return ": ".join(filter(None, [", ".join(states) or "no replica", _messages(status)]))
-
-
-def _is_ending(status: Any) -> bool:
-    return status.status in {ApplicationStatus.DELETING, ApplicationStatus.DEPLOY_FAILED}
-
-
-def _refuse_late(end: float, status: Any) -> None:
+def _refuse_late(end: float, status: Status) -> None:
     """Raise NotOpenable after *end*, in seconds of `time.monotonic`."""
     if time.monotonic() > end:
-        raise NotOpenable(f"not all replicas have opened in time: {_reason(status)}")
-
-
-def _reason(status: Any) -> str:
-    """Return why an application does not run: its replica's reason, or Ray Serve's messages."""
-    text = _messages(status)
-    found = _REASON.findall(text)
-    return found[-1] if found else text or "Ray Serve gives no reason"
-
-
-def _messages(status: Any) -> str:
-    """Return what Ray Serve says of an application and its deployments; often nothing."""
-    if status is None:
-        return "Ray Serve does not have it"
-    messages = [each.message for each in status.deployments.values()]
-    return " ".join(filter(None, [status.message, *messages]))
+        raise NotOpenable(f"not all replicas have opened in time: {status.reason}")
