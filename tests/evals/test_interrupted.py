@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,7 @@ SUMS = [
 ]
 
 
-@pytest.fixture
-def _heeds_ctrl_c() -> Iterator[None]:
-    """Have a child heed SIGINT, also where a shell runs the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_heeds_ctrl_c")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run(
     sign: signal.Signals, server: ScriptedServer, manifest: Callable[..., Path], tmp_path: Path
